@@ -1,0 +1,43 @@
+import type { Protocol } from "../../mesh/model/service.ts";
+import type { SocketAddress } from "../../mesh/model/workload.ts";
+
+/** A service instance that runs on this host and wants to be in the mesh. */
+export interface LocalService {
+  /** The source's id of it; becomes the workload's name. */
+  readonly id: string;
+  readonly service: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  /** Where others reach it: the address and port of its registration. */
+  readonly address: SocketAddress;
+  /** Where the application listens, when the source says so; the agent works it out otherwise (DESIGN D5). */
+  readonly app: SocketAddress | undefined;
+  /** The port that callers name. */
+  readonly servicePort: number;
+  readonly protocol: Protocol;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly upstreams: readonly LocalUpstream[];
+  readonly healthy: boolean;
+  readonly weight: number;
+  readonly locality: string;
+  /** The catalog that must have this instance for it to be an endpoint. */
+  readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
+}
+
+export interface LocalUpstream {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined fields are chosen by the agent: its loopback address, the same port. */
+  readonly bindAddress: string | undefined;
+  readonly bindPort: number | undefined;
+}
+
+/** A source of the services on this host: the local Consul agent, files. */
+export interface Discovery {
+  readonly name: string;
+  /**
+   * Yields the full set, first as it is and again after each change, until the signal is aborted (then it returns).
+   * Never throws for an outage: it retries and yields nothing new meanwhile.
+   */
+  watch(signal: AbortSignal): AsyncIterable<readonly LocalService[]>;
+}

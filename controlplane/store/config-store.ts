@@ -1,0 +1,36 @@
+import type { Kind, ObjectKey, ParsedObject, StoredObject } from "../../mesh/model/object.ts";
+
+export type ApplyOutcome = "created" | "configured" | "unchanged";
+
+export interface AppliedObject {
+  readonly object: StoredObject;
+  readonly outcome: ApplyOutcome;
+}
+
+export interface StoreChange {
+  readonly key: ObjectKey;
+  readonly before: StoredObject | undefined;
+  readonly after: StoredObject | undefined;
+}
+
+/** Keeps the configuration objects: sqlite here; Consul KV, for several servers, in an issue of its own. */
+export interface ConfigStore {
+  /** Grows with every change. */
+  readonly revision: number;
+  /** All objects, or those of a kind and a namespace, in Istio's order of precedence. */
+  list(filter?: { readonly kind?: Kind; readonly namespace?: string }): readonly StoredObject[];
+  get(key: ObjectKey): StoredObject | undefined;
+  /**
+   * Stores all objects in one transaction, or none. An object that is equal to the stored one stays untouched;
+   * `createdAt` is set on the first apply and kept for good. `dryRun` tells the outcome and stores nothing. An object
+   * that belongs to another origin (the watched directory) is refused with `object.conflict`.
+   */
+  apply(
+    objects: readonly ParsedObject[],
+    options: { readonly origin: string; readonly dryRun?: boolean },
+  ): readonly AppliedObject[];
+  /** False when there was no such object. */
+  delete(key: ObjectKey, options: { readonly origin: string }): boolean;
+  /** Calls back after each transaction that changed something, until the signal is aborted. */
+  onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void;
+}

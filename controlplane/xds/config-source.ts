@@ -1,0 +1,36 @@
+import type { TypeUrl } from "../../mesh/xds/type-urls.ts";
+
+/** A resource as it goes over the wire. Built once, sent to every stream that wants it. */
+export interface EncodedResource {
+  readonly name: string;
+  /** Content hash: equal content has an equal version, on every server and after every restart. */
+  readonly version: string;
+  /** The encoded message (the `value` of its Any). */
+  readonly bytes: Uint8Array;
+}
+
+/** All resources of one type for one node. The same object (identity) means: nothing changed. */
+export type ResourceMap = ReadonlyMap<string, EncodedResource>;
+
+/** What one node should have at one version of the mesh. */
+export interface NodeResources {
+  /** Version of the snapshot that this was translated from; grows. */
+  readonly snapshot: number;
+  readonly types: ReadonlyMap<TypeUrl, ResourceMap>;
+}
+
+/** The node of a stream, as the authenticated transport and its first request have it. */
+export interface XdsNode {
+  /** xDS node id: `sidecar~…`. */
+  readonly id: string;
+  /** `namespace/name` of the workload. */
+  readonly workload: string;
+}
+
+/** What the xDS server serves from: joined to the translation by `app.ts`, unknown to each other otherwise. */
+export interface ConfigSource {
+  /** Undefined while the workload is not (or no longer) known: the stream then waits. */
+  resourcesFor(node: XdsNode): NodeResources | undefined;
+  /** Calls back after each published snapshot until the signal is aborted. */
+  onPublish(listener: (snapshot: number) => void, signal: AbortSignal): void;
+}

@@ -1,0 +1,63 @@
+import type { MethodDefinition } from "@grpc/grpc-js";
+import { IstioCertificateRequest, IstioCertificateResponse } from "../xds/gen/istio/v1/auth/ca.ts";
+import {
+  JoinRequest,
+  JoinResponse,
+  ReportResult,
+  TrustBundleRequest,
+  TrustBundleResponse,
+  WorkloadReport,
+} from "../xds/gen/lateen/agent/v1/agent.ts";
+
+/** The part of a generated message type that a gRPC method needs. */
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+interface Shape {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
+
+function method<Q, S>(shape: Shape, request: Codec<Q>, response: Codec<S>): MethodDefinition<Q, S> {
+  return {
+    ...shape,
+    requestSerialize: (message) => asBuffer(request.encode(message).finish()),
+    requestDeserialize: (bytes) => request.decode(bytes),
+    responseSerialize: (message) => asBuffer(response.encode(message).finish()),
+    responseDeserialize: (bytes) => response.decode(bytes),
+  };
+}
+
+/** grpc-js insists on a Buffer; this is a view, not a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const UNARY = { requestStream: false, responseStream: false } as const;
+
+/** Istio's certificate service, on Istio's path. */
+export const certificateService = {
+  createCertificate: method(
+    { path: "/istio.v1.auth.IstioCertificateService/CreateCertificate", ...UNARY },
+    IstioCertificateRequest,
+    IstioCertificateResponse,
+  ),
+} as const;
+
+/** What an agent says to its server beside ADS and certificates. */
+export const agentService = {
+  join: method({ path: "/lateen.agent.v1.AgentService/Join", ...UNARY }, JoinRequest, JoinResponse),
+  register: method(
+    { path: "/lateen.agent.v1.AgentService/Register", requestStream: true, responseStream: true },
+    WorkloadReport,
+    ReportResult,
+  ),
+  watchTrustBundle: method(
+    { path: "/lateen.agent.v1.AgentService/WatchTrustBundle", requestStream: false, responseStream: true },
+    TrustBundleRequest,
+    TrustBundleResponse,
+  ),
+} as const;

@@ -1,0 +1,57 @@
+/** What an application speaks on a port. */
+export type Protocol = "http" | "http2" | "grpc" | "tcp" | "tls";
+
+export interface ServicePort {
+  /** `http-9080` when nobody named it. */
+  readonly name: string;
+  readonly number: number;
+  readonly protocol: Protocol;
+}
+
+/** A service of the mesh, or one outside it that a ServiceEntry describes. */
+export interface Service {
+  /** Fully qualified: `reviews.default.svc.cluster.local`, or what a ServiceEntry says. */
+  readonly hostname: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly ports: readonly ServicePort[];
+  /** How a caller finds the endpoints: `static` (EDS), `dns` (by the endpoints' host names), `none` (original address). */
+  readonly resolution: "static" | "dns" | "none";
+  /** True for what lives outside the mesh (no mTLS unless an endpoint says otherwise). */
+  readonly external: boolean;
+  /** SANs beside those of the endpoints' service accounts that a server of this service may present. */
+  readonly subjectAltNames: readonly string[];
+  /** Namespaces that see it: `["*"]`, `["."]` or names. */
+  readonly exportTo: readonly string[];
+  /** Milliseconds since the epoch: the oldest service wins a host name. */
+  readonly createdAt: number;
+  /** `consul`, `embedded`, `agents`, or `ServiceEntry`. */
+  readonly source: string;
+}
+
+/** Where one port of an endpoint is reached. */
+export interface EndpointTarget {
+  readonly servicePort: number;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One running instance behind a service. */
+export interface Endpoint {
+  /** Unique in the service and stable while the instance lives. */
+  readonly id: string;
+  readonly targets: readonly EndpointTarget[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** True when a Lateen (or Istio) proxy takes its traffic: callers use mTLS. */
+  readonly meshed: boolean;
+  readonly namespace: string;
+  /** Set when the instance has an identity. */
+  readonly serviceAccount: string | undefined;
+  readonly healthy: boolean;
+  /** Relative share, at least 1. */
+  readonly weight: number;
+  /** `region/zone/subzone`, empty parts allowed; empty when unknown. */
+  readonly locality: string;
+  /** `namespace/name` of the workload, when an agent registered it. */
+  readonly workload: string | undefined;
+}

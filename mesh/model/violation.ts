@@ -1,0 +1,19 @@
+/** One thing that is wrong with an object, and where. */
+export interface Violation {
+  /** Path of the field as its author would write it: `spec.http[0].route[1].weight`; empty for the whole document. */
+  readonly path: string;
+  readonly message: string;
+  /** `warning` does not keep an object out unless the caller asked for strictness. */
+  readonly severity: "error" | "warning";
+}
+
+/** A violation with the object and the place in the input that it belongs to. */
+export interface LocatedViolation extends Violation {
+  /** Index of the YAML document in its input, from 0. */
+  readonly document: number;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** 1-based line of the field, or of the closest parent that is written down; 0 when unknown. */
+  readonly line: number;
+}

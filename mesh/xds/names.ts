@@ -1,0 +1,52 @@
+/**
+ * Names of xDS resources, as Istio has them, so that its tools and its sidecars read ours.
+ */
+
+/** Cluster of a service port, or of one of its subsets: `outbound|9080|v1|reviews.default.svc.cluster.local`. */
+export function outboundClusterName(port: number, subset: string, hostname: string): string {
+  return `outbound|${port}|${subset}|${hostname}`;
+}
+
+/** Cluster of the local application behind a port: `inbound|9080||`. */
+export function inboundClusterName(servicePort: number): string {
+  return `inbound|${servicePort}||`;
+}
+
+/** A listener that really binds: `127.0.0.1_9080`. */
+export function listenerName(address: string, port: number): string {
+  return `${address}_${port}`;
+}
+
+/** Route configuration of one service port's own listener: `reviews.default.svc.cluster.local:9080`. */
+export function routeName(hostname: string, port: number): string {
+  return `${hostname}:${port}`;
+}
+
+/** SNI of a mesh call: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`; routed on by east-west gateways. */
+export function meshServerName(port: number, subset: string, hostname: string): string {
+  return `outbound_.${port}_.${subset}_.${hostname}`;
+}
+
+/** Answers nothing: where a route points when its destination does not exist. */
+export const BLACK_HOLE_CLUSTER = "BlackHoleCluster";
+
+/** The workload's own SVID and key, and the trust bundle: what the agent's SDS serves. */
+export const SVID_SECRET = "default";
+export const TRUST_BUNDLE_SECRET = "ROOTCA";
+
+/** ALPN that Istio's proxies choose a filter chain by. */
+export const ALPN_ISTIO = ["istio-http/1.0", "istio-http/1.1", "istio-h2", "istio"] as const;
+
+/** xDS node id in Istio's form: `sidecar~10.0.0.3~reviews-v1.default~default.svc.cluster.local`. */
+export function nodeId(address: string, name: string, namespace: string, domainSuffix: string): string {
+  return `sidecar~${address}~${name}.${namespace}~${namespace}.svc.${domainSuffix}`;
+}
+
+/** The workload that an xDS node id names, or undefined when it has another form. */
+export function parseNodeId(id: string): { readonly name: string; readonly namespace: string } | undefined {
+  const [kind, , pod, domain, ...rest] = id.split("~");
+  const namespace = domain?.split(".svc.")[0];
+  if (kind !== "sidecar" || rest.length > 0 || !pod || !namespace) return undefined;
+  if (!pod.endsWith(`.${namespace}`) || pod.length === namespace.length + 1) return undefined;
+  return { name: pod.slice(0, -namespace.length - 1), namespace };
+}

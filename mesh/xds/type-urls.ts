@@ -1,0 +1,23 @@
+const PREFIX = "type.googleapis.com/";
+
+/** The resource types that are served, by their short names. */
+export const TYPE_URL = {
+  cluster: `${PREFIX}envoy.config.cluster.v3.Cluster`,
+  endpoints: `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+  listener: `${PREFIX}envoy.config.listener.v3.Listener`,
+  route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
+} as const;
+
+export type TypeUrl = (typeof TYPE_URL)[keyof typeof TYPE_URL];
+
+/**
+ * Make-before-break order of a push (xDS protocol, "eventual consistency considerations"): what is referred to goes
+ * before what refers to it. Secrets come from the agent, not from the server.
+ */
+export const PUSH_ORDER: readonly TypeUrl[] = [
+  TYPE_URL.cluster,
+  TYPE_URL.endpoints,
+  TYPE_URL.listener,
+  TYPE_URL.route,
+];

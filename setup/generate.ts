@@ -1,0 +1,142 @@
+/**
+ * Generates the message types that Lateen speaks (Envoy's xDS v3, Istio's certificate service, its own agent service)
+ * into `mesh/xds/gen/`, together with a descriptor set for canonical ProtoJSON. Runs at set-up; nothing of it is
+ * committed. A stamp over the inputs makes a second run free.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+const root = resolve(import.meta.dirname, "..");
+const out = join(root, "mesh/xds/gen");
+const ownProtos = join(root, "mesh/xds/proto");
+const xdsPackage = join(root, "node_modules/@grpc/grpc-js-xds");
+
+/** Messages that are read or written; what they import comes along. */
+const ROOTS = [
+  "envoy/admin/v3/clusters.proto",
+  "envoy/admin/v3/config_dump.proto",
+  "envoy/config/cluster/v3/cluster.proto",
+  "envoy/config/endpoint/v3/endpoint.proto",
+  "envoy/config/listener/v3/listener.proto",
+  "envoy/config/route/v3/route.proto",
+  "envoy/extensions/access_loggers/stream/v3/stream.proto",
+  "envoy/extensions/filters/http/cors/v3/cors.proto",
+  "envoy/extensions/filters/http/fault/v3/fault.proto",
+  "envoy/extensions/filters/http/rbac/v3/rbac.proto",
+  "envoy/extensions/filters/http/router/v3/router.proto",
+  "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
+  "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
+  "envoy/extensions/filters/network/rbac/v3/rbac.proto",
+  "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+  "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
+  "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
+  "envoy/extensions/transport_sockets/tls/v3/secret.proto",
+  "envoy/extensions/transport_sockets/tls/v3/tls.proto",
+  "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
+  "envoy/service/discovery/v3/discovery.proto",
+  "istio/v1/auth/ca.proto",
+  "lateen/agent/v1/agent.proto",
+];
+
+const TS_PROTO_OPTIONS = [
+  "enumsAsLiterals=true",
+  "esModuleInterop=true",
+  "forceLong=number",
+  "importSuffix=.ts",
+  "outputJsonMethods=false",
+  "outputServices=none",
+  "useNullAsOptional=false",
+];
+
+async function main(): Promise<void> {
+  const stamp = await inputStamp();
+  if ((await readFile(join(out, ".stamp"), "utf8").catch(() => "")) === stamp) return;
+  process.stdout.write("generating xDS messages … ");
+  const work = await mkdtemp(join(tmpdir(), "lateen-gen-"));
+  try {
+    await assemble(work);
+    await runBuf(work);
+    await markGenerated(join(work, "gen"));
+    await writeFile(join(work, "gen/.stamp"), stamp);
+    await rm(out, { recursive: true, force: true });
+    await rename(join(work, "gen"), out).catch(() => cp(join(work, "gen"), out, { recursive: true }));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  process.stdout.write("done\n");
+}
+
+/** Puts the package's proto trees, our own files and the generator's configuration into one place that buf accepts. */
+async function assemble(work: string): Promise<void> {
+  for (const tree of ["envoy-api", "xds", "googleapis", "protoc-gen-validate"]) {
+    await cp(join(xdsPackage, "deps", tree), join(work, "proto"), { recursive: true });
+  }
+  await cp(ownProtos, join(work, "proto"), { recursive: true });
+  await allowIgnoreEmpty(join(work, "proto/validate/validate.proto"));
+  await mkdir(join(work, "gen"));
+  await writeFile(join(work, "buf.yaml"), "version: v2\nmodules:\n  - path: proto\n");
+  await writeFile(
+    join(work, "buf.gen.yaml"),
+    JSON.stringify({
+      version: "v2",
+      plugins: [
+        {
+          local: [process.execPath, join(root, "node_modules/ts-proto/protoc-gen-ts_proto")],
+          out: "gen",
+          strategy: "all",
+          include_imports: true,
+          include_wkt: true,
+          opt: TS_PROTO_OPTIONS,
+        },
+      ],
+    }),
+  );
+}
+
+/** The bundled `validate.proto` is older than the Envoy tree beside it, which uses `StringRules.ignore_empty`. */
+async function allowIgnoreEmpty(path: string): Promise<void> {
+  const text = await readFile(path, "utf8");
+  if (/message StringRules \{[\s\S]*?ignore_empty[\s\S]*?\n\}/.test(text)) return;
+  await writeFile(
+    path,
+    text.replace("message StringRules {", "message StringRules {\n  optional bool ignore_empty = 26;"),
+  );
+}
+
+async function runBuf(work: string): Promise<void> {
+  const buf = join(root, "node_modules/.bin/buf");
+  const run = promisify(execFile);
+  const paths = ROOTS.flatMap((file) => ["--path", `proto/${file}`]);
+  const options = { cwd: work, maxBuffer: 64 << 20 };
+  await run(buf, ["generate", ...paths], options);
+  await run(buf, ["build", ...paths, "--exclude-source-info", "-o", "gen/descriptors.binpb"], options);
+}
+
+/** Generated files are outside our compiler settings: their types are used, their bodies are not checked. */
+async function markGenerated(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+    const path = join(entry.parentPath, entry.name);
+    await writeFile(path, `// @ts-nocheck\n${await readFile(path, "utf8")}`);
+  }
+}
+
+async function inputStamp(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of [
+    import.meta.filename,
+    join(xdsPackage, "package.json"),
+    join(root, "node_modules/ts-proto/package.json"),
+    join(ownProtos, "istio/v1/auth/ca.proto"),
+    join(ownProtos, "lateen/agent/v1/agent.proto"),
+  ]) {
+    hash.update(await readFile(path));
+  }
+  return hash.digest("hex");
+}
+
+await main();
