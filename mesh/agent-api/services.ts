@@ -39,16 +39,22 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 const UNARY = { requestStream: false, responseStream: false } as const;
 
 /** Istio's certificate service, on Istio's path. */
-export const certificateService = {
+export const certificateService: {
+  readonly createCertificate: MethodDefinition<IstioCertificateRequest, IstioCertificateResponse>;
+} = {
   createCertificate: method(
     { path: "/istio.v1.auth.IstioCertificateService/CreateCertificate", ...UNARY },
     IstioCertificateRequest,
     IstioCertificateResponse,
   ),
-} as const;
+};
 
 /** What an agent says to its server beside ADS and certificates. */
-export const agentService = {
+export const agentService: {
+  readonly join: MethodDefinition<JoinRequest, JoinResponse>;
+  readonly register: MethodDefinition<WorkloadReport, ReportResult>;
+  readonly watchTrustBundle: MethodDefinition<TrustBundleRequest, TrustBundleResponse>;
+} = {
   join: method({ path: "/lateen.agent.v1.AgentService/Join", ...UNARY }, JoinRequest, JoinResponse),
   register: method(
     { path: "/lateen.agent.v1.AgentService/Register", requestStream: true, responseStream: true },
@@ -60,4 +66,4 @@ export const agentService = {
     TrustBundleRequest,
     TrustBundleResponse,
   ),
-} as const;
+};

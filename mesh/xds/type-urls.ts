@@ -1,12 +1,10 @@
-const PREFIX = "type.googleapis.com/";
-
 /** The resource types that are served, by their short names. */
 export const TYPE_URL = {
-  cluster: `${PREFIX}envoy.config.cluster.v3.Cluster`,
-  endpoints: `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
-  listener: `${PREFIX}envoy.config.listener.v3.Listener`,
-  route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
-  secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
+  cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+  endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+  listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
+  route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
 
 export type TypeUrl = (typeof TYPE_URL)[keyof typeof TYPE_URL];
