@@ -13,6 +13,17 @@ export interface StoreChange {
   readonly after: StoredObject | undefined;
 }
 
+export interface ApplyOptions {
+  /** Who the objects belong to from now on: `api`, or a file's path. */
+  readonly origin: string;
+  /** Tells the outcome and stores nothing. */
+  readonly dryRun?: boolean;
+  /** Deletes the origin's other objects in the same transaction. */
+  readonly prune?: boolean;
+  /** Origins that give their objects up: these change hands and keep their creation time. */
+  readonly adopt?: readonly string[];
+}
+
 /** Keeps the configuration objects: sqlite here; Consul KV, for several servers, in an issue of its own. */
 export interface ConfigStore {
   /** Grows with every change. */
@@ -22,14 +33,11 @@ export interface ConfigStore {
   get(key: ObjectKey): StoredObject | undefined;
   /**
    * Stores all objects in one transaction, or none. An object that is equal to the stored one stays untouched;
-   * `createdAt` is set on the first apply and kept for good. `dryRun` tells the outcome and stores nothing. An object
-   * that belongs to another origin (the watched directory) is refused with `object.conflict`.
+   * `createdAt` is set on the first apply and kept for good. An object that belongs to another origin (the watched
+   * directory) is refused with `object.conflict`.
    */
-  apply(
-    objects: readonly ParsedObject[],
-    options: { readonly origin: string; readonly dryRun?: boolean },
-  ): readonly AppliedObject[];
-  /** False when there was no such object. */
+  apply(objects: readonly ParsedObject[], options: ApplyOptions): readonly AppliedObject[];
+  /** False when there was no such object. That of another origin is refused with `object.conflict`. */
   delete(key: ObjectKey, options: { readonly origin: string }): boolean;
   /** Calls back after each transaction that changed something, until the signal is aborted. */
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void;

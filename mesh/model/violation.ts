@@ -9,6 +9,8 @@ export interface Violation {
 
 /** A violation with the object and the place in the input that it belongs to. */
 export interface LocatedViolation extends Violation {
+  /** The file it was read from, where it was one. */
+  readonly file?: string;
   /** Index of the YAML document in its input, from 0. */
   readonly document: number;
   readonly kind: string;

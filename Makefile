@@ -1,0 +1,48 @@
+# What people and CI run. Each target does its own set-up; `make` alone lists them.
+# ARGS is handed to the program:  make demo ARGS="--consul --proxy envoy"
+ARGS ?=
+SHELL := /bin/bash
+NPM_RUN := npm run --silent
+READY := node_modules/.lateen-ready
+
+.PHONY: help setup demo test check format tools bench bench-ca bench-sync clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install the pinned packages (Node 24 among them) and generate the xDS messages
+
+$(READY): package-lock.json setup/generate.ts $(shell find mesh/xds/proto -name '*.proto')
+	@sh setup/prerequisites.sh npm
+	@echo "installing packages …"
+	@npm ci --ignore-scripts --loglevel=error
+	@$(NPM_RUN) generate
+	@touch $@
+
+demo: setup $(if $(or $(findstring consul,$(ARGS)),$(findstring envoy,$(ARGS))),tools) ## a whole mesh with bookinfo on this machine; ARGS="--check" proves it and exits
+	@./lateen demo $(ARGS)
+
+test: setup tools ## every test, with the real Envoy and the real Consul
+	@$(NPM_RUN) test
+
+check: setup ## format, lint, types, architecture, dead code
+	@$(NPM_RUN) check
+
+format: setup ## write the formatter's changes
+	@$(NPM_RUN) format
+
+tools: setup ## put Envoy and Consul into .tools/ (nothing is installed on the machine)
+	@sh setup/prerequisites.sh tools
+	@$(NPM_RUN) tools
+
+bench: bench-ca bench-sync ## all benchmarks; tables here, figures in bench-results/
+
+bench-ca: setup ## SVIDs issued per second
+	@node_modules/.bin/node bench/ca.bench.ts
+
+bench-sync: setup ## time from a registry change to the proxy's acknowledgement
+	@node_modules/.bin/node bench/sync.bench.ts
+
+clean: ## remove everything that the targets made
+	@rm -rf node_modules .tools bench-results mesh/xds/gen

@@ -1,0 +1,71 @@
+import type { DataPlaneNode } from "./data-plane-node.ts";
+
+/** A JSON value that Envoy reads as its Bootstrap message. */
+export type EnvoyBootstrap = Readonly<Record<string, unknown>>;
+
+/** Cluster of the agent's socket. */
+const XDS_CLUSTER = "xds-grpc";
+
+/** Connections at which Envoy stops to accept: far above need, below the descriptors that a unit is given. */
+const MOST_DOWNSTREAM_CONNECTIONS = 200_000;
+
+const HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/**
+ * Envoy's bootstrap: who it is and the one socket where everything else comes from. Pure; holds no secret and nothing
+ * that expires (DESIGN D2), so it never has to be written again while the workload lives.
+ */
+export function envoyBootstrap(node: DataPlaneNode): EnvoyBootstrap {
+  return {
+    node: { id: node.id, cluster: node.cluster, metadata: node.metadata },
+    admin: { address: { pipe: { path: node.adminSocket, mode: 0o600 } } },
+    dynamic_resources: {
+      ads_config: {
+        api_type: "DELTA_GRPC",
+        transport_api_version: "V3",
+        set_node_on_first_message_only: true,
+        grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER } }],
+      },
+      // Without a time limit Envoy waits for its first configuration instead of going ready with nothing.
+      lds_config: { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" },
+      cds_config: { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" },
+    },
+    static_resources: { clusters: [xdsCluster(node.xdsSocket)] },
+    layered_runtime: {
+      layers: [
+        { name: "lateen", static_layer: { "re2.max_program_size.error_level": 32_768 } },
+        { name: "admin", admin_layer: {} },
+      ],
+    },
+    overload_manager: {
+      resource_monitors: [
+        {
+          name: "envoy.resource_monitors.global_downstream_max_connections",
+          typed_config: {
+            "@type":
+              "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+            max_active_downstream_connections: MOST_DOWNSTREAM_CONNECTIONS,
+          },
+        },
+      ],
+    },
+  };
+}
+
+function xdsCluster(path: string): EnvoyBootstrap {
+  return {
+    name: XDS_CLUSTER,
+    type: "STATIC",
+    connect_timeout: "1s",
+    typed_extension_protocol_options: {
+      [HTTP_PROTOCOL_OPTIONS]: {
+        "@type": `type.googleapis.com/${HTTP_PROTOCOL_OPTIONS}`,
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: {
+      cluster_name: XDS_CLUSTER,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { hostname } from "node:os";
+import { z } from "zod";
+import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+
+const port = z.number().int().min(0).max(65_535);
+const ip = z.union([z.ipv4(), z.ipv6()], "must be an IP address");
+const hostPort = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/, "must be host:port");
+
+const schema = z.strictObject({
+  /** Servers to talk to. Empty: those that the join token named. */
+  servers: z.array(hostPort).default([]),
+  /** Names this host in status, logs and the Consul catalog. */
+  nodeName: z.string().min(1).max(253).prefault(hostname),
+  /** The host's address: only services registered at it are taken. Left out: all that the source names. */
+  address: ip.optional(),
+  /** Where applications listen and where the listeners of upstreams bind. */
+  loopback: ip.default("127.0.0.1"),
+  domainSuffix: z.string().default("cluster.local"),
+  discovery: z
+    .strictObject({
+      kind: z.enum(["consul", "file"]).default("consul"),
+      /** HTTP address of the local Consul agent. */
+      consul: z.url().default("http://127.0.0.1:8500"),
+      /** Holds the Consul token; re-read before each use. */
+      tokenFile: z.string().optional(),
+      /** For `file`: a file, or a directory whose YAML and JSON files are read in lexical order. */
+      path: z.string().default("/etc/lateen.d/services.d"),
+    })
+    .prefault({}),
+  dataPlane: z.enum(["builtin", "envoy"]).default("builtin"),
+  /** Path of the Envoy binary, 1.30 or newer. */
+  envoy: z.string().default("envoy"),
+  /** Keys, SVIDs, the last good configuration: 0700. */
+  stateDir: z.string().default("/var/lib/lateen/agent"),
+  /** Sockets: 0700. */
+  runDir: z.string().default("/run/lateen"),
+  /** HTTP for probes and metrics, beside the unix socket. Port 0: none. */
+  status: z
+    .strictObject({ address: ip.default("127.0.0.1"), port: port.default(15_020) })
+    .prefault({}),
+  /** How long a data plane may take to finish its requests when it is told to go. */
+  drainSeconds: z.number().min(0).max(600).default(10),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export type AgentConfig = z.output<typeof schema>;
+
+/** Throws `config.invalid` with every violation. */
+export function loadAgentConfig(sources: Omit<ConfigSources, "prefix">): AgentConfig {
+  return loadConfig<AgentConfig>(schema, { ...sources, prefix: "LATEEN_AGENT" });
+}

@@ -1,0 +1,61 @@
+import { request } from "node:http";
+
+export interface AdminReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A config dump of a large mesh, with room. */
+const LARGEST_REPLY_BYTES = 64 << 20;
+
+/**
+ * One request to a proxy's admin interface on its unix socket. Throws when nobody answers within `timeoutMs`.
+ */
+export async function askAdmin(
+  socketPath: string,
+  path: string,
+  options: { readonly method?: "GET" | "POST"; readonly timeoutMs?: number } = {},
+): Promise<AdminReply> {
+  const { method = "GET", timeoutMs = 2000 } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<AdminReply>();
+  const call = request(
+    // Envoy answers 400 to a request without a host; the agent option keeps no connection for a socket that may vanish.
+    { socketPath, path, method, agent: false, headers: { host: "admin" }, signal: AbortSignal.timeout(timeoutMs) },
+    (response) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > LARGEST_REPLY_BYTES) response.destroy(new Error(`the answer to ${path} is too large`));
+        else chunks.push(chunk);
+      });
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
+      );
+    },
+  );
+  call.on("error", reject);
+  call.end();
+  return await promise;
+}
+
+/** True when the proxy says that it is configured and takes traffic. */
+export async function isReady(socketPath: string): Promise<boolean> {
+  return await askAdmin(socketPath, "/ready", { timeoutMs: 1000 }).then(
+    (reply) => reply.status === 200,
+    () => false,
+  );
+}
+
+/** Which xDS node the proxy behind the socket is; undefined when it does not say or nobody answers. */
+export async function askNodeId(socketPath: string): Promise<string | undefined> {
+  const reply = await askAdmin(socketPath, "/server_info").catch(() => undefined);
+  if (reply?.status !== 200) return undefined;
+  try {
+    const id = (JSON.parse(reply.body) as { node?: { id?: unknown } }).node?.id;
+    return typeof id === "string" ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,56 @@
+import { builtinBootstrap } from "../../bootstrap/builtin-bootstrap.ts";
+import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
+import { ProcessSupervisor, type SupervisorOptions } from "../process-supervisor.ts";
+
+export interface BuiltinOptions extends SupervisorOptions {
+  /** Starts the proxy when `--bootstrap FILE` is appended: `[node, cli/main.ts, "proxy"]`. */
+  readonly command: readonly string[];
+  readonly logLevel: string;
+}
+
+/** `lateen proxy`: one process for one node (many nodes in one process, DESIGN D6, is a later step). */
+export function builtinDataPlane(options: BuiltinOptions): DataPlane {
+  const program: ProxyProgram = {
+    kind: "builtin",
+    command: (file) => [...options.command, "--bootstrap", file],
+    bootstrap: (node) => builtinBootstrap(node, options.logLevel),
+    // It drains on SIGTERM and ends by itself when it has.
+    drain: async (process) => process.kill("SIGTERM"),
+    isDrained: async () => false,
+    parseLogLine: parseBuiltinLogLine,
+  };
+  return {
+    kind: "builtin",
+    check: async () => {},
+    create: (node, files) =>
+      new ProcessSupervisor(program, node, files, { ...options, logger: options.logger.child("builtin") }),
+  };
+}
+
+const PINO_LEVELS: ReadonlyMap<unknown, ProxyLogLine["level"]> = new Map<unknown, ProxyLogLine["level"]>([
+  [10, "debug"],
+  [20, "debug"],
+  [30, "info"],
+  [40, "warn"],
+  [50, "error"],
+  [60, "error"],
+  ["trace", "debug"],
+  ["debug", "debug"],
+  ["info", "info"],
+  ["warn", "warn"],
+  ["error", "error"],
+  ["fatal", "error"],
+]);
+
+/** Its lines are JSON with a level; what is not (a stack trace of a crash) is worth a warning. */
+export function parseBuiltinLogLine(line: string): ProxyLogLine {
+  if (line.startsWith("{")) {
+    try {
+      const level = PINO_LEVELS.get((JSON.parse(line) as { level?: unknown }).level);
+      if (level !== undefined) return { level, message: line };
+    } catch {
+      // A line that was cut off: handed on as it is.
+    }
+  }
+  return { level: "warn", message: line };
+}

@@ -1,0 +1,48 @@
+import type { DataPlaneNode } from "../bootstrap/data-plane-node.ts";
+import type { WorkloadPaths } from "../state/paths.ts";
+import type { SupervisorState } from "./supervisor-state.ts";
+
+/** A kind of proxy that can serve workloads: Envoy, the built-in one. */
+export interface DataPlane {
+  readonly kind: "envoy" | "builtin";
+  /** Throws `agent.dataplane`, with what to do, when its program is missing or too old. */
+  check(signal: AbortSignal): Promise<void>;
+  /** The process of one node; it does nothing before its `run`. */
+  create(node: DataPlaneNode, files: WorkloadPaths): DataPlaneProcess;
+}
+
+/** One supervised process. */
+export interface DataPlaneProcess {
+  readonly state: SupervisorState;
+  /**
+   * Keeps the process running, starting it again when it dies, until the signal is aborted: then drains it, stops it and
+   * returns when it is gone. A process that an agent before this one left behind is taken over instead of started twice.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  /** Asks it to take no new connections and to finish those it has. Returns when it was told, and never throws. */
+  drain(): Promise<void>;
+}
+
+/** What the supervisor must know of a kind of proxy. */
+export interface ProxyProgram {
+  readonly kind: DataPlane["kind"];
+  /** Program and arguments that start it with a bootstrap file. */
+  command(bootstrapFile: string): readonly string[];
+  /** Content of the bootstrap file, before it is made JSON. */
+  bootstrap(node: DataPlaneNode): unknown;
+  /** Tells the running process to drain. May throw: it is stopped all the same. */
+  drain(process: DrainTarget): Promise<void>;
+  /** True when nothing is left to drain. A program that ends by itself after its drain always says false. */
+  isDrained(process: DrainTarget): Promise<boolean>;
+  parseLogLine(line: string): ProxyLogLine;
+}
+
+export interface DrainTarget {
+  readonly adminSocket: string;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface ProxyLogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+}

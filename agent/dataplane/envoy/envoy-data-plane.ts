@@ -1,0 +1,83 @@
+import { envoyBootstrap } from "../../bootstrap/envoy-bootstrap.ts";
+import { askAdmin } from "../admin-client.ts";
+import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
+import { ProcessSupervisor, type SupervisorOptions } from "../process-supervisor.ts";
+import { checkEnvoyVersion } from "./envoy-version.ts";
+
+export interface EnvoyOptions extends SupervisorOptions {
+  /** Path or name of the binary. */
+  readonly envoy: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** Worker threads of one Envoy: a host has one for each workload, and Istio's sidecars do with two. */
+const CONCURRENCY = 2;
+
+/** Envoy, a process for each workload. */
+export function envoyDataPlane(options: EnvoyOptions): DataPlane {
+  const program: ProxyProgram = {
+    kind: "envoy",
+    command: (file) => [options.envoy, ...envoyArguments(file, options.logLevel, options.drainMs)],
+    bootstrap: envoyBootstrap,
+    drain: async ({ adminSocket }) => {
+      await askAdmin(adminSocket, "/drain_listeners?graceful", { method: "POST" });
+    },
+    isDrained: async ({ adminSocket }) => {
+      const { body } = await askAdmin(adminSocket, "/stats?filter=downstream_cx_active");
+      return activeConnections(body) === 0;
+    },
+    parseLogLine: parseEnvoyLogLine,
+  };
+  return {
+    kind: "envoy",
+    check: async (signal) => {
+      const version = await checkEnvoyVersion(options.envoy, signal);
+      options.logger.info("found Envoy", { version, path: options.envoy });
+    },
+    create: (node, files) =>
+      new ProcessSupervisor(program, node, files, { ...options, logger: options.logger.child("envoy") }),
+  };
+}
+
+/** Envoy's command line. The log format is level, logger and message with tabs between, for `parseEnvoyLogLine`. */
+export function envoyArguments(
+  bootstrapFile: string,
+  logLevel: EnvoyOptions["logLevel"],
+  drainMs: number,
+): readonly string[] {
+  return [
+    ...["--config-path", bootstrapFile],
+    ...["--log-level", logLevel === "warn" ? "warning" : logLevel],
+    ...["--log-format", "%l\t%n\t%v"],
+    ...["--drain-time-s", String(Math.max(1, Math.round(drainMs / 1000)))],
+    ...["--drain-strategy", "immediate"],
+    ...["--concurrency", String(CONCURRENCY)],
+    "--disable-hot-restart",
+  ];
+}
+
+/** Sums what the listeners of traffic have open; Envoy counts each listener again by worker, and its admin too. */
+export function activeConnections(stats: string): number {
+  let sum = 0;
+  for (const line of stats.split("\n")) {
+    const [, name = "", value] = /^listener\.(.+)\.downstream_cx_active: (\d+)$/.exec(line) ?? [];
+    if (value !== undefined && !/^admin(\.|$)|\.(worker_\d+|main_thread)$/.test(name)) sum += Number(value);
+  }
+  return sum;
+}
+
+const LEVELS: ReadonlyMap<string, ProxyLogLine["level"]> = new Map<string, ProxyLogLine["level"]>([
+  ["trace", "debug"],
+  ["debug", "debug"],
+  ["info", "info"],
+  ["warning", "warn"],
+  ["error", "error"],
+  ["critical", "error"],
+]);
+
+export function parseEnvoyLogLine(line: string): ProxyLogLine {
+  const [word = "", logger, ...message] = line.split("\t");
+  const level = LEVELS.get(word);
+  if (level === undefined || logger === undefined) return { level: "warn", message: line };
+  return { level, message: `${logger}: ${message.join("\t")}` };
+}

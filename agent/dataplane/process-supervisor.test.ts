@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
+import { type WorkloadPaths, workloadPaths } from "../state/paths.ts";
+import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
+import { builtinDataPlane } from "./builtin/builtin-data-plane.ts";
+import type { DataPlaneProcess } from "./data-plane.ts";
+import { isReady } from "./admin-client.ts";
+import { writeRecord } from "./process-record.ts";
+import { processStartTime, spawnProcess } from "./proxy-process.ts";
+import type { SupervisorState } from "./supervisor-state.ts";
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: LogFields | undefined;
+}
+
+function recorder(lines: Line[]): Logger {
+  const at = (level: string) => (message: string, fields?: LogFields) => {
+    lines.push({ level, message, fields });
+  };
+  const logger: Logger = {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: () => logger,
+  };
+  return logger;
+}
+
+interface Fixture {
+  readonly files: WorkloadPaths;
+  readonly lines: Line[];
+  process(mode?: string, nodeName?: string): DataPlaneProcess;
+  /** A serving process with its record, as an agent that was killed leaves it; returns its pid. */
+  leaveBehind(nodeName: string): Promise<number>;
+}
+
+const FAKE_PROXY = new URL("./testing/fake-proxy.ts", import.meta.url).pathname;
+
+function nodeIdOf(name: string): string {
+  return `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`;
+}
+
+async function fixture(t: TestContext): Promise<Fixture> {
+  const folder = await mkdtemp(join(tmpdir(), "lateen-supervisor-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const files = workloadPaths(folder, folder, { namespace: "default", name: "web" });
+  const lines: Line[] = [];
+  return {
+    files,
+    lines,
+    leaveBehind: async (nodeName) => {
+      await ensurePrivateDir(files.run);
+      const node = { id: nodeIdOf(nodeName) };
+      await writePrivate(files.bootstrap, JSON.stringify({ node, adminSocket: files.adminSocket }));
+      const log = await open(files.log, "a", 0o600);
+      const left = await spawnProcess([process.execPath, FAKE_PROXY, "--bootstrap", files.bootstrap], {
+        logDescriptor: log.fd,
+        environment: {},
+      });
+      t.after(() => left.kill("SIGKILL"));
+      await log.close();
+      await writeRecord(files.processRecord, { pid: left.pid, nodeId: node.id, kind: "builtin" });
+      while (!(await isReady(files.adminSocket))) await systemClock.sleep(5, t.signal);
+      return left.pid;
+    },
+    process: (mode = "ok", nodeName = "web") =>
+      builtinDataPlane({
+        clock: systemClock,
+        logger: recorder(lines),
+        drainMs: 500,
+        environment: {},
+        random: () => 0,
+        logLevel: "info",
+        command: [process.execPath, FAKE_PROXY, "--mode", mode],
+      }).create(
+        {
+          id: nodeIdOf(nodeName),
+          cluster: "web.default",
+          metadata: {},
+          xdsSocket: join(folder, "xds.sock"),
+          adminSocket: files.adminSocket,
+        },
+        files,
+      ),
+  };
+}
+
+async function reaches<K extends SupervisorState["kind"]>(
+  process: DataPlaneProcess,
+  kind: K,
+): Promise<Extract<SupervisorState, { kind: K }>> {
+  const deadline = performance.now() + 10_000;
+  while (performance.now() < deadline) {
+    const { state } = process;
+    if (state.kind === kind) return state as Extract<SupervisorState, { kind: K }>;
+    await systemClock.sleep(5, AbortSignal.timeout(1000));
+  }
+  return assert.fail(`it is ${process.state.kind}, never ${kind}`);
+}
+
+test("a data plane runs until it is told to go, and its output is in the log", async (t) => {
+  const { process, files, lines } = await fixture(t);
+  const web = process();
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  const { pid } = await reaches(web, "running");
+  assert.notEqual(processStartTime(pid), undefined);
+  stop.abort();
+  await done;
+  assert.equal(web.state.kind, "stopped");
+  assert.equal(processStartTime(pid), undefined);
+  await assert.rejects(readFile(files.processRecord), { code: "ENOENT" });
+  const output = lines.filter((line) => line.message === "data plane").map((line) => line.fields?.["line"]);
+  assert.match(String(output[0]), /"msg":"serving"/);
+  assert.match(String(output[1]), /"msg":"asked to end"/);
+});
+
+test("a data plane that crashes is started again after a pause", async (t) => {
+  const { process, lines } = await fixture(t);
+  const web = process("crash");
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  const first = await reaches(web, "backing-off");
+  assert.equal(first.reason, "exit status 3");
+  const { pid } = await reaches(web, "starting");
+  assert.ok(pid > 0);
+  stop.abort();
+  await done;
+  assert.ok(lines.some((line) => line.level === "error" && line.fields?.["reason"] === "exit status 3"));
+});
+
+test("a data plane that does not listen to SIGTERM is killed after its drain time", async (t) => {
+  const { process } = await fixture(t);
+  const web = process("deaf");
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  const { pid } = await reaches(web, "running");
+  stop.abort();
+  await reaches(web, "draining");
+  await done;
+  assert.equal(processStartTime(pid), undefined);
+});
+
+test("a data plane that another agent left running is taken over, not started twice", async (t) => {
+  const { process, leaveBehind, lines } = await fixture(t);
+  const pid = await leaveBehind("web");
+  const heir = process();
+  const stop = new AbortController();
+  const done = heir.run(stop.signal);
+  assert.equal((await reaches(heir, "running")).pid, pid);
+  assert.ok(lines.some((line) => line.message.startsWith("took over")));
+  stop.abort();
+  await done;
+  assert.equal(processStartTime(pid), undefined);
+});
+
+test("a process left behind that serves another node is stopped before a new one starts", async (t) => {
+  const { process, leaveBehind } = await fixture(t);
+  const pid = await leaveBehind("old");
+  const heir = process("ok", "new");
+  const stop = new AbortController();
+  const done = heir.run(stop.signal);
+  assert.notEqual((await reaches(heir, "running")).pid, pid);
+  assert.equal(processStartTime(pid), undefined);
+  stop.abort();
+  await done;
+});
+
+test("a program that is not there is told about and tried again", async (t) => {
+  const { files } = await fixture(t);
+  const lines: Line[] = [];
+  const web = builtinDataPlane({
+    clock: systemClock,
+    logger: recorder(lines),
+    drainMs: 10,
+    environment: {},
+    random: () => 0,
+    logLevel: "info",
+    command: ["/nonexistent/lateen"],
+  }).create({ id: "x", cluster: "", metadata: {}, xdsSocket: "", adminSocket: files.adminSocket }, files);
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  assert.match((await reaches(web, "backing-off")).reason, /start \/nonexistent\/lateen: .*ENOENT/);
+  stop.abort();
+  await done;
+});

@@ -1,0 +1,228 @@
+import { constants } from "node:fs";
+import { open, rm } from "node:fs/promises";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { runTasks } from "../../mesh/lifecycle/run-tasks.ts";
+import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { DataPlaneNode } from "../bootstrap/data-plane-node.ts";
+import { orAborted } from "../state/or-aborted.ts";
+import type { WorkloadPaths } from "../state/paths.ts";
+import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
+import { askNodeId, isReady } from "./admin-client.ts";
+import type { DataPlaneProcess, ProxyProgram } from "./data-plane.ts";
+import { tailLines } from "./log-tail.ts";
+import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
+import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
+import { stopProcess } from "./stop-process.ts";
+import { nextState, type SupervisorEvent, type SupervisorState } from "./supervisor-state.ts";
+
+export interface SupervisorOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a drain may take before the process is killed. */
+  readonly drainMs: number;
+  /** What the process gets to see of the agent's environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+const RESTART = { firstMs: 200, maxMs: 30_000 } as const;
+/** A process that ran this long was not started in vain: the next crash counts as the first. */
+const STABLE_MS = 10_000;
+const READY_POLL_MS = 50;
+const READY_POLL_SLOWEST_MS = 1000;
+const DRAIN_POLL_MS = 100;
+
+/** Keeps one data plane process alive, drains and stops it. */
+export class ProcessSupervisor implements DataPlaneProcess {
+  readonly #program: ProxyProgram;
+  readonly #node: DataPlaneNode;
+  readonly #files: WorkloadPaths;
+  readonly #options: SupervisorOptions;
+  #state: SupervisorState = { kind: "stopped" };
+  #process: ProxyProcess | undefined;
+
+  constructor(
+    program: ProxyProgram,
+    node: DataPlaneNode,
+    files: WorkloadPaths,
+    options: SupervisorOptions,
+  ) {
+    this.#program = program;
+    this.#node = node;
+    this.#files = files;
+    this.#options = options;
+  }
+
+  get state(): SupervisorState {
+    return this.#state;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await ensurePrivateDir(this.#files.run);
+    const log = await this.#openLog();
+    const gone = new AbortController();
+    try {
+      await runTasks(
+        gone.signal,
+        (gone) => tailLines(this.#files.log, (line) => this.#logLine(line), gone),
+        async (stopTailing) => {
+          try {
+            await this.#supervise(AbortSignal.any([signal, stopTailing]), log.fd, stopTailing);
+          } finally {
+            await this.#stop();
+            gone.abort();
+          }
+        },
+      );
+    } finally {
+      await log.close();
+    }
+  }
+
+  async drain(): Promise<void> {
+    const process = this.#process;
+    if (process === undefined || this.#state.kind === "draining") return;
+    this.#move({ kind: "drain", deadline: this.#options.clock.monotonic() + this.#options.drainMs });
+    await this.#program
+      .drain({ adminSocket: this.#files.adminSocket, kill: (signal) => process.kill(signal) })
+      .catch((error: unknown) => {
+        this.#options.logger.warn("the data plane could not be told to drain", { error: messageOf(error) });
+      });
+  }
+
+  async #supervise(signal: AbortSignal, logDescriptor: number, gone: AbortSignal): Promise<void> {
+    const { clock, logger, random } = this.#options;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      const started = clock.monotonic();
+      let reason: string | undefined;
+      try {
+        reason = await this.#runOnce(attempt, signal, logDescriptor, gone);
+      } catch (error) {
+        reason = messageOf(error);
+      }
+      if (signal.aborted || this.#state.kind === "draining") break;
+      this.#process = undefined;
+      if (clock.monotonic() - started >= STABLE_MS) attempt = 0;
+      const delay = backoffMs(RESTART, attempt, random());
+      this.#move({
+        kind: "crashed",
+        attempt,
+        until: clock.monotonic() + delay,
+        reason: reason ?? "it ended",
+      });
+      logger.error("data plane ended and is started again", { reason, attempt, delayMs: delay });
+      await clock.sleep(delay, signal);
+    }
+  }
+
+  /** From start to end of one process; returns the way it ended, or undefined when the signal was aborted first. */
+  async #runOnce(
+    attempt: number,
+    signal: AbortSignal,
+    logDescriptor: number,
+    gone: AbortSignal,
+  ): Promise<string | undefined> {
+    const process = (await this.#adopt(gone)) ?? (await this.#spawn(logDescriptor));
+    this.#process = process;
+    this.#move({ kind: "started", attempt, pid: process.pid });
+    const ended = new AbortController();
+    const exit = process.exited.finally(() => ended.abort());
+    const over = AbortSignal.any([signal, ended.signal]);
+    if (await this.#becomesReady(over)) this.#move({ kind: "ready", now: this.#options.clock.now() });
+    return await orAborted(exit, signal);
+  }
+
+  /** Without a time limit: a proxy that waits for its first configuration is as it should be. */
+  async #becomesReady(over: AbortSignal): Promise<boolean> {
+    for (let wait = READY_POLL_MS; !over.aborted; wait = Math.min(wait * 1.5, READY_POLL_SLOWEST_MS)) {
+      if (await isReady(this.#files.adminSocket)) return !over.aborted;
+      await this.#options.clock.sleep(wait, over);
+    }
+    return false;
+  }
+
+  /** The process that the last agent left, if it serves this very node; another one that it left is stopped. */
+  async #adopt(gone: AbortSignal): Promise<ProxyProcess | undefined> {
+    const record = await readRecord(this.#files.processRecord);
+    if (record === undefined) return undefined;
+    const process = adoptProcess(record.pid, record.startTime, this.#options.clock, gone);
+    const fits = record.kind === this.#program.kind && record.nodeId === this.#node.id;
+    if (fits && (await askNodeId(this.#files.adminSocket)) === this.#node.id) {
+      this.#options.logger.info("took over the data plane that was left running", { pid: record.pid });
+      return process;
+    }
+    this.#options.logger.warn("stopping a data plane that was left behind and does not answer as it should", {
+      pid: record.pid,
+    });
+    await stopProcess(process, this.#options.clock);
+    return undefined;
+  }
+
+  async #spawn(logDescriptor: number): Promise<ProxyProcess> {
+    const { bootstrap, adminSocket, processRecord } = this.#files;
+    await writePrivate(bootstrap, JSON.stringify(this.#program.bootstrap(this.#node), undefined, 1));
+    // A socket file of a process that was killed would keep the next one from binding.
+    await rm(adminSocket, { force: true });
+    const { environment, logger } = this.#options;
+    const process = await spawnProcess(this.#program.command(bootstrap), { logDescriptor, environment });
+    try {
+      await writeRecord(processRecord, {
+        pid: process.pid,
+        nodeId: this.#node.id,
+        kind: this.#program.kind,
+      });
+    } catch (error) {
+      // It serves all the same; only its adoption after a crash of this agent is lost.
+      logger.warn("could not record the data plane's process", { error: messageOf(error) });
+    }
+    logger.info("started the data plane", { pid: process.pid, kind: this.#program.kind });
+    return process;
+  }
+
+  async #stop(): Promise<void> {
+    const process = this.#process;
+    if (process !== undefined) {
+      await this.drain();
+      await this.#waitForDrain(process);
+      await stopProcess(process, this.#options.clock);
+      this.#process = undefined;
+      await removeRecord(this.#files.processRecord);
+      this.#options.logger.info("stopped the data plane", { pid: process.pid });
+    }
+    this.#move({ kind: "stopped" });
+  }
+
+  async #waitForDrain(process: ProxyProcess): Promise<void> {
+    if (this.#state.kind !== "draining") return;
+    const { clock } = this.#options;
+    const { deadline } = this.#state;
+    const ended = new AbortController();
+    void process.exited.then(() => ended.abort());
+    const target = { adminSocket: this.#files.adminSocket, kill: process.kill };
+    while (!ended.signal.aborted && clock.monotonic() < deadline) {
+      if (await this.#program.isDrained(target).catch(() => true)) break;
+      await clock.sleep(Math.min(DRAIN_POLL_MS, deadline - clock.monotonic()), ended.signal);
+    }
+  }
+
+  #move(event: SupervisorEvent): void {
+    this.#state = nextState(this.#state, event);
+  }
+
+  async #openLog(): Promise<Awaited<ReturnType<typeof open>>> {
+    const flags = constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | constants.O_NOFOLLOW;
+    try {
+      return await open(this.#files.log, flags, 0o600);
+    } catch (cause) {
+      throw new MeshError("agent.state", `open ${this.#files.log}`, { cause });
+    }
+  }
+
+  #logLine(line: string): void {
+    const { level, message } = this.#program.parseLogLine(line);
+    this.#options.logger[level]("data plane", { line: message });
+  }
+}

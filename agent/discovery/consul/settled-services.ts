@@ -1,0 +1,31 @@
+import type { LocalService } from "../discovery.ts";
+import type { AgentServices } from "./parse-agent.ts";
+
+/** The services that are believed to be here. */
+export interface SettledServices {
+  readonly services: readonly LocalService[];
+  /** Those of them that the agent no longer has, and that stay until it has them again. */
+  readonly held: readonly LocalService[];
+}
+
+export const NOTHING_SETTLED: SettledServices = { services: [], held: [] };
+
+/**
+ * Joins what the local agent says with what was believed. What it refuses stays as it was. When more than half of the
+ * services are gone in its first answer after an outage, it has lost its data: they stay. `recovered` is true for such
+ * an answer.
+ */
+export function settle(before: SettledServices, answer: AgentServices, recovered: boolean): SettledServices {
+  const present = new Set(answer.services.map(instanceId));
+  const gone = before.services.filter((service) => !present.has(instanceId(service)));
+  const refused = gone.filter((service) => answer.refused.has(instanceId(service)));
+  const missing = gone.filter((service) => !answer.refused.has(instanceId(service)));
+  const lost = recovered && missing.length * 2 > before.services.length;
+  const held = lost ? missing : missing.filter((service) => before.held.includes(service));
+  const services = [...answer.services, ...refused, ...held].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return { services, held };
+}
+
+function instanceId({ id, catalog }: LocalService): string {
+  return catalog?.instanceId ?? id;
+}

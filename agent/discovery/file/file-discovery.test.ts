@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "../../../mesh/lifecycle/clock.ts";
+import { type Logger, silentLogger } from "../../../mesh/telemetry/logger.ts";
+import { eventually } from "../../../test/harness/eventually.ts";
+import { type DiscoverySubject, type GivenService, SetReader, testDiscovery } from "../discovery.contract.ts";
+import { FileDiscovery } from "./file-discovery.ts";
+
+async function folder(): Promise<{ readonly path: string; [Symbol.asyncDispose](): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), "lateen-services-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+function discoveryOf(path: string, logger: Logger = silentLogger, address?: string): FileDiscovery {
+  return new FileDiscovery({ path, address, clock: systemClock, logger });
+}
+
+function textOf({ service, version, ...rest }: GivenService): string {
+  return JSON.stringify({ services: [{ ...rest, name: service, labels: { version } }] });
+}
+
+testDiscovery("files", async (): Promise<DiscoverySubject> => {
+  const place = await folder();
+  return {
+    discovery: discoveryOf(place.path, silentLogger, "127.0.0.1"),
+    put: (service) => writeFile(join(place.path, `${service.id}.json`), textOf(service)),
+    remove: (id) => rm(join(place.path, `${id}.json`)),
+    breakSource: () => rm(place.path, { recursive: true }),
+    [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
+  };
+});
+
+test("a broken file keeps its last good content and says all that is wrong; the others change", async () => {
+  await using place = await folder();
+  const lines: string[] = [];
+  const logger = {
+    ...silentLogger,
+    warn: (message: string, fields?: object): void => void lines.push(`${message} ${JSON.stringify(fields)}`),
+  };
+  const file = join(place.path, "a.yaml");
+  await writeFile(file, "services: [{ name: web, port: 80 }]");
+  await using reader = new SetReader(discoveryOf(place.path, logger));
+  await eventually("a set", () => reader.ids()?.join() === "web");
+  await writeFile(file, "services: [{ name: web, port: 99999, prot: x }]");
+  await eventually("it is told", () =>
+    lines.some((line) => /services\[0\]\.port.*services\[0\]\.prot:/.test(line)),
+  );
+  await writeFile(join(place.path, "b.yaml"), "services: [{ name: api, port: 81 }]");
+  await eventually("the other file counts", () => reader.ids()?.join() === "api,web");
+  assert.equal(reader.latest?.[1]?.address.port, 80);
+  await writeFile(file, "services: [{ name: web, port: 82 }]");
+  await eventually("mended", () => reader.latest?.[1]?.address.port === 82);
+});
+
+test("a single file that is replaced by a rename is read again, and one that is away keeps its content", async () => {
+  await using place = await folder();
+  const file = join(place.path, "services.yaml");
+  await writeFile(file, "services: [{ name: web, port: 80 }]");
+  await using reader = new SetReader(discoveryOf(file));
+  await eventually("a set", () => reader.latest?.[0]?.address.port === 80);
+  await writeFile(`${file}.tmp`, "services: [{ name: web, port: 81 }]");
+  await rename(`${file}.tmp`, file);
+  await eventually("replaced", () => reader.latest?.[0]?.address.port === 81);
+  await rm(file);
+  await writeFile(file, "services: [{ name: web, port: 82 }]");
+  await eventually("written again", () => reader.latest?.[0]?.address.port === 82);
+  assert.ok(reader.sets.every((set) => set.length === 1));
+});
+
+test("a service that clashes with one of another file is left out and told", async () => {
+  await using place = await folder();
+  const lines: string[] = [];
+  const logger = {
+    ...silentLogger,
+    warn: (_: string, fields?: object): void => void lines.push(JSON.stringify(fields)),
+  };
+  await writeFile(join(place.path, "a.yaml"), "services: [{ name: web, port: 80 }]");
+  await writeFile(join(place.path, "b.yaml"), "services: [{ name: web, port: 81 }]");
+  await using reader = new SetReader(discoveryOf(place.path, logger));
+  await eventually("a set", () => reader.latest);
+  assert.deepEqual(
+    reader.latest?.map(({ address }) => address.port),
+    [80],
+  );
+  assert.ok(lines.some((line) => /web of b\.yaml has the id or the port/.test(line)));
+});
+
+test("what is no services file is not read", async () => {
+  await using place = await folder();
+  await writeFile(join(place.path, "README.md"), "# nothing");
+  await writeFile(join(place.path, ".a.yaml.swp"), "\0");
+  await using reader = new SetReader(discoveryOf(place.path));
+  assert.deepEqual(await eventually("a set", () => reader.latest), []);
+});
+
+test("services that say no address have the host's", async () => {
+  await using place = await folder();
+  await writeFile(join(place.path, "a.yaml"), "services: [{ name: web, port: 80 }]");
+  await using reader = new SetReader(discoveryOf(place.path, silentLogger, "127.23.7.3"));
+  await eventually("a set", () => reader.latest);
+  assert.deepEqual(reader.latest?.[0]?.address, { address: "127.23.7.3", port: 80 });
+});

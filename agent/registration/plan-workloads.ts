@@ -1,0 +1,199 @@
+import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import {
+  type SocketAddress,
+  type Workload,
+  type WorkloadId,
+  type WorkloadUpstream,
+  workloadId,
+} from "../../mesh/model/workload.ts";
+import type { LocalService, LocalUpstream } from "../discovery/discovery.ts";
+import { covers, isWildcard } from "./listening-sockets.ts";
+import { type HostPorts, isMeshPort } from "./ports.ts";
+
+export interface PlanSettings {
+  /** Where applications listen and upstreams bind. */
+  readonly loopback: string;
+  readonly dataPlane: Workload["dataPlane"];
+  readonly trustDomain: string;
+}
+
+/** Something of a workload that cannot be had now. */
+export interface PlanProblem {
+  readonly workload: WorkloadId;
+  readonly error: MeshError;
+}
+
+export interface Plan {
+  readonly workloads: readonly Workload[];
+  readonly problems: readonly PlanProblem[];
+}
+
+/**
+ * Turns what runs on this host into workloads: chooses where each proxy takes its traffic (DESIGN D5) and gives the
+ * upstreams their places. A workload keeps what it had in `previous`, so that nothing moves without need. An upstream
+ * without a place is left out, a workload without one too, each with a problem that names the holder. Pure but for the
+ * claims that it makes on `ports`.
+ */
+export function planWorkloads(
+  services: readonly LocalService[],
+  previous: ReadonlyMap<WorkloadId, Workload>,
+  ports: HostPorts,
+  settings: PlanSettings,
+): Plan {
+  const workloads: Workload[] = [];
+  const problems: PlanProblem[] = [];
+  const sorted = services.toSorted((a, b) => order(idOf(a), idOf(b)));
+  for (const service of sorted) {
+    const id = idOf(service);
+    const note = (error: MeshError): void => {
+      problems.push({ workload: id, error });
+    };
+    try {
+      checkNames(service, settings.trustDomain);
+      const place = inboundPlace(service, id, previous.get(id), ports, settings);
+      const upstreams = service.upstreams.flatMap((upstream) => {
+        const bound = bindUpstream(upstream, id, ports, settings, note);
+        return bound === undefined ? [] : [bound];
+      });
+      workloads.push(toWorkload(service, place, upstreams, settings));
+    } catch (error) {
+      note(MeshError.from(error));
+    }
+  }
+  return { workloads, problems };
+}
+
+interface InboundPlace {
+  readonly inbound: SocketAddress;
+  readonly app: SocketAddress;
+}
+
+function inboundPlace(
+  service: LocalService,
+  id: WorkloadId,
+  previous: Workload | undefined,
+  ports: HostPorts,
+  settings: PlanSettings,
+): InboundPlace {
+  const { address } = service;
+  const app = appPlace(service, previous, ports, settings);
+  if (!wantsMeshPort(app, service, previous)) {
+    const holder = ports.claim(address, id);
+    if (holder !== undefined) throw portTaken(id, "inbound", address, holder);
+    return { inbound: address, app };
+  }
+  const had = previous?.ports[0]?.inbound.port;
+  const preferred = had !== undefined && isMeshPort(had) ? had : undefined;
+  const port = ports.claimMeshPort(address.address, id, preferred);
+  if (port === undefined) {
+    throw new MeshError("agent.port-taken", `find a port for workload ${id}: 21000 to 21255 are all taken`, {
+      hint: `let the application listen on ${settings.loopback}, then its proxy takes the service's own port`,
+    });
+  }
+  return {
+    inbound: { address: address.address, port },
+    app: isWildcard(app.address) ? { address: settings.loopback, port: app.port } : app,
+  };
+}
+
+/** Where the application listens: as its source says, else where a socket is seen, else on loopback at the same port. */
+function appPlace(
+  { address, app }: LocalService,
+  previous: Workload | undefined,
+  ports: HostPorts,
+  { loopback }: PlanSettings,
+): SocketAddress {
+  if (app !== undefined) return app;
+  const seen = ports.foreign(address);
+  if (seen !== undefined) return { address: seen.address, port: seen.port };
+  // An application that is down for a moment comes back to where it was; its port must not be taken meanwhile.
+  const before = previous?.ports[0];
+  if (before !== undefined && isMeshPort(before.inbound.port) && before.app.port === address.port) {
+    return before.app;
+  }
+  return { address: loopback, port: address.port };
+}
+
+function wantsMeshPort(
+  app: SocketAddress,
+  { address, app: told }: LocalService,
+  previous: Workload | undefined,
+): boolean {
+  if (covers(app, address)) return true;
+  const before = previous?.ports[0];
+  return told === undefined && before !== undefined && isMeshPort(before.inbound.port) && same(before.app, app);
+}
+
+function bindUpstream(
+  { host, port, bindAddress, bindPort }: LocalUpstream,
+  id: WorkloadId,
+  ports: HostPorts,
+  { loopback }: PlanSettings,
+  note: (error: MeshError) => void,
+): WorkloadUpstream | undefined {
+  const bind = { address: bindAddress ?? loopback, port: bindPort ?? port };
+  const holder = ports.claim(bind, id);
+  if (holder === undefined) return { host, port, bind };
+  note(portTaken(id, `upstream ${host}:${port}`, bind, holder));
+  return undefined;
+}
+
+function portTaken(id: WorkloadId, what: string, { address, port }: SocketAddress, holder: string): MeshError {
+  return new MeshError(
+    "agent.port-taken",
+    `listen on ${address}:${port} for workload ${id} (${what}): it is taken by ${holder}`,
+    { hint: "stop what holds it, or give the service, or the upstream (`host:port@port`), another port" },
+  );
+}
+
+function toWorkload(
+  service: LocalService,
+  place: InboundPlace,
+  upstreams: readonly WorkloadUpstream[],
+  settings: PlanSettings,
+): Workload {
+  const { protocol, servicePort } = service;
+  return {
+    name: service.id,
+    namespace: service.namespace,
+    service: service.service,
+    serviceAccount: service.serviceAccount,
+    labels: service.labels,
+    ports: [{ name: `${protocol}-${servicePort}`, protocol, servicePort, ...place }],
+    upstreams,
+    healthy: service.healthy,
+    weight: service.weight,
+    locality: service.locality,
+    dataPlane: settings.dataPlane,
+    catalog: service.catalog,
+  };
+}
+
+/** Names become folders, node ids and identities: what cannot be all of them is refused here. */
+function checkNames({ id, namespace, serviceAccount }: LocalService, trustDomain: string): void {
+  if (!/^[A-Za-z0-9_]([A-Za-z0-9._-]{0,198}[A-Za-z0-9_])?$/.test(id)) {
+    throw new MeshError("agent.discovery", `take workload ${JSON.stringify(id)}: its id cannot be a name`);
+  }
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
+    throw new MeshError("agent.discovery", `take workload ${id}: ${JSON.stringify(namespace)} is no namespace`);
+  }
+  try {
+    workloadSpiffeId(trustDomain, namespace, serviceAccount);
+  } catch (cause) {
+    throw new MeshError("agent.discovery", `take workload ${id}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function idOf({ id, namespace }: LocalService): WorkloadId {
+  return workloadId({ namespace, name: id });
+}
+
+function same(a: SocketAddress, b: SocketAddress): boolean {
+  return a.address === b.address && a.port === b.port;
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+

@@ -1,0 +1,28 @@
+import { covers, findHolder, type ListeningSocket, readListeningSockets } from "./listening-sockets.ts";
+import { HostPorts } from "./ports.ts";
+import type { LocalService } from "../discovery/discovery.ts";
+
+/**
+ * The host's listening sockets, as a plan for these services needs them. Holders are looked up only for the ports that
+ * the plan asks for: it means a walk through /proc. Sockets of `ownPids`, this agent's data planes, are in nobody's way.
+ */
+export async function readHostPorts(
+  services: readonly LocalService[],
+  loopback: string,
+  ownPids: ReadonlySet<number>,
+): Promise<HostPorts> {
+  const sockets = await readListeningSockets();
+  const wanted = services.flatMap(({ address, upstreams }) => [
+    address,
+    ...upstreams.map((upstream) => ({
+      address: upstream.bindAddress ?? loopback,
+      port: upstream.bindPort ?? upstream.port,
+    })),
+  ]);
+  const asked = (socket: ListeningSocket): boolean => wanted.some((place) => covers(socket, place));
+  const foreign = sockets
+    .filter(asked)
+    .map((socket) => ({ ...socket, holder: findHolder(socket.inode) }))
+    .filter(({ holder }) => holder === undefined || !ownPids.has(holder.pid));
+  return new HostPorts(foreign, sockets);
+}

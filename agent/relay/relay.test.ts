@@ -1,0 +1,474 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { Client, credentials, status } from "@grpc/grpc-js";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import { silentLogger } from "../../mesh/telemetry/logger.ts";
+import { openDeltaStream } from "../../mesh/xds/ads-service.ts";
+import { nodeId } from "../../mesh/xds/names.ts";
+import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { DeltaClient } from "../../test/harness/ads-clients.ts";
+import { eventually } from "../../test/harness/eventually.ts";
+import { type RunningAds, startAds } from "../../test/harness/running-ads.ts";
+import { createRelay, type Relay, type RelayOptions } from "./relay.ts";
+import type { SecretSource } from "./secret-lane.ts";
+
+const { cluster, endpoints, listener, route, secret } = TYPE_URL;
+const WEB = nodeId("127.0.0.1", "web", "default", "cluster.local");
+const API = nodeId("127.0.0.1", "api", "default", "cluster.local");
+const SMALL = { cluster: { c: "1" }, endpoints: { c: "1" }, listener: { l: "1" }, route: { r: "1" } };
+const ALL_SMALL = ["cluster +c@1", "endpoints +c@1", "listener +l@1", "route +r@1"];
+const within = (): AbortSignal => AbortSignal.timeout(5000);
+
+class FakeSecrets implements SecretSource {
+  readonly #versions = new Map<string, string>();
+  #listener: (workload: string) => void = () => {};
+
+  secret(workload: string, name: string) {
+    const version = this.#versions.get(`${workload} ${name}`);
+    return version === undefined ? undefined : { version, bytes: Buffer.from(`key of ${workload}`) };
+  }
+
+  onChange(listener: (workload: string) => void): void {
+    this.#listener = listener;
+  }
+
+  set(workload: string, name: string, version: string): void {
+    this.#versions.set(`${workload} ${name}`, version);
+    this.#listener(workload);
+  }
+}
+
+interface RunningRelay extends AsyncDisposable {
+  readonly relay: Relay;
+  /** A data plane. */
+  connect(): DeltaClient;
+  stop(): Promise<void>;
+}
+
+/** A directory for an agent's state and sockets, which outlives the relays that are started on it. */
+async function host() {
+  const directory = await mkdtemp(join(tmpdir(), "lateen-relay-"));
+  const secrets = new FakeSecrets();
+  const socketPath = join(directory, "run", "xds.sock");
+  return {
+    directory,
+    secrets,
+    socketPath,
+    xdsDir: (name: string) => join(directory, "workloads", `default.${name}`, "xds"),
+    async start(server: RunningAds, options: Partial<RelayOptions> = {}): Promise<RunningRelay> {
+      const upstream = new Client(server.address, credentials.createInsecure(), {
+        "grpc.initial_reconnect_backoff_ms": 20,
+        "grpc.max_reconnect_backoff_ms": 50,
+        "grpc.min_reconnect_backoff_ms": 20,
+      });
+      const relay = createRelay({
+        socketPath,
+        upstream: { open: () => openDeltaStream(upstream) },
+        secrets,
+        serves: (id) => id === WEB || id === API,
+        stateDir: directory,
+        logger: silentLogger,
+        clock: systemClock,
+        random: () => 0,
+        ...options,
+      });
+      const abort = new AbortController();
+      const listening = Promise.withResolvers<void>();
+      const running = relay.run(abort.signal, listening.resolve);
+      await Promise.race([listening.promise, running]);
+      const clients: Client[] = [];
+      const stop = async (): Promise<void> => {
+        abort.abort();
+        await running;
+        for (const client of clients) client.close();
+        upstream.close();
+      };
+      return {
+        relay,
+        stop,
+        connect() {
+          const client = new Client(`unix:${socketPath}`, credentials.createInsecure());
+          clients.push(client);
+          return new DeltaClient(client);
+        },
+        [Symbol.asyncDispose]: stop,
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Waits until the relay has read the data plane's answer to this type: an ACK is on its way for a moment. */
+async function acked({ relay }: RunningRelay, typeUrl: string): Promise<void> {
+  await eventually(`ACK of ${typeUrl}`, () => relay.status()[0]?.lastAck?.typeUrl === typeUrl);
+}
+
+/** Subscribes to everything of a small configuration as Envoy does, and acknowledges it. */
+async function sync(client: DeltaClient, id: string = WEB): Promise<readonly string[]> {
+  client.request(cluster, { node: { id } });
+  const lines = [await client.take()];
+  client.request(endpoints, { resourceNamesSubscribe: ["c"] });
+  lines.push(await client.take());
+  client.request(listener);
+  lines.push(await client.take());
+  client.request(route, { resourceNamesSubscribe: ["r"] });
+  lines.push(await client.take());
+  return lines;
+}
+
+describe("with a server", () => {
+  test("a data plane gets what the server has, and the server gets its ACKs", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    const snapshot = server.source.publish(WEB, SMALL);
+    assert.deepEqual(await sync(running.connect()), ALL_SMALL);
+    const result = await server.ads.status.waitForSync(snapshot, within());
+    assert.deepEqual(result, { acked: [WEB], pending: [], rejected: [] });
+    assert.deepEqual(
+      [...(server.ads.status.list()[0]?.types.values() ?? [])].map(({ state }) => state),
+      ["SYNCED", "SYNCED", "SYNCED", "SYNCED"],
+    );
+  });
+
+  test("a change flows through as a difference", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    const client = running.connect();
+    await sync(client);
+    const snapshot = server.source.publish(WEB, { ...SMALL, endpoints: { c: "2" } });
+    assert.equal(await client.take(), "endpoints +c@2");
+    assert.deepEqual((await server.ads.status.waitForSync(snapshot, within())).acked, [WEB]);
+  });
+
+  test("a removed resource is removed", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, { ...SMALL, cluster: { c: "1", d: "1" } });
+    const client = running.connect();
+    client.request(cluster, { node: { id: WEB } });
+    assert.equal(await client.take(), "cluster +c@1 +d@1");
+    server.source.publish(WEB, SMALL);
+    assert.equal(await client.take(), "cluster -d");
+  });
+
+  test("a name that the server does not have is told gone by the server, not by the relay", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    const client = running.connect();
+    client.request(endpoints, { node: { id: WEB }, resourceNamesSubscribe: ["ghost"] });
+    assert.equal(await client.take(), "endpoints -ghost");
+  });
+
+  test("a refusal is forwarded, the good resources of the response are kept", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, { cluster: { good: "1", bad: "1" } });
+    const client = first.connect();
+    client.request(cluster, { node: { id: WEB } });
+    await client.take();
+    const snapshot = server.source.publish(WEB, { cluster: { good: "2", bad: "2" } });
+    client.nack(await client.inbox.next(), "Error adding/updating cluster(s) bad: no");
+    const { rejected } = await server.ads.status.waitForSync(snapshot, within());
+    assert.deepEqual(rejected[0]?.nack.resources, ["bad"]);
+    assert.match(first.relay.status()[0]?.lastNack?.message ?? "", /bad: no/);
+    assert.equal(await client.inbox.quiet(), undefined);
+    await first.stop();
+    server.down();
+    await using second = await at.start(server);
+    const again = second.connect();
+    again.request(cluster, { node: { id: WEB } });
+    assert.deepEqual((await again.take()).split(" ").toSorted(), ["+bad@1", "+good@2", "cluster"]);
+  });
+
+  test("two nodes on one relay get each its own", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, { cluster: { web: "1" } });
+    server.source.publish(API, { cluster: { api: "1" } });
+    const [web, api] = [running.connect(), running.connect()];
+    web.request(cluster, { node: { id: WEB } });
+    api.request(cluster, { node: { id: API } });
+    assert.equal(await web.take(), "cluster +web@1");
+    assert.equal(await api.take(), "cluster +api@1");
+    const states = running.relay
+      .status()
+      .map(({ nodeId, connected, source }) => ({ nodeId, connected, source }));
+    assert.deepEqual(states, [
+      { nodeId: WEB, connected: true, source: "server" },
+      { nodeId: API, connected: true, source: "server" },
+    ]);
+  });
+});
+
+describe("without a server", () => {
+  test("a data plane that is connected is told nothing of the loss, and gets the differences after it", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    const client = running.connect();
+    await sync(client);
+    server.down();
+    await eventually("the relay notices", () => running.relay.status()[0]?.source === "cache");
+    assert.equal(await client.inbox.quiet(), undefined);
+    server.source.publish(WEB, { ...SMALL, cluster: { d: "1" }, endpoints: { c: "2" } });
+    await server.up();
+    const lines = [await client.take(), await client.take(), await client.take()].toSorted();
+    assert.deepEqual(lines, ["cluster +d@1", "cluster -c", "endpoints +c@2"]);
+    const synced = () => server.ads.status.list()[0]?.types.get(endpoints)?.state === "SYNCED";
+    await eventually("the server knows", synced);
+  });
+
+  test("a restarted agent serves what was acknowledged, at once", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    await sync(first.connect());
+    await acked(first, route);
+    await first.stop();
+    server.down();
+    await using second = await at.start(server);
+    const start = performance.now();
+    assert.deepEqual(await sync(second.connect()), ALL_SMALL);
+    assert.ok(performance.now() - start < 1000);
+    const [node] = second.relay.status();
+    assert.equal(node?.source, "cache");
+    assert.equal(node?.lastAck?.typeUrl, route);
+  });
+
+  test("what was sent and not acknowledged is not served after a restart", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, { cluster: { c: "1" } });
+    const client = first.connect();
+    client.request(cluster, { node: { id: WEB } });
+    await client.take();
+    server.source.publish(WEB, { cluster: { c: "2" } });
+    await client.inbox.next();
+    await first.stop();
+    server.down();
+    await using second = await at.start(server);
+    const again = second.connect();
+    again.request(cluster, { node: { id: WEB } });
+    assert.equal(await again.take(), "cluster +c@1");
+  });
+
+  test("a data plane that kept its configuration over the agent's restart is sent nothing again", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    await sync(first.connect());
+    await acked(first, route);
+    await first.stop();
+    await using second = await at.start(server);
+    const again = second.connect();
+    again.request(cluster, { node: { id: WEB }, initialResourceVersions: { c: "1" } });
+    assert.equal(await again.take(), "cluster");
+    again.request(endpoints, { resourceNamesSubscribe: ["c"], initialResourceVersions: { c: "1" } });
+    assert.equal(await again.inbox.quiet(), undefined);
+  });
+
+  test("a server that comes back with changes sends the differences to what is stored", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, { cluster: { a: "1", b: "1", c: "1" } });
+    const client = first.connect();
+    client.request(cluster, { node: { id: WEB } });
+    await client.take();
+    await acked(first, cluster);
+    await first.stop();
+    server.down();
+    await using second = await at.start(server);
+    const again = second.connect();
+    again.request(cluster, { node: { id: WEB } });
+    assert.equal(await again.take(), "cluster +a@1 +b@1 +c@1");
+    server.source.publish(WEB, { cluster: { a: "1", b: "2" } });
+    await server.up();
+    assert.equal(await again.take(), "cluster +b@2");
+    assert.equal(await again.take(), "cluster -c");
+  });
+
+  test("a late ACK of what a former server stream sent is not taken for one of the new", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, { cluster: { c: "1" } });
+    const client = running.connect();
+    client.request(cluster, { node: { id: WEB } });
+    const unanswered = await client.inbox.next();
+    server.down();
+    await eventually("the relay notices", () => running.relay.status()[0]?.source === "cache");
+    server.source.publish(WEB, { cluster: { c: "2" } });
+    await server.up();
+    await eventually("the relay is back", () => running.relay.status()[0]?.source === "server");
+    client.ack(unanswered);
+    const second = await client.inbox.next();
+    assert.equal(second.resources[0]?.version, "2");
+    assert.equal(server.ads.status.list()[0]?.types.get(cluster)?.state, "STALE");
+    client.ack(second);
+    assert.deepEqual((await server.ads.status.waitForSync(2, within())).acked, [WEB]);
+  });
+
+  test("a refused agent goes on serving what it has", async () => {
+    let allowed = true;
+    await using server = await startAds({
+      authorize: (_call, id) =>
+        allowed
+          ? { kind: "allowed", node: { id, workload: "default/web" } }
+          : { kind: "refused", reason: "not any more" },
+    });
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    await sync(first.connect());
+    await acked(first, route);
+    await first.stop();
+    allowed = false;
+    await using second = await at.start(server);
+    assert.deepEqual(await sync(second.connect()), ALL_SMALL);
+  });
+
+  test("a server that takes the stream and stays silent is waited for 300 ms, no longer", async () => {
+    let known = true;
+    await using server = await startAds({
+      authorize: (_call, id) =>
+        known ? { kind: "allowed", node: { id, workload: "default/web" } } : { kind: "unknown" },
+    });
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    await sync(first.connect());
+    await acked(first, route);
+    await first.stop();
+    known = false;
+    await using second = await at.start(server);
+    const start = performance.now();
+    assert.deepEqual(await sync(second.connect()), ALL_SMALL);
+    const waited = performance.now() - start;
+    assert.ok(waited >= 290 && waited < 1500, `${waited} ms`);
+  });
+
+  test("without a server and without a store, the data plane waits, and starts when the server comes", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    server.source.publish(WEB, SMALL);
+    server.down();
+    await using running = await at.start(server);
+    const client = running.connect();
+    client.request(cluster, { node: { id: WEB } });
+    assert.equal(await client.inbox.quiet(), undefined);
+    await server.up();
+    assert.equal(await client.take(), "cluster +c@1");
+  });
+});
+
+describe("secrets", () => {
+  test("come from the agent, never go upstream, and are pushed when they are renewed", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    const client = running.connect();
+    client.request(secret, { node: { id: WEB }, resourceNamesSubscribe: ["default", "ROOTCA"] });
+    assert.equal(await client.inbox.quiet(), undefined);
+    at.secrets.set("default/web", "default", "1");
+    const first = await client.inbox.next();
+    assert.equal(Buffer.from(first.resources[0]?.resource?.value ?? []).toString(), "key of default/web");
+    client.ack(first);
+    at.secrets.set("default/web", "ROOTCA", "1");
+    assert.equal(await client.take(), "secret +ROOTCA@1");
+    at.secrets.set("default/api", "default", "9");
+    at.secrets.set("default/web", "default", "2");
+    assert.equal(await client.take(), "secret +default@2");
+    assert.equal(await client.inbox.quiet(), undefined);
+    assert.deepEqual(server.ads.status.list(), []);
+  });
+
+  test("are not on disk afterwards", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const running = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    at.secrets.set("default/web", "default", "1");
+    const client = running.connect();
+    await sync(client);
+    await acked(running, route);
+    client.request(secret, { resourceNamesSubscribe: ["default"] });
+    assert.equal(await client.take(), "secret +default@1");
+    await running.stop();
+    const files = (await readdir(at.xdsDir("web"))).toSorted();
+    assert.deepEqual(files, ["clusters.xds", "endpoints.xds", "listeners.xds", "routes.xds"]);
+  });
+
+  test("a refused secret is not sent again in the same version", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    at.secrets.set("default/web", "default", "1");
+    const client = running.connect();
+    client.request(secret, { node: { id: WEB }, resourceNamesSubscribe: ["default"] });
+    client.nack(await client.inbox.next(), "key does not match");
+    at.secrets.set("default/web", "ROOTCA", "1");
+    assert.equal(await client.inbox.quiet(), undefined);
+    at.secrets.set("default/web", "default", "2");
+    assert.equal(await client.take(), "secret +default@2");
+  });
+});
+
+describe("the socket", () => {
+  test("is the owner's alone, and is gone after the stop", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const running = await at.start(server);
+    assert.equal((await stat(at.socketPath)).mode & 0o777, 0o600);
+    assert.equal((await stat(join(at.directory, "run"))).mode & 0o777, 0o700);
+    await running.stop();
+    await assert.rejects(stat(at.socketPath), { code: "ENOENT" });
+  });
+
+  test("of another agent that is alive is not taken over", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    await assert.rejects(at.start(server), { code: "agent.state", message: /another agent/ });
+    server.source.publish(WEB, SMALL);
+    assert.deepEqual(await sync(running.connect()), ALL_SMALL);
+  });
+
+  test("refuses nodes of other agents, and names that are no plain names", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server, { serves: (id) => id !== API });
+    for (const id of [API, "", "envoy", nodeId("127.0.0.1", "../../etc", "default", "cluster.local")]) {
+      const client = running.connect();
+      client.request(cluster, { node: { id } });
+      assert.equal(await client.inbox.ended, status.PERMISSION_DENIED, id);
+    }
+  });
+
+  test("refuses a data plane that asks for types without end", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    const client = running.connect();
+    client.request(cluster, { node: { id: WEB } });
+    for (let index = 0; index < 100; index += 1) client.request(`type.googleapis.com/t${index}`);
+    assert.equal(await client.inbox.ended, status.PERMISSION_DENIED);
+  });
+});

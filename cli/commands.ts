@@ -1,0 +1,100 @@
+import type { Command } from "commander";
+import type { CliContext, Exit } from "./context.ts";
+
+/** A command's module, made into a commander command. It is loaded only when it is called. */
+type BuildCommand = (context: CliContext, exit: Exit) => Command;
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  readonly load: () => Promise<BuildCommand>;
+}
+
+/** Every command, in the order of `lateen --help`. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "demo",
+    aliases: [],
+    summary: "a whole mesh with bookinfo on this machine",
+    load: async () => (await import("./commands/demo.ts")).demoCommand,
+  },
+  {
+    name: "init",
+    aliases: [],
+    summary: "write the server's configuration",
+    load: async () => (await import("./commands/init.ts")).initCommand,
+  },
+  {
+    name: "server",
+    aliases: [],
+    summary: "run the control plane",
+    load: async () => (await import("./commands/server.ts")).serverCommand,
+  },
+  {
+    name: "token",
+    aliases: [],
+    summary: "create, list and revoke join tokens",
+    load: async () => (await import("./commands/token.ts")).tokenCommand,
+  },
+  {
+    name: "join",
+    aliases: [],
+    summary: "make this host part of a mesh",
+    load: async () => (await import("./commands/join.ts")).joinCommand,
+  },
+  {
+    name: "agent",
+    aliases: [],
+    summary: "run the agent of this host",
+    load: async () => (await import("./commands/agent.ts")).agentCommand,
+  },
+  {
+    name: "proxy",
+    aliases: [],
+    summary: "run the built-in data plane (agents start it)",
+    load: async () => (await import("./commands/proxy.ts")).proxyCommand,
+  },
+  {
+    name: "service",
+    aliases: [],
+    summary: "add, remove and list instances of the embedded registry",
+    load: async () => (await import("./commands/service.ts")).serviceCommand,
+  },
+  {
+    name: "apply",
+    aliases: [],
+    summary: "store configuration objects",
+    load: async () => (await import("./commands/apply.ts")).applyCommand,
+  },
+  {
+    name: "get",
+    aliases: [],
+    summary: "list objects, services, workloads, registries",
+    load: async () => (await import("./commands/get.ts")).getCommand,
+  },
+  {
+    name: "delete",
+    aliases: [],
+    summary: "delete configuration objects",
+    load: async () => (await import("./commands/delete.ts")).deleteCommand,
+  },
+  {
+    name: "proxy-status",
+    aliases: ["ps"],
+    summary: "what each proxy has of what it should have",
+    load: async () => (await import("./commands/proxy-status.ts")).proxyStatusCommand,
+  },
+  {
+    name: "proxy-config",
+    aliases: ["pc"],
+    summary: "the configuration that a proxy gets",
+    load: async () => (await import("./commands/proxy-config.ts")).proxyConfigCommand,
+  },
+  {
+    name: "version",
+    aliases: [],
+    summary: "versions of this program and of the server",
+    load: async () => (await import("./commands/version.ts")).versionCommand,
+  },
+];

@@ -1,0 +1,119 @@
+import { Command } from "commander";
+import { parseAllDocuments } from "yaml";
+import type { DeleteReply } from "../../mesh/admin-api/replies.ts";
+import { MeshError } from "../../mesh/errors.ts";
+import type { Kind } from "../../mesh/model/object.ts";
+import { type AdminClient, apiPath } from "../client.ts";
+import type { CliContext, Exit } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { joinFiles, readInputs } from "../input-files.ts";
+import { objectLabel, parseKind } from "../kinds.ts";
+import {
+  type ClientOptions,
+  type NamespaceOptions,
+  openClient,
+  withClient,
+  withNamespace,
+} from "./client-options.ts";
+
+interface DeleteOptions extends ClientOptions, NamespaceOptions {
+  readonly filename?: readonly string[];
+  readonly ignoreNotFound: boolean;
+}
+
+interface ObjectName {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export function deleteCommand(context: CliContext, exit: Exit): Command {
+  const command = new Command("delete")
+    .description("delete configuration objects")
+    .argument("[kind/name]", "virtualservice/reviews, or the kind alone with the names after it")
+    .argument("[names...]")
+    .option("-f, --filename <path...>", "delete what these files, directories or - (standard input) name")
+    .option("--ignore-not-found", "do not mind what is not there", false);
+  return withClient(withNamespace(command, context)).action(
+    async (target: string | undefined, names: readonly string[], options: DeleteOptions) => {
+      exit(await remove(context, target, names, options));
+    },
+  );
+}
+
+async function remove(
+  context: CliContext,
+  target: string | undefined,
+  names: readonly string[],
+  options: DeleteOptions,
+): Promise<number> {
+  if ((target === undefined) === (options.filename === undefined)) {
+    throw new MeshError("cli.usage", "delete wants either an object or -f", {
+      hint: "lateen delete virtualservice/reviews",
+    });
+  }
+  const objects =
+    target === undefined
+      ? await namesInFiles(context, options)
+      : namesInArguments(target, names, options.namespace);
+  await using client = openClient(context, options);
+  let missing = 0;
+  for (const object of objects) if (!(await removeOne(context, client, object, options))) missing++;
+  return missing > 0 && !options.ignoreNotFound ? EXIT.negative : EXIT.ok;
+}
+
+/** False when it was not there; everything else is deleted all the same. */
+async function removeOne(
+  context: CliContext,
+  client: AdminClient,
+  { kind, namespace, name }: ObjectName,
+  { ignoreNotFound }: DeleteOptions,
+): Promise<boolean> {
+  try {
+    await client.delete<DeleteReply>(apiPath`/v1/objects/${kind}/${namespace}/${name}`, {
+      signal: context.signal,
+    });
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "object.not-found") throw error;
+    if (!ignoreNotFound) context.stderr.write(`error: ${error.message}\n`);
+    return false;
+  }
+  context.stdout.write(`${objectLabel(kind, name)} deleted\n`);
+  return true;
+}
+
+function namesInArguments(
+  target: string,
+  names: readonly string[],
+  namespace: string,
+): readonly ObjectName[] {
+  const [word = "", name, ...rest] = target.split("/");
+  const kind = parseKind(word);
+  const all = name === undefined ? names : [name, ...names];
+  if (all.length === 0 || rest.length > 0 || all.includes("")) {
+    throw new MeshError("cli.usage", `${target} does not name an object`, {
+      hint: "lateen delete virtualservice/reviews",
+    });
+  }
+  return all.map((name) => ({ kind, namespace, name }));
+}
+
+async function namesInFiles(context: CliContext, options: DeleteOptions): Promise<readonly ObjectName[]> {
+  const { text } = joinFiles(await readInputs(options.filename ?? [], context));
+  return parseAllDocuments(text)
+    .map((document): unknown => document.toJS({ maxAliasCount: 20 }))
+    .filter((content) => content !== null && content !== undefined)
+    .map((content) => objectName(content, options.namespace));
+}
+
+function objectName(content: unknown, fallback: string): ObjectName {
+  const { kind, metadata } = content as {
+    kind?: unknown;
+    metadata?: { name?: unknown; namespace?: unknown };
+  };
+  if (typeof kind !== "string" || typeof metadata?.name !== "string") {
+    throw new MeshError("object.invalid", "a document has no kind or no metadata.name");
+  }
+  const namespace = typeof metadata.namespace === "string" ? metadata.namespace : fallback;
+  return { kind: parseKind(kind), namespace, name: metadata.name };
+}

@@ -1,0 +1,39 @@
+import { Command } from "commander";
+import { runServer } from "../../controlplane/app.ts";
+import { loadServerConfig } from "../../controlplane/config.ts";
+import type { CliContext, Exit } from "../context.ts";
+import {
+  commonFlags,
+  type DaemonOptions,
+  daemonLogger,
+  readConfigFile,
+  withDaemonOptions,
+} from "../daemon.ts";
+import { EXIT } from "../exit-codes.ts";
+import { SERVER_CONFIG } from "../places.ts";
+
+interface ServerOptions extends DaemonOptions {
+  readonly trustDomain?: string;
+  readonly consul?: string;
+}
+
+export function serverCommand(context: CliContext, exit: Exit): Command {
+  const command = new Command("server")
+    .description("run the control plane")
+    .option("--trust-domain <name>", "names every identity of the mesh; cannot be changed later")
+    .option("--consul <url>", "read the catalog of this Consul");
+  return withDaemonOptions(command, SERVER_CONFIG).action(async (options: ServerOptions) => {
+    const config = loadServerConfig({
+      file: readConfigFile(options.config, SERVER_CONFIG),
+      environment: context.environment,
+      flags: {
+        ...commonFlags(options),
+        trustDomain: options.trustDomain,
+        ...(options.consul === undefined ? {} : { consul: { address: options.consul } }),
+      },
+    });
+    const logger = daemonLogger(context, config.logLevel, options.logFormat);
+    await runServer(config, { logger, clock: context.clock, signal: context.signal });
+    exit(EXIT.ok);
+  });
+}

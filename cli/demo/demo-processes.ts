@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { Child } from "./child.ts";
+import { type DemoHost, SERVICE_PORT } from "./topology.ts";
+
+const LATEEN = join(import.meta.dirname, "../lateen.js");
+const BOOKINFO = join(import.meta.dirname, "../../examples/bookinfo/main.ts");
+
+/** The demo's processes by name: `server`, `agent-<host>`, `app-<host>`, `consul`. Each host has its folder. */
+export class DemoProcesses implements AsyncDisposable {
+  readonly directory: string;
+  readonly signal: AbortSignal;
+  readonly #children = new Map<string, Child>();
+
+  constructor(directory: string, signal: AbortSignal) {
+    this.directory = directory;
+    this.signal = signal;
+  }
+
+  hostDir(hostName: string): string {
+    return join(this.directory, hostName);
+  }
+
+  runDirOf(hostName: string): string {
+    return join(this.hostDir(hostName), "run");
+  }
+
+  agentConfigOf(hostName: string): string {
+    return join(this.hostDir(hostName), "agent.yaml");
+  }
+
+  start(name: string, command: string, args: readonly string[]): Child {
+    const logFile = join(this.directory, "logs", `${name}.log`);
+    const child = new Child({ name, command, args, logFile });
+    this.#children.set(name, child);
+    return child;
+  }
+
+  startServer(configFile: string): Child {
+    return this.start("server", process.execPath, [LATEEN, "server", "--config", configFile]);
+  }
+
+  startAgent(host: DemoHost): Child {
+    const config = this.agentConfigOf(host.name);
+    return this.start(`agent-${host.name}`, process.execPath, [LATEEN, "agent", "--config", config]);
+  }
+
+  startApplication(host: DemoHost): Child {
+    const upstreams = host.upstreams.flatMap(({ service, bindPort }) => [
+      `--${service}`,
+      `${host.loopback}:${bindPort}`,
+    ]);
+    return this.start(`app-${host.name}`, process.execPath, [
+      BOOKINFO,
+      ...["--service", host.service, "--version", host.version],
+      ...["--address", host.loopback, "--port", String(SERVICE_PORT)],
+      ...upstreams,
+    ]);
+  }
+
+  /** Throws when one of them has ended by itself, with what it last said. */
+  assertRunning(): void {
+    for (const child of this.#children.values()) child.assertRunning();
+  }
+
+  async stop(name: string): Promise<void> {
+    const child = this.#children.get(name);
+    this.#children.delete(name);
+    await child?.stop();
+  }
+
+  /** Ends it without a chance to tidy up. */
+  async kill(name: string): Promise<void> {
+    const child = this.#children.get(name);
+    this.#children.delete(name);
+    child?.kill("SIGKILL");
+    await child?.stop();
+  }
+
+  /** Agents first, as they deregister and drain; what they talk to afterwards. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const names = [...this.#children.keys()];
+    const agents = names.filter((name) => name.startsWith("agent-"));
+    await Promise.all(agents.map((name) => this.stop(name)));
+    await Promise.all(names.filter((name) => !agents.includes(name)).map((name) => this.stop(name)));
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import {
+  type EmbeddedInstance,
+  type List,
+  listOf,
+  type RegistryReply,
+  type ServiceReply,
+  type VersionReply,
+  type WorkloadReply,
+} from "../../mesh/admin-api/replies.ts";
+import type { AdminDeps } from "./ports.ts";
+import { type AdminCall, type AdminRoute, notFound, parseJsonBody, parsePart } from "./route.ts";
+
+const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+
+const name = z
+  .string()
+  .max(63)
+  .regex(LABEL, "must be lower-case letters, digits and dashes, as in a host name");
+const id = z.string().min(1).max(253);
+const port = z.number().int().min(1).max(65_535);
+const idPath = z.object({ id });
+const instanceBody = z.strictObject({
+  service: name,
+  namespace: name.default("default"),
+  node: z.string().max(253).default(""),
+  address: z.union([z.ipv4(), z.ipv6()], "must be an IP address"),
+  port,
+  servicePort: port.optional(),
+  protocol: z.enum(["http", "http2", "grpc", "tcp", "tls"]).optional(),
+  labels: z.record(z.string().min(1).max(317), z.string().max(253)).default({}),
+  healthy: z.boolean().default(true),
+  weight: z.number().int().min(1).max(65_535).default(1),
+  locality: z.string().max(253).default(""),
+});
+
+export const catalogRoutes: readonly AdminRoute[] = [
+  { method: "GET", path: "/v1/services", needs: "read", handle: services },
+  { method: "GET", path: "/v1/workloads", needs: "read", handle: workloads },
+  { method: "GET", path: "/v1/registries", needs: "read", handle: registries },
+  { method: "GET", path: "/v1/registry/embedded/instances", needs: "read", handle: list },
+  { method: "GET", path: "/v1/registry/embedded/instances/:id", needs: "read", handle: get },
+  { method: "PUT", path: "/v1/registry/embedded/instances/:id", needs: "write", handle: put },
+  { method: "DELETE", path: "/v1/registry/embedded/instances/:id", needs: "write", handle: remove },
+  { method: "GET", path: "/v1/version", needs: "read", handle: version },
+];
+
+function services(_call: AdminCall, deps: AdminDeps): List<ServiceReply> {
+  return listOf(deps.services());
+}
+
+function workloads(_call: AdminCall, deps: AdminDeps): List<WorkloadReply> {
+  return listOf(deps.workloads());
+}
+
+function registries(_call: AdminCall, deps: AdminDeps): List<RegistryReply> {
+  return listOf(deps.registries());
+}
+
+function list(_call: AdminCall, deps: AdminDeps): List<EmbeddedInstance> {
+  return listOf(deps.embedded.list());
+}
+
+function get(call: AdminCall, deps: AdminDeps): EmbeddedInstance {
+  const { id } = parsePart("path", idPath, call.params);
+  const found = deps.embedded.list().find((instance) => instance.id === id);
+  if (found === undefined) throw notFoundInstance(id);
+  return found;
+}
+
+function put(call: AdminCall, deps: AdminDeps): EmbeddedInstance {
+  const { id } = parsePart("path", idPath, call.params);
+  const body = parseJsonBody(instanceBody, call.body);
+  const instance = { ...body, id, servicePort: body.servicePort, protocol: body.protocol };
+  deps.embedded.put(instance);
+  return instance;
+}
+
+function remove(call: AdminCall, deps: AdminDeps): { readonly id: string } {
+  const { id } = parsePart("path", idPath, call.params);
+  if (!deps.embedded.remove(id)) throw notFoundInstance(id);
+  return { id };
+}
+
+function version(_call: AdminCall, deps: AdminDeps): VersionReply {
+  return deps.version;
+}
+
+function notFoundInstance(id: string): Error {
+  return notFound(`instance ${id}`, "lateen service list shows the embedded registry's instances");
+}

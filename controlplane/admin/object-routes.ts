@@ -1,0 +1,129 @@
+import { z } from "zod";
+import {
+  type ApplyReply,
+  type DeleteReply,
+  type List,
+  listOf,
+  type ObjectReply,
+} from "../../mesh/admin-api/replies.ts";
+import { MeshError } from "../../mesh/errors.ts";
+import { KINDS } from "../../mesh/model/kinds.ts";
+import { type Kind, type ObjectKey, objectKey, type StoredObject } from "../../mesh/model/object.ts";
+import type { AdminDeps } from "./ports.ts";
+import { InvalidObjects } from "./problem.ts";
+import { type AdminCall, type AdminRoute, notFound, parsePart } from "./route.ts";
+
+/** Objects of the API belong to this origin; those of the watched directory to their file. */
+const ORIGIN = "api";
+
+/** How long an answer waits for its change to be published; the change itself is stored by then. */
+const PUBLISH_WAIT_MS = 5_000;
+
+const flag = z.enum(["", "true", "false"], "must be true or false").transform((value) => value !== "false");
+const name = z.string().min(1).max(253);
+const applyQuery = z.strictObject({
+  dryRun: flag.default(false),
+  strict: flag.default(false),
+  namespace: name.default("default"),
+});
+const listQuery = z.strictObject({ namespace: name.optional() });
+const kindPath = z.object({ kind: z.string() });
+const objectPath = z.object({ kind: z.string(), namespace: name, name });
+
+export const objectRoutes: readonly AdminRoute[] = [
+  { method: "POST", path: "/v1/apply", needs: "write", handle: apply },
+  { method: "GET", path: "/v1/objects/:kind", needs: "read", handle: list },
+  { method: "GET", path: "/v1/objects/:kind/:namespace/:name", needs: "read", handle: get },
+  { method: "DELETE", path: "/v1/objects/:kind/:namespace/:name", needs: "write", handle: remove },
+];
+
+async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
+  const { dryRun, strict, namespace } = parsePart("query", applyQuery, call.query);
+  const { objects, violations } = deps.parseDocuments(call.body, { defaultNamespace: namespace });
+  if (violations.some(({ severity }) => strict || severity === "error")) throw new InvalidObjects(violations);
+  if (objects.length === 0) {
+    throw new MeshError("admin.request", "the body has no object", {
+      hint: "send YAML or JSON documents with apiVersion, kind, metadata and spec",
+    });
+  }
+  const applied = deps.store.apply(objects, { origin: ORIGIN, dryRun });
+  return {
+    dryRun,
+    objects: applied.map(({ object, outcome }) => ({ ...identityOf(object), outcome })),
+    violations,
+    ...(dryRun ? {} : await publication(call, deps)),
+  };
+}
+
+function list(call: AdminCall, deps: AdminDeps): List<ObjectReply> {
+  const kind = parseKind(parsePart("path", kindPath, call.params).kind);
+  const { namespace } = parsePart("query", listQuery, call.query);
+  const found = deps.store.list({ kind, ...(namespace === undefined ? {} : { namespace }) });
+  return listOf(found.map(toReply));
+}
+
+function get(call: AdminCall, deps: AdminDeps): ObjectReply {
+  const { key, label } = parseKey(call);
+  const found = deps.store.get(key);
+  if (found === undefined) throw notFoundObject(label);
+  return toReply(found);
+}
+
+async function remove(call: AdminCall, deps: AdminDeps): Promise<DeleteReply> {
+  const { key, label } = parseKey(call);
+  const found = deps.store.get(key);
+  if (found === undefined || !deps.store.delete(key, { origin: ORIGIN })) throw notFoundObject(label);
+  return { ...identityOf(found), ...(await publication(call, deps)) };
+}
+
+async function publication(call: AdminCall, deps: AdminDeps): Promise<{ readonly snapshot?: number }> {
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(PUBLISH_WAIT_MS)]);
+  const snapshot = await deps.sync.snapshotWith(deps.store.revision, signal);
+  return snapshot === undefined ? {} : { snapshot };
+}
+
+function parseKey(call: AdminCall): { readonly key: ObjectKey; readonly label: string } {
+  const path = parsePart("path", objectPath, call.params);
+  const kind = parseKind(path.kind);
+  return {
+    key: objectKey(kind, path.namespace, path.name),
+    label: `${kind} ${path.namespace}/${path.name}`,
+  };
+}
+
+function parseKind(text: string): Kind {
+  const kinds = Object.keys(KINDS) as Kind[];
+  const kind = kinds.find((kind) => kind.toLowerCase() === text.toLowerCase());
+  if (kind === undefined) throw notFound(`kind ${JSON.stringify(text)}`, `the kinds are ${kinds.join(", ")}`);
+  return kind;
+}
+
+function notFoundObject(label: string): MeshError {
+  return new MeshError("object.not-found", `${label} does not exist`, {
+    hint: "lateen get <kind> -A lists what there is",
+  });
+}
+
+function identityOf({ kind, metadata }: StoredObject): {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+} {
+  return { kind, namespace: metadata.namespace, name: metadata.name };
+}
+
+function toReply(object: StoredObject): ObjectReply {
+  const written = object.written["metadata"];
+  const metadata = {
+    ...(typeof written === "object" ? written : {}),
+    name: object.metadata.name,
+    namespace: object.metadata.namespace,
+  };
+  return {
+    ...identityOf(object),
+    object: { ...object.written, metadata },
+    createdAt: new Date(object.createdAt).toISOString(),
+    revision: object.revision,
+    origin: object.origin,
+  };
+}

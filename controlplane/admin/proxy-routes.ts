@@ -1,0 +1,47 @@
+import { z } from "zod";
+import {
+  type List,
+  listOf,
+  PROXY_RESOURCE_TYPES,
+  type ProxyReply,
+  type ProxyResourceReply,
+  type SyncReply,
+} from "../../mesh/admin-api/replies.ts";
+import type { AdminDeps } from "./ports.ts";
+import { type AdminCall, type AdminRoute, notFound, parsePart } from "./route.ts";
+
+const nothing = z.strictObject({});
+const syncQuery = z.strictObject({
+  snapshot: z.coerce.number().int().min(0),
+  timeoutMs: z.coerce.number().int().min(0).max(60_000).default(10_000),
+});
+const configPath = z.object({ namespace: z.string(), name: z.string() });
+const configQuery = z.strictObject({ type: z.enum([...PROXY_RESOURCE_TYPES, "all"]).default("all") });
+
+export const proxyRoutes: readonly AdminRoute[] = [
+  { method: "GET", path: "/v1/sync", needs: "read", handle: sync },
+  { method: "GET", path: "/v1/proxy-status", needs: "read", handle: status },
+  { method: "GET", path: "/v1/proxies/:namespace/:name/config", needs: "read", handle: config },
+];
+
+async function sync(call: AdminCall, deps: AdminDeps): Promise<SyncReply> {
+  const { snapshot, timeoutMs } = parsePart("query", syncQuery, call.query);
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs)]);
+  return { snapshot, ...(await deps.sync.waitForSync(snapshot, signal)) };
+}
+
+function status(call: AdminCall, deps: AdminDeps): List<ProxyReply> {
+  parsePart("query", nothing, call.query);
+  return listOf(deps.proxies.list());
+}
+
+function config(call: AdminCall, deps: AdminDeps): List<ProxyResourceReply> {
+  const { namespace, name } = parsePart("path", configPath, call.params);
+  const { type } = parsePart("query", configQuery, call.query);
+  const types = type === "all" ? PROXY_RESOURCE_TYPES : [type];
+  const resources = deps.proxies.config(`${namespace}/${name}`, types);
+  if (resources === undefined) {
+    throw notFound(`workload ${namespace}/${name}`, "lateen get workloads -A lists what agents registered");
+  }
+  return listOf(resources);
+}

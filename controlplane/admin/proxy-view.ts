@@ -1,0 +1,97 @@
+import type {
+  ProxyReply,
+  ProxyResourceReply,
+  ProxyResourceType,
+  ProxyTypeStatus,
+  SyncReply,
+} from "../../mesh/admin-api/replies.ts";
+import type { XdsJson } from "../../mesh/xds/json.ts";
+import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import type { NodeResources } from "../xds/config-source.ts";
+import type { ProxyStatus, SyncResult, TypeStatus } from "../xds/proxy-status.ts";
+
+/** The xDS types as people name them. */
+const TYPE_URL_OF: Readonly<Record<ProxyResourceType, TypeUrl>> = {
+  listener: TYPE_URL.listener,
+  route: TYPE_URL.route,
+  cluster: TYPE_URL.cluster,
+  endpoint: TYPE_URL.endpoints,
+};
+
+const UNKNOWN: ProxyTypeStatus = {
+  state: "IGNORED",
+  resources: 0,
+  sentAt: null,
+  ackedAt: null,
+  rejection: null,
+};
+
+/** The xDS server's row as the REST tells it. `agent` is who registered the workload. */
+export function toProxyReply(status: ProxyStatus, agent: string): ProxyReply {
+  const type = (name: ProxyResourceType): ProxyTypeStatus =>
+    toTypeStatus(status.types.get(TYPE_URL_OF[name]));
+  return {
+    workload: status.workload,
+    nodeId: status.nodeId,
+    agent,
+    dataPlane: status.dataPlane,
+    version: status.dataPlaneVersion,
+    connectedAt: new Date(status.connectedAt).toISOString(),
+    types: {
+      listener: type("listener"),
+      route: type("route"),
+      cluster: type("cluster"),
+      endpoint: type("endpoint"),
+    },
+  };
+}
+
+export function toSyncReply(result: SyncResult): Omit<SyncReply, "snapshot"> {
+  return {
+    acked: result.acked.length,
+    total: result.acked.length + result.pending.length + result.rejected.length,
+    rejected: result.rejected.map(({ workload, typeUrl, nack }) => ({
+      workload,
+      type: typeName(typeUrl),
+      message: nack.message,
+    })),
+  };
+}
+
+function toTypeStatus(status: TypeStatus | undefined): ProxyTypeStatus {
+  if (status === undefined) return UNKNOWN;
+  return {
+    state: status.state,
+    resources: status.resources,
+    sentAt: toTime(status.sentAt),
+    ackedAt: toTime(status.ackedAt),
+    rejection: status.lastNack?.message ?? null,
+  };
+}
+
+function typeName(typeUrl: TypeUrl): string {
+  const names = Object.keys(TYPE_URL_OF) as ProxyResourceType[];
+  return names.find((name) => TYPE_URL_OF[name] === typeUrl) ?? typeUrl;
+}
+
+function toTime(at: number | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
+}
+
+/** What the server has for a node, in ProtoJSON, sorted by type and name. */
+export function toProxyResources(
+  json: XdsJson,
+  resources: NodeResources,
+  types: readonly ProxyResourceType[],
+): readonly ProxyResourceReply[] {
+  return types.flatMap((type) =>
+    [...(resources.types.get(TYPE_URL_OF[type])?.values() ?? [])]
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, version, bytes }) => ({
+        type,
+        name,
+        version,
+        resource: json.resourceToJson(TYPE_URL_OF[type], bytes) as Readonly<Record<string, unknown>>,
+      })),
+  );
+}

@@ -1,0 +1,49 @@
+import type { z } from "zod";
+import { MeshError } from "../../mesh/errors.ts";
+import type { AdminDeps } from "./ports.ts";
+
+/** What a caller must be allowed to do. Every route names one: there is no public route. */
+export type Permission = "read" | "write" | "tokens";
+
+/** A request as the handlers see it: nothing of it is parsed yet. */
+export interface AdminCall {
+  readonly params: unknown;
+  readonly query: unknown;
+  /** The body's text; empty when there is none. */
+  readonly body: string;
+  /** Aborted when the caller is gone or the server closes. */
+  readonly signal: AbortSignal;
+}
+
+export interface AdminRoute {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Fastify's path syntax. */
+  readonly path: string;
+  readonly needs: Permission;
+  /** Returns what goes out as JSON with status 200, or throws a MeshError. */
+  handle(call: AdminCall, deps: AdminDeps): unknown;
+}
+
+/** Parses one part of a request; all that is wrong is told at once. */
+export function parsePart<T>(part: "query" | "path" | "body", schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join(".")}: ${message}`,
+  );
+  throw new MeshError("admin.request", `the request's ${part} is not valid: ${issues.join("; ")}`);
+}
+
+export function parseJsonBody<T>(schema: z.ZodType<T>, body: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new MeshError("admin.request", "the request's body is not JSON");
+  }
+  return parsePart("body", schema, value);
+}
+
+export function notFound(what: string, hint: string): MeshError {
+  return new MeshError("admin.not-found", `${what} does not exist`, { hint });
+}

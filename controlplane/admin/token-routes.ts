@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { type CreatedTokenReply, type List, listOf, type TokenReply } from "../../mesh/admin-api/replies.ts";
+import type { AdminDeps } from "./ports.ts";
+import { type AdminCall, type AdminRoute, notFound, parseJsonBody, parsePart } from "./route.ts";
+
+const DEFAULT_TTL_MS = 15 * 60_000;
+const LONGEST_TTL_MS = 24 * 3_600_000;
+
+const name = z.string().min(1).max(253);
+const createBody = z.strictObject({
+  ttlMs: z.number().int().min(1_000).max(LONGEST_TTL_MS).default(DEFAULT_TTL_MS),
+  namespace: name.optional(),
+  serviceAccounts: z.array(name).min(1).max(100).optional(),
+  node: name.optional(),
+});
+const revokeQuery = z.strictObject({ id: name });
+
+export const tokenRoutes: readonly AdminRoute[] = [
+  { method: "GET", path: "/v1/tokens", needs: "tokens", handle: list },
+  { method: "POST", path: "/v1/tokens", needs: "tokens", handle: create },
+  { method: "DELETE", path: "/v1/tokens", needs: "tokens", handle: revoke },
+];
+
+function list(_call: AdminCall, deps: AdminDeps): List<TokenReply> {
+  return listOf(deps.tokens.list());
+}
+
+async function create(call: AdminCall, deps: AdminDeps): Promise<CreatedTokenReply> {
+  const { ttlMs, namespace, serviceAccounts, node } = parseJsonBody(createBody, call.body);
+  const binding = {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(serviceAccounts === undefined ? {} : { serviceAccounts }),
+    ...(node === undefined ? {} : { node }),
+  };
+  return await deps.tokens.create(binding, ttlMs);
+}
+
+function revoke(call: AdminCall, deps: AdminDeps): { readonly id: string } {
+  const { id } = parsePart("query", revokeQuery, call.query);
+  if (!deps.tokens.revoke(id)) throw notFound(`join token ${id}`, "lateen token list shows the tokens");
+  return { id };
+}

@@ -1,0 +1,117 @@
+import { agentService, certificateService } from "../mesh/agent-api/services.ts";
+import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
+import type { Clock } from "../mesh/lifecycle/clock.ts";
+import type { Logger } from "../mesh/telemetry/logger.ts";
+import { adsService } from "../mesh/xds/ads-service.ts";
+import { parseNodeId } from "../mesh/xds/names.ts";
+import type { ServerMetrics } from "./admin/metrics.ts";
+import { agentServiceHandlers } from "./agents/agent-service.ts";
+import { certificateServiceHandlers } from "./agents/certificate-service.ts";
+import { agentAuthenticator } from "./agents/peer.ts";
+import type { Placements } from "./agents/placements.ts";
+import type { AgentFacingService } from "./agents/server.ts";
+import type { AgentRecords } from "./attest/agent-records.ts";
+import { AgentJoin } from "./attest/join-agent.ts";
+import type { JoinTokenStore } from "./attest/join-token-store.ts";
+import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import type { Translator } from "./translate/translator.ts";
+import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
+import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
+
+export interface AgentServicesOptions {
+  readonly ca: CertificateAuthority;
+  readonly tokens: JoinTokenStore;
+  readonly agents: AgentRecords;
+  readonly placements: Placements;
+  readonly translator: Translator;
+  readonly metrics: ServerMetrics;
+  readonly trustDomain: TrustDomain;
+  readonly serverName: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface AgentServices {
+  readonly list: readonly AgentFacingService[];
+  readonly ads: AdsServer;
+}
+
+/** What answers on the agents' port: join and registration, certificates, ADS. */
+export function agentFacingServices(options: AgentServicesOptions): AgentServices {
+  const { tokens, agents, placements, translator, metrics, trustDomain, clock, signal } = options;
+  const ca = counted(options.ca, metrics);
+  const authenticator = agentAuthenticator(trustDomain, agents, clock);
+  const log = options.logger.child("agents");
+
+  /** A stream may ask for the workloads that are placed on its agent's host now, and for no others (DESIGN §6). */
+  function authorize(call: AdsCall, nodeId: string): Authorization {
+    const agent = authenticator.authenticate(call);
+    const named = parseNodeId(nodeId);
+    if (named === undefined) return { kind: "refused", reason: `${nodeId} is not a node id of this mesh` };
+    const workload = `${named.namespace}/${named.name}`;
+    const placed = placements.get(workload);
+    if (placed === undefined) return { kind: "unknown" };
+    if (placed.agentId === agent.id) return { kind: "allowed", node: { id: nodeId, workload } };
+    return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
+  }
+
+  const ads = adsHandlers({
+    source: translator,
+    authorize,
+    server: options.serverName,
+    logger: options.logger.child("xds"),
+    clock,
+    onPropagation: ({ ms }) => metrics.converged(ms),
+  });
+  const join = countedJoin(new AgentJoin({ ca, tokens, agents, clock, log }), metrics);
+  return {
+    ads,
+    list: [
+      {
+        definition: agentService,
+        handlers: { ...agentServiceHandlers({ ca, join, authenticator, placements, log, signal }) },
+      },
+      {
+        definition: certificateService,
+        handlers: { ...certificateServiceHandlers({ ca, authenticator, agents, placements, clock, log }) },
+      },
+      { definition: adsService, handlers: { ...ads.handlers } },
+    ],
+  };
+}
+
+function counted(ca: CertificateAuthority, metrics: ServerMetrics): CertificateAuthority {
+  return {
+    get bundle() {
+      return ca.bundle;
+    },
+    onBundleChange: (listener, signal) => ca.onBundleChange(listener, signal),
+    async issue(request) {
+      metrics.certificateRequested();
+      try {
+        const issued = await ca.issue(request);
+        metrics.certificateIssued();
+        return issued;
+      } catch (error) {
+        metrics.certificateRefused();
+        throw error;
+      }
+    },
+  };
+}
+
+function countedJoin(join: AgentJoin, metrics: ServerMetrics): Pick<AgentJoin, "join"> {
+  return {
+    async join(input) {
+      try {
+        const joined = await join.join(input);
+        metrics.joined("accepted");
+        return joined;
+      } catch (error) {
+        metrics.joined("refused");
+        throw error;
+      }
+    },
+  };
+}

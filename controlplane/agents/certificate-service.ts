@@ -1,0 +1,113 @@
+import type { handleUnaryCall } from "@grpc/grpc-js";
+import { MeshError } from "../../mesh/errors.ts";
+import { parseCsr } from "../../mesh/identity/csr.ts";
+import { agentSpiffeId, isSpiffeId, type SpiffeId, workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type {
+  IstioCertificateRequest,
+  IstioCertificateResponse,
+} from "../../mesh/xds/gen/istio/v1/auth/ca.ts";
+import { admitWorkload } from "../attest/admit-workload.ts";
+import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
+import { KeyedRateLimit, type RateLimitPolicy } from "../attest/rate-limit.ts";
+import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import { unary } from "./calls.ts";
+import type { AgentAuthenticator } from "./peer.ts";
+import type { Placements } from "./placements.ts";
+
+export interface CertificateServiceDeps {
+  readonly ca: CertificateAuthority;
+  readonly authenticator: AgentAuthenticator;
+  readonly agents: Pick<AgentRecords, "recordCertificate">;
+  readonly placements: Pick<Placements, "ofAgent">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Certificates for one agent. */
+  readonly rate?: RateLimitPolicy;
+}
+
+export interface CertificateServiceHandlers {
+  readonly createCertificate: handleUnaryCall<IstioCertificateRequest, IstioCertificateResponse>;
+}
+
+/** A host with a thousand workloads starts; then it renews a thousand in a day. */
+const DEFAULT_RATE: RateLimitPolicy = { perSecond: 50, burst: 2000 };
+
+/** The handler of Istio's certificate service. */
+export function certificateServiceHandlers(deps: CertificateServiceDeps): CertificateServiceHandlers {
+  const rate = new KeyedRateLimit(deps.rate ?? DEFAULT_RATE);
+  return {
+    createCertificate: unary(deps.log, async (call) => {
+      const agent = deps.authenticator.authenticate(call);
+      if (!rate.take(agent.id, deps.clock.monotonic())) {
+        throw new MeshError("attest.throttled", `certify for the agent ${agent.id}`, {
+          hint: "it asks for certificates faster than it can need them: wait and try again",
+        });
+      }
+      try {
+        return await certify(agent, call.request, deps);
+      } catch (error) {
+        const { code, message: reason } = MeshError.from(error);
+        deps.log.warn("certificate refused", { agentId: agent.id, code, reason });
+        throw error;
+      }
+    }),
+  };
+}
+
+/**
+ * The identity that an agent may be certified for: its own when it names none; the one that it names when a workload
+ * with that identity is placed on it now and within its binding. Throws `attest.refused`.
+ */
+export function decideIdentity(
+  agent: AgentRecord,
+  wanted: string | undefined,
+  placed: readonly PlacedWorkload[],
+  trustDomain: string,
+): SpiffeId {
+  if (wanted === undefined) return agentSpiffeId(trustDomain, agent.id);
+  const holder = placed.find(
+    (workload) =>
+      workload.agentId === agent.id &&
+      workloadSpiffeId(trustDomain, workload.namespace, workload.serviceAccount) === wanted,
+  );
+  if (holder !== undefined && isSpiffeId(wanted) && admitWorkload(agent, holder).ok) return wanted;
+  throw new MeshError(
+    "attest.refused",
+    `certify ${JSON.stringify(wanted.slice(0, 200))} for the agent ${agent.id}`,
+    {
+      hint: "an agent gets the identities of workloads that are registered by it now",
+    },
+  );
+}
+
+async function certify(
+  agent: AgentRecord,
+  request: IstioCertificateRequest,
+  deps: CertificateServiceDeps,
+): Promise<IstioCertificateResponse> {
+  const { ca, agents, placements, log } = deps;
+  const wanted = impersonated(request.metadata);
+  const spiffeId = decideIdentity(agent, wanted, placements.ofAgent(agent.id), ca.bundle.trustDomain);
+  const { publicKeyDer, sans } = parseCsr(request.csr);
+  if (sans.length > 1 || sans.some((name) => name !== spiffeId)) {
+    throw new MeshError("ca.refused", `certify ${spiffeId}: the request asks for other names`, {
+      hint: "leave the names out of the request: they are not taken from it",
+    });
+  }
+  const wish = wanted === undefined ? {} : { ttlMs: request.validityDuration * 1000 };
+  const { chain, serial, notAfterMs } = await ca.issue({ spiffeId, publicKeyDer, ...wish });
+  if (wanted === undefined) agents.recordCertificate(agent.id, serial);
+  const notAfter = new Date(notAfterMs).toISOString();
+  log.info("certificate issued", { spiffeId, serial, notAfter, agentId: agent.id });
+  return { certChain: [...chain] };
+}
+
+/** Istio's name for it. Present but not a text is a malformed request, not an absent one. */
+function impersonated(metadata: IstioCertificateRequest["metadata"]): string | undefined {
+  const value: unknown = metadata?.["ImpersonatedIdentity"];
+  if (value === undefined || typeof value === "string") return value;
+  throw new MeshError("object.invalid", "read the certificate request: ImpersonatedIdentity must be a text");
+}

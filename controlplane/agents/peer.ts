@@ -1,0 +1,53 @@
+import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
+import { MeshError } from "../../mesh/errors.ts";
+import { describeSpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
+
+/** Knows which agent makes a call. */
+export interface AgentAuthenticator {
+  /**
+   * The record of the agent whose certificate the call's connection was made with. Throws `attest.unauthenticated`
+   * without such a certificate, and `attest.refused` when the agent is unknown or banned: asked at each call, so that a
+   * ban holds from the next one on.
+   */
+  authenticate(call: { getAuthContext(): AuthContext }): AgentRecord;
+}
+
+/**
+ * Trusts the TLS layer with the chain (grpc-js tells no certificate that OpenSSL did not verify) and checks what it
+ * leaves out: the SVID's shape, whose ID it is, and that it still holds on a connection that may be days old.
+ */
+export function agentAuthenticator(
+  trustDomain: string,
+  agents: Pick<AgentRecords, "get" | "seen">,
+  clock: Clock,
+): AgentAuthenticator {
+  return {
+    authenticate(call) {
+      const certificate = call.getAuthContext().sslPeerCertificate;
+      if (certificate === undefined) throw unauthenticated("the connection has no valid client certificate");
+      const verdict = verifyPeerSvid(certificate.raw, trustDomain);
+      if (!verdict.ok) throw unauthenticated(verdict.reason);
+      if (!(Date.parse(certificate.valid_to) > clock.now()))
+        throw unauthenticated("the certificate has expired");
+      const subject = describeSpiffeId(verdict.spiffeId);
+      if (subject.kind !== "agent") throw unauthenticated("the certificate is not an agent's");
+      const record = agents.get(subject.agentId);
+      if (record === undefined || record.banned) {
+        throw new MeshError("attest.refused", `call as the agent ${subject.agentId}`, {
+          hint: "it is unknown here or banned: join again with a new token",
+        });
+      }
+      agents.seen(record.id);
+      return record;
+    },
+  };
+}
+
+function unauthenticated(why: string): MeshError {
+  return new MeshError("attest.unauthenticated", `authenticate the agent: ${why}`, {
+    hint: "join first, and connect with the agent's certificate",
+  });
+}

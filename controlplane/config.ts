@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+
+const port = z.number().int().min(0).max(65_535);
+const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$/, "must be a lower-case DNS name");
+
+const schema = z.strictObject({
+  /** Names every identity of the mesh: `spiffe://<trustDomain>/…`. It cannot be changed later. */
+  trustDomain: domain.default("cluster.local"),
+  /** `reviews` in namespace `default` is `reviews.default.svc.<domainSuffix>`. */
+  domainSuffix: domain.default("cluster.local"),
+  /** Policies in this namespace hold for the whole mesh. */
+  rootNamespace: z.string().default("istio-system"),
+  stateDir: z.string().default("/var/lib/lateen/server"),
+  runDir: z.string().default("/run/lateen"),
+  agents: z
+    .strictObject({
+      address: z.string().default("0.0.0.0"),
+      port: port.default(15_012),
+      /** `host:port` as agents reach this server; goes into join tokens. Empty: the host's name and the port. */
+      advertise: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+  admin: z
+    .strictObject({ address: z.string().default("127.0.0.1"), port: port.default(15_015) })
+    .prefault({}),
+  health: z
+    .strictObject({ address: z.string().default("127.0.0.1"), port: port.default(15_014) })
+    .prefault({}),
+  /** The catalog to read. Left out: the embedded registry and what agents register. */
+  consul: z
+    .strictObject({
+      address: z.url().default("http://127.0.0.1:8500"),
+      /** Re-read before each use, so that a rotated token needs no restart. */
+      tokenFile: z.string().optional(),
+      datacenter: z.string().optional(),
+    })
+    .optional(),
+  /** A directory of Istio YAML that is watched and applied. */
+  policyDir: z.string().optional(),
+  /** Milliseconds of quiet before a burst of changes is published, and the longest that it may be held back. */
+  debounce: z
+    .strictObject({ quietMs: z.number().min(0).default(10), capMs: z.number().min(0).default(100) })
+    .prefault({}),
+  leafTtlSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 86_400)
+    .default(86_400),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export type ServerConfig = z.output<typeof schema>;
+
+/** Throws `config.invalid` with every violation. */
+export function loadServerConfig(sources: Omit<ConfigSources, "prefix">): ServerConfig {
+  return loadConfig<ServerConfig>(schema, { ...sources, prefix: "LATEEN_SERVER" });
+}

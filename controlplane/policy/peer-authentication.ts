@@ -1,0 +1,36 @@
+import type { StoredObject } from "../../mesh/model/object.ts";
+import type { MtlsMode } from "../../mesh/model/peer-authentication.ts";
+import { selects } from "../snapshot/labels.ts";
+import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+
+export type EffectiveMtlsMode = Exclude<MtlsMode, "UNSET">;
+
+/**
+ * Whether inbound traffic of a workload's port must be mutual TLS. The workload's own policy goes before its namespace's
+ * and that before the root namespace's; the oldest of a scope counts; UNSET inherits; nothing said is PERMISSIVE. Ports
+ * are those that the application listens on, and only a policy with a selector can name them.
+ */
+export function mtlsMode(
+  view: SnapshotView,
+  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+  appPort: number,
+): EffectiveMtlsMode {
+  const own = view.peerAuthentications(workload.namespace);
+  const root = view.peerAuthentications(view.settings.rootNamespace);
+  const selecting = own.find((one) => hasSelector(one) && selects(one.spec.selector, workload.labels))?.spec;
+  const candidates: readonly (MtlsMode | undefined)[] = [
+    selecting?.portLevelMtls.get(appPort),
+    selecting?.mode,
+    own.find((one) => !hasSelector(one))?.spec.mode,
+    root.find((one) => !hasSelector(one))?.spec.mode,
+  ];
+  return candidates.find(isSet) ?? "PERMISSIVE";
+}
+
+function isSet(mode: MtlsMode | undefined): mode is EffectiveMtlsMode {
+  return mode !== undefined && mode !== "UNSET";
+}
+
+function hasSelector({ spec }: StoredObject<"PeerAuthentication">): boolean {
+  return Object.keys(spec.selector).length > 0;
+}

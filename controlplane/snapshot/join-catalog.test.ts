@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import { instance, port, workload } from "../../test/fakes/sample-mesh.ts";
+import type { CatalogInstance } from "../registry/registry.ts";
+import { type JoinedService, joinCatalog } from "./join-catalog.ts";
+import { DEFAULT_SETTINGS } from "./mesh-snapshot.ts";
+
+function join(
+  instances: readonly Partial<CatalogInstance>[],
+  workloads: readonly PlacedWorkload[] = [],
+): JoinedService | undefined {
+  const all = instances.map((over, index) => ({
+    ...instance("reviews", { id: `i${index}`, ...over }),
+    registry: "consul",
+  }));
+  return joinCatalog(
+    { namespace: "default", service: "reviews", instances: all, workloads },
+    DEFAULT_SETTINGS,
+  );
+}
+
+const inConsul = (instanceId: string): Pick<PlacedWorkload, "catalog"> => ({
+  catalog: { registry: "consul", instanceId },
+});
+
+test("nothing known of a name is no service", () => {
+  assert.equal(join([]), undefined);
+});
+
+const ports: readonly {
+  readonly name: string;
+  readonly given: readonly Partial<CatalogInstance>[];
+  readonly want: readonly [number, string, string][];
+}[] = [
+  { name: "all agree", given: [{ port: 9080 }, { port: 9080 }], want: [[9080, "http", "http-9080"]] },
+  { name: "they differ", given: [{ port: 30001 }, { port: 30002 }], want: [[80, "http", "http-80"]] },
+  {
+    name: "all name one",
+    given: [
+      { port: 30001, servicePort: 9080 },
+      { port: 30002, servicePort: 9080 },
+    ],
+    want: [[9080, "http", "http-9080"]],
+  },
+  {
+    name: "they name several",
+    given: [
+      { port: 1, servicePort: 90 },
+      { port: 1, servicePort: 80 },
+    ],
+    want: [
+      [80, "http", "http-80"],
+      [90, "http", "http-90"],
+    ],
+  },
+  { name: "nobody says a protocol", given: [{ protocol: undefined }], want: [[9080, "tcp", "tcp-9080"]] },
+  {
+    name: "only some say the protocol",
+    given: [{ protocol: undefined }, { protocol: "http" }],
+    want: [[9080, "http", "http-9080"]],
+  },
+  {
+    name: "they disagree on the protocol",
+    given: [{ protocol: "grpc" }, { protocol: "http" }],
+    want: [[9080, "tcp", "tcp-9080"]],
+  },
+];
+for (const { name, given, want } of ports) {
+  test(`the service port when instances: ${name}`, () => {
+    const found = join(given)?.service.ports.map((one) => [one.number, one.protocol, one.name]);
+    assert.deepEqual(found, want);
+  });
+}
+
+test("an instance that no workload names is reached as it is, in plaintext", () => {
+  const [endpoint] = join([{ address: "10.1.1.1", port: 8080 }])?.endpoints ?? [];
+  assert.deepEqual(endpoint?.targets, [{ servicePort: 8080, address: "10.1.1.1", port: 8080 }]);
+  assert.equal(endpoint?.meshed, false);
+  assert.equal(endpoint?.serviceAccount, undefined);
+});
+
+test("an instance that a workload names is reached through that workload's proxy", () => {
+  const mine = workload("reviews", {
+    ...inConsul("i0"),
+    serviceAccount: "rev",
+    labels: { version: "v2" },
+    ports: [port({ inbound: { address: "10.0.0.7", port: 21000 } })],
+  });
+  const joined = join([{ port: 9080, labels: { rack: "r1", version: "v1" }, weight: 5 }], [mine]);
+  assert.equal(joined?.endpoints.length, 1);
+  const [endpoint] = joined.endpoints;
+  assert.deepEqual(endpoint?.targets, [{ servicePort: 9080, address: "10.0.0.7", port: 21000 }]);
+  assert.equal(endpoint?.meshed, true);
+  assert.equal(endpoint?.serviceAccount, "rev");
+  assert.equal(endpoint?.workload, "default/reviews-1");
+  assert.equal(endpoint?.weight, 5);
+  assert.deepEqual(endpoint?.labels, { rack: "r1", version: "v2" });
+});
+
+test("the catalog's port rule also holds for a joined workload, whose agent sees its own port only", () => {
+  const of = (name: string, number: number): PlacedWorkload =>
+    workload("reviews", { name, ...inConsul(name), ports: [port({ servicePort: number })] });
+  const joined = join(
+    [
+      { id: "a", port: 30001 },
+      { id: "b", port: 30002 },
+    ],
+    [of("a", 30001), of("b", 30002)],
+  );
+  assert.deepEqual(
+    joined?.service.ports.map(({ number }) => number),
+    [80],
+  );
+  assert.deepEqual(
+    joined?.endpoints.map(({ targets }) => targets[0]?.servicePort),
+    [80, 80],
+  );
+});
+
+for (const [catalog, agent, want] of [
+  [true, true, true],
+  [true, false, false],
+  [false, true, false],
+] as const) {
+  test(`catalog says ${catalog}, agent says ${agent}: healthy is ${want}`, () => {
+    const joined = join([{ healthy: catalog }], [workload("reviews", { ...inConsul("i0"), healthy: agent })]);
+    assert.equal(joined?.endpoints[0]?.healthy, want);
+  });
+}
+
+test("a workload without a catalog is an endpoint of its own", () => {
+  const joined = join([], [workload("reviews")]);
+  assert.deepEqual(
+    joined?.endpoints.map(({ id, meshed }) => [id, meshed]),
+    [["agents/default/reviews-1", true]],
+  );
+  assert.equal(joined?.service.source, "agents");
+});
+
+test("a workload whose catalog instance is gone is no endpoint", () => {
+  assert.equal(join([], [workload("reviews", inConsul("gone"))]), undefined);
+  const joined = join([{ id: "other" }], [workload("reviews", inConsul("gone"))]);
+  assert.deepEqual(
+    joined?.endpoints.map(({ id }) => id),
+    ["consul/other"],
+  );
+});
+
+test("of two workloads that claim an instance the first registered has it", () => {
+  const late = workload("reviews", { ...inConsul("i0"), name: "a-late", registeredAt: 2 });
+  const early = workload("reviews", { ...inConsul("i0"), name: "b-early", registeredAt: 1 });
+  for (const order of [
+    [late, early],
+    [early, late],
+  ]) {
+    assert.equal(join([{}], order)?.endpoints[0]?.workload, "default/b-early");
+  }
+});
+
+test("the order in which instances and workloads are told does not matter", () => {
+  const instances = [{ id: "b" }, { id: "a" }, { id: "c", protocol: "tcp" as const }];
+  const workloads = [workload("reviews", { name: "z" }), workload("reviews", { name: "y" })];
+  assert.deepEqual(join(instances, workloads), join(instances.toReversed(), workloads.toReversed()));
+});

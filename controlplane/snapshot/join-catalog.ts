@@ -1,0 +1,181 @@
+import type { Endpoint, EndpointTarget, Protocol, Service, ServicePort } from "../../mesh/model/service.ts";
+import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
+import type { CatalogInstance } from "../registry/registry.ts";
+import { serviceHostname } from "./host-names.ts";
+import type { MeshSettings } from "./mesh-snapshot.ts";
+import { by, byText } from "./text-order.ts";
+
+/** Everything that is known of one service by its name: what catalogs list and what agents registered. */
+export interface ServiceSources {
+  readonly namespace: string;
+  readonly service: string;
+  readonly instances: readonly (CatalogInstance & { readonly registry: string })[];
+  readonly workloads: readonly PlacedWorkload[];
+}
+
+export interface JoinedService {
+  readonly service: Service;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** The port of a service whose instances neither name one nor agree on one. */
+const FALLBACK_PORT = 80;
+
+/**
+ * Joins the instances of catalogs with the workloads of agents. An instance that a workload of the same service names
+ * is reached through that workload's proxy; one that nobody names is reached as it is, in plaintext; a workload without
+ * a catalog is an endpoint of its own, one whose catalog instance is gone is none. Undefined: there is no such service.
+ */
+export function joinCatalog(sources: ServiceSources, settings: MeshSettings): JoinedService | undefined {
+  const instances = [...sources.instances].sort(by((one) => `${one.registry}/${one.id}`));
+  const standalone = sources.workloads.filter((workload) => workload.catalog === undefined);
+  if (instances.length === 0 && standalone.length === 0) return undefined;
+  const claims = claimsOf(sources.workloads);
+  const fallback = agreedPort(instances);
+  const joined = instances.map((instance) => {
+    const workload = claims.get(`${instance.registry}/${instance.id}`);
+    return workload === undefined
+      ? plainEndpoint(instance, fallback)
+      : meshedEndpoint(instance, workload, instance.servicePort ?? fallback);
+  });
+  const all = [...joined, ...standalone.map(ownEndpoint)].sort(by(({ endpoint }) => endpoint.id));
+  const service: Service = {
+    hostname: serviceHostname(sources.service, sources.namespace, settings),
+    name: sources.service,
+    namespace: sources.namespace,
+    ports: servicePorts(all.flatMap(({ ports }) => ports)),
+    resolution: "static",
+    external: false,
+    subjectAltNames: [],
+    exportTo: ["*"],
+    createdAt: 0,
+    source: instances[0]?.registry ?? "agents",
+  };
+  return { service, endpoints: all.map(({ endpoint }) => endpoint) };
+}
+
+interface PortClaim {
+  readonly number: number;
+  readonly protocol: Protocol | undefined;
+  readonly name: string | undefined;
+}
+
+interface Joined {
+  readonly endpoint: Endpoint;
+  readonly ports: readonly PortClaim[];
+}
+
+/** Which workload stands for which instance. When several claim the same, the first that registered keeps it. */
+function claimsOf(workloads: readonly PlacedWorkload[]): ReadonlyMap<string, PlacedWorkload> {
+  const claims = new Map<string, PlacedWorkload>();
+  const oldestFirst = [...workloads].sort(
+    (a, b) => a.registeredAt - b.registeredAt || byText(workloadId(a), workloadId(b)),
+  );
+  for (const workload of oldestFirst) {
+    if (workload.catalog === undefined) continue;
+    const key = `${workload.catalog.registry}/${workload.catalog.instanceId}`;
+    if (!claims.has(key)) claims.set(key, workload);
+  }
+  return claims;
+}
+
+function agreedPort(instances: readonly CatalogInstance[]): number {
+  const [first, ...others] = new Set(instances.map(({ port }) => port));
+  return first !== undefined && others.length === 0 ? first : FALLBACK_PORT;
+}
+
+function plainEndpoint(instance: ServiceSources["instances"][number], fallback: number): Joined {
+  const number = instance.servicePort ?? fallback;
+  return {
+    endpoint: {
+      id: `${instance.registry}/${instance.id}`,
+      targets: [{ servicePort: number, address: instance.address, port: instance.port }],
+      labels: instance.labels,
+      meshed: false,
+      namespace: instance.namespace,
+      serviceAccount: undefined,
+      healthy: instance.healthy,
+      weight: instance.weight,
+      locality: instance.locality,
+      workload: undefined,
+    },
+    ports: [{ number, protocol: instance.protocol, name: undefined }],
+  };
+}
+
+function meshedEndpoint(
+  instance: ServiceSources["instances"][number],
+  workload: PlacedWorkload,
+  catalogPort: number,
+): Joined {
+  // The catalog's port rule sees all instances, an agent only its own: with a single port the catalog decides.
+  const single = workload.ports.length === 1;
+  const numberOf = (servicePort: number): number => (single ? catalogPort : servicePort);
+  return {
+    endpoint: {
+      ...workloadEndpoint(workload, `${instance.registry}/${instance.id}`, targetsOf(workload, numberOf)),
+      labels: { ...instance.labels, ...workload.labels },
+      healthy: instance.healthy && workload.healthy,
+      weight: instance.weight,
+      locality: workload.locality || instance.locality,
+    },
+    ports: workload.ports.map((port) => ({
+      number: numberOf(port.servicePort),
+      protocol: single ? (instance.protocol ?? port.protocol) : port.protocol,
+      name: port.name,
+    })),
+  };
+}
+
+function ownEndpoint(workload: PlacedWorkload): Joined {
+  return {
+    endpoint: workloadEndpoint(
+      workload,
+      `agents/${workloadId(workload)}`,
+      targetsOf(workload, (port) => port),
+    ),
+    ports: workload.ports.map(({ servicePort, protocol, name }) => ({ number: servicePort, protocol, name })),
+  };
+}
+
+function targetsOf(workload: PlacedWorkload, numberOf: (servicePort: number) => number): EndpointTarget[] {
+  return workload.ports.map(({ servicePort, inbound }) => ({
+    servicePort: numberOf(servicePort),
+    ...inbound,
+  }));
+}
+
+function workloadEndpoint(
+  workload: PlacedWorkload,
+  id: string,
+  targets: readonly EndpointTarget[],
+): Endpoint {
+  return {
+    id,
+    targets,
+    labels: workload.labels,
+    meshed: true,
+    namespace: workload.namespace,
+    serviceAccount: workload.serviceAccount,
+    healthy: workload.healthy,
+    weight: workload.weight,
+    locality: workload.locality,
+    workload: workloadId(workload),
+  };
+}
+
+/** One port for each number. Instances that disagree on its protocol get `tcp`, which is right for all of them. */
+function servicePorts(claims: readonly PortClaim[]): readonly ServicePort[] {
+  const numbers = [...new Set(claims.map(({ number }) => number))].sort((a, b) => a - b);
+  return numbers.map((number) => {
+    const same = claims.filter((claim) => claim.number === number);
+    const spoken = new Set(same.flatMap(({ protocol }) => (protocol === undefined ? [] : [protocol])));
+    const [first, ...others] = spoken;
+    const protocol = first === undefined || others.length > 0 ? "tcp" : first;
+    const name = same
+      .map((claim) => claim.name ?? "")
+      .sort(byText)
+      .at(-1);
+    return { name: name || `${protocol}-${number}`, number, protocol };
+  });
+}

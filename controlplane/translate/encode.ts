@@ -1,0 +1,16 @@
+import { createHash } from "node:crypto";
+import type { EncodedResource } from "../xds/config-source.ts";
+
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+}
+
+/** 132 bits of the hash: 22 characters, enough for no two contents to ever share a version. */
+const VERSION_LENGTH = 22;
+
+/** Encodes a resource, once; its version is its content. */
+export function encodeResource<T>(name: string, codec: Codec<T>, message: T): EncodedResource {
+  const bytes = codec.encode(message).finish();
+  const version = createHash("sha256").update(bytes).digest("base64url").slice(0, VERSION_LENGTH);
+  return { name, version, bytes };
+}

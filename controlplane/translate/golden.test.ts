@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
+import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { bookinfoWorkloads, instance, type SampleParts, sampleState } from "../../test/fakes/sample-mesh.ts";
+import { createTranslator } from "./translator.ts";
+
+interface Case extends SampleParts {
+  readonly name: string;
+  /** Whose resources are looked at. */
+  readonly workload: string;
+}
+
+const json = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
+
+const subsets = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews }
+spec:
+  host: reviews
+  subsets:
+    - { name: v1, labels: { version: v1 } }
+    - { name: v2, labels: { version: v2 } }
+    - { name: v3, labels: { version: v3 } }
+`;
+
+const cases: readonly Case[] = [
+  {
+    name: "client-with-http-and-tcp-upstreams",
+    workload: "default/productpage-1",
+    workloads: bookinfoWorkloads(),
+  },
+  { name: "tcp-server", workload: "default/ratingsdb-1", workloads: bookinfoWorkloads() },
+  {
+    name: "strict-server-with-policies",
+    workload: "default/ratings-1",
+    workloads: bookinfoWorkloads(),
+    yaml: readFileSync(join(import.meta.dirname, "golden/strict-server-with-policies.yaml"), "utf8"),
+  },
+  {
+    name: "plaintext-catalog-instances",
+    workload: "default/reviews-v1",
+    workloads: bookinfoWorkloads().filter(({ service }) => service === "reviews"),
+    instances: [
+      instance("ratings", { id: "r1", address: "10.9.0.1", port: 9080, weight: 3 }),
+      instance("ratings", { id: "r2", address: "10.9.0.2", port: 9080, locality: "eu/a" }),
+      instance("ratings", { id: "r3", address: "10.9.0.3", port: 9080, healthy: false }),
+    ],
+  },
+  {
+    name: "virtual-service-canary",
+    workload: "default/productpage-1",
+    workloads: bookinfoWorkloads(),
+    yaml: `${subsets}---
+${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), "utf8")}`,
+  },
+  {
+    name: "virtual-service-everything",
+    workload: "default/productpage-1",
+    workloads: bookinfoWorkloads(),
+    yaml: readFileSync(join(import.meta.dirname, "golden/virtual-service-everything.yaml"), "utf8"),
+  },
+  {
+    name: "destination-rule-everything",
+    workload: "default/productpage-1",
+    workloads: bookinfoWorkloads(),
+    yaml: readFileSync(join(import.meta.dirname, "golden/destination-rule-everything.yaml"), "utf8"),
+  },
+];
+
+for (const { name, workload, ...parts } of cases) {
+  test(`translates ${name}`, (t) => {
+    const translator = createTranslator();
+    const { snapshot, changed } = sampleState(parts).next();
+    const { failures } = translator.publish(snapshot, changed);
+    assert.deepEqual(failures, []);
+    const resources = translator.preview(workload);
+    assert.ok(resources, "the workload is there");
+    const report = translator.publish(snapshot, new Set());
+    assert.deepEqual(report.failures, []);
+    const printed: { [type: string]: JsonValue } = {
+      warnings: report.warnings.map(({ subject, message }) => `${subject}: ${message}`),
+    };
+    for (const [short, url] of Object.entries(TYPE_URL)) {
+      const map = resources.types.get(url);
+      if (map !== undefined)
+        printed[short] = [...map.values()].map(({ bytes }) => json.resourceToJson(url, bytes));
+    }
+    t.assert.fileSnapshot(printed, join(import.meta.dirname, `golden/${name}.json`));
+  });
+}

@@ -1,0 +1,100 @@
+import { TransportSocket } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { RawBuffer } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts";
+import {
+  SubjectAltNameMatcher,
+  SubjectAltNameMatcher_SanType,
+  TlsParameters,
+  TlsParameters_TlsProtocol,
+} from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
+import {
+  CommonTlsContext,
+  DownstreamTlsContext,
+  UpstreamTlsContext,
+} from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import type { StringMatcher } from "../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
+import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../mesh/xds/names.ts";
+import { sdsSecret } from "./ads.ts";
+import { pack } from "./any.ts";
+
+const TLS_SOCKET = "envoy.transport_sockets.tls";
+const TLS_PACKAGE = "envoy.extensions.transport_sockets.tls.v3";
+
+const TLS_PARAMETERS = TlsParameters.fromPartial({
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+});
+
+/** What our side of a mesh connection presents on an HTTP port, and on any other. */
+export const SERVER_ALPN = { http: ["h2", "http/1.1"], tcp: ["istio"] } as const;
+
+/** The `istio` names tell the server's proxy that this is mesh TLS and not the application's. */
+export const CLIENT_ALPN = {
+  http: ["istio-http/1.1", "istio", "http/1.1"],
+  http2: ["istio-h2", "istio", "h2"],
+  tcp: ["istio"],
+} as const;
+
+/** Accepts mesh peers only: a certificate of a workload of this trust domain, never that of an agent. */
+export function meshServerSocket(trustDomain: string, alpn: readonly string[]): TransportSocket {
+  const context = DownstreamTlsContext.fromPartial({
+    commonTlsContext: meshContext([uriMatcher({ prefix: `spiffe://${trustDomain}/ns/` })], alpn),
+    requireClientCertificate: true,
+  });
+  return tlsSocket(pack(`${TLS_PACKAGE}.DownstreamTlsContext`, DownstreamTlsContext, context));
+}
+
+export interface MeshClientOptions {
+  readonly serverName: string;
+  /** Names of which the server must present one. At least one: without any every certificate would do. */
+  readonly identities: readonly string[];
+  readonly alpn: readonly string[];
+}
+
+export function meshClientSocket({ serverName, identities, alpn }: MeshClientOptions): TransportSocket {
+  const context = UpstreamTlsContext.fromPartial({
+    commonTlsContext: meshContext(
+      identities.map((exact) => uriMatcher({ exact })),
+      alpn,
+    ),
+    sni: serverName,
+  });
+  return clientSocket(context);
+}
+
+export function clientSocket(context: UpstreamTlsContext): TransportSocket {
+  return tlsSocket(pack(`${TLS_PACKAGE}.UpstreamTlsContext`, UpstreamTlsContext, context));
+}
+
+export function plaintextSocket(): TransportSocket {
+  return TransportSocket.fromPartial({
+    name: "envoy.transport_sockets.raw_buffer",
+    typedConfig: pack(
+      "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+      RawBuffer,
+      RawBuffer.fromPartial({}),
+    ),
+  });
+}
+
+function tlsSocket(typedConfig: ReturnType<typeof pack>): TransportSocket {
+  return TransportSocket.fromPartial({ name: TLS_SOCKET, typedConfig });
+}
+
+function meshContext(
+  names: readonly SubjectAltNameMatcher[],
+  alpnProtocols: readonly string[],
+): CommonTlsContext {
+  return CommonTlsContext.fromPartial({
+    tlsParams: TLS_PARAMETERS,
+    tlsCertificateSdsSecretConfigs: [sdsSecret(SVID_SECRET)],
+    combinedValidationContext: {
+      defaultValidationContext: { matchTypedSubjectAltNames: [...names] },
+      validationContextSdsSecretConfig: sdsSecret(TRUST_BUNDLE_SECRET),
+    },
+    alpnProtocols: [...alpnProtocols],
+  });
+}
+
+function uriMatcher(matcher: Partial<StringMatcher>): SubjectAltNameMatcher {
+  return SubjectAltNameMatcher.fromPartial({ sanType: SubjectAltNameMatcher_SanType.URI, matcher });
+}

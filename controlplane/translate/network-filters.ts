@@ -1,0 +1,92 @@
+import { Filter, ListenerFilter } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import type { RBAC as Rules } from "../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
+import { HTTPFault } from "../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
+import { RBAC as HttpRbac } from "../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
+import { Router } from "../../mesh/xds/gen/envoy/extensions/filters/http/router/v3/router.ts";
+import { TlsInspector } from "../../mesh/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.ts";
+import {
+  HttpConnectionManager,
+  HttpFilter,
+} from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { RBAC as NetworkRbac } from "../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
+import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
+import { pack } from "./any.ts";
+import { duration } from "./durations.ts";
+
+export const FAULT_FILTER = "envoy.filters.http.fault";
+export const HTTP_CONNECTION_MANAGER =
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+export const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+export const tlsInspector: ListenerFilter = ListenerFilter.fromPartial({
+  name: "envoy.filters.listener.tls_inspector",
+  typedConfig: pack(
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+    TlsInspector,
+    TlsInspector.fromPartial({}),
+  ),
+});
+
+export const routerFilter: HttpFilter = HttpFilter.fromPartial({
+  name: "envoy.filters.http.router",
+  typedConfig: pack("envoy.extensions.filters.http.router.v3.Router", Router, Router.fromPartial({})),
+});
+
+/** Injects nothing by itself: routes bring their faults. */
+export const faultFilter: HttpFilter = HttpFilter.fromPartial({
+  name: FAULT_FILTER,
+  typedConfig: pack("envoy.extensions.filters.http.fault.v3.HTTPFault", HTTPFault, HTTPFault.fromPartial({})),
+});
+
+export function httpRbacFilter(rules: Rules): HttpFilter {
+  return HttpFilter.fromPartial({
+    name: "envoy.filters.http.rbac",
+    typedConfig: pack(
+      "envoy.extensions.filters.http.rbac.v3.RBAC",
+      HttpRbac,
+      HttpRbac.fromPartial({ rules }),
+    ),
+  });
+}
+
+export function networkRbacFilter(rules: Rules): Filter {
+  return Filter.fromPartial({
+    name: "envoy.filters.network.rbac",
+    typedConfig: pack(
+      "envoy.extensions.filters.network.rbac.v3.RBAC",
+      NetworkRbac,
+      NetworkRbac.fromPartial({ rules, statPrefix: "tcp." }),
+    ),
+  });
+}
+
+/** Connections may be upgraded to WebSocket, and a stream may idle as long as its ends like, as in Istio. */
+export function httpConnectionManager(settings: HttpConnectionManager): Filter {
+  const manager: HttpConnectionManager = {
+    ...settings,
+    streamIdleTimeout: duration(0),
+    upgradeConfigs: [{ upgradeType: "websocket", filters: [], enabled: undefined }],
+  };
+  return Filter.fromPartial({
+    name: "envoy.filters.network.http_connection_manager",
+    typedConfig: pack(HTTP_CONNECTION_MANAGER, HttpConnectionManager, manager),
+  });
+}
+
+export interface WeightedName {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** To one cluster, or to several by weight. */
+export function tcpProxy(statPrefix: string, clusters: readonly WeightedName[]): Filter {
+  const [first, ...others] = clusters;
+  const target =
+    others.length === 0
+      ? { cluster: first?.name ?? "" }
+      : { weightedClusters: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } };
+  return Filter.fromPartial({
+    name: "envoy.filters.network.tcp_proxy",
+    typedConfig: pack(TCP_PROXY, TcpProxy, TcpProxy.fromPartial({ statPrefix, ...target })),
+  });
+}

@@ -1,0 +1,10 @@
+import type { Protocol } from "../../mesh/model/service.ts";
+
+/** How a proxy handles a port. What it does not look into (`tls` too) is plain bytes to it. */
+export function isHttp(protocol: Protocol): boolean {
+  return protocol === "http" || protocol === "http2" || protocol === "grpc";
+}
+
+export function isHttp2(protocol: Protocol): boolean {
+  return protocol === "http2" || protocol === "grpc";
+}

@@ -1,0 +1,72 @@
+import { Cluster, Cluster_DiscoveryType } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import type { Filter } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { RouteConfiguration } from "../../mesh/xds/gen/envoy/config/route/v3/route.ts";
+import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
+import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import type { EncodedResource } from "../xds/config-source.ts";
+import { HTTP_CONNECTION_MANAGER, TCP_PROXY } from "./network-filters.ts";
+
+/** A resource of another type that must be there for this one to work. */
+export interface Reference {
+  readonly type: TypeUrl;
+  readonly name: string;
+}
+
+const known = new WeakMap<EncodedResource, readonly Reference[]>();
+
+/** What a resource refers to, read from its bytes: independent of what its builder meant to write. */
+export function referencesOf(type: TypeUrl, resource: EncodedResource): readonly Reference[] {
+  const before = known.get(resource);
+  if (before !== undefined) return before;
+  const found = read(type, resource.bytes);
+  known.set(resource, found);
+  return found;
+}
+
+function read(type: TypeUrl, bytes: Uint8Array): readonly Reference[] {
+  switch (type) {
+    case TYPE_URL.cluster: {
+      const { name, type: discovery, edsClusterConfig } = Cluster.decode(bytes);
+      return discovery === Cluster_DiscoveryType.EDS
+        ? [{ type: TYPE_URL.endpoints, name: edsClusterConfig?.serviceName || name }]
+        : [];
+    }
+    case TYPE_URL.listener:
+      return Listener.decode(bytes)
+        .filterChains.flatMap(({ filters }) => filters)
+        .flatMap(filterReferences);
+    case TYPE_URL.route:
+      return routeReferences(RouteConfiguration.decode(bytes));
+    default:
+      return [];
+  }
+}
+
+function filterReferences({ typedConfig }: Filter): readonly Reference[] {
+  const type = typedConfig?.typeUrl.split("/").at(-1);
+  if (typedConfig === undefined) return [];
+  if (type === TCP_PROXY) {
+    const { cluster, weightedClusters } = TcpProxy.decode(typedConfig.value);
+    return toClusters([cluster, ...(weightedClusters?.clusters ?? []).map(({ name }) => name)]);
+  }
+  if (type === HTTP_CONNECTION_MANAGER) {
+    const { rds, routeConfig } = HttpConnectionManager.decode(typedConfig.value);
+    if (routeConfig !== undefined) return routeReferences(routeConfig);
+    return rds === undefined ? [] : [{ type: TYPE_URL.route, name: rds.routeConfigName }];
+  }
+  return [];
+}
+
+function routeReferences({ virtualHosts }: RouteConfiguration): readonly Reference[] {
+  return virtualHosts
+    .flatMap(({ routes }) => routes)
+    .flatMap(({ route }) =>
+      toClusters([route?.cluster, ...(route?.weightedClusters?.clusters ?? []).map(({ name }) => name)]),
+    );
+}
+
+function toClusters(names: readonly (string | undefined)[]): readonly Reference[] {
+  return names.flatMap((name) => (name === undefined ? [] : [{ type: TYPE_URL.cluster, name }]));
+}

@@ -1,0 +1,58 @@
+import type { FaultInjection } from "../../../mesh/model/virtual-service.ts";
+import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
+import {
+  type FractionalPercent,
+  FractionalPercent_DenominatorType,
+} from "../../../mesh/xds/gen/envoy/type/v3/percent.ts";
+import type { Any } from "../../../mesh/xds/gen/google/protobuf/any.ts";
+import { pack } from "../any.ts";
+import { duration } from "../durations.ts";
+import { FAULT_FILTER } from "../network-filters.ts";
+
+/** gRPC status codes by name, in the order of their numbers. */
+const GRPC_STATUS = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
+/** What a route hands to the fault filter. */
+export function faultConfig(fault: FaultInjection | undefined): { [filter: string]: Any } {
+  if (fault === undefined || (fault.delay === undefined && fault.abort === undefined)) return {};
+  const { delay, abort } = fault;
+  const message = HTTPFault.fromPartial({
+    ...(delay && {
+      delay: { fixedDelay: duration(delay.fixedDelayMs), percentage: fraction(delay.percent) },
+    }),
+    ...(abort && { abort: { ...abortStatus(abort), percentage: fraction(abort.percent) } }),
+  });
+  return { [FAULT_FILTER]: pack("envoy.extensions.filters.http.fault.v3.HTTPFault", HTTPFault, message) };
+}
+
+function abortStatus({
+  httpStatus,
+  grpcStatus,
+}: NonNullable<FaultInjection["abort"]>): { httpStatus: number } | { grpcStatus: number } {
+  if (grpcStatus === undefined) return { httpStatus: httpStatus ?? 500 };
+  const named = GRPC_STATUS.indexOf(grpcStatus.toUpperCase());
+  return { grpcStatus: named >= 0 ? named : Number(grpcStatus) };
+}
+
+/** Percent to a millionth, as fine as Envoy counts. */
+function fraction(percent: number): FractionalPercent {
+  return { numerator: Math.round(percent * 10_000), denominator: FractionalPercent_DenominatorType.MILLION };
+}

@@ -1,0 +1,51 @@
+import type { HeaderEdits, HeaderOperations } from "../../../mesh/model/match.ts";
+import {
+  HeaderValueOption,
+  HeaderValueOption_HeaderAppendAction,
+} from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { byText } from "../../snapshot/text-order.ts";
+
+/** The header fields that routes and weighted clusters have in common. */
+export interface HeaderFields {
+  readonly requestHeadersToAdd: HeaderValueOption[];
+  readonly requestHeadersToRemove: string[];
+  readonly responseHeadersToAdd: HeaderValueOption[];
+  readonly responseHeadersToRemove: string[];
+}
+
+const HOST_HEADERS = new Set(["host", ":authority"]);
+
+export function headerFields({ request, response }: HeaderOperations): HeaderFields {
+  return {
+    requestHeadersToAdd: toAdd(request),
+    requestHeadersToRemove: [...request.remove],
+    responseHeadersToAdd: toAdd(response),
+    responseHeadersToRemove: [...response.remove],
+  };
+}
+
+/** Setting the request's host is a rewrite of the authority, not a header: Envoy refuses to add it. */
+export function authorityFrom({ request }: HeaderOperations): string | undefined {
+  return Object.entries({ ...request.add, ...request.set }).find(([name]) => isHost(name))?.[1];
+}
+
+function toAdd({ set, add }: HeaderEdits): HeaderValueOption[] {
+  return [
+    ...options(set, HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD),
+    ...options(add, HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD),
+  ];
+}
+
+function options(
+  headers: Readonly<Record<string, string>>,
+  appendAction: HeaderValueOption_HeaderAppendAction,
+): HeaderValueOption[] {
+  return Object.entries(headers)
+    .filter(([key]) => !isHost(key))
+    .sort(([a], [b]) => byText(a, b))
+    .map(([key, value]) => HeaderValueOption.fromPartial({ header: { key, value }, appendAction }));
+}
+
+function isHost(name: string): boolean {
+  return HOST_HEADERS.has(name.toLowerCase());
+}

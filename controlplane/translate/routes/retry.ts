@@ -1,0 +1,40 @@
+import type { RetryPolicy as RetryRule } from "../../../mesh/model/virtual-service.ts";
+import {
+  RetryPolicy,
+  type RetryPolicy_RetryHostPredicate,
+} from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import { PreviousHostsPredicate } from "../../../mesh/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts";
+import { pack } from "../any.ts";
+import { duration } from "../durations.ts";
+
+const STATUS_CODES = "retriable-status-codes";
+
+/** What is safe to repeat: the request was not taken, or the server says so. Istio's default. */
+const DEFAULT_RETRY_ON = `connect-failure,refused-stream,unavailable,cancelled,${STATUS_CODES}`;
+const DEFAULT_RETRIES = 2;
+
+const NOT_THE_SAME_HOST: RetryPolicy_RetryHostPredicate = {
+  name: "envoy.retry_host_predicates.previous_hosts",
+  typedConfig: pack(
+    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+    PreviousHostsPredicate,
+    PreviousHostsPredicate.fromPartial({}),
+  ),
+};
+
+/** Undefined: no retries. Nothing said is the mesh's default; numbers among the conditions are status codes. */
+export function retryPolicy(rule: RetryRule | undefined): RetryPolicy | undefined {
+  if (rule?.attempts === 0) return undefined;
+  const conditions = (rule?.retryOn || DEFAULT_RETRY_ON).split(",").map((one) => one.trim());
+  const codes = conditions.filter((one) => /^\d+$/.test(one));
+  const named = conditions.filter((one) => one !== "" && !codes.includes(one));
+  if (codes.length > 0 && !named.includes(STATUS_CODES)) named.push(STATUS_CODES);
+  return RetryPolicy.fromPartial({
+    retryOn: named.join(","),
+    numRetries: rule?.attempts ?? DEFAULT_RETRIES,
+    retriableStatusCodes: codes.map(Number),
+    retryHostPredicate: [NOT_THE_SAME_HOST],
+    hostSelectionRetryMaxAttempts: 5,
+    ...(rule?.perTryTimeoutMs ? { perTryTimeout: duration(rule.perTryTimeoutMs) } : {}),
+  });
+}

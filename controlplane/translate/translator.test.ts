@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import { nodeId } from "../../mesh/xds/names.ts";
+import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import {
+  added,
+  bookinfoWorkloads,
+  objects,
+  port,
+  type SampleParts,
+  sampleState,
+  workload,
+} from "../../test/fakes/sample-mesh.ts";
+import type { MeshState } from "../snapshot/mesh-state.ts";
+import type { ResourceMap } from "../xds/config-source.ts";
+import { createTranslator, type Translator } from "./translator.ts";
+
+const PRODUCTPAGE = "default/productpage-1";
+const SERVED = [PRODUCTPAGE, "default/reviews-v1", "default/reviews-v2", "default/ratings-1"];
+
+interface Harness {
+  readonly state: MeshState;
+  readonly translator: Translator;
+  /** Publishes what has changed and returns the keys of the resources that were built for it. */
+  publish(): readonly string[];
+  maps(id: string): ReadonlyMap<TypeUrl, ResourceMap>;
+}
+
+function harness(parts: SampleParts = { workloads: bookinfoWorkloads() }): Harness {
+  const state = sampleState(parts);
+  const built: string[] = [];
+  const translator = createTranslator({ onBuild: (key) => built.push(key) });
+  const it: Harness = {
+    state,
+    translator,
+    publish: () => {
+      built.length = 0;
+      const { snapshot, changed } = state.next();
+      translator.publish(snapshot, changed);
+      return built.filter((key) => /^(cluster|assignment|listener|route)\//.test(key)).sort();
+    },
+    maps: (id) => {
+      const resources = translator.preview(id);
+      assert.ok(resources, `${id} has resources`);
+      return resources.types;
+    },
+  };
+  it.publish();
+  for (const id of SERVED) it.translator.preview(id);
+  return it;
+}
+
+function canary(weight: number): string {
+  return `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec:
+  hosts: [reviews]
+  http:
+    - route:
+        - { destination: { host: reviews }, weight: ${weight} }
+        - { destination: { host: details }, weight: ${100 - weight} }
+`;
+}
+
+test("a changed endpoint rebuilds one assignment, and every other map stays the same object", () => {
+  const it = harness();
+  const before = new Map(SERVED.map((id) => [id, it.maps(id)]));
+  const [reviews] = bookinfoWorkloads().filter(({ name }) => name === "reviews-v3");
+  assert.ok(reviews);
+  it.state.setWorkloads([{ id: "default/reviews-v3", workload: { ...reviews, healthy: false } }]);
+  assert.deepEqual(it.publish(), ["assignment/outbound|9080||reviews.default.svc.cluster.local@[]"]);
+  for (const id of SERVED) {
+    for (const [type, map] of it.maps(id)) {
+      const touched = id === PRODUCTPAGE && type === TYPE_URL.endpoints;
+      assert.equal(map === before.get(id)?.get(type), !touched, `${id} ${type}`);
+    }
+  }
+});
+
+test("a VirtualService rebuilds only the routes that it touches", () => {
+  const it = harness({ workloads: bookinfoWorkloads(), yaml: canary(90) });
+  const before = it.maps(PRODUCTPAGE);
+  const [old] = objects(canary(90));
+  const [next] = objects(canary(50));
+  assert.ok(old && next);
+  it.state.setConfig([{ key: "VirtualService/default/reviews", before: old, after: next }], 2);
+  const built = it.publish();
+  assert.equal(built.length, 1);
+  assert.match(built[0] ?? "", /^route\/reviews\.default/);
+  const after = it.maps(PRODUCTPAGE);
+  assert.deepEqual(
+    [...after].filter(([type, map]) => map !== before.get(type)).map(([type]) => type),
+    [TYPE_URL.route],
+  );
+});
+
+test("clusters, assignments, routes and listeners that depend on no node are built once for all", () => {
+  const it = harness();
+  const shared = "outbound|9080||ratings.default.svc.cluster.local";
+  const [one, other] = ["default/reviews-v1", "default/reviews-v2"].map((id) => it.maps(id));
+  for (const type of [TYPE_URL.cluster, TYPE_URL.endpoints]) {
+    assert.ok(one?.get(type)?.get(shared));
+    assert.equal(one.get(type)?.get(shared), other?.get(type)?.get(shared));
+  }
+  const listener = "127.0.0.1_9083";
+  assert.equal(one?.get(TYPE_URL.listener)?.get(listener), other?.get(TYPE_URL.listener)?.get(listener));
+});
+
+test("a policy of another workload rebuilds listeners, which come out as they were", () => {
+  const it = harness();
+  const before = it.maps("default/ratings-1");
+  const list = objects(`
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: p }
+spec: { selector: { matchLabels: { app: details } }, action: ALLOW }
+`);
+  it.state.setConfig(added(list), 1);
+  assert.ok(it.publish().every((key) => key.startsWith("listener/")));
+  assert.equal(
+    it.maps("default/ratings-1").get(TYPE_URL.listener),
+    before.get(TYPE_URL.listener),
+    "unchanged content is the same object",
+  );
+});
+
+test("the version of a resource is its content, on every server", () => {
+  const versions = (workloads: readonly PlacedWorkload[]): readonly string[] =>
+    [
+      ...harness({ workloads, yaml: canary(90) })
+        .maps(PRODUCTPAGE)
+        .values(),
+    ].flatMap((map) => [...map.values()].map(({ name, version }) => `${name} ${version}`));
+  const forward = versions(bookinfoWorkloads());
+  assert.ok(forward.length > 10);
+  assert.deepEqual(versions(bookinfoWorkloads().toReversed()), forward);
+});
+
+test("a workload that goes is no longer served, and comes back", () => {
+  const it = harness();
+  const [page] = bookinfoWorkloads();
+  assert.ok(page);
+  it.state.setWorkloads([{ id: PRODUCTPAGE, workload: undefined }]);
+  it.publish();
+  assert.equal(it.translator.preview(PRODUCTPAGE), undefined);
+  it.state.setWorkloads([{ id: PRODUCTPAGE, workload: page }]);
+  it.publish();
+  assert.ok(it.maps(PRODUCTPAGE).get(TYPE_URL.cluster)?.size);
+});
+
+test("a node is answered only when its id names the workload that it is authenticated for", () => {
+  const { translator } = harness();
+  const id = nodeId("10.0.0.1", "productpage-1", "default", "cluster.local");
+  assert.ok(translator.resourcesFor({ id, workload: PRODUCTPAGE }));
+  assert.equal(translator.resourcesFor({ id, workload: "default/ratings-1" }), undefined);
+  assert.equal(translator.resourcesFor({ id: "rubbish", workload: PRODUCTPAGE }), undefined);
+});
+
+test("listeners hear of each snapshot, and what did not change is at that snapshot too", () => {
+  const it = harness();
+  const heard: number[] = [];
+  const listening = new AbortController();
+  it.translator.onPublish((snapshot) => heard.push(snapshot), listening.signal);
+  it.state.setWorkloads([{ id: "default/new", workload: workload("new", { name: "new" }) }]);
+  it.publish();
+  assert.deepEqual(heard, [2]);
+  assert.equal(it.translator.preview(PRODUCTPAGE)?.snapshot, 2);
+  listening.abort();
+  it.publish();
+  assert.deepEqual(heard, [2]);
+});
+
+test("a workload whose translation fails keeps what it had; the others go on, and the report says why", () => {
+  const it = harness();
+  const [page] = bookinfoWorkloads();
+  assert.ok(page);
+  const before = it.maps(PRODUCTPAGE);
+  // No parser lets such a value through: it stands for a mistake in the translation itself.
+  const broken = { ...page, ports: [port({ app: undefined as never })] };
+  it.state.setWorkloads([
+    { id: PRODUCTPAGE, workload: broken },
+    { id: "default/details-1", workload: workload("details", { healthy: false }) },
+  ]);
+  const { snapshot, changed } = it.state.next();
+  const report = it.translator.publish(snapshot, changed);
+  assert.deepEqual(
+    report.failures.map(({ workload: id, code }) => [id, code]),
+    [[PRODUCTPAGE, "internal"]],
+  );
+  assert.equal(it.maps(PRODUCTPAGE), before);
+  assert.equal(it.translator.preview(PRODUCTPAGE)?.snapshot, 1);
+  assert.equal(it.translator.preview("default/ratings-1")?.snapshot, 2);
+  it.state.setWorkloads([{ id: PRODUCTPAGE, workload: page }]);
+  const recovered = it.state.next();
+  assert.deepEqual(it.translator.publish(recovered.snapshot, recovered.changed).failures, []);
+  assert.equal(it.translator.preview(PRODUCTPAGE)?.snapshot, 3);
+});
+
+test("an upstream that does not exist gets a listener that closes, a warning, and the real one once it comes", () => {
+  const page = workload("page", {
+    upstreams: [{ host: "later", port: 9080, bind: { address: "127.0.0.1", port: 9090 } }],
+  });
+  const it = harness({ workloads: [page, ...bookinfoWorkloads()] });
+  it.translator.preview("default/page-1");
+  const { snapshot } = it.state.next();
+  const { warnings } = it.translator.publish(snapshot, new Set());
+  assert.match(warnings.map(({ message }) => message).join(), /upstream later:9080 leads nowhere/);
+  assert.equal(it.maps("default/page-1").get(TYPE_URL.route)?.size, 0);
+  it.state.setWorkloads([{ id: "default/later-1", workload: workload("later") }]);
+  it.publish();
+  assert.deepEqual(
+    [...(it.maps("default/page-1").get(TYPE_URL.route)?.keys() ?? [])],
+    ["later.default.svc.cluster.local:9080"],
+  );
+});

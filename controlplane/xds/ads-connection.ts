@@ -1,0 +1,226 @@
+import { Metadata, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import type { Subscription } from "../../mesh/xds/subscription.ts";
+import { PUSH_ORDER } from "../../mesh/xds/type-urls.ts";
+import { AdsStream, type Propagation } from "./ads-stream.ts";
+import type { ConfigSource, NodeResources, XdsNode } from "./config-source.ts";
+import type { ProxyStatusEntry, ProxyStatusTable } from "./proxy-status.ts";
+import type { AdsRequest, Wire } from "./wire.ts";
+
+/** The call as the authorizer gets it: for its peer, not to be read or written. */
+export type AdsCall = Pick<ServerDuplexStream<unknown, unknown>, "getAuthContext" | "getPeer" | "metadata">;
+
+export type Authorization =
+  | { readonly kind: "allowed"; readonly node: XdsNode }
+  /** No such workload yet: the stream waits, and `authorize` is asked again after each publication. */
+  | { readonly kind: "unknown" }
+  /** The reason is for the log; the caller is told that it is refused and nothing else. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+export interface AdsConnectionDeps {
+  readonly source: ConfigSource;
+  /**
+   * May the peer of this call have this node's configuration? Asked at the start of a stream and again after each
+   * publication, so that a workload that has moved away is served no longer; keep what is costly per `call`.
+   */
+  readonly authorize: (call: AdsCall, nodeId: string) => Authorization;
+  /** This server's name in responses and in the status. */
+  readonly server: string;
+  readonly table: ProxyStatusTable;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly onPropagation?: (propagation: Propagation) => void;
+}
+
+type State<S extends Subscription> =
+  | { readonly kind: "new" }
+  /** The call is paused meanwhile; `first` is its first request. */
+  | { readonly kind: "waiting"; readonly nodeId: string; readonly first: AdsRequest }
+  | {
+      readonly kind: "serving";
+      readonly node: XdsNode;
+      readonly stream: AdsStream<S>;
+      readonly entry: ProxyStatusEntry;
+    }
+  | { readonly kind: "closed" };
+
+const LONGEST_NODE_ID = 1024;
+
+/** One ADS call: from its first request, which names the node, to its end. */
+export class AdsConnection<Q extends AdsRequest = never, S extends Subscription = Subscription> {
+  readonly #deps: AdsConnectionDeps;
+  readonly #call: ServerDuplexStream<Q, unknown>;
+  readonly #wire: Wire<Q, S>;
+  readonly #onClose: () => void;
+  #state: State<S> = { kind: "new" };
+
+  constructor(
+    deps: AdsConnectionDeps,
+    call: ServerDuplexStream<Q, unknown>,
+    wire: Wire<Q, S>,
+    onClose: () => void,
+  ) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#wire = wire;
+    this.#onClose = onClose;
+    call.on("data", (request: Q) => this.#guard(() => this.#take(request)));
+    call.on("end", () => {
+      this.#close();
+      call.end();
+    });
+    for (const event of ["cancelled", "close", "error"]) call.on(event, () => this.#close());
+  }
+
+  /** There is something new. `at`: when it was published (monotonic). */
+  published(at: number): void {
+    this.#guard(() => {
+      const state = this.#state;
+      if (state.kind === "waiting") this.#admit(state.nodeId, state.first as Q);
+      if (state.kind !== "serving") return;
+      const verdict = this.#deps.authorize(this.#call, state.node.id);
+      if (verdict.kind === "refused") this.#refuse(state.node.id, verdict.reason);
+      const resources = verdict.kind === "allowed" ? this.#resources(state.node) : undefined;
+      if (resources !== undefined) state.stream.resources(resources, at);
+    });
+  }
+
+  end(code: status, details: string): void {
+    if (this.#state.kind === "closed") return;
+    this.#close();
+    this.#call.emit("error", Object.assign(new Error(details), { code, details }));
+  }
+
+  #take(request: Q): void {
+    const state = this.#state;
+    switch (state.kind) {
+      case "new":
+        this.#admit(this.#nodeId(request.node), request);
+        return;
+      case "serving":
+        if (request.node?.id && request.node.id !== state.node.id) {
+          throw new MeshError("xds.refused", "a stream is for one node, and this one has changed its id");
+        }
+        this.#subscribe(state.stream, request);
+        return;
+      case "waiting":
+      case "closed":
+        return;
+      default:
+        state satisfies never;
+    }
+  }
+
+  #nodeId(node: Node | undefined): string {
+    const id = node?.id ?? "";
+    if (id === "" || id.length > LONGEST_NODE_ID) {
+      throw new MeshError("xds.refused", "the first request of a stream must name its node");
+    }
+    return id;
+  }
+
+  #admit(nodeId: string, first: Q): void {
+    const verdict = this.#deps.authorize(this.#call, nodeId);
+    switch (verdict.kind) {
+      case "refused":
+        this.#refuse(nodeId, verdict.reason);
+        return;
+      case "unknown":
+        if (this.#state.kind === "new")
+          this.#deps.logger.info("node waits for its workload", { node: nodeId });
+        this.#call.pause();
+        this.#state = { kind: "waiting", nodeId, first };
+        return;
+      case "allowed":
+        this.#serve(verdict.node, first);
+        return;
+      default:
+        verdict satisfies never;
+    }
+  }
+
+  #serve(node: XdsNode, first: Q): void {
+    const { clock, logger, table, server, onPropagation = () => {} } = this.#deps;
+    const entry = table.connect({
+      nodeId: node.id,
+      workload: node.workload,
+      server,
+      method: this.#wire.method,
+      dataPlane: first.node?.userAgentName ?? "",
+      dataPlaneVersion: versionOf(first.node),
+      connectedAt: clock.now(),
+    });
+    const stream = new AdsStream<S>({
+      node,
+      create: (typeUrl) => this.#wire.create(typeUrl),
+      send: (push, snapshot) => this.#call.write(this.#wire.encode(push, snapshot, server)),
+      status: entry,
+      clock,
+      logger,
+      onPropagation,
+    });
+    this.#state = { kind: "serving", node, stream, entry };
+    // Tells the client that it is served, before there is anything to send.
+    this.#call.sendMetadata(new Metadata());
+    logger.info("proxy connected", { node: node.id, method: this.#wire.method });
+    const resources = this.#resources(node);
+    if (resources !== undefined) stream.resources(resources);
+    this.#subscribe(stream, first);
+    this.#call.resume();
+  }
+
+  #subscribe(stream: AdsStream<S>, request: Q): void {
+    const typeUrl = PUSH_ORDER.find((known) => known === request.typeUrl);
+    // Secrets are the agent's to answer; of types that nobody serves, a client learns by its own time limit.
+    if (typeUrl === undefined) return;
+    stream.request(typeUrl, (subscription) => this.#wire.take(subscription, request));
+  }
+
+  /** A source that fails for one node leaves that node with what it has. */
+  #resources(node: XdsNode): NodeResources | undefined {
+    try {
+      return this.#deps.source.resourcesFor(node);
+    } catch (error) {
+      this.#deps.logger.error("resources of a node failed", { node: node.id, error: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  #refuse(nodeId: string, reason: string): void {
+    this.#deps.logger.warn("stream refused", { node: nodeId, peer: this.#call.getPeer(), reason });
+    this.end(status.PERMISSION_DENIED, "not allowed to have this node's configuration");
+  }
+
+  #guard(work: () => void): void {
+    if (this.#state.kind === "closed") return;
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof MeshError && error.code === "xds.refused") {
+        this.end(status.INVALID_ARGUMENT, error.message);
+        return;
+      }
+      this.#deps.logger.error("stream failed", { error: messageOf(error) });
+      this.end(status.INTERNAL, "internal");
+    }
+  }
+
+  #close(): void {
+    if (this.#state.kind === "closed") return;
+    if (this.#state.kind === "serving") {
+      this.#state.entry.close();
+      this.#deps.logger.info("proxy disconnected", { node: this.#state.node.id });
+    }
+    this.#state = { kind: "closed" };
+    this.#onClose();
+  }
+}
+
+function versionOf(node: Node | undefined): string {
+  if (node?.userAgentVersion !== undefined) return node.userAgentVersion;
+  const version = node?.userAgentBuildVersion?.version;
+  return version === undefined ? "" : `${version.majorNumber}.${version.minorNumber}.${version.patch}`;
+}

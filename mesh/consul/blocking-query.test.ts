@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MeshError } from "../errors.ts";
+import type { Clock } from "../lifecycle/clock.ts";
+import { type BlockingQueryDeps, blockingQuery, CONSUL_TIMING, type QueryEvent } from "./blocking-query.ts";
+import type { ConsulAnswer, ConsulClient } from "./consul-client.ts";
+import { Gate } from "./gate.ts";
+
+type Asked = Parameters<ConsulClient["get"]>[0];
+
+/** Runs a query against answers given in advance; sleeping takes no time and is written down. */
+async function ask(
+  answers: readonly (ConsulAnswer | MeshError)[],
+  timing: Partial<BlockingQueryDeps["timing"]> = {},
+): Promise<{
+  readonly asked: readonly Asked[];
+  readonly events: readonly QueryEvent<unknown>[];
+  readonly slept: readonly number[];
+}> {
+  const stop = new AbortController();
+  const asked: Asked[] = [];
+  const slept: number[] = [];
+  const left = [...answers];
+  const client: ConsulClient = {
+    address: "http://consul.test",
+    async get(request) {
+      asked.push(request);
+      const next = left.shift();
+      if (next === undefined) stop.abort();
+      if (next === undefined || next instanceof MeshError) throw next ?? new Error("no more");
+      return next;
+    },
+    [Symbol.dispose]: () => {},
+  };
+  const clock: Clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    sleep: async (ms) => void slept.push(ms),
+  };
+  // No refill to wait for: what is slept is back-off alone.
+  const patient = { ...CONSUL_TIMING, refillMs: 0, ...timing };
+  const deps = { client, clock, random: () => 1, timing: patient, gate: new Gate(1) };
+  const events: QueryEvent<unknown>[] = [];
+  const question = { path: "/x", parse: (body: unknown) => body };
+  for await (const event of blockingQuery(deps, question, stop.signal)) events.push(event);
+  return { asked, events, slept: slept.filter((ms) => ms > 0) };
+}
+
+const failure = new MeshError("registry.unavailable", "down");
+
+test("the first request does not wait, the next wait for something newer", async () => {
+  const { asked } = await ask([
+    { index: 7, body: "a" },
+    { index: 9, body: "b" },
+  ]);
+  assert.deepEqual(asked, [
+    { path: "/x", timeoutMs: 10_000 },
+    { path: "/x", query: { index: "7", wait: "60000ms" }, timeoutMs: 73_750 },
+    { path: "/x", query: { index: "9", wait: "60000ms" }, timeoutMs: 73_750 },
+  ]);
+});
+
+test("Consul is never asked to wait for more than ten minutes", async () => {
+  const { asked } = await ask([{ index: 7, body: "a" }], { waitMs: 3_600_000 });
+  assert.equal(asked[1]?.query?.["wait"], "600000ms");
+});
+
+test("an index that goes backwards is told, and the next request starts over", async () => {
+  const { asked, events } = await ask([
+    { index: 7, body: "a" },
+    { index: 3, body: "b" },
+    { index: 3, body: "b" },
+  ]);
+  assert.deepEqual(
+    events.map((event) => event.kind === "answer" && event.rewound),
+    [false, true, false],
+  );
+  assert.deepEqual(
+    asked.map(({ query }) => query?.["index"]),
+    [undefined, "7", undefined, "3"],
+  );
+});
+
+test("after a failure the next request takes things as they are, and its answer is a recovery", async () => {
+  const { asked, events } = await ask([{ index: 7, body: "a" }, failure, { index: 8, body: "b" }]);
+  assert.deepEqual(
+    asked.map(({ query }) => query?.["index"]),
+    [undefined, "7", undefined, "8"],
+  );
+  assert.deepEqual(events[2], { kind: "answer", value: "b", rewound: false, recovered: true });
+});
+
+test("an index that went backwards over a failure is noticed all the same", async () => {
+  const { events } = await ask([{ index: 7, body: "a" }, failure, { index: 2, body: "b" }]);
+  assert.deepEqual(events[2], { kind: "answer", value: "b", rewound: true, recovered: true });
+});
+
+test("an answer without a usable index is a failure", async () => {
+  for (const index of [0, undefined]) {
+    const { events } = await ask([{ index, body: "a" }]);
+    assert.equal(events[0]?.kind, "failed");
+  }
+});
+
+test("retries back off, and an answer starts that over", async () => {
+  const { slept } = await ask([failure, failure, failure, { index: 1, body: "a" }, failure]);
+  assert.deepEqual(slept, [250, 500, 1_000, 250]);
+});

@@ -1,0 +1,112 @@
+import { MeshError } from "../errors.ts";
+import { backoffMs } from "../lifecycle/backoff.ts";
+import type { Clock } from "../lifecycle/clock.ts";
+import type { ConsulAnswer, ConsulClient } from "./consul-client.ts";
+import type { Gate } from "./gate.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/** How patient blocking queries are. Times in milliseconds. */
+export interface ConsulTiming {
+  /** How long Consul may hold a query that has nothing new: at most 10 minutes; Consul adds up to a sixteenth. */
+  readonly waitMs: number;
+  /** Beyond that, how long an answer may take. */
+  readonly patienceMs: number;
+  /** Under churn each query asks at most twice at once and then once in this time. */
+  readonly refillMs: number;
+  readonly backoffFirstMs: number;
+  readonly backoffMaxMs: number;
+}
+
+export const CONSUL_TIMING: ConsulTiming = {
+  waitMs: 60_000,
+  patienceMs: 10_000,
+  refillMs: 500,
+  backoffFirstMs: 250,
+  backoffMaxMs: 10_000,
+};
+
+export interface BlockingQueryDeps {
+  readonly client: ConsulClient;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly timing: ConsulTiming;
+  /** Bounds the answers that Consul gives at once, so that setting up many watches does not flood it. */
+  readonly gate: Gate;
+}
+
+export type QueryEvent<T> =
+  | {
+      readonly kind: "answer";
+      readonly value: T;
+      /** The index went backwards: Consul lost data or was restored. */
+      readonly rewound: boolean;
+      /** The query had failed since its last answer. */
+      readonly recovered: boolean;
+    }
+  | { readonly kind: "failed"; readonly error: MeshError };
+
+/**
+ * Asks Consul the same question for ever: yields its answer, and again whenever it may have changed, until the signal
+ * is aborted. Does not throw for what Consul does: a failure is yielded, then retried with jittered back-off.
+ *
+ * Holds Consul's rules for clients: an index that goes backwards starts over, one below 1 is no index, and requests
+ * are limited by a token bucket. `parse` throws for an answer that is not usable at all.
+ */
+export async function* blockingQuery<T>(
+  deps: BlockingQueryDeps,
+  question: { readonly path: string; readonly parse: (body: unknown) => T },
+  signal: AbortSignal,
+): AsyncGenerator<QueryEvent<T>, void> {
+  const { client, clock, random, timing, gate } = deps;
+  const bucket = new TokenBucket(clock, 2, timing.refillMs);
+  const backoff = { firstMs: timing.backoffFirstMs, maxMs: timing.backoffMaxMs };
+  /** The last index that Consul told, and whether the next request may wait for a newer one. */
+  let last = 0;
+  let wait = false;
+  let failures = 0;
+  while (!signal.aborted) {
+    await bucket.take(signal);
+    let event: QueryEvent<T>;
+    try {
+      const { path } = question;
+      const answer = wait
+        ? await client.get({ path, ...waiting(last, timing) }, signal)
+        : await gate.run(() => client.get({ path, timeoutMs: timing.patienceMs }, signal));
+      const value = question.parse(answer.body);
+      const index = checkedIndex(answer, path);
+      const rewound = index < last;
+      event = { kind: "answer", value, rewound, recovered: failures > 0 };
+      last = index;
+      wait = !rewound;
+      failures = 0;
+    } catch (error) {
+      // What happened in between is unknown, so the next request takes the content as it is then.
+      wait = false;
+      event = { kind: "failed", error: MeshError.from(error, "registry.unavailable") };
+    }
+    if (signal.aborted) return;
+    yield event;
+    if (event.kind === "failed") await clock.sleep(backoffMs(backoff, failures++, random()), signal);
+  }
+}
+
+/** Consul holds the query for the wait and up to a sixteenth more. */
+function waiting(
+  index: number,
+  timing: ConsulTiming,
+): { readonly query: Readonly<Record<string, string>>; readonly timeoutMs: number } {
+  const waitMs = Math.min(timing.waitMs, 600_000);
+  return {
+    query: { index: String(index), wait: `${waitMs}ms` },
+    timeoutMs: Math.ceil(waitMs + waitMs / 16 + timing.patienceMs),
+  };
+}
+
+function checkedIndex(answer: ConsulAnswer, path: string): number {
+  if (answer.index !== undefined && answer.index >= 1) return answer.index;
+  const found = answer.index === undefined ? "no X-Consul-Index" : "X-Consul-Index 0";
+  throw new MeshError("registry.unavailable", `ask consul for ${path}: the answer has ${found}`, {
+    hint: "see whether something between here and Consul changes its headers",
+  });
+}

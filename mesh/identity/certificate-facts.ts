@@ -1,0 +1,128 @@
+import {
+  bitStringBytes,
+  CONTEXT,
+  childrenOf,
+  type DerNode,
+  decodeDer,
+  encodeDer,
+  integerBytes,
+  isBoolean,
+  malformed,
+  octetStringBytes,
+  oid,
+  oidBytes,
+  primitive,
+  SEQUENCE,
+  taggedChildren,
+  UNIVERSAL,
+} from "./der.ts";
+
+/** Encoded OIDs of the extensions that decide who a certificate is for (RFC 5280 §4.2). */
+export const OID = {
+  subjectKeyIdentifier: oid("2.5.29.14"),
+  keyUsage: oid("2.5.29.15"),
+  subjectAltName: oid("2.5.29.17"),
+  basicConstraints: oid("2.5.29.19"),
+  authorityKeyIdentifier: oid("2.5.29.35"),
+  extendedKeyUsage: oid("2.5.29.37"),
+  serverAuth: oid("1.3.6.1.5.5.7.3.1"),
+  clientAuth: oid("1.3.6.1.5.5.7.3.2"),
+  extensionRequest: oid("1.2.840.113549.1.9.14"),
+} as const;
+
+/** One subject alternative name: the tag of its kind (RFC 5280 §4.2.1.6) and its bytes as latin1. */
+export interface AltName {
+  readonly tag: number;
+  readonly value: string;
+}
+
+export const SAN_DNS = 2;
+export const SAN_URI = 6;
+export const SAN_IP = 7;
+
+/** First byte of the key usage bits. */
+export const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
+
+/** What a certificate says about its holder, read from its DER; undefined: the extension is not there. */
+export interface CertificateFacts {
+  /** SubjectPublicKeyInfo. */
+  readonly publicKeyDer: Buffer;
+  readonly altNames: readonly AltName[];
+  readonly isCa: boolean;
+  readonly keyUsage: number | undefined;
+  /** Encoded OIDs. */
+  readonly extendedKeyUsage: readonly string[] | undefined;
+}
+
+/**
+ * Reads a v3 certificate's DER. Throws `identity.invalid` for another version, for structure that is not X.509's, and
+ * for an extension that occurs twice.
+ */
+export function readCertificateFacts(certificate: Uint8Array): CertificateFacts {
+  const what = "a certificate";
+  const [tbs] = childrenOf(decodeDer(certificate, what), SEQUENCE, what);
+  const fields = childrenOf(tbs, SEQUENCE, what);
+  const version = taggedChildren(fields[0], 0)?.[0];
+  if (version === undefined || integerBytes(version, what) !== "\x02") throw malformed(what, "it is not v3");
+  // RFC 5280 §4.1: version, serial, signature, issuer, validity, subject, key, then what is optional.
+  const [, , , , , , spki, ...optional] = fields;
+  if (spki === undefined) throw malformed(what, "it has no public key");
+  const list = optional.map((field) => taggedChildren(field, 3)).find((found) => found !== undefined);
+  return { publicKeyDer: encodeDer(spki), ...interpret(readExtensions(list?.[0], what), what) };
+}
+
+/** The SANs of an `Extensions` value, such as a request asks for. */
+export function readAltNames(extensions: DerNode | undefined, what: string): readonly AltName[] {
+  return altNames(readExtensions(extensions, what), what);
+}
+
+function readExtensions(node: DerNode | undefined, what: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  if (node === undefined) return found;
+  for (const extension of childrenOf(node, SEQUENCE, what)) {
+    const [id, ...rest] = childrenOf(extension, SEQUENCE, what);
+    const value = isBoolean(rest[0]) ? rest[1] : rest[0];
+    const key = oidBytes(id, what);
+    if (found.has(key)) throw malformed(what, "an extension occurs twice");
+    found.set(key, octetStringBytes(value, what));
+  }
+  return found;
+}
+
+function interpret(
+  extensions: ReadonlyMap<string, string>,
+  what: string,
+): Omit<CertificateFacts, "publicKeyDer"> {
+  const usage = extensions.get(OID.keyUsage);
+  const extended = extensions.get(OID.extendedKeyUsage);
+  return {
+    altNames: altNames(extensions, what),
+    isCa: isCa(extensions.get(OID.basicConstraints), what),
+    keyUsage: usage === undefined ? undefined : firstByte(bitStringBytes(decodeDer(usage, what), what)),
+    extendedKeyUsage:
+      extended === undefined
+        ? undefined
+        : childrenOf(decodeDer(extended, what), SEQUENCE, what).map((purpose) => oidBytes(purpose, what)),
+  };
+}
+
+function altNames(extensions: ReadonlyMap<string, string>, what: string): readonly AltName[] {
+  const bytes = extensions.get(OID.subjectAltName);
+  if (bytes === undefined) return [];
+  return childrenOf(decodeDer(bytes, what), SEQUENCE, what).map((name) => {
+    if (name.tagClass !== CONTEXT) throw malformed(what, "a subject alternative name is malformed");
+    return { tag: name.type, value: primitive(name) ?? "" };
+  });
+}
+
+/** An absent extension and an absent flag both mean: no CA (RFC 5280 §4.2.1.9). */
+function isCa(bytes: string | undefined, what: string): boolean {
+  if (bytes === undefined) return false;
+  const [flag] = childrenOf(decodeDer(bytes, what), SEQUENCE, what);
+  if (flag === undefined || flag.tagClass !== UNIVERSAL || !isBoolean(flag)) return false;
+  return primitive(flag) !== "\x00";
+}
+
+function firstByte(bits: string): number {
+  return bits.length === 0 ? 0 : bits.charCodeAt(0);
+}

@@ -1,0 +1,162 @@
+import { z } from "zod";
+import { conditionKeyProblem, conditionValueProblem, isPortText } from "./authorization-condition.ts";
+import type {
+  AuthorizationCondition,
+  AuthorizationOperation,
+  AuthorizationPolicySpec,
+  AuthorizationRule,
+  AuthorizationSource,
+} from "./authorization-policy.ts";
+import { isDnsLabel, isDnsSubdomain } from "./dns-names.ts";
+import { matchLabels } from "./labels.schema.ts";
+import { ipRange, optionalText, textThat } from "./scalars.schema.ts";
+import { notYetFor, refused, withNotice } from "./schema-notice.ts";
+import { problemCheck, rule } from "./schema-rule.ts";
+
+const WIDER = "would make the rule match more than it says";
+const ELSEWHERE = "would apply the policy to workloads that it is not for";
+
+const values = listOf(textThat(() => true, ""));
+const principals = listOf(
+  withNotice(
+    textThat(() => true, ""),
+    (value) => {
+      const scheme = typeof value === "string" && value.startsWith("spiffe://");
+      return scheme ? "never matches: principals are written without `spiffe://`" : undefined;
+    },
+  ),
+);
+const serviceAccounts = listOf(textThat(isServiceAccount, "a service account: `name` or `namespace/name`"));
+const ipBlocks = listOf(ipRange);
+const ports = listOf(textThat(isPortText, "a port"));
+const paths = listOf(textThat(isPathPattern, "a path: braces are for {*} and {**} as whole segments"));
+
+const source: z.ZodType<AuthorizationSource> = z
+  .object({
+    principals,
+    notPrincipals: principals,
+    requestPrincipals: values,
+    notRequestPrincipals: values,
+    namespaces: values,
+    notNamespaces: values,
+    serviceAccounts,
+    notServiceAccounts: serviceAccounts,
+    ipBlocks,
+    notIpBlocks: ipBlocks,
+    remoteIpBlocks: ipBlocks,
+    notRemoteIpBlocks: ipBlocks,
+    trustDomains: refused(WIDER),
+    notTrustDomains: refused(WIDER),
+  })
+  .check(
+    problemCheck((fields) => (isBlank(fields) ? "must have at least one field" : undefined)),
+    problemCheck((fields) => {
+      const accounts = fields.serviceAccounts.length + fields.notServiceAccounts.length > 0;
+      const others =
+        fields.principals.length +
+        fields.notPrincipals.length +
+        fields.namespaces.length +
+        fields.notNamespaces.length;
+      return accounts && others > 0
+        ? "must not have serviceAccounts beside principals or namespaces"
+        : undefined;
+    }),
+  );
+
+const operation: z.ZodType<AuthorizationOperation> = z
+  .object({
+    hosts: values,
+    notHosts: values,
+    ports,
+    notPorts: ports,
+    methods: values,
+    notMethods: values,
+    paths,
+    notPaths: paths,
+  })
+  .check(problemCheck((fields) => (isBlank(fields) ? "must have at least one field" : undefined)));
+
+const condition: z.ZodType<AuthorizationCondition> = z
+  .object({
+    key: z.string().check(problemCheck(conditionKeyProblem)),
+    values: z.array(z.string()).default([]),
+    notValues: z.array(z.string()).default([]),
+  })
+  .check(
+    rule(["values", "notValues"], ({ values, notValues }, report) => {
+      if (values.length + notValues.length === 0) report([], "must have values or notValues");
+    }),
+    rule(["key", "values", "notValues"], (condition, report) => {
+      for (const field of ["values", "notValues"] as const) {
+        for (const [index, value] of condition[field].entries()) {
+          const problem = conditionValueProblem(condition.key, value);
+          if (problem !== undefined) report([field, index], problem);
+        }
+      }
+    }),
+  );
+
+const authorizationRule: z.ZodType<AuthorizationRule> = z
+  .object({
+    from: listOf(z.object({ source }).transform((from) => from.source)),
+    to: listOf(z.object({ operation }).transform((to) => to.operation)),
+    when: z.array(condition).default([]),
+  })
+  .transform(({ from, to, when }) => ({ from, to, when }));
+
+/** AuthorizationPolicy's spec, by Istio's rules. */
+export const authorizationPolicySpec: z.ZodType<AuthorizationPolicySpec> = z
+  .object({
+    selector: matchLabels.default({}),
+    targetRef: refused(ELSEWHERE),
+    targetRefs: refused(ELSEWHERE),
+    action: notYetFor(z.enum(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).default("ALLOW"), ["AUDIT", "CUSTOM"]),
+    provider: z.object({ name: optionalText }).optional(),
+    rules: z.array(authorizationRule).max(512).default([]),
+  })
+  .check(
+    rule(["action", "provider"], ({ action, provider }, report) => {
+      if (action === "CUSTOM" && (provider === undefined || provider.name === ""))
+        report(["provider", "name"], "is required with action CUSTOM");
+      if (action !== "CUSTOM" && provider !== undefined)
+        report(["provider"], `must not be set with action ${action}: only CUSTOM asks a provider`);
+    }),
+    rule(["action", "rules"], ({ action, rules }, report) => {
+      if ((action === "DENY" || action === "CUSTOM") && rules.length === 0)
+        report(["rules"], `is required with action ${action} (an empty rule, {}, matches every request)`);
+    }),
+  )
+  .transform(({ selector, action, provider, rules }) => ({
+    selector,
+    action,
+    provider: provider?.name ?? "",
+    rules,
+  }));
+
+/** A list that has entries where it is written at all: an empty one reads like "nothing" and means "everything". */
+function listOf<T>(item: z.ZodType<T>): z.ZodDefault<z.ZodType<T[]>> {
+  const list: z.ZodType<T[]> = z.array(item).min(1);
+  return list.default([]);
+}
+
+function isBlank(fields: Readonly<Record<string, unknown>>): boolean {
+  return Object.values(fields).every((field) => !Array.isArray(field) || field.length === 0);
+}
+
+function isServiceAccount(text: string): boolean {
+  const [first = "", second, ...rest] = text.split("/");
+  if (rest.length > 0) return false;
+  return second === undefined ? isDnsSubdomain(first) : isDnsLabel(first) && isDnsSubdomain(second);
+}
+
+/** Exact, `prefix*`, `*suffix`, `*`, or a template whose segments may be `{*}` and, last of them, `{**}`. */
+function isPathPattern(path: string): boolean {
+  if (!/[{}]/.test(path)) return true;
+  const segments = path.split("/").slice(1);
+  const several = segments.indexOf("{**}");
+  return (
+    path.startsWith("/") &&
+    segments.every((segment) => segment === "{*}" || segment === "{**}" || !/[{}*]/.test(segment)) &&
+    (several < 0 || !segments.slice(several + 1).some((segment) => segment === "{*}" || segment === "{**}"))
+  );
+}

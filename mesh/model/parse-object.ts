@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { errorAt, type Finding, formatPath, quoted } from "./finding.ts";
+import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
+import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
+import { objectMeta, SERVER_SET_METADATA } from "./object-meta.schema.ts";
+import { plainDataProblem } from "./plain-data.ts";
+import { reviewFields } from "./schema-notice.ts";
+import { describeIssue } from "./schema-rule.ts";
+import { didYouMean } from "./suggestion.ts";
+import type { Violation } from "./violation.ts";
+
+export interface ParseObjectOptions {
+  /** Namespace of objects that name none. */
+  readonly defaultNamespace: string;
+}
+
+export interface ParseObjectResult {
+  /** Undefined when a violation is an error. */
+  readonly object: ParsedObject | undefined;
+  readonly violations: readonly Violation[];
+}
+
+/** What is wrong with one object is told up to here; the rest is counted. */
+const MOST_FINDINGS = 100;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads one API object from data of any origin (a REST body, a decoded document). All violations are told at once;
+ * unknown fields and fields that are not in force yet are warnings.
+ */
+export function parseObject(input: unknown, options: ParseObjectOptions): ParseObjectResult {
+  const problem = plainDataProblem(input);
+  const { object, findings } =
+    problem === undefined ? checkObject(input, options) : { object: undefined, findings: [problem] };
+  return { object, violations: findings.map(toViolation) };
+}
+
+export interface CheckedObject {
+  readonly object: ParsedObject | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** parseObject for plain and bounded data, with paths in parts. */
+export function checkObject(input: unknown, options: ParseObjectOptions): CheckedObject {
+  if (!isFields(input))
+    return refuse(errorAt([], "must be an object with apiVersion, kind, metadata and spec"));
+  const kindProblem = findKindProblem(input["kind"]);
+  if (kindProblem !== undefined) return refuse(kindProblem);
+  const definition = KINDS[input["kind"] as Kind];
+  const schema = documentSchema(definition, options.defaultNamespace);
+  const parsed = schema.safeParse(input, { error: describeIssue, reportInput: true });
+  const errors = parsed.success ? [] : parsed.error.issues.map(toFinding);
+  const findings = limited([...errors, ...reviewFields(schema, input)]);
+  if (!parsed.success) return { object: undefined, findings };
+  const { apiVersion, metadata, spec } = parsed.data;
+  const written = asWritten(input, metadata);
+  return { object: { apiVersion, kind: definition.kind, metadata, spec, written }, findings };
+}
+
+export function toViolation({ path, message, severity }: Finding): Violation {
+  return { path: formatPath(path), message, severity };
+}
+
+export function isFields(input: unknown): input is Fields {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
+}
+
+interface Document {
+  readonly apiVersion: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: ParsedObject["spec"];
+}
+
+const schemas = new WeakMap<
+  KindDefinition,
+  { readonly namespace: string; readonly schema: z.ZodType<Document> }
+>();
+
+/** Schemas are costly to make, and nearly all calls have the same default namespace. */
+function documentSchema(definition: KindDefinition, namespace: string): z.ZodType<Document> {
+  const known = schemas.get(definition);
+  if (known?.namespace === namespace) return known.schema;
+  const spec: z.ZodType<ParsedObject["spec"]> = definition.spec;
+  const schema = z.object({
+    apiVersion: z.enum(definition.apiVersions as [string, ...string[]]),
+    kind: z.literal(definition.kind),
+    metadata: objectMeta(namespace),
+    spec: spec.prefault({}),
+    status: z.unknown().optional(),
+  });
+  schemas.set(definition, { namespace, schema });
+  return schema;
+}
+
+function findKindProblem(kind: unknown): Finding | undefined {
+  if (kind === undefined) return errorAt(["kind"], "is required");
+  if (typeof kind !== "string") return errorAt(["kind"], "must be a string");
+  if (isKind(kind)) return undefined;
+  if (KINDS_NOT_YET.includes(kind)) return errorAt(["kind"], `${kind} is not supported yet`);
+  const known = Object.keys(KINDS);
+  const hint = didYouMean(kind, known) || `: the kinds are ${known.join(", ")}`;
+  return errorAt(["kind"], `${quoted(kind)} is not a kind that Lateen knows${hint}`);
+}
+
+function toFinding(issue: z.core.$ZodIssue): Finding {
+  const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+  return errorAt(path, issue.message);
+}
+
+/** Errors come before warnings, so what is cut off is what matters least. */
+function limited(findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= MOST_FINDINGS) return findings;
+  const rest = findings.length - MOST_FINDINGS;
+  const severity = findings.at(MOST_FINDINGS)?.severity ?? "error";
+  return [
+    ...findings.slice(0, MOST_FINDINGS),
+    { path: [], message: `and ${rest} more violations`, severity },
+  ];
+}
+
+function refuse(finding: Finding): CheckedObject {
+  return { object: undefined, findings: [finding] };
+}
+
+/** The document without what a server sets, and with its namespace, so that it means the same wherever it is applied. */
+function asWritten(input: Fields, metadata: ObjectMeta): Fields {
+  const { status: _, ...document } = input;
+  const written = isFields(input["metadata"]) ? input["metadata"] : {};
+  const kept = Object.entries(written).filter(([key]) => !SERVER_SET_METADATA.includes(key));
+  const { name, ...others } = Object.fromEntries(kept);
+  return { ...document, metadata: { name, namespace: metadata.namespace, ...others } };
+}

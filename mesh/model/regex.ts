@@ -1,0 +1,18 @@
+import { RE2JS } from "re2js";
+import { messageOf } from "../errors.ts";
+
+const LONGEST_PATTERN = 1024;
+/** Envoy's default for the size at which it refuses a program is far below this; ours guards memory, not taste. */
+const LARGEST_PROGRAM = 10_000;
+
+/** What is wrong with an RE2 pattern, or undefined. RE2 matches in linear time: no look-around, no back-references. */
+export function regexProblem(pattern: string): string | undefined {
+  if (pattern === "") return "must not be empty";
+  if (pattern.length > LONGEST_PATTERN) return `is longer than ${LONGEST_PATTERN} characters`;
+  try {
+    const size = RE2JS.compile(pattern).programSize();
+    return size > LARGEST_PROGRAM ? "is too large once its repetitions are unfolded" : undefined;
+  } catch (error) {
+    return `is not a valid RE2 expression: ${messageOf(error)}`;
+  }
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseServiceHints } from "./vocabulary.ts";
+
+test("a service that says nothing is not in the mesh and has only its name as a label", () => {
+  assert.deepEqual(parseServiceHints("web", ["primary", "v1"], { team: "shop" }), {
+    hints: {
+      inject: false,
+      port: undefined,
+      protocol: undefined,
+      version: undefined,
+      labels: { app: "web" },
+      serviceAccount: undefined,
+      namespace: undefined,
+      upstreams: [],
+      weight: undefined,
+      locality: undefined,
+      app: undefined,
+    },
+    problems: [],
+  });
+});
+
+const everything = {
+  inject: true,
+  port: 9080,
+  protocol: "http",
+  version: "v2",
+  labels: { app: "reviews", version: "v2", tier: "backend" },
+  serviceAccount: "reviews-sa",
+  namespace: "bookinfo",
+  upstreams: [
+    { host: "ratings", port: 9080, bindAddress: undefined, bindPort: undefined },
+    { host: "details.shop", port: 9080, bindAddress: undefined, bindPort: 9082 },
+    { host: "db", port: 5432, bindAddress: "127.0.0.2", bindPort: 5433 },
+    { host: "log", port: 514, bindAddress: "::1", bindPort: 515 },
+  ],
+  weight: 5,
+  locality: "eu/eu-1",
+  app: { address: "127.0.0.1", port: 9081 },
+};
+
+const written: Readonly<Record<string, string>> = {
+  inject: "true",
+  port: "9080",
+  protocol: "http",
+  version: "v2",
+  sa: "reviews-sa",
+  namespace: "bookinfo",
+  upstreams: "ratings:9080, details.shop:9080@9082,db:5432@127.0.0.2:5433,log:514@[::1]:515",
+  weight: "5",
+  locality: "eu/eu-1",
+  app: "127.0.0.1:9081",
+};
+
+test("tags spell every word with dots", () => {
+  const tags = [
+    ...Object.entries(written).map(([key, value]) => `lateen.${key}=${value}`),
+    "lateen.label.tier=backend",
+  ];
+  assert.deepEqual(parseServiceHints("reviews", tags, {}), { hints: everything, problems: [] });
+});
+
+test("metadata spells every word with dashes", () => {
+  const meta = Object.fromEntries(Object.entries(written).map(([key, value]) => [`lateen-${key}`, value]));
+  assert.deepEqual(parseServiceHints("reviews", [], { ...meta, "lateen-label-tier": "backend" }), {
+    hints: everything,
+    problems: [],
+  });
+});
+
+test("metadata wins over a tag", () => {
+  const { hints } = parseServiceHints("web", ["lateen.port=1", "lateen.label.a=tag"], {
+    "lateen-port": "2",
+    "lateen-label-a": "meta",
+  });
+  assert.equal(hints.port, 2);
+  assert.equal(hints.labels["a"], "meta");
+});
+
+test("the plain version of a service stands in for lateen's, and labels of its own win over both", () => {
+  assert.equal(parseServiceHints("web", [], { version: "1.4" }).hints.labels["version"], "1.4");
+  assert.equal(parseServiceHints("web", ["lateen.version=v2"], { version: "1.4" }).hints.version, "v2");
+  const { hints } = parseServiceHints("web", ["lateen.label.app=shop", "lateen.label.version=v9"], {
+    version: "v1",
+  });
+  assert.deepEqual(hints.labels, { app: "shop", version: "v9" });
+});
+
+test("a plain version that cannot be a label is nobody's mistake", () => {
+  const { hints, problems } = parseServiceHints("web", [], { version: "1.4 (build 7)" });
+  assert.equal(hints.version, undefined);
+  assert.deepEqual(problems, []);
+});
+
+const mistakes: readonly { readonly tag: string; readonly says: RegExp }[] = [
+  { tag: "lateen.port=0", says: /port from 1 to 65535, not “0”/ },
+  { tag: "lateen.port=65536", says: /port from 1 to 65535/ },
+  { tag: "lateen.port=09080", says: /port from 1 to 65535/ },
+  { tag: "lateen.port=80a", says: /port from 1 to 65535/ },
+  { tag: "lateen.inject=yes", says: /true or false/ },
+  { tag: "lateen.inject", says: /has no value: write lateen.inject=/ },
+  { tag: "lateen.protocol=htttp", says: /one of http.*did you mean http\?/ },
+  { tag: "lateen.sa=../admin", says: /a-z, 0-9 and -/ },
+  { tag: "lateen.sa=", says: /a-z, 0-9 and -/ },
+  { tag: "lateen.namespace=Shop", says: /a-z, 0-9 and -/ },
+  { tag: "lateen.version=v 2", says: /label's value/ },
+  { tag: "lateen.label.a b=c", says: /no label name/ },
+  { tag: "lateen.label.a=b c", says: /label's value/ },
+  { tag: "lateen.weight=0", says: /from 1 to 65535/ },
+  { tag: "lateen.locality=a/b/c/d", says: /region\/zone\/subzone/ },
+  { tag: "lateen.app=9080", says: /address:port/ },
+  { tag: "lateen.upstreams=reviews", says: /“reviews” is not host:port/ },
+  { tag: "lateen.upstreams=reviews:9080@x", says: /is not host:port/ },
+  { tag: "lateen.upstreams=a:1@2@3", says: /is not host:port/ },
+  { tag: "lateen.upstreams=a:80,b:80", says: /bind the same port/ },
+];
+
+for (const { tag, says } of mistakes) {
+  test(`${tag} is refused with the reason`, () => {
+    const { problems } = parseServiceHints("web", [tag], {});
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]?.message ?? "", says);
+    assert.equal(problems[0]?.severity, "error");
+    assert.equal(problems[0]?.path, `tag ${tag.split("=", 1)[0]}`);
+  });
+}
+
+test("an unknown word is a warning with the word that was most likely meant", () => {
+  const { problems } = parseServiceHints("web", ["lateen.prot=http"], { "lateen-injct": "true" });
+  assert.deepEqual(problems, [
+    { path: "tag lateen.prot", message: "is no word of Lateen's, did you mean port?", severity: "warning" },
+    {
+      path: "meta lateen-injct",
+      message: "is no word of Lateen's, did you mean inject?",
+      severity: "warning",
+    },
+  ]);
+});
+
+test("a word that is only planned says so", () => {
+  const [problem] = parseServiceHints("web", ["lateen.mtls=strict"], {}).problems;
+  assert.deepEqual(problem, {
+    path: "tag lateen.mtls",
+    message: "is not read yet by this version",
+    severity: "warning",
+  });
+});
+
+test("two tags that contradict each other are refused, the same tag twice is not", () => {
+  const twice = parseServiceHints("web", ["lateen.port=1", "lateen.port=1"], {});
+  assert.deepEqual(twice.problems, []);
+  const both = parseServiceHints("web", ["lateen.port=1", "lateen.port=2"], {});
+  assert.match(both.problems[0]?.message ?? "", /is given as both 1 and 2/);
+});
+
+test("names that an object has by birth are plain words", () => {
+  const { hints, problems } = parseServiceHints("web", ["lateen.constructor=1"], {
+    "lateen-label-__proto__": "x",
+  });
+  assert.equal(problems.length, 2);
+  assert.deepEqual(hints.labels, { app: "web" });
+});

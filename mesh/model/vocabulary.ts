@@ -1,0 +1,239 @@
+import { closest } from "../config/closest.ts";
+import type { Protocol } from "./service.ts";
+import type { Violation } from "./violation.ts";
+import { isPort, parseHostPort, parseUpstreams, type UpstreamHint } from "./vocabulary-upstreams.ts";
+import type { SocketAddress } from "./workload.ts";
+
+/**
+ * What a catalog's tags (`lateen.port=9080`) and metadata (`lateen-port: "9080"`) say of a service. Undefined: not
+ * said, or said wrongly, and then there is a problem that tells.
+ */
+export interface ServiceHints {
+  /** Part of the mesh: opt-in. */
+  readonly inject: boolean;
+  /** The port that callers name. */
+  readonly port: number | undefined;
+  readonly protocol: Protocol | undefined;
+  readonly version: string | undefined;
+  /** `app` is the service's name and `version` its version, unless labels of these names are given. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string | undefined;
+  readonly namespace: string | undefined;
+  readonly upstreams: readonly UpstreamHint[];
+  readonly weight: number | undefined;
+  /** `region/zone/subzone`. */
+  readonly locality: string | undefined;
+  /** Where the application listens, where that is not for the agent to work out. */
+  readonly app: SocketAddress | undefined;
+}
+
+export interface ParsedHints {
+  readonly hints: ServiceHints;
+  /** Errors are values that cannot be used; warnings are keys that mean nothing. `path` is `tag lateen.prot`. */
+  readonly problems: readonly Violation[];
+}
+
+const KEYS = [
+  "inject",
+  "port",
+  "protocol",
+  "version",
+  "sa",
+  "namespace",
+  "upstreams",
+  "weight",
+  "locality",
+  "app",
+] as const;
+type Key = (typeof KEYS)[number];
+
+/** Words of the vocabulary that nothing reads yet. */
+const LATER: readonly string[] = ["mtls", "metrics"];
+
+const PROTOCOLS: readonly Protocol[] = ["http", "http2", "grpc", "tcp", "tls"];
+
+const TAG_PREFIX = "lateen.";
+const META_PREFIX = "lateen-";
+
+/**
+ * Reads the hints of a service's tags and metadata; other tags and metadata are nobody's business. Where both say
+ * something, the metadata wins. Metadata `version` stands in for a missing `lateen-version`.
+ */
+export function parseServiceHints(
+  service: string,
+  tags: readonly string[],
+  meta: Readonly<Record<string, string>>,
+): ParsedHints {
+  const found = collect(tags, meta);
+  const problems = [...found.problems];
+  const read = <T>(key: Key, parse: (text: string) => T | Refusal): T | undefined => {
+    const written = found.values.get(key);
+    if (written === undefined) return undefined;
+    const value = parse(written.text);
+    if (!(value instanceof Refusal)) return value;
+    problems.push({ path: written.path, message: value.reason, severity: "error" });
+    return undefined;
+  };
+  const version = read("version", labelValue) ?? plainVersion(meta);
+  const hints: ServiceHints = {
+    inject: read("inject", flag) ?? false,
+    port: read("port", port),
+    protocol: read("protocol", protocol),
+    version,
+    labels: { app: service, ...(version === undefined ? {} : { version }), ...found.labels },
+    serviceAccount: read("sa", dnsLabel),
+    namespace: read("namespace", dnsLabel),
+    upstreams: read("upstreams", upstreams) ?? [],
+    weight: read("weight", weight),
+    locality: read("locality", locality),
+    app: read("app", app),
+  };
+  return { hints, problems };
+}
+
+interface Written {
+  readonly text: string;
+  readonly path: string;
+}
+
+interface Collected {
+  readonly values: ReadonlyMap<string, Written>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly problems: readonly Violation[];
+}
+
+/** Sorts what is written into known keys, labels and mistakes. Metadata comes last, so that it wins. */
+function collect(tags: readonly string[], meta: Readonly<Record<string, string>>): Collected {
+  const values = new Map<string, Written>();
+  const labels: Record<string, string> = {};
+  const problems: Violation[] = [];
+  const add = (key: string, separator: string, written: Written): void => {
+    if (key.startsWith(`label${separator}`)) {
+      const name = key.slice(6);
+      const wrong = labelProblem(name, written.text);
+      if (wrong === undefined) labels[name] = written.text;
+      else problems.push({ path: written.path, message: wrong, severity: "error" });
+    } else if (isKey(key)) {
+      values.set(key, written);
+    } else {
+      problems.push({ path: written.path, message: unknownKey(key), severity: "warning" });
+    }
+  };
+  const seen = new Map<string, string>();
+  for (const tag of tags) {
+    if (!tag.startsWith(TAG_PREFIX)) continue;
+    const [name, text] = splitOnce(tag, "=");
+    const path = `tag ${name}`;
+    const first = seen.get(name);
+    if (text === undefined) {
+      problems.push({ path, message: `has no value: write ${name}=…`, severity: "error" });
+    } else if (first !== undefined && first !== text) {
+      problems.push({ path, message: `is given as both ${first} and ${text}`, severity: "error" });
+    } else {
+      seen.set(name, text);
+      add(name.slice(TAG_PREFIX.length), ".", { text: text.trim(), path });
+    }
+  }
+  for (const [name, text] of Object.entries(meta)) {
+    if (!name.startsWith(META_PREFIX)) continue;
+    add(name.slice(META_PREFIX.length), "-", { text: text.trim(), path: `meta ${name}` });
+  }
+  return { values, labels, problems };
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+function isKey(key: string): key is Key {
+  return (KEYS as readonly string[]).includes(key);
+}
+
+function unknownKey(key: string): string {
+  if (LATER.includes(key)) return "is not read yet by this version";
+  const near = closest(key, [...KEYS, "label"]);
+  return `is no word of Lateen's${near === undefined ? "" : `, did you mean ${near}?`}`;
+}
+
+/** Why a value cannot be used. */
+class Refusal {
+  readonly reason: string;
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+function flag(text: string): boolean | Refusal {
+  return text === "true" ? true : text === "false" ? false : new Refusal("must be true or false");
+}
+
+function port(text: string): number | Refusal {
+  return isPort(text) ? Number(text) : new Refusal(`must be a port from 1 to 65535, not “${text}”`);
+}
+
+function protocol(text: string): Protocol | Refusal {
+  const known = PROTOCOLS.find((candidate) => candidate === text);
+  if (known !== undefined) return known;
+  const near = closest(text, PROTOCOLS);
+  const guess = near === undefined ? "" : `, did you mean ${near}?`;
+  return new Refusal(`must be one of ${PROTOCOLS.join(", ")}, not “${text}”${guess}`);
+}
+
+/** RFC 1123: what a namespace and a service account are in Kubernetes, and so in a SPIFFE ID of Istio's form. */
+function dnsLabel(text: string): string | Refusal {
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
+    ? text
+    : new Refusal(`must be up to 63 of a-z, 0-9 and -, not “${text}”`);
+}
+
+function labelValue(text: string): string | Refusal {
+  return isLabelValue(text) ? text : new Refusal(`must be a label's value: ${LABEL_VALUE_RULE}`);
+}
+
+const LABEL_VALUE_RULE =
+  "up to 63 letters, digits, “-”, “_” and “.”, beginning and ending with a letter or digit";
+
+function isLabelValue(text: string): boolean {
+  return /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(text);
+}
+
+/** What is wrong with a label, by Kubernetes' rules; undefined when nothing is. */
+export function labelProblem(name: string, value: string): string | undefined {
+  if (
+    !/^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(name)
+  ) {
+    return `“${name}” is no label name: ${LABEL_VALUE_RULE}`;
+  }
+  return value === "" || isLabelValue(value) ? undefined : `a label's value is ${LABEL_VALUE_RULE}`;
+}
+
+/** A service that knows nothing of Lateen may write any version: one that cannot be a label is not a mistake. */
+function plainVersion(meta: Readonly<Record<string, string>>): string | undefined {
+  const version = meta["version"];
+  return version !== undefined && isLabelValue(version) ? version : undefined;
+}
+
+function upstreams(text: string): readonly UpstreamHint[] | Refusal {
+  const parsed = parseUpstreams(text);
+  return typeof parsed === "string" ? new Refusal(parsed) : parsed;
+}
+
+function weight(text: string): number | Refusal {
+  return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535
+    ? Number(text)
+    : new Refusal(`must be a whole number from 1 to 65535, not “${text}”`);
+}
+
+function locality(text: string): string | Refusal {
+  return isLocality(text) ? text : new Refusal(`must be region/zone/subzone, not “${text}”`);
+}
+
+/** `region`, `region/zone` or `region/zone/subzone`; empty parts are allowed. */
+export function isLocality(text: string): boolean {
+  return /^[^/\s]*(\/[^/\s]*){0,2}$/.test(text);
+}
+
+function app(text: string): SocketAddress | Refusal {
+  return parseHostPort(text) ?? new Refusal(`must be address:port, not “${text}”`);
+}

@@ -1,0 +1,65 @@
+import type { Client, ClientDuplexStream, MethodDefinition } from "@grpc/grpc-js";
+import {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
+} from "./gen/envoy/service/discovery/v3/discovery.ts";
+
+/** The part of a generated message type that a gRPC method needs. */
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+/** A server may answer with a message, or with bytes that already are one; a client always reads a message. */
+export interface AdsMethod<Q, S> extends MethodDefinition<Q, S | Uint8Array> {
+  readonly responseDeserialize: (bytes: Buffer) => S;
+}
+
+/** Aggregated discovery on Envoy's paths; both methods are streams of requests and of responses. */
+export const adsService: {
+  readonly deltaAggregatedResources: AdsMethod<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+  readonly streamAggregatedResources: AdsMethod<DiscoveryRequest, DiscoveryResponse>;
+} = {
+  deltaAggregatedResources: method("DeltaAggregatedResources", DeltaDiscoveryRequest, DeltaDiscoveryResponse),
+  streamAggregatedResources: method("StreamAggregatedResources", DiscoveryRequest, DiscoveryResponse),
+};
+
+export type DeltaClientStream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+
+/** Opens a delta stream. It fails (`error`) when the server cannot be reached; cancel it to be done with it. */
+export function openDeltaStream(client: Client): DeltaClientStream {
+  return open(client, adsService.deltaAggregatedResources);
+}
+
+/** Opens a state-of-the-world stream. */
+export function openSotwStream(client: Client): ClientDuplexStream<DiscoveryRequest, DiscoveryResponse> {
+  return open(client, adsService.streamAggregatedResources);
+}
+
+function open<Q, S>(client: Client, method: AdsMethod<Q, S>): ClientDuplexStream<Q, S> {
+  return client.makeBidiStreamRequest(
+    method.path,
+    (request: Q) => method.requestSerialize(request),
+    (bytes) => method.responseDeserialize(bytes),
+  );
+}
+
+function method<Q, S>(name: string, request: Codec<Q>, response: Codec<S>): AdsMethod<Q, S> {
+  return {
+    path: `/envoy.service.discovery.v3.AggregatedDiscoveryService/${name}`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (message) => asBuffer(request.encode(message).finish()),
+    requestDeserialize: (bytes) => request.decode(bytes),
+    responseSerialize: (message) =>
+      asBuffer(message instanceof Uint8Array ? message : response.encode(message).finish()),
+    responseDeserialize: (bytes) => response.decode(bytes),
+  };
+}
+
+/** grpc-js insists on a Buffer; this is a view, not a copy. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,175 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
+import type { JsonValue } from "../../mesh/xds/json.ts";
+import { type Bootstrap, LOG_LEVELS, type LogLevel } from "../config.ts";
+import type { ProxyRuntime } from "../runtime/proxy-runtime.ts";
+import type { ProxyMetrics } from "../telemetry/metrics.ts";
+import { clustersJson, clustersText } from "./clusters.ts";
+import { configDump } from "./config-dump.ts";
+
+export interface AdminDeps {
+  readonly bootstrap: Bootstrap;
+  readonly runtime: ProxyRuntime;
+  readonly metrics: ProxyMetrics;
+  readonly startedMs: number;
+  readonly nowMs: () => number;
+  /** `DRAINING` from the moment of shutdown on. */
+  readonly draining: () => boolean;
+  /** Undefined: this program cannot change its level. */
+  readonly setLogLevel: ((level: LogLevel) => void) | undefined;
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly type?: string;
+  readonly body: string;
+}
+
+type Page = (url: URL, deps: AdminDeps) => Answer | Promise<Answer>;
+
+/** Envoy's paths. What changes something wants POST, as in Envoy. */
+const PAGES: ReadonlyMap<string, { readonly method: "GET" | "POST"; readonly page: Page }> = new Map([
+  ["/", { method: "GET", page: help }],
+  ["/help", { method: "GET", page: help }],
+  ["/ready", { method: "GET", page: ready }],
+  [
+    "/config_dump",
+    { method: "GET", page: (_url, { runtime, bootstrap }) => json(configDump(runtime, bootstrap)) },
+  ],
+  ["/clusters", { method: "GET", page: clusters }],
+  ["/listeners", { method: "GET", page: listeners }],
+  ["/stats/prometheus", { method: "GET", page: stats }],
+  ["/server_info", { method: "GET", page: serverInfo }],
+  ["/logging", { method: "POST", page: logging }],
+  ["/drain_listeners", { method: "POST", page: drain }],
+]);
+
+/** The admin interface: on a unix socket (0600), and on a loopback port when the bootstrap names one. */
+export class AdminServer implements AsyncDisposable {
+  readonly #servers: Server[] = [];
+  readonly #socketPath: string;
+
+  private constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  static async start(deps: AdminDeps): Promise<AdminServer> {
+    const { adminSocket, adminPort } = deps.bootstrap;
+    const admin = new AdminServer(adminSocket);
+    rmSync(adminSocket, { force: true });
+    await admin.#listen(deps, { path: adminSocket });
+    chmodSync(adminSocket, 0o600);
+    if (adminPort !== undefined) await admin.#listen(deps, { host: "127.0.0.1", port: adminPort });
+    return admin;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(
+      this.#servers.map(async (server) => {
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        server.closeAllConnections();
+        await closed;
+      }),
+    );
+    rmSync(this.#socketPath, { force: true });
+  }
+
+  async #listen(deps: AdminDeps, place: { path: string } | { host: string; port: number }): Promise<void> {
+    const server = createServer((request, response) => void answer(request, response, deps));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (cause) =>
+        reject(new MeshError("proxy.bind", `listen for the admin interface: ${messageOf(cause)}`, { cause })),
+      );
+      server.listen(place, resolve);
+    });
+    server.on("error", () => {});
+    this.#servers.push(server);
+  }
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, deps: AdminDeps): Promise<void> {
+  request.on("error", () => {});
+  response.on("error", () => {});
+  request.resume();
+  const { status = 200, type = "text/plain; charset=utf-8", body } = await pageFor(request, deps);
+  response.writeHead(status, { "content-type": type, "cache-control": "no-cache, max-age=0" });
+  response.end(body);
+}
+
+async function pageFor(request: IncomingMessage, deps: AdminDeps): Promise<Answer> {
+  try {
+    // A page in a browser must not reach a loopback port by a name of its own (DNS rebinding).
+    const host = request.headers.host ?? "localhost";
+    if (!/^(?:localhost|127\.0\.0\.1|\[::1\])?(?::\d+)?$/.test(host))
+      return { status: 403, body: "host not allowed\n" };
+    const url = new URL(request.url ?? "/", "http://localhost");
+    const found = PAGES.get(url.pathname);
+    if (found === undefined) return { status: 404, body: "invalid path. see /help\n" };
+    if (found.method !== request.method)
+      return { status: 405, body: `Method Not Allowed: use ${found.method}\n` };
+    return await found.page(url, deps);
+  } catch (error) {
+    return { status: 500, body: `${messageOf(error)}\n` };
+  }
+}
+
+function json(value: JsonValue): Answer {
+  return { type: "application/json", body: `${JSON.stringify(value, undefined, 1)}\n` };
+}
+
+function help(): Answer {
+  return { body: [...PAGES].map(([path, { method }]) => `${path} (${method})\n`).join("") };
+}
+
+function ready(_url: URL, { runtime, draining }: AdminDeps): Answer {
+  if (draining()) return { status: 503, body: "DRAINING\n" };
+  const missing = runtime.missing();
+  if (missing.length === 0) return { body: "LIVE\n" };
+  return { status: 503, body: `PRE_INITIALIZING\n${missing.map((reason) => `${reason}\n`).join("")}` };
+}
+
+function clusters(url: URL, { runtime }: AdminDeps): Answer {
+  const all = runtime.clusters();
+  return url.searchParams.get("format") === "json" ? json(clustersJson(all)) : { body: clustersText(all) };
+}
+
+function listeners(_url: URL, { runtime }: AdminDeps): Answer {
+  return {
+    body: runtime.listeners
+      .list()
+      .map(({ model }) => `${model.name}::${model.address}:${model.port}\n`)
+      .join(""),
+  };
+}
+
+async function stats(_url: URL, { metrics }: AdminDeps): Promise<Answer> {
+  return { type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics.render() };
+}
+
+function serverInfo(_url: URL, { runtime, bootstrap, draining, startedMs, nowMs }: AdminDeps): Answer {
+  const initialized = runtime.missing().length === 0;
+  return json({
+    version: `lateen/${process.version}`,
+    state: draining() ? "DRAINING" : initialized ? "LIVE" : "PRE_INITIALIZING",
+    uptime_current_epoch: `${Math.round((nowMs() - startedMs) / 1000)}s`,
+    node: bootstrap.node as unknown as JsonValue,
+    command_line_options: { log_level: bootstrap.logLevel },
+  });
+}
+
+function logging(url: URL, { setLogLevel }: AdminDeps): Answer {
+  const wanted = url.searchParams.get("level");
+  const level = LOG_LEVELS.find((one) => one === wanted);
+  if (level === undefined) return { status: 400, body: `usage: /logging?level=<${LOG_LEVELS.join("|")}>\n` };
+  if (setLogLevel === undefined)
+    return { status: 501, body: "the log level of this program cannot be changed\n" };
+  setLogLevel(level);
+  return { body: `active loggers: ${level}\n` };
+}
+
+/** Answers close their connections; ports stay open, so that callers see no refusal while they go elsewhere. */
+function drain(url: URL, { runtime }: AdminDeps): Answer {
+  runtime.listeners.drain(url.searchParams.has("inboundonly") ? "inbound" : "all");
+  return { body: "OK\n" };
+}

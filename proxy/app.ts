@@ -1,0 +1,91 @@
+import type { Clock } from "../mesh/lifecycle/clock.ts";
+import type { Logger } from "../mesh/telemetry/logger.ts";
+import { AdminServer } from "./admin/admin-server.ts";
+import { AdsClient } from "./ads/ads-client.ts";
+import type { Bootstrap, LogLevel } from "./config.ts";
+import { SecretStore } from "./data-path/tls/secret-store.ts";
+import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
+import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
+import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
+import type { TrafficObserver } from "./telemetry/records.ts";
+
+export interface ProxyOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Aborted: stop accepting, let requests come to their end for `drainMs`, then cut. */
+  readonly signal: AbortSignal;
+  readonly drainMs: number;
+  /** Of [0, 1): weights, balancing, jitter. */
+  readonly random?: () => number;
+  /** Where access log lines go, when a listener asks for them. */
+  readonly writeAccessLog?: (line: string) => void;
+  /** Lets `/logging` change the level. */
+  readonly setLogLevel?: (level: LogLevel) => void;
+}
+
+/** Runs one proxy until the signal is aborted and its connections are drained. Several may run in one process. */
+export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Promise<void> {
+  const { clock, signal, drainMs } = options;
+  const logger = options.logger.child("proxy");
+  const random = options.random ?? Math.random;
+  const startedMs = clock.now();
+  const running = new AbortController();
+  await using cleanup = new AsyncDisposableStack();
+  const metrics: ProxyMetrics = createMetrics(bootstrap.node, () => ({
+    clusters: runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
+    listeners: runtime.listeners.list().map(({ model, connections }) => ({ name: model.name, connections })),
+    uptimeSeconds: (clock.now() - startedMs) / 1000,
+  }));
+  const runtime = new ProxyRuntime({
+    secrets: new SecretStore(),
+    observer: withAccessLog(
+      metrics.observer,
+      options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
+    ),
+    clock,
+    random,
+    logger,
+    drainMs,
+    signal: running.signal,
+  });
+  cleanup.use(
+    await AdminServer.start({
+      bootstrap,
+      runtime,
+      metrics,
+      startedMs,
+      nowMs: () => clock.now(),
+      draining: () => signal.aborted,
+      setLogLevel: options.setLogLevel,
+    }),
+  );
+  cleanup.defer(() => runtime.close());
+  const ads = new AdsClient({
+    socketPath: bootstrap.xdsSocket,
+    node: { ...bootstrap.node, metadata: { ...bootstrap.node.metadata } },
+    sink: runtime,
+    clock,
+    random,
+    logger,
+  });
+  logger.info("proxy started", { node: bootstrap.node.id });
+  await ads.run(signal);
+  logger.info("proxy drains", { drainMs });
+  await runtime.listeners.stop();
+  running.abort();
+  logger.info("proxy stopped");
+}
+
+function withAccessLog(metrics: TrafficObserver, write: (line: string) => void): TrafficObserver {
+  return {
+    httpDone(record, durationMs, accessLog) {
+      metrics.httpDone(record, durationMs, accessLog);
+      if (accessLog) write(httpLogLine(record, durationMs));
+    },
+    tcpOpened: (record) => metrics.tcpOpened(record),
+    tcpDone(record, durationMs, accessLog) {
+      metrics.tcpDone(record, durationMs, accessLog);
+      if (accessLog) write(tcpLogLine(record, durationMs));
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { ConnectionFacts } from "../tables/facts.ts";
+import type { RouteTable } from "../tables/route-table.ts";
+import type { Random } from "../tables/weighted.ts";
+import type { Ends, TrafficObserver } from "../telemetry/records.ts";
+import type { PeerCertificate } from "./tls/peer.ts";
+import type { UpstreamCluster } from "./upstream/upstream-cluster.ts";
+
+/** A downstream connection after its chain was chosen and its handshake is over. */
+export interface Connection {
+  readonly facts: ConnectionFacts;
+  readonly peer: PeerCertificate | undefined;
+  readonly ends: Ends;
+}
+
+/** What the data path looks up at the moment of a request: always the newest tables. */
+export interface Tables {
+  cluster(name: string): UpstreamCluster | undefined;
+  routes(name: string): RouteTable | undefined;
+}
+
+export interface DataPathDeps {
+  readonly tables: Tables;
+  readonly observer: TrafficObserver;
+  readonly clock: Clock;
+  readonly random: Random;
+}

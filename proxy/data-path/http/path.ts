@@ -1,0 +1,45 @@
+export type NormalizedPath =
+  | { readonly ok: true; readonly path: string }
+  | { readonly ok: false; readonly reason: string };
+
+export interface PathRules {
+  readonly normalize: boolean;
+  readonly mergeSlashes: boolean;
+}
+
+/**
+ * One spelling for each path, so that policy, routing and the application cannot read it differently: escaped
+ * unreserved characters are decoded (RFC 3986 §6.2.2), dot segments resolved, and slashes merged where asked for.
+ * Escaped slashes stay escaped. `path` is without query.
+ */
+export function normalizePath(path: string, rules: PathRules): NormalizedPath {
+  let normal = path;
+  if (rules.normalize) {
+    if (/%(?![0-9A-Fa-f]{2})/.test(path)) return { ok: false, reason: "a percent sign that escapes nothing" };
+    if (path.includes("%00")) return { ok: false, reason: "an escaped NUL" };
+    normal = removeDotSegments(decodeUnreserved(path));
+  }
+  return { ok: true, path: rules.mergeSlashes ? normal.replace(/\/{2,}/g, "/") : normal };
+}
+
+function decodeUnreserved(path: string): string {
+  if (!path.includes("%")) return path;
+  return path.replace(/%([0-9A-Fa-f]{2})/g, (escape, hex: string) => {
+    const letter = String.fromCharCode(Number.parseInt(hex, 16));
+    return /[A-Za-z0-9._~-]/.test(letter) ? letter : escape.toUpperCase();
+  });
+}
+
+function removeDotSegments(path: string): string {
+  if (!path.includes("/.")) return path;
+  const kept: string[] = [];
+  const segments = path.split("/").slice(1);
+  for (const [index, segment] of segments.entries()) {
+    const last = index === segments.length - 1;
+    if (segment === "..") kept.pop();
+    else if (segment !== ".") kept.push(segment);
+    // `/a/.` and `/a/..` name directories: the slash stays.
+    if (last && (segment === "." || segment === "..")) kept.push("");
+  }
+  return `/${kept.join("/")}`;
+}

@@ -1,0 +1,51 @@
+import type { Duplex } from "node:stream";
+
+export interface JoinOptions {
+  /** No byte in either direction for this long ends both; 0 is without limit. */
+  readonly idleMs: number;
+  /** Bytes that `left` has sent. */
+  readonly fromLeft: (count: number) => void;
+  readonly fromRight: (count: number) => void;
+}
+
+/**
+ * Lets two streams talk to each other: back-pressure and half-close pass through, an error on one side resets the
+ * other. Resolves when both are closed. Never rejects.
+ */
+export async function joinStreams(left: Duplex, right: Duplex, options: JoinOptions): Promise<void> {
+  const end = (): void => {
+    left.destroy();
+    right.destroy();
+  };
+  const timer = options.idleMs > 0 ? setTimeout(end, options.idleMs) : undefined;
+  const count = (report: (bytes: number) => void) => (chunk: Buffer) => {
+    timer?.refresh();
+    report(chunk.length);
+  };
+  left.on("data", count(options.fromLeft));
+  right.on("data", count(options.fromRight));
+  left.pipe(right);
+  right.pipe(left);
+  await Promise.all([
+    new Promise<void>((resolve) => closeBoth(left, right, resolve)),
+    new Promise<void>((resolve) => closeBoth(right, left, resolve)),
+  ]);
+  clearTimeout(timer);
+}
+
+function closeBoth(stream: Duplex, other: Duplex, resolve: () => void): void {
+  if (stream.destroyed) {
+    other.destroy();
+    resolve();
+    return;
+  }
+  stream.on("error", () => {
+    stream.destroy();
+    other.destroy();
+  });
+  stream.on("close", () => {
+    // Closed before its end was passed on: broken off, and the other side must not take it for an orderly end.
+    if (!stream.readableEnded || !stream.writableFinished) other.destroy();
+    resolve();
+  });
+}

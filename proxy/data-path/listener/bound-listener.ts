@@ -1,0 +1,215 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { MeshError, messageOf } from "../../../mesh/errors.ts";
+import type { Logger } from "../../../mesh/telemetry/logger.ts";
+import type { FilterChain, Listener } from "../../model/listener.ts";
+import { type ConnectionHello, compileChainMatch } from "../../tables/filter-chains.ts";
+import { plainAddress } from "../../tables/matchers.ts";
+import { inspectConnection } from "./inspect.ts";
+import { portHolder } from "./port-holder.ts";
+import { type ChainDeps, chainKey, ServingChain } from "./serving-chain.ts";
+
+const MOST_CONNECTIONS = 10_000;
+/** Connections that wait for the listener's first configuration to be complete. */
+const MOST_WAITING = 1024;
+
+export interface ListenerDeps extends ChainDeps {
+  readonly logger: Logger;
+  readonly drainMs: number;
+}
+
+type State =
+  /** Bound; what comes in waits for the first configuration to be complete. */
+  | { readonly kind: "warming"; readonly waiting: Set<Socket> }
+  | { readonly kind: "serving"; readonly config: ServingConfig }
+  | { readonly kind: "stopped" };
+
+interface ServingConfig {
+  readonly model: Listener;
+  readonly chains: readonly ServingChain[];
+  readonly choose: (hello: ConnectionHello) => ServingChain | undefined;
+}
+
+/** A port that is bound, and what serves its connections: exchangeable while they go on. */
+export class BoundListener {
+  readonly address: string;
+  readonly port: number;
+  readonly #deps: ListenerDeps;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #stopped = new AbortController();
+  #state: State = { kind: "warming", waiting: new Set() };
+
+  private constructor(model: Listener, deps: ListenerDeps) {
+    this.address = model.address;
+    this.port = model.port;
+    this.#deps = deps;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on("connection", (socket) => this.#accept(socket));
+    this.#server.on("error", (error) =>
+      deps.logger.error("listener failed", { port: this.port, error: messageOf(error) }),
+    );
+  }
+
+  /** Binds the port. Throws `proxy.bind`, with the holder when it can be seen. */
+  static async bind(model: Listener, deps: ListenerDeps): Promise<BoundListener> {
+    const listener = new BoundListener(model, deps);
+    await listener.#listen();
+    return listener;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** True when connections are served. */
+  get serving(): boolean {
+    return this.#state.kind === "serving";
+  }
+
+  /** Serves by this configuration from now on. Connections that are there keep their chain as long as there is one. */
+  serve(model: Listener): void {
+    const before = this.#state;
+    if (before.kind === "stopped") return;
+    const former = before.kind === "serving" ? before.config.chains : [];
+    const config = this.#compile(model, former);
+    this.#state = { kind: "serving", config };
+    for (const chain of former) {
+      if (!config.chains.includes(chain)) void this.#retire(chain);
+    }
+    if (before.kind === "warming") for (const socket of before.waiting) this.#start(socket, config);
+  }
+
+  /** Answers close their connections from now on; new ones are still accepted (graceful drain). */
+  drain(): void {
+    for (const chain of this.#chains()) chain.drain();
+  }
+
+  /** Accepts no more, lets what runs come to its end, and cuts what is left after the drain time. */
+  async stop(): Promise<void> {
+    if (this.#state.kind === "stopped") return;
+    const chains = this.#chains();
+    if (this.#state.kind === "warming") for (const socket of this.#state.waiting) socket.destroy();
+    this.#state = { kind: "stopped" };
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        this.#stopped.abort();
+        resolve();
+      });
+    });
+    for (const chain of chains) {
+      chain.drain();
+      chain.closeIdle();
+    }
+    await Promise.race([closed, this.#deps.clock.sleep(this.#deps.drainMs, this.#stopped.signal)]);
+    for (const socket of this.#sockets) socket.destroy();
+    this.#stopped.abort();
+    for (const chain of chains) chain.close();
+    await closed;
+  }
+
+  #chains(): readonly ServingChain[] {
+    return this.#state.kind === "serving" ? this.#state.config.chains : [];
+  }
+
+  async #listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: NodeJS.ErrnoException): void => reject(this.#bindError(error));
+      this.#server.once("error", fail);
+      this.#server.listen({ host: this.address, port: this.port, backlog: 1024 }, () => {
+        this.#server.off("error", fail);
+        resolve();
+      });
+    });
+  }
+
+  #bindError(error: NodeJS.ErrnoException): MeshError {
+    const what = `bind ${this.address}:${this.port}`;
+    if (error.code !== "EADDRINUSE")
+      return new MeshError("proxy.bind", `${what}: ${messageOf(error)}`, { cause: error });
+    const holder = portHolder(this.address, this.port);
+    return new MeshError("proxy.bind", `${what}: the port is in use${holder ? ` by ${holder}` : ""}`, {
+      hint: "stop the program that holds it, or register the service at another port",
+      cause: error,
+    });
+  }
+
+  #compile(model: Listener, former: readonly ServingChain[]): ServingConfig {
+    const reuse = (chain: FilterChain): ServingChain => {
+      const key = chainKey(chain);
+      const same = former.find((one) => one.key === key);
+      if (same === undefined) return new ServingChain(chain, model.direction, this.#deps);
+      same.update(chain);
+      return same;
+    };
+    const chains = model.chains.map(reuse);
+    const fallback = model.defaultChain && reuse(model.defaultChain);
+    return {
+      model,
+      chains: fallback ? [...chains, fallback] : chains,
+      choose: compileChainMatch(chains, fallback),
+    };
+  }
+
+  /** The chain is gone: its connections end with their next answer, or at the end of the drain time. */
+  async #retire(chain: ServingChain): Promise<void> {
+    chain.drain();
+    await this.#deps.clock.sleep(this.#deps.drainMs, this.#stopped.signal);
+    chain.close();
+  }
+
+  #accept(socket: Socket): void {
+    socket.on("error", () => {});
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    const state = this.#state;
+    if (state.kind === "serving") this.#start(socket, state.config);
+    else if (state.kind === "warming" && state.waiting.size < MOST_WAITING) {
+      state.waiting.add(socket);
+      socket.once("close", () => state.waiting.delete(socket));
+    } else socket.destroy();
+  }
+
+  #start(socket: Socket, config: ServingConfig): void {
+    this.#serveConnection(socket, config).catch((error: unknown) => {
+      this.#deps.logger.debug("connection refused", {
+        listener: config.model.name,
+        reason: messageOf(error),
+      });
+      socket.destroy();
+    });
+  }
+
+  async #serveConnection(socket: Socket, config: ServingConfig): Promise<void> {
+    const hello = await greet(socket, config.model);
+    const chain = hello && config.choose(hello);
+    if (hello === undefined || chain === undefined) {
+      socket.destroy();
+      return;
+    }
+    await chain.serve(socket, hello);
+  }
+}
+
+/** Undefined when the connection is over, or said nothing in time where it had to. */
+async function greet(socket: Socket, model: Listener): Promise<ConnectionHello | undefined> {
+  const place = {
+    localAddress: plainAddress(socket.localAddress ?? model.address),
+    localPort: socket.localPort ?? model.port,
+  };
+  const plain: ConnectionHello = { ...place, transport: "raw_buffer", serverName: "", alpn: [] };
+  if (!model.inspectTls) return plain;
+  const inspected = await inspectConnection(socket, model.inspectTimeoutMs);
+  switch (inspected.kind) {
+    case "plain":
+      return plain;
+    case "tls":
+      return { ...place, transport: "tls", ...inspected.hello };
+    case "silent":
+      return model.continueAfterInspectTimeout ? plain : undefined;
+    case "closed":
+      return undefined;
+    default:
+      return inspected satisfies never;
+  }
+}

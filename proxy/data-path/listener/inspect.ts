@@ -1,0 +1,41 @@
+import type { Socket } from "node:net";
+import { type ClientHello, peekClientHello } from "../tls/client-hello.ts";
+
+export type Inspected =
+  | { readonly kind: "plain" }
+  | { readonly kind: "tls"; readonly hello: ClientHello }
+  /** Nothing to go by in time. */
+  | { readonly kind: "silent" }
+  | { readonly kind: "closed" };
+
+/**
+ * Reads as many bytes of a new connection as it takes to tell TLS from plain bytes, and puts them back: whoever reads
+ * next finds the connection untouched.
+ */
+export async function inspectConnection(socket: Socket, timeoutMs: number): Promise<Inspected> {
+  const chunks: Buffer[] = [];
+  return await new Promise<Inspected>((resolve) => {
+    const settle = (result: Inspected): void => {
+      clearTimeout(timer);
+      socket.off("readable", read);
+      socket.off("close", closed);
+      if (chunks.length > 0 && !socket.destroyed) socket.unshift(Buffer.concat(chunks));
+      resolve(result);
+    };
+    const closed = (): void => settle({ kind: "closed" });
+    const read = (): void => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) {
+        if (socket.readableEnded) settle({ kind: chunks.length > 0 ? "plain" : "closed" });
+        return;
+      }
+      chunks.push(chunk);
+      const peeked = peekClientHello(Buffer.concat(chunks));
+      if (peeked.kind !== "incomplete") settle(peeked);
+    };
+    const timer = setTimeout(() => settle({ kind: "silent" }), timeoutMs);
+    socket.on("readable", read);
+    socket.on("close", closed);
+    if (socket.destroyed) closed();
+  });
+}

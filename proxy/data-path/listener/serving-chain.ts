@@ -1,0 +1,144 @@
+import type { Socket } from "node:net";
+import type { FilterChain, FilterChainMatch, Listener } from "../../model/listener.ts";
+import type { ConnectionHello } from "../../tables/filter-chains.ts";
+import { plainAddress } from "../../tables/matchers.ts";
+import { compileRbac, type RbacFilter } from "../../tables/rbac.ts";
+import type { Connection, DataPathDeps } from "../connection.ts";
+import { HttpFront } from "../http/http-front.ts";
+import { compileTcpProxy, type TcpServer } from "../tcp/serve-tcp.ts";
+import { secretNames } from "../tls/contexts.ts";
+import type { PeerCertificate } from "../tls/peer.ts";
+import type { SecretStore } from "../tls/secret-store.ts";
+import { ServerTls } from "../tls/server-tls.ts";
+
+export interface ChainDeps extends DataPathDeps {
+  readonly secrets: SecretStore;
+}
+
+/**
+ * A filter chain at work. It lives on over a change of its listener when only its filters change (then HTTP
+ * connections that are there follow the new ones from their next request on); with another match, other TLS or other
+ * limits it is another chain.
+ */
+export class ServingChain {
+  readonly key: string;
+  readonly match: FilterChainMatch;
+  readonly #deps: ChainDeps;
+  readonly #direction: Listener["direction"];
+  readonly #tls: ServerTls | undefined;
+  readonly #http: HttpFront | undefined;
+  readonly #sockets = new Set<Socket>();
+  #model: FilterChain;
+  #rbac: readonly RbacFilter[];
+  #tcp: TcpServer | undefined;
+
+  constructor(model: FilterChain, direction: Listener["direction"], deps: ChainDeps) {
+    this.key = chainKey(model);
+    this.match = model.match;
+    this.#deps = deps;
+    this.#direction = direction;
+    this.#model = model;
+    const { tls, terminal } = model;
+    const { secrets, clock } = deps;
+    this.#tls = tls && new ServerTls({ tls, protocol: terminal.kind, secrets, clock });
+    this.#http = terminal.kind === "http" ? new HttpFront(terminal, deps) : undefined;
+    this.#rbac = model.rbac.map(compileRbac);
+    this.#tcp = terminal.kind === "tcp" ? compileTcpProxy(terminal, deps) : undefined;
+  }
+
+  get model(): FilterChain {
+    return this.#model;
+  }
+
+  /** `model` has this chain's key. */
+  update(model: FilterChain): void {
+    this.#model = model;
+    this.#rbac = model.rbac.map(compileRbac);
+    if (model.terminal.kind === "http") this.#http?.update(model.terminal);
+    else this.#tcp = compileTcpProxy(model.terminal, this.#deps);
+  }
+
+  /** Serves a connection; resolves when it is handed over (HTTP) or over (TCP). */
+  async serve(raw: Socket, hello: ConnectionHello): Promise<void> {
+    this.#sockets.add(raw);
+    raw.once("close", () => this.#sockets.delete(raw));
+    const { socket, peer } = this.#tls ? await this.#tls.accept(raw) : { socket: raw, peer: undefined };
+    const connection = this.#describe(raw, hello, peer);
+    const subject = { connection: connection.facts, request: undefined };
+    if (this.#rbac.some((judge) => !judge(subject).allowed)) {
+      socket.destroy();
+      return;
+    }
+    if (this.#http) this.#http.accept(socket, connection);
+    else await this.#tcp?.(socket, connection);
+  }
+
+  /** HTTP answers close their connections from now on. */
+  drain(): void {
+    this.#http?.drain();
+  }
+
+  closeIdle(): void {
+    this.#http?.closeIdle();
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#http?.close();
+    this.#tls?.close();
+  }
+
+  #describe(raw: Socket, hello: ConnectionHello, peer: PeerCertificate | undefined): Connection {
+    const remoteAddress = plainAddress(raw.remoteAddress ?? "");
+    const { localAddress, localPort, serverName } = hello;
+    return {
+      peer,
+      facts: { remoteAddress, localAddress, localPort, serverName, peer: peer?.uri },
+      ends: {
+        direction: this.#direction,
+        localAddress: `${localAddress}:${localPort}`,
+        remoteAddress: `${remoteAddress}:${raw.remotePort ?? 0}`,
+        serverName,
+        clientId: peer?.uri,
+        ownId: this.#tls?.ownId ?? this.#deps.secrets.certificate("default")?.spiffeId,
+        secure: this.#tls !== undefined,
+      },
+    };
+  }
+}
+
+/** Equal for chains that can take over each other's connections. */
+export function chainKey({ match, tls, terminal }: FilterChain): string {
+  const limits =
+    terminal.kind === "http"
+      ? [
+          terminal.maxRequestHeadersKb,
+          terminal.requestHeadersTimeoutMs,
+          terminal.requestTimeoutMs,
+          terminal.idleTimeoutMs,
+        ]
+      : [];
+  return JSON.stringify([match, tls ?? null, terminal.kind, limits]);
+}
+
+/** What must be there before a chain can serve. */
+export function chainNeeds(chain: FilterChain): {
+  readonly secrets: readonly string[];
+  readonly routes: readonly string[];
+  readonly clusters: readonly string[];
+} {
+  const { tls, terminal } = chain;
+  return {
+    secrets: tls ? secretNames(tls) : [],
+    routes: terminal.kind === "http" && terminal.routes.kind === "rds" ? [terminal.routes.name] : [],
+    clusters: terminal.kind === "tcp" ? terminal.clusters.map(({ name }) => name) : inlineClusters(terminal),
+  };
+}
+
+function inlineClusters({ routes }: Extract<FilterChain["terminal"], { kind: "http" }>): string[] {
+  if (routes.kind !== "inline") return [];
+  return routes.config.virtualHosts
+    .flatMap((host) => host.routes)
+    .flatMap(({ action }) => (action.kind === "forward" ? action.clusters.map(({ name }) => name) : []));
+}

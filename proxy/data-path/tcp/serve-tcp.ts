@@ -1,0 +1,106 @@
+import type { Socket } from "node:net";
+import { messageOf } from "../../../mesh/errors.ts";
+import type { TcpProxy } from "../../model/listener.ts";
+import { weightedChoice } from "../../tables/weighted.ts";
+import { newUpstreamEnd, type TcpRecord } from "../../telemetry/records.ts";
+import type { Connection, DataPathDeps } from "../connection.ts";
+import { joinStreams } from "../join-streams.ts";
+import { UpstreamConnectError } from "../upstream/dial.ts";
+import type { UpstreamCluster, UpstreamConnection } from "../upstream/upstream-cluster.ts";
+import type { UpstreamHost } from "../upstream/upstream-host.ts";
+
+const WARMING_MS = 5000;
+
+/** Passes a connection on, byte for byte. */
+export type TcpServer = (socket: Socket, connection: Connection) => Promise<void>;
+
+export function compileTcpProxy(model: TcpProxy, deps: DataPathDeps): TcpServer {
+  const choose = weightedChoice(model.clusters);
+  return async (socket, connection) => {
+    const record = newRecord(connection, deps);
+    deps.observer.tcpOpened(record);
+    try {
+      await serve(socket, record, choose(deps.random).name, model, deps);
+    } finally {
+      socket.destroy();
+      deps.observer.tcpDone(record, deps.clock.monotonic() - record.startedMonotonic, model.accessLog);
+    }
+  };
+}
+
+function newRecord(connection: Connection, deps: DataPathDeps): TcpRecord {
+  return {
+    ends: connection.ends,
+    startedAt: deps.clock.now(),
+    startedMonotonic: deps.clock.monotonic(),
+    upstream: newUpstreamEnd(),
+    flags: new Set(),
+    bytesReceived: 0,
+    bytesSent: 0,
+  };
+}
+
+async function serve(
+  socket: Socket,
+  record: TcpRecord,
+  clusterName: string,
+  model: TcpProxy,
+  deps: DataPathDeps,
+): Promise<void> {
+  record.upstream.cluster = clusterName;
+  const cluster = deps.tables.cluster(clusterName);
+  if (cluster === undefined) {
+    record.flags.add("NC");
+    return;
+  }
+  const gone = new AbortController();
+  socket.once("close", () => gone.abort());
+  if (!cluster.warm) await Promise.race([cluster.whenWarm(), deps.clock.sleep(WARMING_MS, gone.signal)]);
+  const upstream = await connectUpstream(cluster, record, model, deps, gone.signal);
+  if (upstream === undefined) return;
+  const { host, connection } = upstream;
+  cluster.counts.total++;
+  cluster.counts.active++;
+  host.active++;
+  host.total++;
+  try {
+    await joinStreams(socket, connection.socket, {
+      idleMs: model.idleTimeoutMs,
+      fromLeft: (count) => (record.bytesReceived += count),
+      fromRight: (count) => (record.bytesSent += count),
+    });
+  } finally {
+    cluster.counts.active--;
+    host.active--;
+  }
+}
+
+async function connectUpstream(
+  cluster: UpstreamCluster,
+  record: TcpRecord,
+  model: TcpProxy,
+  deps: DataPathDeps,
+  signal: AbortSignal,
+): Promise<{ readonly host: UpstreamHost; readonly connection: UpstreamConnection } | undefined> {
+  const tried = new Set<UpstreamHost>();
+  for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
+    const host = cluster.pick(deps.random, tried);
+    if (host === undefined) {
+      record.flags.add("UH");
+      return undefined;
+    }
+    tried.add(host);
+    record.upstream.host = host.key;
+    record.upstream.workload = host.endpoint.workload;
+    try {
+      const connection = await cluster.connect(host, signal);
+      record.upstream.id = connection.peer?.uri;
+      return { host, connection };
+    } catch (error) {
+      host.failures++;
+      record.upstream.failure = messageOf(error);
+      record.flags.add(error instanceof UpstreamConnectError ? error.flag : "UF");
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,121 @@
+import { X509Certificate } from "node:crypto";
+import { isIP, type Socket } from "node:net";
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { MeshError, messageOf } from "../../../mesh/errors.ts";
+import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { UpstreamTls } from "../../model/tls.ts";
+import { compileString, type StringTest } from "../../tables/matchers.ts";
+import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
+import { judgePeer, type PeerVerdict } from "./peer.ts";
+import type { SecretStore } from "./secret-store.ts";
+import type { TlsConnection } from "./server-tls.ts";
+
+const MOST_SESSIONS = 1024;
+
+export interface ClientTlsOptions {
+  readonly tls: UpstreamTls;
+  readonly secrets: SecretStore;
+  readonly clock: Clock;
+}
+
+interface Armed {
+  readonly material: TlsMaterial;
+  readonly context: SecureContext;
+  /** Last session by endpoint. They are resumed under the same identity and trust only: a change starts a new map. */
+  readonly sessions: Map<string, Buffer>;
+}
+
+/** Calls upstreams over mutual TLS; verifies the server on every connection, resumed ones included. */
+export class ClientTls {
+  readonly #options: ClientTlsOptions;
+  readonly #sans: readonly StringTest[];
+  /** HTTP/2 is not spoken here, so it is not offered. */
+  readonly #alpn: string[];
+  #armed: Armed | undefined;
+
+  constructor(options: ClientTlsOptions) {
+    this.#options = options;
+    this.#sans = options.tls.sans.map(compileString);
+    this.#alpn = options.tls.alpn.filter((name) => name !== "h2" && name !== "istio-h2");
+  }
+
+  /** Changes with identity or trust; connections of another epoch are not to be used for new requests. */
+  get epoch(): string {
+    return tlsMaterial(this.#options.secrets, this.#options.tls)?.epoch ?? "";
+  }
+
+  /** Makes a connected socket a TLS one. On failure, which is a rejection with the reason, it is destroyed. */
+  async connect(raw: Socket, endpoint: string): Promise<TlsConnection> {
+    const armed = this.#arm();
+    const session = armed.sessions.get(endpoint);
+    const socket = this.#open(raw, armed, session);
+    socket.on("error", () => {});
+    socket.on("session", (ticket) => remember(armed.sessions, endpoint, ticket));
+    try {
+      await secured(socket);
+      const verdict = this.#judge(socket, armed);
+      if (!verdict.ok) throw new MeshError("identity.invalid", verdict.reason);
+      return { socket, peer: verdict.peer };
+    } catch (error) {
+      armed.sessions.delete(endpoint);
+      socket.destroy();
+      throw new MeshError("identity.invalid", `TLS with ${endpoint}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  #open(raw: Socket, armed: Armed, session: Buffer | undefined): TLSSocket {
+    const { serverName } = this.#options.tls;
+    return connect({
+      socket: raw,
+      secureContext: armed.context,
+      ...(serverName !== "" && isIP(serverName) === 0 ? { servername: serverName } : {}),
+      ...(this.#alpn.length > 0 ? { ALPNProtocols: this.#alpn } : {}),
+      ...(session ? { session } : {}),
+      rejectUnauthorized: true,
+      // Names are SPIFFE IDs here, not host names. Node asks on full handshakes only; `connect` asks again on each.
+      checkServerIdentity: (_host, certificate) => {
+        const verdict = this.#judgeDer(certificate.raw, armed);
+        return verdict.ok ? undefined : new Error(verdict.reason);
+      },
+    });
+  }
+
+  #arm(): Armed {
+    const material = tlsMaterial(this.#options.secrets, this.#options.tls);
+    if (material === undefined) throw new MeshError("identity.invalid", "call over TLS without an SVID");
+    if (this.#armed?.material.epoch !== material.epoch) {
+      this.#armed = { material, context: createSecureContext(material.options), sessions: new Map() };
+    }
+    return this.#armed;
+  }
+
+  #judge(socket: TLSSocket, armed: Armed): PeerVerdict {
+    return this.#judgeWith(socket.getPeerX509Certificate(), armed);
+  }
+
+  #judgeDer(der: Buffer | undefined, armed: Armed): PeerVerdict {
+    return this.#judgeWith(der && new X509Certificate(der), armed);
+  }
+
+  #judgeWith(certificate: X509Certificate | undefined, { material }: Armed): PeerVerdict {
+    return judgePeer(certificate, {
+      trustDomain: material.certificate.trustDomain,
+      sans: this.#sans,
+      nowMs: this.#options.clock.now(),
+    });
+  }
+}
+
+async function secured(socket: TLSSocket): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.once("secureConnect", resolve);
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("the connection was closed during the handshake")));
+  });
+}
+
+function remember(sessions: Map<string, Buffer>, endpoint: string, ticket: Buffer): void {
+  sessions.delete(endpoint);
+  sessions.set(endpoint, ticket);
+  if (sessions.size > MOST_SESSIONS) sessions.delete(sessions.keys().next().value ?? "");
+}

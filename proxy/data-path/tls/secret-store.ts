@@ -1,0 +1,78 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { MeshError } from "../../../mesh/errors.ts";
+import { splitPemChain } from "../../../mesh/identity/pem.ts";
+import { describeSpiffeId, parseSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
+import type { Secret } from "../../model/tls.ts";
+
+/** The own identity, as SDS gave it last. */
+export interface HeldCertificate {
+  readonly chainPem: string;
+  readonly keyPem: string;
+  readonly spiffeId: SpiffeId;
+  readonly trustDomain: string;
+  readonly notAfterMs: number;
+  /** Grows with every change. */
+  readonly version: number;
+}
+
+export interface HeldRoots {
+  readonly pem: string;
+  readonly version: number;
+}
+
+/** The secrets of one proxy, in memory only. Those who use them are told of each change. */
+export class SecretStore {
+  readonly #certificates = new Map<string, HeldCertificate>();
+  readonly #roots = new Map<string, HeldRoots>();
+  readonly #listeners = new Set<() => void>();
+  #version = 0;
+
+  /** Throws `identity.invalid` when certificate and key do not belong together; the former secret then stays. */
+  put(secret: Secret): void {
+    const version = ++this.#version;
+    if (secret.kind === "roots") {
+      for (const pem of splitPemChain(secret.pem)) void new X509Certificate(pem);
+      this.#roots.set(secret.name, { pem: secret.pem, version });
+    } else {
+      this.#certificates.set(secret.name, { ...readCertificate(secret), version });
+    }
+    for (const listener of this.#listeners) listener();
+  }
+
+  certificate(name: string | undefined): HeldCertificate | undefined {
+    return name === undefined ? undefined : this.#certificates.get(name);
+  }
+
+  roots(name: string | undefined): HeldRoots | undefined {
+    return name === undefined ? undefined : this.#roots.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#certificates.has(name) || this.#roots.has(name);
+  }
+
+  /** Returns the way to stop listening. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+function readCertificate(secret: Extract<Secret, { kind: "certificate" }>): Omit<HeldCertificate, "version"> {
+  const leaf = new X509Certificate(secret.chainPem);
+  if (!leaf.checkPrivateKey(createPrivateKey(secret.keyPem))) {
+    throw new MeshError(
+      "identity.invalid",
+      `secret ${secret.name}: the private key is not the certificate's`,
+    );
+  }
+  // Our own certificate, so that Node's rendering of its names is no way in for anyone.
+  const spiffeId = parseSpiffeId(/(?:^|, )URI:(spiffe:[^,]*)/.exec(leaf.subjectAltName ?? "")?.[1] ?? "");
+  return {
+    chainPem: secret.chainPem,
+    keyPem: secret.keyPem,
+    spiffeId,
+    trustDomain: describeSpiffeId(spiffeId).trustDomain,
+    notAfterMs: leaf.validToDate.getTime(),
+  };
+}

@@ -1,0 +1,59 @@
+import { connect, type Socket } from "node:net";
+import { messageOf } from "../../../mesh/errors.ts";
+import type { Endpoint } from "../../model/cluster.ts";
+import { hostKey } from "../../tables/balancer.ts";
+
+/** Why no connection to an upstream came about; `flag` is Envoy's response flag. */
+export class UpstreamConnectError extends Error {
+  override readonly name = "UpstreamConnectError";
+  readonly flag: "UF" | "UO";
+
+  constructor(flag: "UF" | "UO", message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.flag = flag;
+  }
+}
+
+/** A plain TCP connection within the time. The socket has an error listener already. */
+export async function dial(endpoint: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+  if (signal.aborted) throw new UpstreamConnectError("UF", "the caller is gone");
+  const socket = connect({
+    host: endpoint.address,
+    port: endpoint.port,
+    noDelay: true,
+    allowHalfOpen: true,
+  });
+  socket.on("error", () => {});
+  try {
+    await connected(socket, timeoutMs, signal);
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    const what = `connect to ${hostKey(endpoint)}: ${messageOf(error)}`;
+    throw new UpstreamConnectError("UF", what, error);
+  }
+}
+
+async function connected(socket: Socket, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => fail(new Error("no answer in time")), timeoutMs);
+    const fail = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    const abort = (): void => fail(new Error("the caller is gone"));
+    const done = (): void => {
+      settle();
+      resolve();
+    };
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+      socket.off("error", fail);
+      socket.off("connect", done);
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    socket.once("error", fail);
+    socket.once("connect", done);
+  });
+}

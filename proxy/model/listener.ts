@@ -1,0 +1,86 @@
+import type { Cidr } from "./match.ts";
+import type { Rbac } from "./rbac.ts";
+import type { Fault, RouteConfiguration } from "./route.ts";
+import type { DownstreamTls } from "./tls.ts";
+
+/** A port that the proxy listens on. */
+export interface Listener {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly direction: "inbound" | "outbound" | "unspecified";
+  /** Look for a TLS ClientHello before choosing a chain. */
+  readonly inspectTls: boolean;
+  /** How long a new connection may say nothing while it is inspected. */
+  readonly inspectTimeoutMs: number;
+  /** Then it counts as plain bytes (a server that speaks first) instead of being closed. */
+  readonly continueAfterInspectTimeout: boolean;
+  readonly chains: readonly FilterChain[];
+  readonly defaultChain: FilterChain | undefined;
+}
+
+export interface FilterChain {
+  readonly name: string;
+  readonly match: FilterChainMatch;
+  readonly tls: DownstreamTls | undefined;
+  readonly rbac: readonly Rbac[];
+  readonly terminal: HttpConnectionManager | TcpProxy;
+}
+
+/** Empty fields match everything. */
+export interface FilterChainMatch {
+  readonly destinationPort: number | undefined;
+  readonly prefixRanges: readonly Cidr[];
+  /** Exact or `*.suffix`; lower case. */
+  readonly serverNames: readonly string[];
+  readonly transport: "tls" | "raw_buffer" | undefined;
+  readonly alpn: readonly string[];
+}
+
+export interface HttpConnectionManager {
+  readonly kind: "http";
+  readonly statPrefix: string;
+  readonly routes:
+    | { readonly kind: "rds"; readonly name: string }
+    | { readonly kind: "inline"; readonly config: RouteConfiguration };
+  readonly filters: readonly HttpFilter[];
+  readonly normalizePath: boolean;
+  readonly mergeSlashes: boolean;
+  readonly forwardClientCert: "sanitize" | "forward" | "append" | "sanitize-set" | "always-forward";
+  readonly clientCertDetails: {
+    readonly subject: boolean;
+    readonly uri: boolean;
+    readonly dns: boolean;
+    readonly cert: boolean;
+  };
+  readonly generateRequestId: boolean;
+  readonly maxRequestHeadersKb: number;
+  readonly requestHeadersTimeoutMs: number;
+  /** Whole request, head and body; 0 is without limit. */
+  readonly requestTimeoutMs: number;
+  /** No byte in either direction for this long; 0 is without limit. */
+  readonly streamIdleTimeoutMs: number;
+  /** Keep-alive connections without a request are closed after this long. */
+  readonly idleTimeoutMs: number;
+  /** Lower case, for example `websocket`. */
+  readonly upgrades: ReadonlySet<string>;
+  /** Envoy's default text format on standard output. */
+  readonly accessLog: boolean;
+}
+
+export type HttpFilter =
+  | { readonly kind: "rbac"; readonly rbac: Rbac }
+  /** Takes its settings from the route where that has some. */
+  | { readonly kind: "fault"; readonly fault: Fault | undefined }
+  | { readonly kind: "router" };
+
+export interface TcpProxy {
+  readonly kind: "tcp";
+  readonly statPrefix: string;
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  /** No byte in either direction for this long; 0 is without limit. */
+  readonly idleTimeoutMs: number;
+  /** Endpoints that are tried before the connection is given up. */
+  readonly maxConnectAttempts: number;
+  readonly accessLog: boolean;
+}

@@ -1,0 +1,149 @@
+import type { HeaderMatch, QueryMatch } from "./match.ts";
+
+/** What RDS delivers, or a listener carries inline: which cluster a request goes to, and how. */
+export interface RouteConfiguration {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHost[];
+  readonly edits: MessageEdits;
+  readonly ignorePortInHost: boolean;
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  /** Exact names, `*.suffix`, `prefix.*` or `*`; lower case. */
+  readonly domains: readonly string[];
+  readonly routes: readonly Route[];
+  readonly edits: MessageEdits;
+  readonly retry: RetryPolicy | undefined;
+  readonly fault: Fault | undefined;
+  /** Tells the upstream which attempt it sees (`x-envoy-attempt-count`). */
+  readonly includeAttemptCount: boolean;
+}
+
+export interface Route {
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly edits: MessageEdits;
+  readonly fault: Fault | undefined;
+}
+
+export interface RouteMatch {
+  readonly path: PathMatch;
+  readonly headers: readonly HeaderMatch[];
+  readonly query: readonly QueryMatch[];
+  /** Part of the requests that may take the route at all, 0 to 1. */
+  readonly fraction: number;
+}
+
+/** On the path without its query. `path-prefix` ends at a segment's end; `prefix` is a plain string prefix. */
+export type PathMatch =
+  | {
+      readonly kind: "exact" | "prefix" | "path-prefix";
+      readonly value: string;
+      readonly ignoreCase: boolean;
+    }
+  | { readonly kind: "regex"; readonly value: string };
+
+export type RouteAction =
+  | ForwardAction
+  | RedirectAction
+  | { readonly kind: "respond"; readonly status: number; readonly body: Uint8Array };
+
+export interface ForwardAction {
+  readonly kind: "forward";
+  /** Total weight above 0. */
+  readonly clusters: readonly WeightedCluster[];
+  readonly pathRewrite: PathRewrite | undefined;
+  readonly authorityRewrite: string | undefined;
+  /** The whole exchange with all its attempts; 0 is without limit. */
+  readonly timeoutMs: number;
+  /** No byte in either direction for this long; 0 is without limit, undefined the connection manager's. */
+  readonly idleTimeoutMs: number | undefined;
+  readonly retry: RetryPolicy | undefined;
+  /** When the cluster does not exist. */
+  readonly clusterNotFoundStatus: number;
+  /** Upgrades that this route switches on or off, beside those of the connection manager. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
+}
+
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+  readonly edits: MessageEdits;
+  readonly authorityRewrite: string | undefined;
+}
+
+export type PathRewrite =
+  | { readonly kind: "prefix"; readonly value: string }
+  /** `substitution` refers to groups as RE2 does: `\1`. */
+  | { readonly kind: "regex"; readonly pattern: string; readonly substitution: string };
+
+export interface RedirectAction {
+  readonly kind: "redirect";
+  readonly status: number;
+  readonly scheme: string | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly path: string | undefined;
+  readonly rewrite: PathRewrite | undefined;
+  readonly stripQuery: boolean;
+}
+
+export type RetryCondition =
+  | "5xx"
+  | "gateway-error"
+  | "reset"
+  | "reset-before-request"
+  | "connect-failure"
+  | "refused-stream"
+  | "retriable-4xx"
+  | "retriable-status-codes"
+  | "retriable-headers"
+  | "unavailable"
+  | "cancelled"
+  | "deadline-exceeded"
+  | "internal"
+  | "resource-exhausted";
+
+export interface RetryPolicy {
+  readonly on: ReadonlySet<RetryCondition>;
+  /** Beside the first attempt. */
+  readonly retries: number;
+  /** 0 is without limit. */
+  readonly perTryTimeoutMs: number;
+  readonly statusCodes: ReadonlySet<number>;
+  readonly responseHeaders: readonly HeaderMatch[];
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  /** Prefer endpoints that this request has not tried. */
+  readonly avoidPreviousHosts: boolean;
+}
+
+/** Faults that are injected on purpose; fractions are 0 to 1. */
+export interface Fault {
+  readonly delay: { readonly ms: number; readonly fraction: number } | undefined;
+  readonly abort:
+    | { readonly status: number; readonly grpcStatus: number | undefined; readonly fraction: number }
+    | undefined;
+  readonly headers: readonly HeaderMatch[];
+  /** Only for requests to this cluster; empty: any. */
+  readonly upstreamCluster: string;
+}
+
+export interface MessageEdits {
+  readonly request: HeaderEdits;
+  readonly response: HeaderEdits;
+}
+
+export interface HeaderEdits {
+  /** Lower case; removed before anything is added. */
+  readonly remove: readonly string[];
+  readonly add: readonly HeaderEdit[];
+}
+
+export interface HeaderEdit {
+  readonly name: string;
+  readonly value: string;
+  readonly action: "append" | "set" | "add-if-absent" | "replace-if-present";
+}

@@ -1,0 +1,173 @@
+import { RBAC as HttpRbac } from "../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
+import {
+  type HttpConnectionManager_SetCurrentClientCertDetails as CertDetails,
+  HttpConnectionManager_CodecType as Codec,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManager_ForwardClientCertDetails as Forward,
+  HttpConnectionManager as HcmMessage,
+  type HttpFilter as HttpFilterMessage,
+} from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import type { HttpConnectionManager, HttpFilter } from "../model/listener.ts";
+import type { Rbac } from "../model/rbac.ts";
+import { hasStdoutLog } from "./access-log.ts";
+import { FAULT_TYPE, parseFault } from "./fault.ts";
+import { parseRbac } from "./rbac.ts";
+import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
+import { readRouteConfiguration } from "./route.ts";
+import { anyType, decode, fromAds, milliseconds } from "./values.ts";
+
+const RBAC_TYPE = "envoy.extensions.filters.http.rbac.v3.RBAC";
+const ROUTER_TYPE = "envoy.extensions.filters.http.router.v3.Router";
+
+export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): HttpConnectionManager {
+  const where = `${parent}: http_connection_manager`;
+  const from = decode(where, HcmMessage, bytes);
+  onlyFields(where, from, [
+    "codecType",
+    "statPrefix",
+    "rds",
+    "routeConfig",
+    "httpFilters",
+    "commonHttpProtocolOptions",
+    "httpProtocolOptions",
+    // HTTP/2 is not offered, so its settings have nothing to act on.
+    "http2ProtocolOptions",
+    "serverName",
+    "serverHeaderTransformation",
+    "maxRequestHeadersKb",
+    "streamIdleTimeout",
+    "requestTimeout",
+    "requestHeadersTimeout",
+    "drainTimeout",
+    "delayedCloseTimeout",
+    "accessLog",
+    "useRemoteAddress",
+    "skipXffAppend",
+    "generateRequestId",
+    "preserveExternalRequestId",
+    "requestIdExtension",
+    "forwardClientCertDetails",
+    "setCurrentClientCertDetails",
+    "upgradeConfigs",
+    "normalizePath",
+    "mergeSlashes",
+    "pathWithEscapedSlashesAction",
+    "streamErrorOnInvalidHttpMessage",
+  ]);
+  refuseCodec(where, from);
+  if (from.useRemoteAddress) throw unsupported(where, "use_remote_address");
+  const options = from.commonHttpProtocolOptions;
+  if (options) onlyFields(`${where}: common_http_protocol_options`, options, ["idleTimeout"]);
+  return {
+    kind: "http",
+    statPrefix: from.statPrefix,
+    routes: parseRoutes(where, from),
+    filters: parseFilters(where, from.httpFilters),
+    normalizePath: from.normalizePath ?? false,
+    mergeSlashes: from.mergeSlashes,
+    forwardClientCert: parseForward(where, from),
+    clientCertDetails: parseDetails(from.setCurrentClientCertDetails),
+    generateRequestId: from.generateRequestId ?? true,
+    maxRequestHeadersKb: from.maxRequestHeadersKb ?? 60,
+    requestHeadersTimeoutMs: milliseconds(from.requestHeadersTimeout, 10_000) || 10_000,
+    requestTimeoutMs: milliseconds(from.requestTimeout, 0),
+    streamIdleTimeoutMs: milliseconds(from.streamIdleTimeout, 300_000),
+    idleTimeoutMs: milliseconds(options?.idleTimeout, 300_000) || 300_000,
+    upgrades: parseUpgrades(where, from),
+    accessLog: hasStdoutLog(where, from.accessLog),
+  };
+}
+
+function refuseCodec(where: string, from: HcmMessage): void {
+  if (from.codecType !== Codec.AUTO && from.codecType !== Codec.HTTP1)
+    throw unsupported(where, "HTTP/2 or HTTP/3");
+  const slashes = from.pathWithEscapedSlashesAction;
+  if (
+    slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT &&
+    slashes !== EscapedSlashes.KEEP_UNCHANGED
+  ) {
+    throw unsupported(where, `path_with_escaped_slashes_action ${slashes}`);
+  }
+  const http1 = from.httpProtocolOptions;
+  if (http1) onlyFields(`${where}: http_protocol_options`, http1, ["allowAbsoluteUrl"]);
+}
+
+function parseRoutes(where: string, from: HcmMessage): HttpConnectionManager["routes"] {
+  if (from.rds) {
+    fromAds(`${where}: rds`, from.rds.configSource);
+    return { kind: "rds", name: from.rds.routeConfigName };
+  }
+  const config = required(where, "route_config", from.routeConfig);
+  return {
+    kind: "inline",
+    config: readRouteConfiguration(`${where}: route configuration ${config.name}`, config),
+  };
+}
+
+function parseFilters(where: string, filters: readonly HttpFilterMessage[]): HttpFilter[] {
+  const parsed = filters.filter(({ disabled }) => !disabled).map((filter) => parseFilter(where, filter));
+  const routers = parsed.filter(({ kind }) => kind === "router");
+  if (routers.length !== 1 || parsed.at(-1)?.kind !== "router") {
+    throw invalid(where, "the last HTTP filter, and no other, must be the router");
+  }
+  return parsed;
+}
+
+function parseFilter(parent: string, filter: HttpFilterMessage): HttpFilter {
+  const where = `${parent}: http filter "${filter.name}"`;
+  const config = filter.typedConfig;
+  switch (anyType(config)) {
+    case RBAC_TYPE:
+      return { kind: "rbac", rbac: parseHttpRbac(where, config?.value ?? new Uint8Array()) };
+    case FAULT_TYPE:
+      return { kind: "fault", fault: parseFault(where, config?.value ?? new Uint8Array()) };
+    case ROUTER_TYPE:
+      return { kind: "router" };
+    default:
+      throw unsupported(parent.slice(0, parent.lastIndexOf(":")), `http filter "${filter.name}"`);
+  }
+}
+
+/** No rules at all: the filter lets everything pass. */
+function parseHttpRbac(where: string, bytes: Uint8Array): Rbac {
+  const from = decode(where, HttpRbac, bytes);
+  onlyFields(where, from, ["rules", "rulesStatPrefix", "trackPerRuleStats"]);
+  return from.rules ? parseRbac(where, from.rules) : { action: "DENY", policies: [] };
+}
+
+function parseForward(where: string, from: HcmMessage): HttpConnectionManager["forwardClientCert"] {
+  switch (from.forwardClientCertDetails) {
+    case Forward.SANITIZE:
+      return "sanitize";
+    case Forward.FORWARD_ONLY:
+      return "forward";
+    case Forward.APPEND_FORWARD:
+      return "append";
+    case Forward.SANITIZE_SET:
+      return "sanitize-set";
+    case Forward.ALWAYS_FORWARD_ONLY:
+      return "always-forward";
+    default:
+      throw unsupported(where, `forward_client_cert_details ${from.forwardClientCertDetails}`);
+  }
+}
+
+function parseDetails(from: CertDetails | undefined): HttpConnectionManager["clientCertDetails"] {
+  return {
+    subject: from?.subject ?? false,
+    uri: from?.uri ?? false,
+    dns: from?.dns ?? false,
+    cert: from?.cert ?? false,
+  };
+}
+
+function parseUpgrades(where: string, from: HcmMessage): Set<string> {
+  const enabled = from.upgradeConfigs.filter((upgrade) => upgrade.enabled ?? true);
+  for (const upgrade of enabled) {
+    onlyFields(where, upgrade, ["upgradeType", "enabled"]);
+    if (upgrade.upgradeType.toLowerCase() !== "websocket") {
+      throw unsupported(where, `upgrade to "${upgrade.upgradeType}"`);
+    }
+  }
+  return new Set(enabled.map((upgrade) => upgrade.upgradeType.toLowerCase()));
+}

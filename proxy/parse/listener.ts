@@ -1,0 +1,152 @@
+import { TrafficDirection } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { Listener as ListenerMessage } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import type {
+  FilterChainMatch as FilterChainMatchMessage,
+  FilterChain as FilterChainMessage,
+  Filter as FilterMessage,
+} from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { RBAC as NetworkRbac } from "../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
+import type {
+  FilterChain,
+  FilterChainMatch,
+  HttpConnectionManager,
+  Listener,
+  TcpProxy,
+} from "../model/listener.ts";
+import type { Rbac } from "../model/rbac.ts";
+import type { DownstreamTls } from "../model/tls.ts";
+import { hasStdoutLog } from "./access-log.ts";
+import { RAW_BUFFER_TYPE } from "./cluster.ts";
+import { parseHttpConnectionManager } from "./http-connection-manager.ts";
+import { parseRbac } from "./rbac.ts";
+import { invalid, onlyFields, unsupported } from "./refuse.ts";
+import { parseTcpProxy } from "./tcp-proxy.ts";
+import { parseDownstreamTls } from "./tls.ts";
+import { anyType, cidr, decode, milliseconds, socketAddress } from "./values.ts";
+
+const HCM_TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const TCP_PROXY_TYPE = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+const NETWORK_RBAC_TYPE = "envoy.extensions.filters.network.rbac.v3.RBAC";
+const DOWNSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+const TLS_INSPECTOR_TYPE = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+
+/** Envoy's default. 0 means "for ever" there; here a silent connection never holds a descriptor for ever. */
+const DEFAULT_INSPECT_TIMEOUT_MS = 15_000;
+
+export function parseListener(bytes: Uint8Array, name: string): Listener {
+  const where = `listener ${name}`;
+  const from = decode(where, ListenerMessage, bytes);
+  onlyFields(where, from, [
+    "name",
+    "address",
+    "statPrefix",
+    "filterChains",
+    "defaultFilterChain",
+    "listenerFilters",
+    "listenerFiltersTimeout",
+    "continueOnListenerFiltersTimeout",
+    "trafficDirection",
+    "bindToPort",
+    "metadata",
+    "accessLog",
+    "perConnectionBufferLimitBytes",
+    "enableReusePort",
+    "drainType",
+  ]);
+  if (from.bindToPort === false)
+    throw unsupported(where, "a listener that does not bind (bind_to_port: false)");
+  hasStdoutLog(where, from.accessLog);
+  const chains = from.filterChains.map((chain, index) =>
+    parseChain(where, chain, chain.name || String(index)),
+  );
+  if (chains.length === 0 && !from.defaultFilterChain) throw invalid(where, "no filter chains");
+  return {
+    name,
+    ...socketAddress(where, from.address),
+    direction: parseDirection(from),
+    inspectTls: parseListenerFilters(where, from),
+    inspectTimeoutMs: milliseconds(from.listenerFiltersTimeout, 0) || DEFAULT_INSPECT_TIMEOUT_MS,
+    continueAfterInspectTimeout: from.continueOnListenerFiltersTimeout,
+    chains,
+    defaultChain: from.defaultFilterChain && parseChain(where, from.defaultFilterChain, "default"),
+  };
+}
+
+function parseDirection(from: ListenerMessage): Listener["direction"] {
+  if (from.trafficDirection === TrafficDirection.INBOUND) return "inbound";
+  return from.trafficDirection === TrafficDirection.OUTBOUND ? "outbound" : "unspecified";
+}
+
+function parseListenerFilters(where: string, from: ListenerMessage): boolean {
+  for (const filter of from.listenerFilters) {
+    onlyFields(`${where}: listener filter "${filter.name}"`, filter, ["name", "typedConfig"]);
+    if (anyType(filter.typedConfig) !== TLS_INSPECTOR_TYPE) {
+      throw unsupported(where, `listener filter "${filter.name}"`);
+    }
+  }
+  return from.listenerFilters.length > 0;
+}
+
+function parseChain(parent: string, from: FilterChainMessage, name: string): FilterChain {
+  const where = `${parent}: filter chain "${name}"`;
+  onlyFields(where, from, ["name", "filterChainMatch", "filters", "transportSocket", "metadata"]);
+  const terminal = from.filters.at(-1);
+  if (terminal === undefined) throw invalid(where, "no filters");
+  return {
+    name,
+    match: parseMatch(where, from.filterChainMatch),
+    tls: parseTls(where, from),
+    rbac: from.filters.slice(0, -1).map((filter) => parseNetworkRbac(parent, filter)),
+    terminal: parseTerminal(parent, terminal),
+  };
+}
+
+function parseMatch(where: string, from: FilterChainMatchMessage | undefined): FilterChainMatch {
+  if (from) {
+    onlyFields(`${where}: match`, from, [
+      "destinationPort",
+      "prefixRanges",
+      "serverNames",
+      "transportProtocol",
+      "applicationProtocols",
+    ]);
+  }
+  const transport = from?.transportProtocol ?? "";
+  if (transport !== "" && transport !== "tls" && transport !== "raw_buffer") {
+    throw unsupported(where, `transport protocol "${transport}"`);
+  }
+  return {
+    destinationPort: from?.destinationPort,
+    prefixRanges: (from?.prefixRanges ?? []).map((range) => cidr(where, range)),
+    serverNames: (from?.serverNames ?? []).map((serverName) => serverName.toLowerCase()),
+    transport: transport === "" ? undefined : transport,
+    alpn: from?.applicationProtocols ?? [],
+  };
+}
+
+function parseTls(where: string, from: FilterChainMessage): DownstreamTls | undefined {
+  const socket = from.transportSocket;
+  if (socket?.typedConfig === undefined) return undefined;
+  const type = anyType(socket.typedConfig);
+  if (type === RAW_BUFFER_TYPE) return undefined;
+  if (type !== DOWNSTREAM_TLS_TYPE) throw unsupported(where, `transport socket "${socket.name}"`);
+  return parseDownstreamTls(`${where}: transport socket "${socket.name}"`, socket.typedConfig.value);
+}
+
+function parseNetworkRbac(listener: string, filter: FilterMessage): Rbac {
+  if (filter.typedConfig === undefined || anyType(filter.typedConfig) !== NETWORK_RBAC_TYPE) {
+    throw unsupported(listener, `network filter "${filter.name}"`);
+  }
+  const where = `${listener}: network filter "${filter.name}"`;
+  const from = decode(where, NetworkRbac, filter.typedConfig.value);
+  onlyFields(where, from, ["rules", "statPrefix"]);
+  return from.rules ? parseRbac(where, from.rules) : { action: "DENY", policies: [] };
+}
+
+function parseTerminal(listener: string, filter: FilterMessage): HttpConnectionManager | TcpProxy {
+  const config = filter.typedConfig;
+  const type = anyType(config);
+  if (config && type === HCM_TYPE) return parseHttpConnectionManager(listener, config.value);
+  if (config && type === TCP_PROXY_TYPE) return parseTcpProxy(listener, config.value);
+  throw unsupported(listener, `network filter "${filter.name}"`);
+}

@@ -1,0 +1,35 @@
+import { TcpProxy as TcpProxyMessage } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
+import type { TcpProxy } from "../model/listener.ts";
+import { hasStdoutLog } from "./access-log.ts";
+import { invalid, onlyFields } from "./refuse.ts";
+import { decode, milliseconds } from "./values.ts";
+
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
+
+export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
+  const where = `${parent}: tcp_proxy`;
+  const from = decode(where, TcpProxyMessage, bytes);
+  onlyFields(where, from, [
+    "statPrefix",
+    "cluster",
+    "weightedClusters",
+    "idleTimeout",
+    "maxConnectAttempts",
+    "accessLog",
+  ]);
+  const clusters = from.cluster
+    ? [{ name: from.cluster, weight: 1 }]
+    : (from.weightedClusters?.clusters ?? []).map((cluster) => {
+        onlyFields(where, cluster, ["name", "weight"]);
+        return { name: cluster.name, weight: cluster.weight };
+      });
+  if (clusters.every(({ weight }) => weight === 0)) throw invalid(where, "no cluster with a weight above 0");
+  return {
+    kind: "tcp",
+    statPrefix: from.statPrefix,
+    clusters,
+    idleTimeoutMs: milliseconds(from.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    maxConnectAttempts: Math.max(1, from.maxConnectAttempts ?? 1),
+    accessLog: hasStdoutLog(where, from.accessLog),
+  };
+}

@@ -1,0 +1,78 @@
+import { isIP } from "node:net";
+import { messageOf } from "../../mesh/errors.ts";
+import type { Address, CidrRange } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
+import type { DataSource } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import type { ConfigSource } from "../../mesh/xds/gen/envoy/config/core/v3/config_source.ts";
+import {
+  type FractionalPercent,
+  FractionalPercent_DenominatorType,
+} from "../../mesh/xds/gen/envoy/type/v3/percent.ts";
+import type { Any } from "../../mesh/xds/gen/google/protobuf/any.ts";
+import type { Duration } from "../../mesh/xds/gen/google/protobuf/duration.ts";
+import type { Cidr } from "../model/match.ts";
+import { invalid, onlyFields, unsupported } from "./refuse.ts";
+
+/** Milliseconds of a duration; `fallback` when it is not set. */
+export function milliseconds(duration: Duration | undefined, fallback: number): number {
+  return duration === undefined ? fallback : duration.seconds * 1000 + duration.nanos / 1e6;
+}
+
+export function fraction(percent: FractionalPercent | undefined, fallback: number): number {
+  if (percent === undefined) return fallback;
+  const { TEN_THOUSAND, MILLION } = FractionalPercent_DenominatorType;
+  const base = percent.denominator === MILLION ? 1e6 : percent.denominator === TEN_THOUSAND ? 1e4 : 100;
+  return Math.min(1, percent.numerator / base);
+}
+
+/** IP address and port of a TCP socket. */
+export function socketAddress(
+  where: string,
+  address: Address | undefined,
+): { address: string; port: number } {
+  const socket = address?.socketAddress;
+  if (socket === undefined) throw unsupported(where, "an address that is not a socket address");
+  onlyFields(where, socket, ["address", "portValue"]);
+  if (isIP(socket.address) === 0) throw invalid(where, `"${socket.address}" is not an IP address`);
+  const port = socket.portValue;
+  if (port === undefined || port < 1 || port > 65535)
+    throw invalid(where, `port ${port ?? "none"} is out of range`);
+  return { address: socket.address, port };
+}
+
+export function cidr(where: string, range: CidrRange): Cidr {
+  const family = isIP(range.addressPrefix);
+  if (family === 0) throw invalid(where, `"${range.addressPrefix}" is not an IP address`);
+  const longest = family === 4 ? 32 : 128;
+  const length = range.prefixLen ?? 0;
+  if (length > longest) throw invalid(where, `prefix length ${length} is over ${longest}`);
+  return { address: range.addressPrefix, length };
+}
+
+export function inlineBytes(where: string, source: DataSource | undefined): Uint8Array {
+  if (source === undefined) return new Uint8Array();
+  onlyFields(where, source, ["inlineBytes", "inlineString"]);
+  return source.inlineBytes ?? new TextEncoder().encode(source.inlineString ?? "");
+}
+
+/** Only ADS: this proxy has no other connection. */
+export function fromAds(where: string, source: ConfigSource | undefined): void {
+  if (source?.ads === undefined) throw unsupported(where, "a configuration source other than ADS");
+}
+
+interface Decoder<T> {
+  decode(bytes: Uint8Array): T;
+}
+
+/** The message inside an Any whose type is already known to be right. */
+export function decode<T>(where: string, type: Decoder<T>, bytes: Uint8Array): T {
+  try {
+    return type.decode(bytes);
+  } catch (error) {
+    throw invalid(where, `cannot be decoded: ${messageOf(error)}`);
+  }
+}
+
+/** Name of the message in an Any: `envoy.extensions.filters.http.router.v3.Router`. */
+export function anyType(any: Any | undefined): string {
+  return any?.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1) ?? "";
+}

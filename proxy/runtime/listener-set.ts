@@ -1,0 +1,120 @@
+import { BoundListener, type ListenerDeps } from "../data-path/listener/bound-listener.ts";
+import { chainNeeds } from "../data-path/listener/serving-chain.ts";
+import type { Listener } from "../model/listener.ts";
+
+export type ListenerDepsOf = Omit<ListenerDeps, "tables"> & { readonly signal: AbortSignal };
+
+/** What must be there before a listener can serve. */
+export interface ListenerNeeds {
+  readonly secrets: ReadonlySet<string>;
+  readonly routes: ReadonlySet<string>;
+  readonly clusters: ReadonlySet<string>;
+}
+
+interface Entry {
+  readonly bound: BoundListener;
+  /** What was accepted last. */
+  readonly model: Listener;
+  /** True while `model` waits for what it refers to; what served before goes on serving. */
+  warming: boolean;
+}
+
+/** The listeners of a proxy. A port is bound when its listener arrives, and serves when it is complete. */
+export class ListenerSet {
+  readonly #deps: ListenerDeps & { readonly signal: AbortSignal };
+  readonly #missingFor: (needs: ListenerNeeds) => string[];
+  readonly #entries = new Map<string, Entry>();
+  readonly #stopping = new Set<Promise<void>>();
+  #draining: "no" | "inbound" | "all" = "no";
+
+  constructor(
+    deps: ListenerDeps & { readonly signal: AbortSignal },
+    missingFor: (needs: ListenerNeeds) => string[],
+  ) {
+    this.#deps = deps;
+    this.#missingFor = missingFor;
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Throws `proxy.bind` when the port cannot be bound; the former listener then stays as it is. */
+  async put(model: Listener): Promise<void> {
+    const former = this.#entries.get(model.name);
+    const samePlace = former?.bound.address === model.address && former.bound.port === model.port;
+    const bound = former && samePlace ? former.bound : await BoundListener.bind(model, this.#deps);
+    this.#entries.set(model.name, { bound, model, warming: true });
+    if (former && !samePlace) this.#stop(former.bound);
+    if (this.#draining === "all" || (this.#draining === "inbound" && model.direction === "inbound"))
+      bound.drain();
+  }
+
+  remove(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    this.#stop(entry.bound);
+  }
+
+  /** Lets every listener serve its newest configuration whose needs are met. */
+  activate(): void {
+    for (const entry of this.#entries.values()) {
+      if (!entry.warming || this.#missingFor(needsOf(entry.model)).length > 0) continue;
+      entry.warming = false;
+      entry.bound.serve(entry.model);
+    }
+  }
+
+  missing(): string[] {
+    return [...this.#entries.values()].flatMap(({ bound, model }) => {
+      if (bound.serving) return [];
+      return [`listener ${model.name} waits for ${this.#missingFor(needsOf(model)).join(", ")}`];
+    });
+  }
+
+  wantedRoutes(): ReadonlySet<string> {
+    return new Set([...this.#entries.values()].flatMap(({ model }) => [...needsOf(model).routes]));
+  }
+
+  wantedSecrets(): ReadonlySet<string> {
+    return new Set([...this.#entries.values()].flatMap(({ model }) => [...needsOf(model).secrets]));
+  }
+
+  list(): readonly { readonly model: Listener; readonly connections: number; readonly serving: boolean }[] {
+    return [...this.#entries.values()].map(({ model, bound }) => ({
+      model,
+      connections: bound.connections,
+      serving: bound.serving,
+    }));
+  }
+
+  /** Answers close their connections from now on, so that callers go elsewhere; ports stay open. */
+  drain(which: "inbound" | "all"): void {
+    this.#draining = which;
+    for (const { bound, model } of this.#entries.values()) {
+      if (which === "all" || model.direction === "inbound") bound.drain();
+    }
+  }
+
+  /** Closes all ports; resolves when their connections are over, at the latest after the drain time. */
+  async stop(): Promise<void> {
+    for (const name of this.#entries.keys()) this.remove(name);
+    await Promise.all(this.#stopping);
+  }
+
+  #stop(bound: BoundListener): void {
+    const stopping: Promise<void> = bound.stop().finally(() => this.#stopping.delete(stopping));
+    this.#stopping.add(stopping);
+  }
+}
+
+function needsOf(model: Listener): ListenerNeeds {
+  const chains = model.defaultChain ? [...model.chains, model.defaultChain] : model.chains;
+  const needs = chains.map(chainNeeds);
+  return {
+    secrets: new Set(needs.flatMap(({ secrets }) => secrets)),
+    routes: new Set(needs.flatMap(({ routes }) => routes)),
+    clusters: new Set(needs.flatMap(({ clusters }) => clusters)),
+  };
+}

@@ -1,0 +1,246 @@
+import { messageOf } from "../../mesh/errors.ts";
+import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import type { Rejection, ResourceSink, ResourceUpdate } from "../ads/ads-client.ts";
+import type { Interest, Interests } from "../ads/interest.ts";
+import type { Tables } from "../data-path/connection.ts";
+import { secretNames } from "../data-path/tls/contexts.ts";
+import type { SecretStore } from "../data-path/tls/secret-store.ts";
+import { UpstreamCluster } from "../data-path/upstream/upstream-cluster.ts";
+import type { Cluster, LoadAssignment } from "../model/cluster.ts";
+import type { Listener } from "../model/listener.ts";
+import type { RouteConfiguration } from "../model/route.ts";
+import type { Secret } from "../model/tls.ts";
+import { parseCluster } from "../parse/cluster.ts";
+import { parseLoadAssignment } from "../parse/endpoints.ts";
+import { parseListener } from "../parse/listener.ts";
+import { parseRouteConfiguration } from "../parse/route.ts";
+import { parseSecret } from "../parse/tls.ts";
+import { compileRouteTable, type RouteTable } from "../tables/route-table.ts";
+import { type ListenerDepsOf, ListenerSet } from "./listener-set.ts";
+import { ResourceBook } from "./resource-book.ts";
+
+/** Endpoints that have not come by then are taken for none (Envoy's initial fetch timeout). */
+const WARMING_MS = 15_000;
+
+export interface RuntimeDeps extends ListenerDepsOf {
+  readonly secrets: SecretStore;
+  readonly signal: AbortSignal;
+}
+
+/** All that is configured now: xDS resources in, running listeners and clusters out. */
+export class ProxyRuntime implements ResourceSink, Tables {
+  readonly books = {
+    cluster: new ResourceBook<Cluster>(TYPE_URL.cluster),
+    endpoints: new ResourceBook<LoadAssignment>(TYPE_URL.endpoints),
+    listener: new ResourceBook<Listener>(TYPE_URL.listener),
+    route: new ResourceBook<RouteConfiguration>(TYPE_URL.route),
+    secret: new ResourceBook<Secret>(TYPE_URL.secret),
+  } as const;
+  readonly listeners: ListenerSet;
+  readonly #deps: RuntimeDeps;
+  readonly #clusters = new Map<string, UpstreamCluster>();
+  readonly #routes = new Map<string, RouteTable>();
+
+  constructor(deps: RuntimeDeps) {
+    this.#deps = deps;
+    this.listeners = new ListenerSet({ ...deps, tables: this }, (listener) => this.#missingFor(listener));
+  }
+
+  cluster(name: string): UpstreamCluster | undefined {
+    return this.#clusters.get(name);
+  }
+
+  routes(name: string): RouteTable | undefined {
+    return this.#routes.get(name);
+  }
+
+  /** By name. */
+  clusters(): readonly (readonly [string, UpstreamCluster])[] {
+    return [...this.#clusters].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  interests(): Interests {
+    return new Map<TypeUrl, Interest>([
+      [TYPE_URL.cluster, "all"],
+      [TYPE_URL.listener, "all"],
+      [TYPE_URL.endpoints, this.#wantedEndpoints()],
+      [TYPE_URL.route, this.listeners.wantedRoutes()],
+      [TYPE_URL.secret, this.#wantedSecrets()],
+    ]);
+  }
+
+  async apply(update: ResourceUpdate): Promise<readonly Rejection[]> {
+    const rejections = await this.#applyByType(update);
+    this.#prune();
+    this.listeners.activate();
+    return rejections;
+  }
+
+  /** What keeps this proxy from being ready; none: it is. */
+  missing(): string[] {
+    const reasons: string[] = [];
+    if (!this.books.cluster.arrived) reasons.push("clusters have not arrived");
+    if (!this.books.listener.arrived) reasons.push("listeners have not arrived");
+    for (const name of this.#wantedSecrets()) {
+      if (!this.#deps.secrets.has(name)) reasons.push(`secret ${name} has not arrived`);
+    }
+    for (const { name } of this.books.listener.rejections()) {
+      if (!this.listeners.has(name)) reasons.push(`listener ${name} was refused`);
+    }
+    return [...reasons, ...this.listeners.missing()];
+  }
+
+  close(): void {
+    for (const cluster of this.#clusters.values()) cluster.close();
+  }
+
+  async #applyByType(update: ResourceUpdate): Promise<readonly Rejection[]> {
+    const { books } = this;
+    switch (update.type) {
+      case TYPE_URL.cluster:
+        return await this.#take(books.cluster, update, parseCluster, {
+          put: (cluster) => this.#putCluster(cluster),
+          remove: (name) => this.#removeCluster(name),
+        });
+      case TYPE_URL.endpoints:
+        return await this.#take(books.endpoints, update, parseLoadAssignment, {
+          put: (assignment, name) => this.#assign(name, assignment),
+          remove: () => {},
+        });
+      case TYPE_URL.listener:
+        return await this.#take(books.listener, update, parseListener, {
+          put: async (listener) => await this.listeners.put(listener),
+          remove: (name) => this.listeners.remove(name),
+        });
+      case TYPE_URL.route:
+        return await this.#take(books.route, update, parseRouteConfiguration, {
+          put: (config, name) => void this.#routes.set(name, compileRouteTable(config)),
+          remove: (name) => void this.#routes.delete(name),
+        });
+      case TYPE_URL.secret:
+        return await this.#take(books.secret, update, parseSecret, {
+          put: (secret) => this.#deps.secrets.put(secret),
+          // A secret that is gone is not a reason to stop serving: the last one holds until it expires.
+          remove: () => {},
+        });
+      default:
+        return update.type satisfies never;
+    }
+  }
+
+  /** Each resource by itself: one that is refused keeps its former version in force and lets the others pass. */
+  async #take<M>(
+    book: ResourceBook<M>,
+    update: ResourceUpdate,
+    parse: (bytes: Uint8Array, name: string) => M,
+    effect: { put(model: M, name: string): void | Promise<void>; remove(name: string): void },
+  ): Promise<readonly Rejection[]> {
+    const rejections: Rejection[] = [];
+    const nowMs = this.#deps.clock.now();
+    for (const name of update.removed) {
+      effect.remove(name);
+      book.delete(name);
+    }
+    for (const { name, version, bytes } of update.upserts) {
+      try {
+        const model = parse(bytes, name);
+        await effect.put(model, name);
+        book.put({ name, version, bytes, model, updatedMs: nowMs });
+      } catch (error) {
+        const reason = reasonOf(error);
+        rejections.push({ name, reason });
+        book.refuse({ name, version, reason, atMs: nowMs });
+        this.#deps.logger.warn("resource refused", { type: shortName(update.type), name, version, reason });
+      }
+    }
+    book.arrive();
+    return rejections;
+  }
+
+  #putCluster(model: Cluster): void {
+    const running = this.#clusters.get(model.name);
+    if (running) running.update(model);
+    const cluster = running ?? new UpstreamCluster(model, this.#deps);
+    this.#clusters.set(model.name, cluster);
+    if (model.source.kind !== "eds") return;
+    const assignment = this.books.endpoints.get(model.source.service);
+    if (assignment) cluster.assign(assignment.model.endpoints);
+    else if (!cluster.warm) void this.#endWarming(cluster);
+  }
+
+  async #endWarming(cluster: UpstreamCluster): Promise<void> {
+    await Promise.race([cluster.whenWarm(), this.#deps.clock.sleep(WARMING_MS, this.#deps.signal)]);
+    if (cluster.warm) return;
+    cluster.assign([]);
+    this.listeners.activate();
+  }
+
+  #removeCluster(name: string): void {
+    this.#clusters.get(name)?.close();
+    this.#clusters.delete(name);
+  }
+
+  #assign(service: string, assignment: LoadAssignment): void {
+    for (const cluster of this.#clusters.values()) {
+      const { source } = cluster.model;
+      if (source.kind === "eds" && source.service === service) cluster.assign(assignment.endpoints);
+    }
+  }
+
+  #wantedEndpoints(): Set<string> {
+    const sources = [...this.#clusters.values()].map(({ model }) => model.source);
+    return new Set(sources.flatMap((source) => (source.kind === "eds" ? [source.service] : [])));
+  }
+
+  #wantedSecrets(): Set<string> {
+    const wanted = new Set(this.listeners.wantedSecrets());
+    for (const { model } of this.#clusters.values()) {
+      for (const transport of [model.transport, ...model.transportMatches.map((match) => match.transport)]) {
+        if (transport.kind === "tls") for (const name of secretNames(transport.tls)) wanted.add(name);
+      }
+    }
+    return wanted;
+  }
+
+  /** Drops what nobody refers to any more: the server is told so with the same interests. */
+  #prune(): void {
+    const endpoints = this.#wantedEndpoints();
+    for (const { name } of this.books.endpoints.list())
+      if (!endpoints.has(name)) this.books.endpoints.delete(name);
+    const routes = this.listeners.wantedRoutes();
+    for (const name of this.#routes.keys()) {
+      if (routes.has(name)) continue;
+      this.#routes.delete(name);
+      this.books.route.delete(name);
+    }
+  }
+
+  /** What a listener still waits for. */
+  #missingFor(needs: {
+    secrets: Iterable<string>;
+    routes: Iterable<string>;
+    clusters: Iterable<string>;
+  }): string[] {
+    const missing: string[] = [];
+    if (!this.books.cluster.arrived) missing.push("clusters");
+    for (const name of needs.secrets) if (!this.#deps.secrets.has(name)) missing.push(`secret ${name}`);
+    const clusters = new Set(needs.clusters);
+    for (const name of needs.routes) {
+      const table = this.#routes.get(name);
+      if (table === undefined) missing.push(`routes ${name}`);
+      for (const cluster of table?.clusters ?? []) clusters.add(cluster);
+    }
+    for (const name of clusters)
+      if (this.#clusters.get(name)?.warm === false) missing.push(`endpoints of ${name}`);
+    return missing;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? `${String(error.code)}: ` : "";
+  return code + messageOf(error);
+}
+
+function shortName(type: TypeUrl): string {
+  return type.slice(type.lastIndexOf(".") + 1);
+}

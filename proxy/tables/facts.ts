@@ -1,0 +1,41 @@
+/** What is known of a connection when policy looks at it. */
+export interface ConnectionFacts {
+  /** IP address of the socket's other end. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** SNI; empty when there was none. */
+  readonly serverName: string;
+  /** The peer's SPIFFE ID, verified; undefined without mutual TLS. */
+  readonly peer: string | undefined;
+}
+
+/** What is known of a request when it is routed and judged: after normalisation, before any edit. */
+export interface RequestFacts {
+  readonly method: string;
+  /** Without query. */
+  readonly path: string;
+  /** With its question mark; empty when there is none. */
+  readonly query: string;
+  readonly authority: string;
+  readonly scheme: string;
+  /** All values of a header, joined by commas; undefined when it is not there. `name` is lower case. */
+  header(name: string): string | undefined;
+}
+
+/** A header, or a pseudo header, of a request. */
+export function headerOf(request: RequestFacts, name: string): string | undefined {
+  switch (name) {
+    case ":method":
+      return request.method;
+    case ":path":
+      return request.path + request.query;
+    case ":authority":
+    case "host":
+      return request.authority;
+    case ":scheme":
+      return request.scheme;
+    default:
+      return request.header(name);
+  }
+}

@@ -1,0 +1,88 @@
+/** Envoy's response flags, as far as this proxy sets them. */
+export type ResponseFlag =
+  | "NR" // no route
+  | "NC" // no such cluster
+  | "UH" // no healthy upstream
+  | "UF" // upstream connection failure
+  | "UO" // upstream overflow
+  | "UC" // upstream connection termination
+  | "UT" // upstream (route) timeout
+  | "UPE" // upstream protocol error
+  | "URX" // retries used up
+  | "SI" // stream idle timeout
+  | "DC" // downstream connection termination
+  | "DPE" // downstream protocol error
+  | "DI" // delay injected
+  | "FI"; // fault injected
+
+/** The two ends of an exchange, for logs and metrics. */
+export interface Ends {
+  readonly direction: "inbound" | "outbound" | "unspecified";
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly serverName: string;
+  /** The client's SPIFFE ID, when it has shown one. */
+  readonly clientId: string | undefined;
+  /** Our own SPIFFE ID. */
+  readonly ownId: string | undefined;
+  readonly secure: boolean;
+}
+
+export interface UpstreamEnd {
+  cluster: string;
+  host: string;
+  /** Istio's endpoint metadata: `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`. */
+  workload: string;
+  id: string | undefined;
+  failure: string;
+}
+
+/** What one HTTP exchange came to; filled in as it goes. */
+export interface HttpRecord {
+  readonly ends: Ends;
+  readonly startedAt: number;
+  readonly startedMonotonic: number;
+  readonly method: string;
+  readonly path: string;
+  readonly upstream: UpstreamEnd;
+  readonly flags: Set<ResponseFlag>;
+  route: string;
+  authority: string;
+  requestId: string;
+  userAgent: string;
+  forwardedFor: string;
+  /** 0: no response. */
+  status: number;
+  /** Envoy's response code details, such as `via_upstream`. */
+  details: string;
+  grpcStatus: string;
+  bytesReceived: number;
+  bytesSent: number;
+  /** Milliseconds until the upstream's response head; undefined when there was none. */
+  upstreamMs: number | undefined;
+}
+
+export interface TcpRecord {
+  readonly ends: Ends;
+  readonly startedAt: number;
+  readonly startedMonotonic: number;
+  readonly upstream: UpstreamEnd;
+  readonly flags: Set<ResponseFlag>;
+  bytesReceived: number;
+  bytesSent: number;
+}
+
+/** Told of what passes through. Must not throw. */
+export interface TrafficObserver {
+  httpDone(record: HttpRecord, durationMs: number, accessLog: boolean): void;
+  tcpOpened(record: TcpRecord): void;
+  tcpDone(record: TcpRecord, durationMs: number, accessLog: boolean): void;
+}
+
+export function flagsText(flags: ReadonlySet<ResponseFlag>): string {
+  return flags.size === 0 ? "-" : [...flags].join(",");
+}
+
+export function newUpstreamEnd(): UpstreamEnd {
+  return { cluster: "", host: "", workload: "", id: undefined, failure: "" };
+}

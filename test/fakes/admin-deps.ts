@@ -1,0 +1,170 @@
+import { parseAllDocuments } from "yaml";
+import type { AdminDeps } from "../../controlplane/admin/ports.ts";
+import type {
+  EmbeddedInstance,
+  ProxyReply,
+  ProxyResourceReply,
+  SyncReply,
+  TokenBinding,
+} from "../../mesh/admin-api/replies.ts";
+import type { Kind, ParsedObject } from "../../mesh/model/object.ts";
+import type { LocatedViolation } from "../../mesh/model/violation.ts";
+import { MemoryConfigStore } from "./memory-config-store.ts";
+
+/** 2026-01-02T03:04:05Z, in milliseconds. */
+export const FAKE_NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+/** What a test sets and looks at behind the admin API. */
+export interface FakeServer {
+  readonly deps: AdminDeps;
+  readonly created: { binding: TokenBinding; ttlMs: number }[];
+  readonly instances: Map<string, EmbeddedInstance>;
+  readonly proxies: ProxyReply[];
+  readonly resources: Map<string, readonly ProxyResourceReply[]>;
+  /** What `waitForSync` answers; undefined: it waits until it is told to stop, then 1 of 2. */
+  sync: Omit<SyncReply, "snapshot"> | undefined;
+  /** Thrown by `services()` when set. */
+  failure: Error | undefined;
+}
+
+export function fakeServer(): FakeServer {
+  const store = new MemoryConfigStore({ now: () => FAKE_NOW });
+  const server: FakeServer = {
+    created: [],
+    instances: new Map(),
+    proxies: [],
+    resources: new Map(),
+    sync: { acked: 2, total: 2, rejected: [] },
+    failure: undefined,
+    deps: {
+      store,
+      parseDocuments: fakeParse,
+      sync: {
+        snapshotWith: async (revision) => revision + 100,
+        waitForSync: async (_snapshot, signal) => {
+          if (server.sync !== undefined) return server.sync;
+          await aborted(signal);
+          return { acked: 1, total: 2, rejected: [] };
+        },
+      },
+      proxies: {
+        list: () => server.proxies,
+        config: (workload, types) =>
+          server.resources.get(workload)?.filter(({ type }) => types.includes(type)),
+      },
+      tokens: {
+        create: (binding, ttlMs) => {
+          server.created.push({ binding, ttlMs });
+          const expiresAt = new Date(FAKE_NOW + ttlMs).toISOString();
+          return { id: `t${server.created.length}`, token: "lateen1.e30.pin.hush", expiresAt };
+        },
+        list: () =>
+          server.created.map(({ binding, ttlMs }, index) => ({
+            id: `t${index + 1}`,
+            state: "active",
+            createdAt: new Date(FAKE_NOW).toISOString(),
+            expiresAt: new Date(FAKE_NOW + ttlMs).toISOString(),
+            usedBy: null,
+            binding,
+          })),
+        revoke: (id) => server.created.length >= Number(id.slice(1)) && server.created.pop() !== undefined,
+      },
+      embedded: {
+        put: (instance) => void server.instances.set(instance.id, instance),
+        remove: (id) => server.instances.delete(id),
+        list: () => [...server.instances.values()],
+      },
+      services: () => {
+        if (server.failure !== undefined) throw server.failure;
+        return [
+          {
+            hostname: "reviews.default.svc.cluster.local",
+            name: "reviews",
+            namespace: "default",
+            ports: [{ name: "http-9080", number: 9080, protocol: "http" }],
+            source: "embedded",
+            endpoints: 3,
+            healthy: 2,
+            meshed: 3,
+          },
+        ];
+      },
+      workloads: () => [
+        {
+          name: "reviews-v1",
+          namespace: "default",
+          service: "reviews",
+          spiffeId: "spiffe://cluster.local/ns/default/sa/reviews",
+          agent: "host-1",
+          dataPlane: "builtin",
+          inbound: ["10.0.0.3:9080"],
+          healthy: true,
+          labels: { version: "v1" },
+          registeredAt: new Date(FAKE_NOW).toISOString(),
+        },
+      ],
+      registries: () => [
+        {
+          name: "consul",
+          state: "stale",
+          since: new Date(FAKE_NOW).toISOString(),
+          reason: "connect ECONNREFUSED",
+        },
+      ],
+      version: { version: "0.1.0", trustDomain: "cluster.local", node: "v24.14.1" },
+    },
+  };
+  return server;
+}
+
+/** Objects from YAML; `spec.wrong` is an error on its line, `spec.odd` a warning. */
+function fakeParse(
+  text: string,
+  { defaultNamespace }: { readonly defaultNamespace: string },
+): { objects: readonly ParsedObject[]; violations: readonly LocatedViolation[] } {
+  const objects: ParsedObject[] = [];
+  const violations: LocatedViolation[] = [];
+  for (const [document, node] of parseAllDocuments(text).entries()) {
+    const written = node.toJS() as Record<string, unknown> | null;
+    if (written === null) continue;
+    const {
+      kind,
+      metadata,
+      spec = {},
+    } = written as { kind: Kind; metadata: { name: string; namespace?: string }; spec?: object };
+    const { name, namespace = defaultNamespace } = metadata;
+    for (const [field, severity] of [
+      ["wrong", "error"],
+      ["odd", "warning"],
+    ] as const) {
+      if (!(field in spec)) continue;
+      const offset = (node.getIn(["spec", field], true) as { range: [number, number, number] }).range[0];
+      const line = text.slice(0, offset).split("\n").length;
+      violations.push({
+        document,
+        kind,
+        namespace,
+        name,
+        line,
+        path: `spec.${field}`,
+        message: `is ${field}`,
+        severity,
+      });
+    }
+    objects.push({
+      apiVersion: String(written["apiVersion"]),
+      kind,
+      metadata: { name, namespace, labels: {}, annotations: {} },
+      spec: spec as ParsedObject["spec"],
+      written,
+    });
+  }
+  return { objects, violations };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,225 @@
+import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client, type ClientDuplexStream, credentials, type MethodDefinition } from "@grpc/grpc-js";
+import { agentServiceHandlers } from "../../controlplane/agents/agent-service.ts";
+import { certificateServiceHandlers } from "../../controlplane/agents/certificate-service.ts";
+import { agentAuthenticator } from "../../controlplane/agents/peer.ts";
+import { Placements } from "../../controlplane/agents/placements.ts";
+import { serveAgents } from "../../controlplane/agents/server.ts";
+import { agentServerCredentials } from "../../controlplane/agents/server-credentials.ts";
+import { type AgentBinding, UNBOUND } from "../../controlplane/attest/agent-binding.ts";
+import { AgentRecords } from "../../controlplane/attest/agent-records.ts";
+import { AgentJoin } from "../../controlplane/attest/join-agent.ts";
+import { JoinTokenStore } from "../../controlplane/attest/join-token-store.ts";
+import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
+import { type Lifetimes, openSelfSignedAuthority } from "../../controlplane/ca/self-signed-authority.ts";
+import { ServerIdentity } from "../../controlplane/ca/server-identity.ts";
+import { openDatabase } from "../../controlplane/store/database.ts";
+import { agentService, certificateService } from "../../mesh/agent-api/services.ts";
+import { createCsr } from "../../mesh/identity/csr.ts";
+import { joinPemChain } from "../../mesh/identity/pem.ts";
+import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
+import type { ReportResult, Workload, WorkloadReport } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
+import { newKey } from "./test-certificates.ts";
+
+export interface LogLine extends LogFields {
+  readonly message: string;
+}
+
+/** The server's agent port, for real: TLS, sqlite, CA; on any free port of the loopback. */
+export interface AgentPort extends AsyncDisposable {
+  readonly port: number;
+  readonly ca: CertificateAuthority;
+  readonly identity: ServerIdentity;
+  readonly tokens: JoinTokenStore;
+  readonly agents: AgentRecords;
+  readonly placements: Placements;
+  readonly log: readonly LogLine[];
+  /** Stops it; the state directory stays for another `startAgentPort`. */
+  stop(): Promise<void>;
+}
+
+/** A state directory that goes when the test does. */
+export async function stateDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "lateen-agent-port-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+export async function startAgentPort(
+  state: string,
+  options: { readonly lifetimes?: Partial<Lifetimes>; readonly port?: number } = {},
+): Promise<AgentPort> {
+  const lines: LogLine[] = [];
+  const log = recorder(lines);
+  const clock = systemClock;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const trustDomain = parseTrustDomain("cluster.local");
+  const lifetimes = options.lifetimes ?? {};
+  const ca = await openSelfSignedAuthority({ directory: join(state, "ca"), trustDomain, clock, lifetimes });
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
+  const identity = await ServerIdentity.open({ ca, ...names, clock, random: Math.random, log });
+  const database = openDatabase(join(state, "lateen.db"));
+  const tokens = new JoinTokenStore(database, clock);
+  const agents = new AgentRecords(database, clock);
+  const placements = new Placements(database, clock);
+  const authenticator = agentAuthenticator(trustDomain, agents, clock);
+  const joins = new AgentJoin({ ca, tokens, agents, clock, log });
+  const agentHandlers = agentServiceHandlers({ ca, join: joins, authenticator, placements, log, signal });
+  const certificateHandlers = certificateServiceHandlers({
+    ca,
+    authenticator,
+    agents,
+    placements,
+    clock,
+    log,
+  });
+  const serving = await serveAgents({
+    address: "127.0.0.1",
+    port: options.port ?? 0,
+    credentials: agentServerCredentials(identity, ca, signal),
+    services: [
+      { definition: agentService, handlers: { ...agentHandlers } },
+      { definition: certificateService, handlers: { ...certificateHandlers } },
+    ],
+    signal,
+    drainMs: 500,
+  });
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    stop.abort();
+    await serving.stopped;
+    database.close();
+  };
+  return {
+    port: serving.port,
+    ca,
+    identity,
+    tokens,
+    agents,
+    placements,
+    log: lines,
+    stop: close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** A gRPC client of the agent port, with or without a certificate. */
+export class AgentPortClient implements Disposable {
+  readonly #client: Client;
+
+  constructor(port: AgentPort, identity?: { readonly chainPem: string; readonly key: KeyObject }) {
+    const roots = Buffer.from(joinPemChain(port.ca.bundle.roots));
+    const tls =
+      identity === undefined
+        ? credentials.createSsl(roots)
+        : credentials.createSsl(
+            roots,
+            Buffer.from(identity.key.export({ type: "pkcs8", format: "pem" })),
+            Buffer.from(identity.chainPem),
+          );
+    this.#client = new Client(`127.0.0.1:${port.port}`, tls, { "grpc.use_local_subchannel_pool": 1 });
+  }
+
+  call<Q, S>(method: MethodDefinition<Q, S>, request: Q): Promise<S> {
+    const { path, requestSerialize, responseDeserialize } = method;
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
+        if (answer === undefined) reject(error ?? new Error("no answer"));
+        else resolve(answer);
+      });
+    });
+  }
+
+  register(): ClientDuplexStream<WorkloadReport, ReportResult> {
+    const { path, requestSerialize, responseDeserialize } = agentService.register;
+    return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  }
+
+  watchBundle(): ReturnType<Client["makeServerStreamRequest"]> {
+    const { path, requestSerialize, responseDeserialize } = agentService.watchTrustBundle;
+    return this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+export interface JoinedTestAgent extends Disposable {
+  readonly id: string;
+  readonly key: KeyObject;
+  readonly chainPem: string;
+  readonly client: AgentPortClient;
+}
+
+/** Joins with a new token, as an agent does. */
+export async function joinAgent(port: AgentPort, binding: AgentBinding = UNBOUND): Promise<JoinedTestAgent> {
+  const { secret } = port.tokens.create({ binding, ttlMs: 60_000 });
+  const key = newKey();
+  using anonymous = new AgentPortClient(port);
+  const answer = await anonymous.call(agentService.join, {
+    tokenSecret: secret,
+    csr: createCsr(key),
+    nodeName: "vm-1",
+    agentVersion: "0.1.0",
+  });
+  const chainPem = answer.certChain[0] ?? "";
+  const client = new AgentPortClient(port, { chainPem, key });
+  return { id: answer.agentId, key, chainPem, client, [Symbol.dispose]: () => client[Symbol.dispose]() };
+}
+
+/** The next message of a stream; rejects with the stream's error. */
+export function nextMessage<S>(stream: NodeJS.ReadableStream): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => (): void => {
+      stream.off("data", onData);
+      stream.off("error", onError);
+      act();
+    };
+    const onData = (message: unknown): void => settle(() => resolve(message as S))();
+    const onError = (error: Error): void => settle(() => reject(error))();
+    stream.on("data", onData);
+    stream.on("error", onError);
+  });
+}
+
+export function wireWorkload(name: string, changes: Partial<Workload> = {}): Workload {
+  return {
+    name,
+    namespace: "default",
+    service: name,
+    serviceAccount: name,
+    labels: {},
+    ports: [],
+    upstreams: [],
+    healthy: true,
+    catalog: undefined,
+    locality: "",
+    dataPlane: "builtin",
+    weight: 0,
+    ...changes,
+  };
+}
+
+export function publicKeyOf(pem: string): Buffer {
+  return new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
+}
+
+export function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ type: "spki", format: "der" });
+}
+
+function recorder(lines: LogLine[]): Logger {
+  const write = (message: string, fields: LogFields = {}): void => {
+    lines.push({ message, ...fields });
+  };
+  const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+  return logger;
+}
