@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { packageVersion } from "./package-version.ts";
+import { VERSION } from "../mesh/version.ts";
 import { interruption } from "./signals.ts";
 
 const LATEEN = join(import.meta.dirname, "lateen.js");
@@ -58,7 +58,7 @@ function start(
 
 test("under an old Node the one that comes with the package runs the program", { skip: noOldNode }, () => {
   const { status, stdout } = spawnSync(NODE_20 ?? "", [LATEEN, "version", "--client"], { encoding: "utf8" });
-  assert.match(stdout, new RegExp(`^client: ${packageVersion().replaceAll(".", "\\.")} \\(Node v24\\.`));
+  assert.match(stdout, new RegExp(`^client: ${VERSION.replaceAll(".", "\\.")} \\(Node v24\\.`));
   assert.equal(status, 0);
 });
 

@@ -19,12 +19,15 @@ function last(lines: readonly string[]): Record<string, unknown> {
 
 test("a line is JSON with time, level, component and msg", () => {
   const { logger, lines } = capture("json");
-  logger.child("xds").warn("the push was refused", { workload: "default/reviews-v1", attempt: 2 });
+  logger
+    .child("server")
+    .child("xds")
+    .warn("the push was refused", { workload: "default/reviews-v1", attempt: 2 });
   const { time, ...rest } = last(lines);
   assert.match(String(time), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   assert.deepEqual(rest, {
     level: "warn",
-    component: "xds",
+    component: "server.xds",
     msg: "the push was refused",
     workload: "default/reviews-v1",
     attempt: 2,

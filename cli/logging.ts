@@ -43,9 +43,9 @@ export function createLogger({ level, format, write }: LoggerOptions): LeveledLo
   return { ...wrap(root, (level) => RANK[level] >= least), setLevel };
 }
 
-type PinoLogger = Pick<PinoBase, LogLevel> & { child(bindings: object): PinoLogger };
-
-function wrap(logger: PinoLogger, isEnabled: (level: LogLevel) => boolean): Logger {
+/** Components nest by name: `server.ca`. */
+function wrap(root: PinoBase, isEnabled: (level: LogLevel) => boolean, component = ""): Logger {
+  const logger = component === "" ? root : root.child({ component });
   const at =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}): void => {
@@ -56,7 +56,7 @@ function wrap(logger: PinoLogger, isEnabled: (level: LogLevel) => boolean): Logg
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
-    child: (component) => wrap(logger.child({ component }), isEnabled),
+    child: (name) => wrap(root, isEnabled, component === "" ? name : `${component}.${name}`),
   };
 }
 

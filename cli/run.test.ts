@@ -141,7 +141,7 @@ test("token create prints the line to paste; list and revoke never show a secret
   assert.deepEqual(await cli.run(["token", "create", "--sa", "web", "api", "-n", "shop"]), {
     code: 0,
     stdout: "lateen join lateen1.e30.pin.hush\n",
-    stderr: "Run this on the host that is to join. It works once, within 12m.\n",
+    stderr: "Run this on the host that is to join. It works once, within 15m.\n",
   });
   const binding = { namespace: "shop", serviceAccounts: ["web", "api"] };
   assert.deepEqual(cli.server.created, [{ binding, ttlMs: 900_000 }]);

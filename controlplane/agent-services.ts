@@ -64,7 +64,14 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     clock,
     onPropagation: ({ ms }) => metrics.converged(ms),
   });
-  const join = countedJoin(new AgentJoin({ ca, tokens, agents, clock, log }), metrics);
+  const join = new AgentJoin({
+    ca,
+    tokens,
+    agents,
+    clock,
+    log,
+    onOutcome: (outcome) => metrics.joined(outcome),
+  });
   return {
     ads,
     list: [
@@ -95,21 +102,6 @@ function counted(ca: CertificateAuthority, metrics: ServerMetrics): CertificateA
         return issued;
       } catch (error) {
         metrics.certificateRefused();
-        throw error;
-      }
-    },
-  };
-}
-
-function countedJoin(join: AgentJoin, metrics: ServerMetrics): Pick<AgentJoin, "join"> {
-  return {
-    async join(input) {
-      try {
-        const joined = await join.join(input);
-        metrics.joined("accepted");
-        return joined;
-      } catch (error) {
-        metrics.joined("refused");
         throw error;
       }
     },

@@ -164,10 +164,8 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     placements,
     ca,
     trustDomain,
-    clock,
     ads: services.ads,
     addresses: () => advertised.at(serving.port),
-    version: VERSION,
   });
   const adminSocket = join(config.runDir, "admin.sock");
   const rest = closing.use(

@@ -31,7 +31,6 @@ export type ErrorCode =
   | "proxy.bind"
   | "proxy.unsupported"
   | "registry.unavailable"
-  | "runtime.version"
   | "store.failed"
   | "xds.inconsistent"
   | "xds.refused"

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { Workload } from "../../mesh/model/workload.ts";
+import { requireTool, skipWithout } from "../../test/harness/tools.ts";
 import { builtinBootstrap } from "./builtin-bootstrap.ts";
 import { dataPlaneNode, workloadNodeId } from "./data-plane-node.ts";
 import { envoyBootstrap } from "./envoy-bootstrap.ts";
@@ -61,16 +61,19 @@ test("the built-in proxy's bootstrap", (t) => {
   t.assert.fileSnapshot(builtinBootstrap(node, "info"), "agent/bootstrap/golden/builtin.json");
 });
 
-const envoy = [process.env["LATEEN_ENVOY"], ".tools/envoy", ".tools/bin/envoy", "/tmp/agenthelper/envoy/_bin/envoy"].find(
-  (path) => path !== undefined && existsSync(path),
-);
-
-test("Envoy accepts its bootstrap", { skip: envoy === undefined ? "no Envoy: make tools" : false }, async () => {
+test("Envoy accepts its bootstrap", { skip: skipWithout("envoy") }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "lateen-bootstrap-"));
   try {
     const file = join(folder, "bootstrap.json");
     await writeFile(file, JSON.stringify(envoyBootstrap(node)));
-    const { stdout, stderr } = await run(envoy ?? "", ["--mode", "validate", "-c", file, "-l", "warning"]);
+    const { stdout, stderr } = await run(requireTool("envoy"), [
+      "--mode",
+      "validate",
+      "-c",
+      file,
+      "-l",
+      "warning",
+    ]);
     assert.match(stdout, /configuration .* OK/);
     assert.doesNotMatch(stderr, /deprecated/i);
   } finally {

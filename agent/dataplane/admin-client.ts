@@ -20,7 +20,14 @@ export async function askAdmin(
   const { promise, resolve, reject } = Promise.withResolvers<AdminReply>();
   const call = request(
     // Envoy answers 400 to a request without a host; the agent option keeps no connection for a socket that may vanish.
-    { socketPath, path, method, agent: false, headers: { host: "admin" }, signal: AbortSignal.timeout(timeoutMs) },
+    {
+      socketPath,
+      path,
+      method,
+      agent: false,
+      headers: { host: "admin" },
+      signal: AbortSignal.timeout(timeoutMs),
+    },
     (response) => {
       const chunks: Buffer[] = [];
       let length = 0;

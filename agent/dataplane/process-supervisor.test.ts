@@ -7,9 +7,9 @@ import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
 import { type WorkloadPaths, workloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
+import { isReady } from "./admin-client.ts";
 import { builtinDataPlane } from "./builtin/builtin-data-plane.ts";
 import type { DataPlaneProcess } from "./data-plane.ts";
-import { isReady } from "./admin-client.ts";
 import { writeRecord } from "./process-record.ts";
 import { processStartTime, spawnProcess } from "./proxy-process.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
@@ -37,9 +37,9 @@ function recorder(lines: Line[]): Logger {
 interface Fixture {
   readonly files: WorkloadPaths;
   readonly lines: Line[];
-  process(mode?: string, nodeName?: string): DataPlaneProcess;
+  readonly process: (mode?: string, nodeName?: string) => DataPlaneProcess;
   /** A serving process with its record, as an agent that was killed leaves it; returns its pid. */
-  leaveBehind(nodeName: string): Promise<number>;
+  readonly leaveBehind: (nodeName: string) => Promise<number>;
 }
 
 const FAKE_PROXY = new URL("./testing/fake-proxy.ts", import.meta.url).pathname;

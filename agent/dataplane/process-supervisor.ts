@@ -10,7 +10,7 @@ import { orAborted } from "../state/or-aborted.ts";
 import type { WorkloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
 import { askNodeId, isReady } from "./admin-client.ts";
-import type { DataPlaneProcess, ProxyProgram } from "./data-plane.ts";
+import type { DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
 import { tailLines } from "./log-tail.ts";
 import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
 import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
@@ -44,12 +44,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
   #state: SupervisorState = { kind: "stopped" };
   #process: ProxyProcess | undefined;
 
-  constructor(
-    program: ProxyProgram,
-    node: DataPlaneNode,
-    files: WorkloadPaths,
-    options: SupervisorOptions,
-  ) {
+  constructor(program: ProxyProgram, node: DataPlaneNode, files: WorkloadPaths, options: SupervisorOptions) {
     this.#program = program;
     this.#node = node;
     this.#files = files;
@@ -86,11 +81,9 @@ export class ProcessSupervisor implements DataPlaneProcess {
     const process = this.#process;
     if (process === undefined || this.#state.kind === "draining") return;
     this.#move({ kind: "drain", deadline: this.#options.clock.monotonic() + this.#options.drainMs });
-    await this.#program
-      .drain({ adminSocket: this.#files.adminSocket, kill: (signal) => process.kill(signal) })
-      .catch((error: unknown) => {
-        this.#options.logger.warn("the data plane could not be told to drain", { error: messageOf(error) });
-      });
+    await this.#program.drain(this.#drainTarget(process)).catch((error: unknown) => {
+      this.#options.logger.warn("the data plane could not be told to drain", { error: messageOf(error) });
+    });
   }
 
   async #supervise(signal: AbortSignal, logDescriptor: number, gone: AbortSignal): Promise<void> {
@@ -201,11 +194,15 @@ export class ProcessSupervisor implements DataPlaneProcess {
     const { deadline } = this.#state;
     const ended = new AbortController();
     void process.exited.then(() => ended.abort());
-    const target = { adminSocket: this.#files.adminSocket, kill: process.kill };
+    const target = this.#drainTarget(process);
     while (!ended.signal.aborted && clock.monotonic() < deadline) {
       if (await this.#program.isDrained(target).catch(() => true)) break;
       await clock.sleep(Math.min(DRAIN_POLL_MS, deadline - clock.monotonic()), ended.signal);
     }
+  }
+
+  #drainTarget(process: ProxyProcess): DrainTarget {
+    return { adminSocket: this.#files.adminSocket, kill: (signal) => process.kill(signal) };
   }
 
   #move(event: SupervisorEvent): void {

@@ -32,19 +32,16 @@ export async function spawnProcess(command: readonly string[], options: SpawnOpt
     env: options.environment,
   });
   const exited = new Promise<string>((resolve) => {
-    child.once("exit", (code, signal) => resolve(signal === null ? `exit status ${code}` : `signal ${signal}`));
+    child.once("exit", (code, signal) =>
+      resolve(signal === null ? `exit status ${code}` : `signal ${signal}`),
+    );
   });
   const pid = await pidOf(child, program);
   return { pid, exited, kill: (signal) => killGroup(pid, signal) };
 }
 
 /** Takes over a process that another agent started. `gone` ends the watching. */
-export function adoptProcess(
-  pid: number,
-  startTime: string,
-  clock: Clock,
-  gone: AbortSignal,
-): ProxyProcess {
+export function adoptProcess(pid: number, startTime: string, clock: Clock, gone: AbortSignal): ProxyProcess {
   const watch = async (): Promise<string> => {
     while (!gone.aborted && processStartTime(pid) === startTime) await clock.sleep(ADOPTED_POLL_MS, gone);
     return "gone";

@@ -24,9 +24,19 @@ const cases: readonly {
     event: { kind: "ready", now: 1 },
     want: running,
   },
-  { name: "one that drains does not become ready again", given: draining, event: { kind: "ready", now: 1 }, want: draining },
+  {
+    name: "one that drains does not become ready again",
+    given: draining,
+    event: { kind: "ready", now: 1 },
+    want: draining,
+  },
   { name: "a running one drains", given: running, event: { kind: "drain", deadline: 9 }, want: draining },
-  { name: "a stopped one cannot drain", given: stopped, event: { kind: "drain", deadline: 9 }, want: stopped },
+  {
+    name: "a stopped one cannot drain",
+    given: stopped,
+    event: { kind: "drain", deadline: 9 },
+    want: stopped,
+  },
   {
     name: "a crash while running backs off",
     given: running,

@@ -40,6 +40,7 @@ export function nextState(state: SupervisorState, event: SupervisorEvent): Super
         : state;
     case "stopped":
       return { kind: "stopped" };
+    default:
+      return event satisfies never;
   }
-  event satisfies never;
 }

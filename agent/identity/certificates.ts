@@ -7,7 +7,7 @@ import { exportPrivateKey, generatePrivateKey } from "./private-key.ts";
 import { callUnary, isRefusal, serverSaid } from "./unary-call.ts";
 
 /** A key that was just made, and what the server signed for it. */
-export interface IssuedCertificate {
+interface IssuedCertificate {
   /** PKCS#8 PEM. Secret. */
   readonly keyPem: string;
   /** PEM, leaf first, root last. */

@@ -8,7 +8,7 @@ import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 
 /** What a TLS connection to the server is made with. */
-export interface ChannelIdentity {
+interface ChannelIdentity {
   /** PEM: the only certificates that the server is verified against. */
   readonly roots: readonly string[];
   /** The agent's own; undefined while it joins. */
@@ -91,7 +91,10 @@ export class ServerChannel {
       this.#note(state === connectivityState.READY);
       if (state === connectivityState.TRANSIENT_FAILURE && addresses.length > 1) {
         const next = (this.#index + 1) % addresses.length;
-        logger.warn("server does not answer, trying the next", { address: this.address, next: addresses[next] });
+        logger.warn("server does not answer, trying the next", {
+          address: this.address,
+          next: addresses[next],
+        });
         await clock.sleep(backoffMs(NEXT_ADDRESS, Math.floor(failures / addresses.length), random()), signal);
         failures += 1;
         if (!signal.aborted) this.#replace(next);
@@ -139,7 +142,7 @@ export class ServerChannel {
 }
 
 /** What keeps a verified certificate from being the server's; undefined when it is the server's. */
-export function serverProblem(peer: Pick<PeerCertificate, "raw">, trustDomain: string): Error | undefined {
+function serverProblem(peer: Pick<PeerCertificate, "raw">, trustDomain: string): Error | undefined {
   const verdict = verifyPeerSvid(peer.raw, trustDomain);
   const wanted = serverSpiffeId(trustDomain);
   if (!verdict.ok) return new MeshError("identity.invalid", `verify the server: ${verdict.reason}`);

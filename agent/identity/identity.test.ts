@@ -68,7 +68,9 @@ test("a token that was used is refused with what to do, and nothing is kept", as
   await assert.rejects(joinHost(t, token, directory), (error: Error & { code?: string; hint?: string }) => {
     assert.equal(error.code, "agent.join");
     assert.match(error.hint ?? "", /lateen token create/);
-    assert.ok(!JSON.stringify([error.message, error.hint, error.stack]).includes(parseJoinToken(token).secret));
+    assert.ok(
+      !JSON.stringify([error.message, error.hint, error.stack]).includes(parseJoinToken(token).secret),
+    );
     return true;
   });
   assert.equal(await readAgentState(directory, 0), undefined);
@@ -79,7 +81,10 @@ test("a server whose CA is not the pinned one is not talked to", async (t) => {
   await using other = await FakeAgentServer.start();
   const token = parseJoinToken(other.token());
   const wrong = formatJoinToken({ ...token, addresses: [server.address] });
-  await assert.rejects(joinHost(t, wrong, await stateDir(t)), { code: "agent.join", message: /not the one that the token/ });
+  await assert.rejects(joinHost(t, wrong, await stateDir(t)), {
+    code: "agent.join",
+    message: /not the one that the token/,
+  });
 });
 
 test("something with the pinned CA that is not the server is not talked to", async (t) => {
@@ -203,7 +208,10 @@ test("a new trust bundle is taken and kept; a foreign, empty or broken one is no
   server.sendBundle({ trustDomain: "cluster.local", roots: [root, other], sequence: 5 });
   await eventually("the good one", () => watch.current.sequence === 5);
   assert.deepEqual(watch.current.roots, [root, other]);
-  await eventually("it on disk", async () => (await readTrustBundle(directory, joined.trustDomain, 0)).sequence === 5);
+  await eventually(
+    "it on disk",
+    async () => (await readTrustBundle(directory, joined.trustDomain, 0)).sequence === 5,
+  );
   stop.abort();
   await running;
   channel.close();

@@ -59,9 +59,13 @@ export async function joinMesh(options: JoinOptions): Promise<AgentState> {
 async function assertNotJoined({ stateDir, clock }: JoinOptions): Promise<void> {
   const state = await readAgentState(stateDir, clock.now());
   if (state === undefined) return;
-  throw new MeshError("agent.join", `join the mesh: this host has joined already, as agent ${state.agentId}`, {
-    hint: "start it with `lateen agent`; to join anew, use --force",
-  });
+  throw new MeshError(
+    "agent.join",
+    `join the mesh: this host has joined already, as agent ${state.agentId}`,
+    {
+      hint: "start it with `lateen agent`; to join anew, use --force",
+    },
+  );
 }
 
 /** The first server that answers with the pinned CA; what went wrong with the last one when none does. */
@@ -138,9 +142,13 @@ function checkResponse(response: JoinResponse, token: JoinToken, keyPem: string)
     }
     return parseAgentSvid(response.certChain, keyPem, token.trustDomain, response.agentId);
   } catch (cause) {
-    throw new MeshError("agent.join", "join the mesh: the server's answer is not a certificate for this agent", {
-      cause,
-      hint: "look at the server's log",
-    });
+    throw new MeshError(
+      "agent.join",
+      "join the mesh: the server's answer is not a certificate for this agent",
+      {
+        cause,
+        hint: "look at the server's log",
+      },
+    );
   }
 }

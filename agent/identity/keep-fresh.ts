@@ -56,7 +56,12 @@ export async function keepFresh(
       const delayMs = backoffMs(RETRY, attempt, random());
       attempt += 1;
       renewal.failed(messageOf(error));
-      const fields = { identity: renewal.name, error: messageOf(error), code: MeshError.from(error).code, delayMs };
+      const fields = {
+        identity: renewal.name,
+        error: messageOf(error),
+        code: MeshError.from(error).code,
+        delayMs,
+      };
       logger.warn("could not get a certificate, trying again", fields);
       await retryTime(renewal.retry, clock, delayMs, signal);
     }

@@ -36,7 +36,7 @@ export function workloadSecrets(
 }
 
 /** Certificate chain and key, inline: they go over the unix socket and are in no file that the data plane reads. */
-export function svidSecret(svid: X509Svid): EncodedSecret {
+function svidSecret(svid: X509Svid): EncodedSecret {
   const secret = Secret.fromPartial({
     name: SVID_SECRET,
     tlsCertificate: {
@@ -47,7 +47,7 @@ export function svidSecret(svid: X509Svid): EncodedSecret {
   return { version: svid.serial, bytes: Secret.encode(secret).finish() };
 }
 
-export function trustBundleSecret(bundle: TrustBundle): EncodedSecret {
+function trustBundleSecret(bundle: TrustBundle): EncodedSecret {
   const roots = joinPemChain(bundle.roots);
   const secret = Secret.fromPartial({
     name: TRUST_BUNDLE_SECRET,

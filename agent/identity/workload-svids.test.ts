@@ -4,7 +4,6 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { parseSpiffeId, type SpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -22,8 +21,8 @@ const RATINGS = parseSpiffeId("spiffe://cluster.local/ns/default/sa/ratings");
 
 interface Fixture {
   readonly file: string;
-  readonly authority: CertificateAuthority;
-  svids(issue: IssueCertificate, clock?: typeof systemClock): WorkloadSvids;
+  readonly authority: Awaited<ReturnType<typeof newAuthority>>;
+  readonly svids: (issue: IssueCertificate, clock?: typeof systemClock) => WorkloadSvids;
   readonly issue: IssueCertificate;
 }
 
@@ -62,7 +61,10 @@ test("a workload gets an SVID, which is kept with its key and served as secrets"
   assert.equal(decoded.tlsCertificate?.certificateChain?.inlineString, svid.chainPem);
   assert.equal(decoded.tlsCertificate?.privateKey?.inlineString, svid.keyPem);
   const roots = Secret.decode(secrets.secret("default/reviews-v1", "ROOTCA")?.bytes ?? new Uint8Array());
-  assert.deepEqual(roots.validationContext?.trustedCa?.inlineString?.trim(), authority.bundle.roots[0]?.trim());
+  assert.deepEqual(
+    roots.validationContext?.trustedCa?.inlineString?.trim(),
+    authority.bundle.roots[0]?.trim(),
+  );
   assert.equal(secrets.secret("default/reviews-v1", "other"), undefined);
   assert.equal(secrets.secret("default/ratings", "default"), undefined);
   await held.stop();

@@ -121,7 +121,10 @@ export class WorkloadSvids {
           const expires = new Date(svid.notAfterMs).toISOString();
           logger.info("got an SVID", { workload: id, spiffeId: svid.spiffeId, expires });
           await writeSvid(held.file, svid).catch((error: unknown) => {
-            logger.error("could not keep an SVID on disk", { folder: dirname(held.file), error: messageOf(error) });
+            logger.error("could not keep an SVID on disk", {
+              folder: dirname(held.file),
+              error: messageOf(error),
+            });
           });
         },
         failed: (problem) => {

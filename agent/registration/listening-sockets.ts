@@ -59,7 +59,8 @@ export function findHolder(inode: string): SocketHolder | undefined {
   for (const entry of readdirSync("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     try {
-      if (!readdirSync(`/proc/${entry}/fd`).some((fd) => linkOf(`/proc/${entry}/fd/${fd}`) === link)) continue;
+      if (!readdirSync(`/proc/${entry}/fd`).some((fd) => linkOf(`/proc/${entry}/fd/${fd}`) === link))
+        continue;
       return { pid: Number(entry), name: readFileSync(`/proc/${entry}/comm`, "utf8").trim() };
     } catch {
       // Another user's process, or one that has just gone.

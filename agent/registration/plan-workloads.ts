@@ -122,7 +122,9 @@ function wantsMeshPort(
 ): boolean {
   if (covers(app, address)) return true;
   const before = previous?.ports[0];
-  return told === undefined && before !== undefined && isMeshPort(before.inbound.port) && same(before.app, app);
+  return (
+    told === undefined && before !== undefined && isMeshPort(before.inbound.port) && same(before.app, app)
+  );
 }
 
 function bindUpstream(
@@ -139,7 +141,12 @@ function bindUpstream(
   return undefined;
 }
 
-function portTaken(id: WorkloadId, what: string, { address, port }: SocketAddress, holder: string): MeshError {
+function portTaken(
+  id: WorkloadId,
+  what: string,
+  { address, port }: SocketAddress,
+  holder: string,
+): MeshError {
   return new MeshError(
     "agent.port-taken",
     `listen on ${address}:${port} for workload ${id} (${what}): it is taken by ${holder}`,
@@ -176,7 +183,10 @@ function checkNames({ id, namespace, serviceAccount }: LocalService, trustDomain
     throw new MeshError("agent.discovery", `take workload ${JSON.stringify(id)}: its id cannot be a name`);
   }
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
-    throw new MeshError("agent.discovery", `take workload ${id}: ${JSON.stringify(namespace)} is no namespace`);
+    throw new MeshError(
+      "agent.discovery",
+      `take workload ${id}: ${JSON.stringify(namespace)} is no namespace`,
+    );
   }
   try {
     workloadSpiffeId(trustDomain, namespace, serviceAccount);
@@ -196,4 +206,3 @@ function same(a: SocketAddress, b: SocketAddress): boolean {
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
-

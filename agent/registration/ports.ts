@@ -55,7 +55,7 @@ export function isMeshPort(port: number): boolean {
   return port >= MESH_PORTS.first && port <= MESH_PORTS.last;
 }
 
-export function describeHolder(holder: SocketHolder | undefined): string {
+function describeHolder(holder: SocketHolder | undefined): string {
   return holder === undefined ? "a process of another user" : `process ${holder.pid} (${holder.name})`;
 }
 

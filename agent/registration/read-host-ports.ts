@@ -1,6 +1,6 @@
+import type { LocalService } from "../discovery/discovery.ts";
 import { covers, findHolder, type ListeningSocket, readListeningSockets } from "./listening-sockets.ts";
 import { HostPorts } from "./ports.ts";
-import type { LocalService } from "../discovery/discovery.ts";
 
 /**
  * The host's listening sockets, as a plan for these services needs them. Holders are looked up only for the ports that

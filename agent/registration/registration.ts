@@ -63,7 +63,8 @@ export class Registration {
 
   /** Returns when the server has answered the newest report, or when the signal is aborted. */
   async acknowledged(signal: AbortSignal): Promise<void> {
-    const done = (): boolean => this.#state.kind === "acknowledged" && this.#state.sequence === this.#sequence;
+    const done = (): boolean =>
+      this.#state.kind === "acknowledged" && this.#state.sequence === this.#sequence;
     if (done()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = this.changes.subscribe(() => {

@@ -56,6 +56,10 @@ export class RelaySession {
   #cacheMayAnswer = false;
   #saidNode = false;
   #nonces = 0;
+  /** The server's name of itself, for people who look at the data plane. */
+  #controlPlane: string | undefined;
+  /** Whether the loss of the server was logged: the attempts to get it back are not. */
+  #toldLoss = false;
 
   constructor(deps: RelaySessionDeps) {
     this.#deps = deps;
@@ -66,7 +70,7 @@ export class RelaySession {
       random: deps.random,
       events: {
         opened: () => this.#opened(),
-        connected: () => deps.logger.info("server connected", { node: deps.node.id }),
+        connected: () => this.#connected(),
         response: (response) => this.#received(response),
         lost: (reason) => this.#lost(reason),
       },
@@ -175,9 +179,15 @@ export class RelaySession {
     for (const lane of this.#ordered()) this.#announce(lane);
   }
 
+  #connected(): void {
+    this.#toldLoss = false;
+    this.#deps.logger.info("server connected", { node: this.#deps.node.id });
+  }
+
   #received(response: DeltaDiscoveryResponse): void {
     const lane = this.#lanes.get(response.typeUrl);
     if (lane === undefined) return;
+    this.#controlPlane = response.controlPlane?.identifier;
     let parsed: ParsedResponse;
     try {
       parsed = parseDeltaResponse(response);
@@ -193,7 +203,8 @@ export class RelaySession {
   }
 
   #lost(reason: string): void {
-    this.#deps.logger.warn("server lost", { node: this.#deps.node.id, reason });
+    if (!this.#toldLoss) this.#deps.logger.warn("server lost", { node: this.#deps.node.id, reason });
+    this.#toldLoss = true;
     for (const lane of this.#lanes.values()) lane.lost();
     this.#answerFromCache();
   }
@@ -232,7 +243,9 @@ export class RelaySession {
   #send(typeUrl: string, change: Change): string {
     this.#nonces += 1;
     const nonce = `r${this.#nonces}`;
-    this.#deps.send(encodeDeltaResponse({ typeUrl, nonce, version: "" }, change.upserts, change.removals));
+    const controlPlane = this.#controlPlane;
+    const head = { typeUrl, nonce, version: "", ...(controlPlane === undefined ? {} : { controlPlane }) };
+    this.#deps.send(encodeDeltaResponse(head, change.upserts, change.removals));
     return nonce;
   }
 

@@ -20,7 +20,7 @@ export type LinkState =
   | { readonly kind: "connected"; readonly stream: DeltaClientStream }
   | { readonly kind: "down"; readonly reason: string };
 
-export interface LinkEvents {
+interface LinkEvents {
   /** A new stream: the server knows nothing of this client. */
   opened(): void;
   /** The server has let this client in. */

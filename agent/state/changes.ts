@@ -13,7 +13,7 @@ export class Changes<T = void> {
   }
 
   notify(what: T): void {
-    for (const listener of [...this.#listeners]) listener(what);
+    for (const listener of this.#listeners) listener(what);
   }
 }
 

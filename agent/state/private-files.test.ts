@@ -44,7 +44,10 @@ test("a symbolic link is never followed", async (t) => {
   await symlink(join(state, "elsewhere"), join(state, "key"));
   await assert.rejects(readPrivate(join(state, "key")), { code: "agent.state" });
   await symlink(state, join(state, "folder"));
-  await assert.rejects(ensurePrivateDir(join(state, "folder")), { code: "agent.state", message: /not a directory/ });
+  await assert.rejects(ensurePrivateDir(join(state, "folder")), {
+    code: "agent.state",
+    message: /not a directory/,
+  });
 });
 
 test("a write that fails leaves the old content and no rubbish", async (t) => {

@@ -4,12 +4,12 @@ import { Command } from "commander";
 import { loadAgentConfig } from "../../agent/config.ts";
 import { joinMesh } from "../../agent/identity/join.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { VERSION } from "../../mesh/version.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { daemonLogger, readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { writeNewConfig } from "../new-file.ts";
 import { toYaml } from "../output/render.ts";
-import { packageVersion } from "../package-version.ts";
 import { AGENT_CONFIG, CONFIG_DIR } from "../places.ts";
 
 interface JoinCommandOptions {
@@ -54,7 +54,7 @@ async function join(
     token,
     stateDir: config.stateDir,
     nodeName: config.nodeName,
-    agentVersion: packageVersion(),
+    agentVersion: VERSION,
     force: options.force,
     clock: context.clock,
     logger: daemonLogger(context, "warn", undefined),

@@ -60,9 +60,8 @@ async function createToken(context: CliContext, options: CreateOptions): Promise
     );
     return EXIT.ok;
   }
-  const left = formatAge(Date.parse(created.expiresAt) - context.clock.now());
   context.stdout.write(`lateen join ${created.token}\n`);
-  context.stderr.write(`Run this on the host that is to join. It works once, within ${left}.\n`);
+  context.stderr.write(`Run this on the host that is to join. It works once, within ${options.ttl}.\n`);
   return EXIT.ok;
 }
 

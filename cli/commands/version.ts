@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
 import type { VersionReply } from "../../mesh/admin-api/replies.ts";
+import { VERSION } from "../../mesh/version.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { toYaml } from "../output/render.ts";
-import { packageVersion } from "../package-version.ts";
 import { type ClientOptions, openClient, withClient } from "./client-options.ts";
 
 interface VersionOptions extends ClientOptions {
@@ -27,7 +27,7 @@ export function versionCommand(context: CliContext, exit: Exit): Command {
 
 /** A server that does not answer is no failure of this command: it is an answer. */
 async function version(context: CliContext, options: VersionOptions): Promise<number> {
-  const client = { version: packageVersion(), node: process.version };
+  const client = { version: VERSION, node: process.version };
   const server = options.client ? undefined : await serverVersion(context, options);
   const value = { client, ...(server === undefined ? {} : { server }) };
   if (options.output === "json") context.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);

@@ -247,7 +247,7 @@ function podOf(reply: Reply): string {
 
 /** `/clusters` of a workload's own data plane, over its admin socket: what it really uses. */
 async function clustersOf(mesh: DemoMesh, workload: string): Promise<string> {
-  const admin = new Client("http://proxy", { socketPath: mesh.proxyAdminSocket(workload) });
+  const admin = new Client("http://localhost", { socketPath: mesh.proxyAdminSocket(workload) });
   try {
     const answer = await admin.request({ method: "GET", path: "/clusters" });
     return await answer.body.text();

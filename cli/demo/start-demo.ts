@@ -5,8 +5,8 @@ import type { CreatedTokenReply, List, ProxyReply } from "../../mesh/admin-api/r
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
+import { VERSION } from "../../mesh/version.ts";
 import { AdminClient } from "../client.ts";
-import { packageVersion } from "../package-version.ts";
 import { type DemoCatalog, embeddedCatalog } from "./catalog.ts";
 import { DemoMesh } from "./demo-mesh.ts";
 import type { DemoProcesses } from "./demo-processes.ts";
@@ -99,7 +99,7 @@ async function startHost(
     token,
     nodeName: host.name,
     stateDir,
-    agentVersion: packageVersion(),
+    agentVersion: VERSION,
     clock: systemClock,
     logger: silentLogger,
     signal: processes.signal,

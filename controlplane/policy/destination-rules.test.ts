@@ -131,7 +131,7 @@ const LAYERS = rule(
           portLevelSettings: [{ port: { number: 90 }, tls: { mode: DISABLE } }] } }]`,
 );
 
-const merged: readonly (readonly [string, number, readonly [string?, number?, string?]])[] = [
+const merged: readonly (readonly [string, number, readonly (string | number | undefined)[]])[] = [
   ["", 80, ["ROUND_ROBIN", 1, undefined]],
   ["", 90, [undefined, 2, undefined]],
   ["plain", 80, ["ROUND_ROBIN", 1, undefined]],

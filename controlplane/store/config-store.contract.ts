@@ -8,7 +8,7 @@ import type { ConfigStore, StoreChange } from "./config-store.ts";
 /** A store under test with a clock that the test sets. */
 export interface StoreUnderTest {
   readonly store: ConfigStore;
-  setNow(now: number): void;
+  readonly setNow: (now: number) => void;
 }
 
 export const API = { origin: "api" };

@@ -4,7 +4,7 @@ import { messageOf } from "../../mesh/errors.ts";
 import { LARGEST_INPUT_BYTES } from "../../mesh/model/parse-documents.ts";
 
 const EXTENSIONS: ReadonlySet<string> = new Set([".yaml", ".yml", ".json"]);
-export const MOST_FILES = 1000;
+const MOST_FILES = 1000;
 
 /** What tells one state of a file or directory from another without reading it. */
 export type Signature = string;

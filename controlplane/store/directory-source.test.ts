@@ -268,14 +268,15 @@ test("an object that another file or the API has is refused until that one gives
 test("run sees changes as they happen, also in a directory that comes late, and returns on abort", async (t) => {
   const setup = new Setup(t);
   const stop = new AbortController();
+  t.after(() => stop.abort());
   const running = setup.source.run(stop.signal);
-  await eventually(() => assert.equal(setup.source.status.state, "current"));
+  await eventually("it was read", () => setup.source.status.state === "current");
   setup.write("a.yaml", ["a", "STRICT"]);
-  await eventually(() => assert.deepEqual(setup.stored(), ["a=STRICT"]));
+  await eventually("stored: a=STRICT", () => setup.stored().join() === "a=STRICT");
   setup.write("a.yaml", ["a", "DISABLE"]);
-  await eventually(() => assert.deepEqual(setup.stored(), ["a=DISABLE"]));
+  await eventually("stored: a=DISABLE", () => setup.stored().join() === "a=DISABLE");
   rmSync(setup.path("a.yaml"));
-  await eventually(() => assert.deepEqual(setup.stored(), []));
+  await eventually("stored: nothing", () => setup.stored().length === 0);
   stop.abort();
   await running;
 });
@@ -293,11 +294,12 @@ test("without notifications the slow re-scan finds the directory", async (t) => 
     debounceMs: 1,
   });
   const stop = new AbortController();
+  t.after(() => stop.abort());
   const running = source.run(stop.signal);
-  await eventually(() => assert.equal(source.status.state, "unreadable"));
+  await eventually("it was looked for", () => source.status.state === "unreadable");
   mkdirSync(missing);
   setup.write("later/a.yaml", ["a", "STRICT"]);
-  await eventually(() => assert.deepEqual(setup.stored(), ["a=STRICT"]));
+  await eventually("stored: a=STRICT", () => setup.stored().join() === "a=STRICT");
   stop.abort();
   await running;
 });

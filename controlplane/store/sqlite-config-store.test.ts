@@ -19,7 +19,7 @@ function databasePath(): string {
   return join(directory, `${files}.db`);
 }
 
-function storeOn(database: DatabaseSync, now: () => number = systemClock.now): SqliteConfigStore {
+function storeOn(database: DatabaseSync, now: () => number = () => systemClock.now()): SqliteConfigStore {
   return new SqliteConfigStore({ database, clock: { ...systemClock, now }, logger: silentLogger });
 }
 

@@ -100,13 +100,14 @@ test("a VirtualService rebuilds only the routes that it touches", () => {
 test("clusters, assignments, routes and listeners that depend on no node are built once for all", () => {
   const it = harness();
   const shared = "outbound|9080||ratings.default.svc.cluster.local";
-  const [one, other] = ["default/reviews-v1", "default/reviews-v2"].map((id) => it.maps(id));
+  const one = it.maps("default/reviews-v1");
+  const other = it.maps("default/reviews-v2");
   for (const type of [TYPE_URL.cluster, TYPE_URL.endpoints]) {
-    assert.ok(one?.get(type)?.get(shared));
-    assert.equal(one.get(type)?.get(shared), other?.get(type)?.get(shared));
+    assert.ok(one.get(type)?.get(shared));
+    assert.equal(one.get(type)?.get(shared), other.get(type)?.get(shared));
   }
   const listener = "127.0.0.1_9083";
-  assert.equal(one?.get(TYPE_URL.listener)?.get(listener), other?.get(TYPE_URL.listener)?.get(listener));
+  assert.equal(one.get(TYPE_URL.listener)?.get(listener), other.get(TYPE_URL.listener)?.get(listener));
 });
 
 test("a policy of another workload rebuilds listeners, which come out as they were", () => {

@@ -274,10 +274,9 @@ describe("status", () => {
     assert.deepEqual(states(), ["NOT SENT", "IGNORED", "NOT SENT", "IGNORED"]);
     const snapshot = server.source.publish("node-1", SMALL);
     const first = await client.inbox.next();
-    const second = await client.inbox.next();
     assert.deepEqual(states(), ["STALE", "IGNORED", "STALE", "IGNORED"]);
     client.ack(first);
-    client.nack(second, "port 80 is taken");
+    client.nack(await client.inbox.next(), "port 80 is taken");
     const result = await server.ads.status.waitForSync(snapshot, within());
     assert.deepEqual(states(), ["SYNCED", "IGNORED", "REJECTED", "IGNORED"]);
     assert.equal(result.rejected[0]?.nack.message, "port 80 is taken");

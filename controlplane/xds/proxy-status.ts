@@ -4,9 +4,9 @@ import { PUSH_ORDER, type TypeUrl } from "../../mesh/xds/type-urls.ts";
  * `SYNCED`: has all that it should have, and said so. `STALE`: sent or to be sent, not answered. `NOT SENT`: asked for,
  * nothing sent yet. `REJECTED`: refused what it was sent last, keeps what it had. `IGNORED`: never asked for.
  */
-export type SyncState = "SYNCED" | "STALE" | "NOT SENT" | "REJECTED" | "IGNORED";
+type SyncState = "SYNCED" | "STALE" | "NOT SENT" | "REJECTED" | "IGNORED";
 
-export interface Nack {
+interface Nack {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly message: string;

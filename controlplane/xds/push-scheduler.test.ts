@@ -97,7 +97,32 @@ describe("order", () => {
       listener: { l: "1" },
       route: { r: "1" },
     });
-    assert.deepEqual(client.pushes(all), ["cluster +c@1", "endpoints +c@1", "listener +l@1", "route +r@1"]);
+    assert.deepEqual(client.pushes(all), ["cluster +c@1", "endpoints +c@1"]);
+    client.answer(cluster);
+    client.answer(endpoints);
+    assert.deepEqual(client.pushes(all), ["listener +l@1", "route +r@1"]);
+  });
+
+  test("a route to a new cluster waits until the client has taken the cluster and its endpoints", () => {
+    const client = Client.synced(state({ cluster: { c: "1" }, endpoints: { c: "1" }, route: { r: "1" } }));
+    const next = state({
+      cluster: { c: "1", d: "1" },
+      endpoints: { c: "1", d: "1" },
+      route: { r: "to d" },
+    });
+    assert.deepEqual(client.pushes(next), ["cluster +d@1"]);
+    client.ask(endpoints, { resourceNamesSubscribe: ["d"] });
+    assert.deepEqual(client.pushes(next), ["endpoints +d@1"]);
+    client.answer(cluster);
+    assert.deepEqual(client.pushes(next), []);
+    client.answer(endpoints);
+    assert.deepEqual(client.pushes(next), ["route +r@to d"]);
+  });
+
+  test("routes do not wait for endpoints that merely change, however often", () => {
+    const client = Client.synced(state({ cluster: { c: "1" }, endpoints: { c: "1" }, route: { r: "1" } }));
+    const next = state({ cluster: { c: "1" }, endpoints: { c: "2" }, route: { r: "2" } });
+    assert.deepEqual(client.pushes(next), ["endpoints +c@2", "route +r@2"]);
   });
 
   test("what refers to a cluster waits while that cluster cannot go out", () => {
@@ -107,7 +132,9 @@ describe("order", () => {
     const next = state({ cluster: { c: "2", d: "1" }, route: { r: "to d" } });
     assert.deepEqual(client.pushes(next), []);
     client.answer(cluster);
-    assert.deepEqual(client.pushes(next), ["cluster +d@1", "route +r@to d"]);
+    assert.deepEqual(client.pushes(next), ["cluster +d@1"]);
+    client.answer(cluster);
+    assert.deepEqual(client.pushes(next), ["route +r@to d"]);
   });
 
   test("a change of endpoints does not wait for the answer to unrelated clusters", () => {
@@ -150,8 +177,9 @@ describe("order", () => {
   test("while a route is refused, what the client's old one may use stays", () => {
     const client = Client.synced(state({ cluster: { old: "1" }, route: { r: "1" } }));
     const bad = state({ cluster: { new: "1" }, route: { r: "2" } });
-    assert.deepEqual(client.pushes(bad), ["cluster +new@1", "route +r@2"]);
+    assert.deepEqual(client.pushes(bad), ["cluster +new@1"]);
     client.answer(cluster);
+    assert.deepEqual(client.pushes(bad), ["route +r@2"]);
     client.answer(route, "no");
     assert.deepEqual(client.pushes(bad), []);
     assert.equal(client.scheduler.isSettled(cluster, bad), false);

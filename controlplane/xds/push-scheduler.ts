@@ -21,6 +21,8 @@ const REMOVED_LAST: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints];
  * Decides what one stream is sent, and when (xDS protocol, "eventual consistency considerations"). Pure state.
  *
  * - Order: cluster, endpoints, listener, route. A type whose newer state waits for an answer holds back those after it.
+ *   Listeners and routes also wait until the client has taken clusters that were just sent, with their endpoints: Envoy
+ *   answers 503 for a cluster that still warms.
  * - At most one response per type is unanswered. What is sent then is the state at that time, not those in between.
  * - Clusters and endpoints are removed last: after all else was sent and listeners and routes were taken. While a
  *   listener or a route is refused, the client still uses its old one, so what that one may refer to stays.
@@ -32,6 +34,8 @@ export class PushScheduler<S extends Subscription> {
   readonly #create: (typeUrl: TypeUrl) => S;
   /** Warming for a type that the client has not asked for yet on this stream. */
   readonly #early = new Map<TypeUrl, Set<string> | "known">();
+  /** Clusters that were sent and whose endpoints may not have been taken. */
+  #fresh: ReadonlySet<string> = new Set();
   #nonces = 0;
 
   constructor(create: (typeUrl: TypeUrl) => S) {
@@ -58,6 +62,10 @@ export class PushScheduler<S extends Subscription> {
   next(resources: NodeResources): Push | undefined {
     let held = false;
     for (const typeUrl of PUSH_ORDER) {
+      if (REFERRERS.includes(typeUrl) && this.#isWarming()) {
+        held = true;
+        break;
+      }
       const subscription = this.#subscriptions.get(typeUrl);
       const removals = REMOVED_LAST.includes(typeUrl) ? "later" : "now";
       const change = subscription?.change(of(resources, typeUrl), removals);
@@ -80,6 +88,16 @@ export class PushScheduler<S extends Subscription> {
   /** Whether something of this type waits to be sent. */
   isPending(typeUrl: TypeUrl, resources: NodeResources): boolean {
     return this.#subscriptions.get(typeUrl)?.change(of(resources, typeUrl), "now") !== undefined;
+  }
+
+  /** Clients ask for a new cluster's endpoints before they answer the cluster (Envoy does), so nothing is missed here. */
+  #isWarming(): boolean {
+    const clusters = this.#subscriptions.get(TYPE_URL.cluster)?.outstanding;
+    if (clusters !== undefined && clusters.upserts.length > 0) return true;
+    const assignments = this.#subscriptions.get(TYPE_URL.endpoints)?.outstanding;
+    if (assignments?.upserts.some(({ name }) => this.#fresh.has(name))) return true;
+    this.#fresh = new Set();
+    return false;
   }
 
   #referrersAreQuiet(): boolean {
@@ -109,10 +127,9 @@ export class PushScheduler<S extends Subscription> {
     const nonce = String(this.#nonces);
     subscription.sent(nonce, change);
     if (typeUrl === TYPE_URL.cluster || typeUrl === TYPE_URL.listener) {
-      this.#warm(
-        typeUrl,
-        change.upserts.map((resource) => resource.name),
-      );
+      const names = change.upserts.map((resource) => resource.name);
+      if (typeUrl === TYPE_URL.cluster) this.#fresh = new Set(names).union(this.#fresh);
+      this.#warm(typeUrl, names);
     }
     return { typeUrl, change, nonce };
   }

@@ -10,7 +10,7 @@ import type {
 import { isDnsLabel, isDnsSubdomain } from "./dns-names.ts";
 import { matchLabels } from "./labels.schema.ts";
 import { ipRange, optionalText, textThat } from "./scalars.schema.ts";
-import { notYetFor, refused, withNotice } from "./schema-notice.ts";
+import { refused, withNotice } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
 
 const WIDER = "would make the rule match more than it says";
@@ -110,7 +110,7 @@ export const authorizationPolicySpec: z.ZodType<AuthorizationPolicySpec> = z
     selector: matchLabels.default({}),
     targetRef: refused(ELSEWHERE),
     targetRefs: refused(ELSEWHERE),
-    action: notYetFor(z.enum(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).default("ALLOW"), ["AUDIT", "CUSTOM"]),
+    action: withNotice(z.enum(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).default("ALLOW"), actionNotice),
     provider: z.object({ name: optionalText }).optional(),
     rules: z.array(authorizationRule).max(512).default([]),
   })
@@ -137,6 +137,13 @@ export const authorizationPolicySpec: z.ZodType<AuthorizationPolicySpec> = z
 function listOf<T>(item: z.ZodType<T>): z.ZodDefault<z.ZodType<T[]>> {
   const list: z.ZodType<T[]> = z.array(item).min(1);
   return list.default([]);
+}
+
+function actionNotice(action: unknown): string | undefined {
+  if (action === "AUDIT") return "AUDIT is accepted but not in force yet";
+  return action === "CUSTOM"
+    ? "CUSTOM is accepted but not in force yet: until then, what its rules match is denied"
+    : undefined;
 }
 
 function isBlank(fields: Readonly<Record<string, unknown>>): boolean {

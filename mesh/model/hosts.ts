@@ -40,7 +40,7 @@ export function resolveHost(
 }
 
 /** Lower case and without the final dot: the form in which host names are compared. */
-export function normalizeHost(host: string): string {
+function normalizeHost(host: string): string {
   return host.toLowerCase().replace(/(?<=.)\.$/, "");
 }
 

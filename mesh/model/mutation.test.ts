@@ -148,13 +148,13 @@ test("600 mutations of valid documents crash nothing, and each violation has its
 });
 
 test("600 mutations of their text crash nothing, and each violation has its line", () => {
-  const alphabet = "{}[]\",:-\n\t &*!|>%@`'#?aA0.~\\";
+  const alphabet = "{}[]\",:-\n\t &*!|>%@`'#?aA0.~\\".split("");
   for (let seed = 1; seed <= 600; seed += 1) {
     const random = randomOf(seed);
-    const characters = [...JSON.stringify(pick(VALID, random), undefined, 1)];
+    const characters = JSON.stringify(pick(VALID, random), undefined, 1).split("");
     for (let change = 0; change < 3; change += 1) {
       const at = Math.floor(random() * characters.length);
-      characters.splice(at, Math.floor(random() * 3), pick([...alphabet], random) ?? "");
+      characters.splice(at, Math.floor(random() * 3), pick(alphabet, random) ?? "");
     }
     const { objects, violations } = parseDocuments(characters.join(""), OPTIONS);
     assert.ok(objects.length <= 1, `seed ${seed}`);

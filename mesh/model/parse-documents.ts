@@ -20,7 +20,7 @@ export interface ParseDocumentsResult {
 
 export const LARGEST_INPUT_BYTES: number = 1024 * 1024;
 /** YAML documents, and objects in lists. */
-export const MOST_DOCUMENTS = 1000;
+const MOST_DOCUMENTS = 1000;
 /** A file that is no YAML at all has an error at each character. */
 const MOST_SYNTAX_ERRORS = 10;
 

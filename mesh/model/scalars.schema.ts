@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isDnsLabel, isHostName, isIpRange, isWildcardHost } from "./dns-names.ts";
+import { isDnsLabel, isIpRange, isWildcardHost } from "./dns-names.ts";
 import { parseDuration } from "./duration.ts";
 import { quoted } from "./finding.ts";
 import { problemCheck } from "./schema-rule.ts";
@@ -64,7 +64,6 @@ export const optionalDnsLabel: z.ZodType<string> = z
     ),
   )
   .default("");
-export const hostName: z.ZodType<string> = textThat(isHostName, "a host name");
 export const wildcardHost: z.ZodType<string> = textThat(
   isWildcardHost,
   "a host name: labels joined by dots, `*` only at the start",

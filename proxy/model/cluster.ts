@@ -12,6 +12,10 @@ export interface Cluster {
   readonly transportMatches: readonly TransportMatch[];
   readonly transport: Transport;
   readonly limits: ClusterLimits;
+  /** Hosts that keep failing are left out for a while. */
+  readonly outlier: OutlierRules | undefined;
+  /** 0 is without limit. */
+  readonly maxRequestsPerConnection: number;
   /** Idle upstream connections are closed after this long. */
   readonly idleTimeoutMs: number;
 }
@@ -30,6 +34,15 @@ export interface ClusterLimits {
   readonly maxConnections: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
+}
+
+/** After so many failures in a row a host is ejected. `enforcing` is the probability that it then is, 0 to 1. */
+export interface OutlierRules {
+  readonly consecutive5xx: { readonly count: number; readonly enforcing: number };
+  readonly consecutiveGateway: { readonly count: number; readonly enforcing: number };
+  /** For the first time; twice as long for the second, and so on. */
+  readonly baseEjectionMs: number;
+  readonly maxEjectionPercent: number;
 }
 
 export interface Endpoint {

@@ -11,6 +11,7 @@ import type { TransportSocket } from "../../mesh/xds/gen/envoy/config/core/v3/ba
 import { HttpProtocolOptions } from "../../mesh/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
 import type { Cluster, ClusterLimits, Transport, TransportMatch } from "../model/cluster.ts";
 import { readLoadAssignment, transportCriteria } from "./endpoints.ts";
+import { parseOutlier } from "./outlier.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseUpstreamTls } from "./tls.ts";
 import { anyType, decode, fromAds, milliseconds } from "./values.ts";
@@ -38,6 +39,7 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "commonLbConfig",
     "loadAssignment",
     "circuitBreakers",
+    "outlierDetection",
     "typedExtensionProtocolOptions",
     "transportSocketMatches",
     "transportSocket",
@@ -60,7 +62,8 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     }),
     transport: parseTransport(where, from.transportSocket),
     limits: parseLimits(where, from.circuitBreakers),
-    idleTimeoutMs: parseHttpOptions(where, from),
+    outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection),
+    ...parseHttpOptions(where, from),
   };
 }
 
@@ -138,9 +141,13 @@ function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterL
   };
 }
 
-/** Refuses what is not HTTP/1.1; yields the idle timeout of upstream connections. */
-function parseHttpOptions(where: string, from: ClusterMessage): number {
+/** Refuses what is not HTTP/1.1. */
+function parseHttpOptions(
+  where: string,
+  from: ClusterMessage,
+): Pick<Cluster, "idleTimeoutMs" | "maxRequestsPerConnection"> {
   let idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS;
+  let maxRequestsPerConnection = 0;
   for (const [name, any] of Object.entries(from.typedExtensionProtocolOptions)) {
     if (anyType(any) !== HTTP_OPTIONS_TYPE) throw unsupported(where, `protocol options "${name}"`);
     const options = decode(where, HttpProtocolOptions, any.value);
@@ -151,12 +158,13 @@ function parseHttpOptions(where: string, from: ClusterMessage): number {
     ]);
     if (options.explicitHttpConfig?.http2ProtocolOptions) throw unsupported(where, "HTTP/2 to the upstream");
     if (options.explicitHttpConfig?.http3ProtocolOptions) throw unsupported(where, "HTTP/3 to the upstream");
-    if (options.commonHttpProtocolOptions)
-      onlyFields(where, options.commonHttpProtocolOptions, ["idleTimeout"]);
-    idleTimeoutMs = milliseconds(options.commonHttpProtocolOptions?.idleTimeout, idleTimeoutMs);
+    const common = options.commonHttpProtocolOptions;
+    if (common) onlyFields(where, common, ["idleTimeout", "maxRequestsPerConnection"]);
+    idleTimeoutMs = milliseconds(common?.idleTimeout, idleTimeoutMs);
+    maxRequestsPerConnection = common?.maxRequestsPerConnection ?? 0;
   }
   if (idleTimeoutMs < 0) throw invalid(where, "a negative idle timeout");
-  return idleTimeoutMs;
+  return { idleTimeoutMs, maxRequestsPerConnection };
 }
 
 function nameOf(values: Readonly<Record<string, number>>, value: number | undefined): string {

@@ -29,7 +29,9 @@ for (const file of globSync("*.json", { cwd: folder }).sort()) {
       const type = TYPE_URL[kind as keyof typeof PARSERS];
       for (const resource of golden[kind] ?? []) {
         const named = resource as { readonly name?: string; readonly clusterName?: string };
-        assert.doesNotThrow(() => parse(json.jsonToResource(type, resource), named.name ?? named.clusterName ?? ""));
+        assert.doesNotThrow(() =>
+          parse(json.jsonToResource(type, resource), named.name ?? named.clusterName ?? ""),
+        );
         count++;
       }
     }

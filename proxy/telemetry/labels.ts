@@ -40,6 +40,8 @@ interface Party {
   readonly app: string;
   readonly version: string;
   readonly cluster: string;
+  /** Full host name of the service. */
+  readonly host: string;
 }
 
 const UNKNOWN = "unknown";
@@ -52,6 +54,7 @@ const NOBODY: Party = {
   app: UNKNOWN,
   version: UNKNOWN,
   cluster: UNKNOWN,
+  host: UNKNOWN,
 };
 
 export interface NodeIdentity {
@@ -67,14 +70,18 @@ export function describeNode(node: NodeIdentity): (ownId: string | undefined) =>
   const version = labels("version") ?? UNKNOWN;
   const own = record(node.metadata);
   const workload = own("WORKLOAD_NAME") ?? name?.name ?? UNKNOWN;
+  const namespace = own("NAMESPACE") ?? name?.namespace ?? UNKNOWN;
+  const service =
+    labels("service.istio.io/canonical-name") ??
+    labels("app.kubernetes.io/name") ??
+    labels("app") ??
+    workload;
+  const domain = node.id.split("~")[3]?.split(".svc.")[1] ?? "cluster.local";
   const party = {
     workload,
-    namespace: own("NAMESPACE") ?? name?.namespace ?? UNKNOWN,
-    service:
-      labels("service.istio.io/canonical-name") ??
-      labels("app.kubernetes.io/name") ??
-      labels("app") ??
-      workload,
+    namespace,
+    service,
+    host: `${service}.${namespace}.svc.${domain}`,
     revision:
       labels("service.istio.io/canonical-revision") ??
       labels("app.kubernetes.io/version") ??
@@ -109,7 +116,7 @@ export function trafficLabels(
   const inbound = ends.direction === "inbound";
   const source = inbound ? partyOfPrincipal(ends.clientId) : own;
   const destination = inbound ? own : partyOfEndpoint(upstream);
-  const service = inbound ? ownService(own) : serviceOfCluster(upstream.cluster);
+  const service = inbound ? { ...own, name: own.service } : serviceOfCluster(upstream.cluster);
   return {
     reporter: inbound ? "destination" : "source",
     source_workload: source.workload,
@@ -168,8 +175,4 @@ function serviceOfCluster(cluster: string): ServiceName {
   const host = cluster.split("|")[3] || UNKNOWN;
   const [, name = host, namespace = UNKNOWN] = /^([^.]+)\.([^.]+)\.svc\./.exec(host) ?? [];
   return { host, name, namespace };
-}
-
-function ownService({ service, namespace }: Party): ServiceName {
-  return { host: `${service}.${namespace}.svc.cluster.local`, name: service, namespace };
 }

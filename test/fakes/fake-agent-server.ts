@@ -1,21 +1,29 @@
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
-import { experimental, type sendUnaryData, Server, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import { experimental, Server, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
 import { openSelfSignedAuthority } from "../../controlplane/ca/self-signed-authority.ts";
 import { agentService, certificateService } from "../../mesh/agent-api/services.ts";
 import { createCsr, parseCsr } from "../../mesh/identity/csr.ts";
 import { formatJoinToken, generateJoinSecret } from "../../mesh/identity/join-token.ts";
 import { joinPemChain } from "../../mesh/identity/pem.ts";
-import { agentSpiffeId, parseSpiffeId, serverSpiffeId, type SpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import {
+  agentSpiffeId,
+  parseSpiffeId,
+  type SpiffeId,
+  serverSpiffeId,
+} from "../../mesh/identity/spiffe-id.ts";
 import { certificatePin } from "../../mesh/identity/spki-pin.ts";
 import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
-import type { IstioCertificateRequest, IstioCertificateResponse } from "../../mesh/xds/gen/istio/v1/auth/ca.ts";
+import type {
+  IstioCertificateRequest,
+  IstioCertificateResponse,
+} from "../../mesh/xds/gen/istio/v1/auth/ca.ts";
 import type {
   JoinRequest,
   JoinResponse,
@@ -55,7 +63,12 @@ export class FakeAgentServer implements AsyncDisposable {
   readonly #registered = new Set<string>();
   #bundles: ServerWritableStream<TrustBundleRequest, TrustBundleResponse>[] = [];
 
-  private constructor(authority: CertificateAuthority, server: Server, port: number, options: FakeServerOptions) {
+  private constructor(
+    authority: CertificateAuthority,
+    server: Server,
+    port: number,
+    options: FakeServerOptions,
+  ) {
     this.authority = authority;
     this.port = port;
     this.#server = server;
@@ -121,7 +134,10 @@ export class FakeAgentServer implements AsyncDisposable {
     this.#server.forceShutdown();
   }
 
-  readonly #join = (call: ServerUnaryCall<JoinRequest, JoinResponse>, reply: sendUnaryData<JoinResponse>): void => {
+  readonly #join = (
+    call: ServerUnaryCall<JoinRequest, JoinResponse>,
+    reply: sendUnaryData<JoinResponse>,
+  ): void => {
     if (!this.#secrets.delete(call.request.tokenSecret)) {
       reply({ code: status.UNAUTHENTICATED, details: "join refused" });
       return;
@@ -160,7 +176,8 @@ export class FakeAgentServer implements AsyncDisposable {
       const refusals: { workload: string; reason: string }[] = [];
       for (const workload of report.workloads) {
         const reason = this.#options.refuse?.(workload);
-        if (reason !== undefined) refusals.push({ workload: `${workload.namespace}/${workload.name}`, reason });
+        if (reason !== undefined)
+          refusals.push({ workload: `${workload.namespace}/${workload.name}`, reason });
         else {
           this.#registered.add(
             `spiffe://${TRUST_DOMAIN}/ns/${workload.namespace}/sa/${workload.serviceAccount}`,
@@ -173,7 +190,9 @@ export class FakeAgentServer implements AsyncDisposable {
     call.on("error", () => {});
   };
 
-  readonly #watchTrustBundle = (call: ServerWritableStream<TrustBundleRequest, TrustBundleResponse>): void => {
+  readonly #watchTrustBundle = (
+    call: ServerWritableStream<TrustBundleRequest, TrustBundleResponse>,
+  ): void => {
     this.#bundles.push(call);
     call.on("cancelled", () => {
       this.#bundles = this.#bundles.filter((other) => other !== call);

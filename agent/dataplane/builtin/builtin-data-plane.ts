@@ -43,7 +43,7 @@ const PINO_LEVELS: ReadonlyMap<unknown, ProxyLogLine["level"]> = new Map<unknown
 ]);
 
 /** Its lines are JSON with a level; what is not (a stack trace of a crash) is worth a warning. */
-export function parseBuiltinLogLine(line: string): ProxyLogLine {
+function parseBuiltinLogLine(line: string): ProxyLogLine {
   if (line.startsWith("{")) {
     try {
       const level = PINO_LEVELS.get((JSON.parse(line) as { level?: unknown }).level);

@@ -44,9 +44,16 @@ test("an Envoy that is too old, missing or something else is refused with what t
     return path;
   };
   const refused = (path: string, message: RegExp): Promise<void> =>
-    assert.rejects(checkEnvoyVersion(path, t.signal), { code: "agent.dataplane", message, hint: /make tools/ });
+    assert.rejects(checkEnvoyVersion(path, t.signal), {
+      code: "agent.dataplane",
+      message,
+      hint: /make tools/,
+    });
   await refused(await program("envoy  version: abc/1.29.9/Clean"), /Envoy 1\.29\.9 is older than 1\.30/);
   await refused(await program("hello"), /does not say which Envoy/);
   await refused("/nonexistent/envoy", /ENOENT/);
-  assert.equal(await checkEnvoyVersion(await program("envoy  version: abc/1.30.0/Clean"), t.signal), "1.30.0");
+  assert.equal(
+    await checkEnvoyVersion(await program("envoy  version: abc/1.30.0/Clean"), t.signal),
+    "1.30.0",
+  );
 });

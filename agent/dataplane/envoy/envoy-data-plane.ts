@@ -45,15 +45,15 @@ export function envoyArguments(
   logLevel: EnvoyOptions["logLevel"],
   drainMs: number,
 ): readonly string[] {
-  return [
-    ...["--config-path", bootstrapFile],
-    ...["--log-level", logLevel === "warn" ? "warning" : logLevel],
-    ...["--log-format", "%l\t%n\t%v"],
-    ...["--drain-time-s", String(Math.max(1, Math.round(drainMs / 1000)))],
-    ...["--drain-strategy", "immediate"],
-    ...["--concurrency", String(CONCURRENCY)],
-    "--disable-hot-restart",
-  ];
+  const options = {
+    "--config-path": bootstrapFile,
+    "--log-level": logLevel === "warn" ? "warning" : logLevel,
+    "--log-format": "%l\t%n\t%v",
+    "--drain-time-s": String(Math.max(1, Math.round(drainMs / 1000))),
+    "--drain-strategy": "immediate",
+    "--concurrency": String(CONCURRENCY),
+  };
+  return [...Object.entries(options).flat(), "--disable-hot-restart"];
 }
 
 /** Sums what the listeners of traffic have open; Envoy counts each listener again by worker, and its admin too. */

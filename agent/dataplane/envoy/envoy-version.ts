@@ -26,7 +26,9 @@ export async function checkEnvoyVersion(program: string, signal: AbortSignal): P
   }
   const version = parseEnvoyVersion(output);
   if (version === undefined) {
-    throw new MeshError("agent.dataplane", `use ${program}: it does not say which Envoy it is`, { hint: HINT });
+    throw new MeshError("agent.dataplane", `use ${program}: it does not say which Envoy it is`, {
+      hint: HINT,
+    });
   }
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor)) {

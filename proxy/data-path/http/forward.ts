@@ -152,7 +152,8 @@ async function attemptOn(host: UpstreamHost, forwarding: Forwarding): Promise<bo
       signal: deadlines.signal,
     });
     if (result.kind === "failed") host.failures++;
-    else record.upstreamMs = deps.clock.monotonic() - started;
+    cluster.report(host, statusOf(result), deps.random);
+    if (result.kind !== "failed") record.upstreamMs = deps.clock.monotonic() - started;
     if (await prepareRetry(result, forwarding)) {
       if (result.kind === "response") result.response.destroy();
       return false;
@@ -162,6 +163,12 @@ async function attemptOn(host: UpstreamHost, forwarding: Forwarding): Promise<bo
   } finally {
     host.active--;
   }
+}
+
+/** Undefined when there was no answer; a caller that went away says nothing about the host. */
+function statusOf(result: AttemptResult): number | undefined {
+  if (result.kind !== "failed") return result.response.statusCode;
+  return result.cause === "aborted" || result.cause === "overflow" ? 200 : undefined;
 }
 
 /** True when there is to be another attempt, after its back-off. */

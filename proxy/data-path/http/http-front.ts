@@ -18,6 +18,8 @@ export class HttpFront {
   readonly #deps: DataPathDeps;
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, Connection>();
+  /** The newest answer on each connection. */
+  readonly #answers = new WeakMap<Duplex, ServerResponse>();
   #manager: CompiledManager;
   #draining = false;
 
@@ -45,7 +47,7 @@ export class HttpFront {
     });
     this.#server.on("upgrade", (request, socket, head) => this.#serveUpgrade(request, socket, head));
     this.#server.on("connect", (_request, socket) => refuseConnect(socket));
-    this.#server.on("clientError", refuseBroken);
+    this.#server.on("clientError", (error, socket) => this.#refuseBroken(error, socket));
     // Time limits are checked for servers that listen; this one is handed its connections.
     this.#server.emit("listening");
   }
@@ -85,6 +87,19 @@ export class HttpFront {
     this.#serve(request, response, protocol === undefined ? undefined : { protocol, head });
   }
 
+  /** What the parser refused. Nothing that follows on such a connection is believed. */
+  #refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const current = this.#answers.get(socket);
+    const answering = current !== undefined && current.headersSent && !current.writableFinished;
+    if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+    else if (answering) (socket as Socket).destroySoon();
+    else {
+      const status = STATUS_OF_ERROR.get(error.code ?? "") ?? "400 Bad Request";
+      const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
+      socket.end(head, () => socket.destroy());
+    }
+  }
+
   #upgradeOf(request: IncomingMessage): string | undefined {
     const protocol = request.headers.upgrade?.toLowerCase();
     const hasBody =
@@ -103,6 +118,7 @@ export class HttpFront {
       request.socket.destroy();
       return;
     }
+    this.#answers.set(request.socket, response);
     const exchange = this.#exchange(request, response, connection, upgrade);
     // The last resort: a defect here costs this request, not the process.
     serveRequest(exchange)
@@ -151,16 +167,6 @@ export class HttpFront {
 function refuseConnect(socket: Duplex): void {
   socket.on("error", () => {});
   socket.end("HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-}
-
-/** What the parser refused. Nothing that follows on such a connection is believed. */
-function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = STATUS_OF_ERROR.get(error.code ?? "") ?? "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
 }
 
 const STATUS_OF_ERROR = new Map([

@@ -43,7 +43,7 @@ export class BoundListener {
     this.address = model.address;
     this.port = model.port;
     this.#deps = deps;
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true });
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.on("connection", (socket) => this.#accept(socket));
     this.#server.on("error", (error) =>

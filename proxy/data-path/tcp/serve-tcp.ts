@@ -95,9 +95,11 @@ async function connectUpstream(
     try {
       const connection = await cluster.connect(host, signal);
       record.upstream.id = connection.peer?.uri;
+      cluster.report(host, 200, deps.random);
       return { host, connection };
     } catch (error) {
       host.failures++;
+      cluster.report(host, undefined, deps.random);
       record.upstream.failure = messageOf(error);
       record.flags.add(error instanceof UpstreamConnectError ? error.flag : "UF");
     }

@@ -3,6 +3,7 @@ import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
 import { type Balancer, compileBalancer, hostKey } from "../../tables/balancer.ts";
+import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
 import type { Random } from "../../tables/weighted.ts";
 import { ClientTls } from "../tls/client-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
@@ -43,6 +44,8 @@ export class UpstreamCluster {
   #balance: Balancer<UpstreamHost> = () => undefined;
   #clients: TlsClients = new Map();
   #warm = false;
+  /** When the next ejected host comes back. */
+  #nextReturnMs = Number.POSITIVE_INFINITY;
 
   constructor(model: Cluster, deps: UpstreamDeps) {
     this.#deps = deps;
@@ -93,14 +96,26 @@ export class UpstreamCluster {
 
   /** Undefined when no endpoint is healthy. */
   pick(random: Random, avoid?: ReadonlySet<UpstreamHost>): UpstreamHost | undefined {
+    if (this.#deps.clock.monotonic() >= this.#nextReturnMs) this.#rebalance();
     return this.#balance(random, avoid);
+  }
+
+  /** How a request to a host ended: its status, or undefined when there was no answer. */
+  report(host: UpstreamHost, status: number | undefined, random: Random): void {
+    const rules = this.#model.outlier;
+    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status), rules, random)) return;
+    const ejected = [...this.#hosts.values()].filter(({ standing }) => standing.ejectedUntilMs > 0).length;
+    if (!mayEject(ejected, this.#hosts.size, rules)) return;
+    eject(host.standing, rules, this.#deps.clock.monotonic());
+    this.#rebalance();
   }
 
   /** A new connection to a host, over its transport. Rejects with `UpstreamConnectError`. */
   async connect(host: UpstreamHost, signal: AbortSignal): Promise<UpstreamConnection> {
     const { connectTimeoutMs, limits } = this.#model;
-    if (this.counts.connections >= limits.maxConnections)
+    if (this.counts.connections >= limits.maxConnections && !this.#closeIdle()) {
       throw new UpstreamConnectError("UO", "too many connections");
+    }
     this.counts.connections++;
     try {
       const raw = await dial(host.endpoint, connectTimeoutMs, signal);
@@ -146,8 +161,21 @@ export class UpstreamCluster {
     else host.endpoint = endpoint;
   }
 
+  /** Over the hosts that are not ejected; those whose time is over are back. */
   #rebalance(): void {
-    this.#balance = compileBalancer(this.#model.policy, [...this.#hosts.values()]);
+    const nowMs = this.#deps.clock.monotonic();
+    this.#nextReturnMs = Number.POSITIVE_INFINITY;
+    const usable = [...this.#hosts.values()].filter(({ standing }) => {
+      if (standing.ejectedUntilMs <= nowMs) standing.ejectedUntilMs = 0;
+      else this.#nextReturnMs = Math.min(this.#nextReturnMs, standing.ejectedUntilMs);
+      return standing.ejectedUntilMs === 0;
+    });
+    this.#balance = compileBalancer(this.#model.policy, usable);
+  }
+
+  /** Makes room for a connection: one that serves nobody gives way. */
+  #closeIdle(): boolean {
+    return [...this.#hosts.values()].some((host) => host.closeIdle());
   }
 
   #transportOf(endpoint: Endpoint): Transport {

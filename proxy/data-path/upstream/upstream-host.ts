@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Endpoint } from "../../model/cluster.ts";
 import { type Host, hostKey } from "../../tables/balancer.ts";
+import { newStanding, type Standing } from "../../tables/outlier.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { UpstreamConnection } from "./upstream-cluster.ts";
 
@@ -13,7 +14,7 @@ const NEVER = new AbortController().signal;
 
 /** The part of its cluster that a host needs. */
 interface Dialer {
-  readonly model: { readonly idleTimeoutMs: number };
+  readonly model: { readonly idleTimeoutMs: number; readonly maxRequestsPerConnection: number };
   connect(host: UpstreamHost, signal: AbortSignal): Promise<UpstreamConnection>;
   epochOf(host: UpstreamHost): string;
 }
@@ -25,6 +26,7 @@ export class UpstreamHost implements Host {
   active = 0;
   total = 0;
   failures = 0;
+  readonly standing: Standing = newStanding();
   readonly #dialer: Dialer;
   #pool: HostPool | undefined;
   #epoch = "";
@@ -44,6 +46,11 @@ export class UpstreamHost implements Host {
     return this.#pool;
   }
 
+  /** Closes one idle connection; false when there is none. */
+  closeIdle(): boolean {
+    return this.#pool?.closeIdle() ?? false;
+  }
+
   /** Idle connections close now, busy ones when their request is done. */
   retirePool(): void {
     this.#pool?.retire();
@@ -61,6 +68,7 @@ export function peerOf(socket: object): PeerCertificate | undefined {
 class HostPool extends Agent {
   readonly #host: UpstreamHost;
   readonly #dialer: Dialer;
+  readonly #uses = new WeakMap<Duplex, number>();
 
   constructor(host: UpstreamHost, dialer: Dialer) {
     super({
@@ -90,6 +98,21 @@ class HostPool extends Agent {
       // Node's type wants a stream beside an error; there is none.
       settle?.(error as Error, undefined as unknown as Socket);
     }
+  }
+
+  /** Asked when a connection has done its request. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    const most = this.#dialer.model.maxRequestsPerConnection;
+    const uses = (this.#uses.get(socket) ?? 0) + 1;
+    this.#uses.set(socket, uses);
+    // Node's type says void; it is a boolean (documentation of `agent.keepSocketAlive`).
+    return (most === 0 || uses < most) && (super.keepSocketAlive(socket) as unknown as boolean);
+  }
+
+  closeIdle(): boolean {
+    const idle = Object.values(this.freeSockets).flatMap((sockets) => sockets ?? [])[0];
+    idle?.destroy();
+    return idle !== undefined;
   }
 
   retire(): void {

@@ -1,0 +1,182 @@
+import { join, resolve } from "node:path";
+import { consulClient } from "../mesh/consul/consul-client.ts";
+import { MeshError } from "../mesh/errors.ts";
+import type { Clock } from "../mesh/lifecycle/clock.ts";
+import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
+import type { Logger } from "../mesh/telemetry/logger.ts";
+import { VERSION } from "../mesh/version.ts";
+import { openDeltaStream } from "../mesh/xds/ads-service.ts";
+import type { AgentConfig } from "./config.ts";
+import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
+import { childEnvironment } from "./dataplane/child-environment.ts";
+import type { DataPlane } from "./dataplane/data-plane.ts";
+import { envoyDataPlane } from "./dataplane/envoy/envoy-data-plane.ts";
+import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
+import type { Discovery } from "./discovery/discovery.ts";
+import { FileDiscovery } from "./discovery/file/file-discovery.ts";
+import type { AgentStatus } from "./host/agent-status.ts";
+import { collectStatus } from "./host/collect-status.ts";
+import { serviceNotifier } from "./host/notify.ts";
+import { reportStatus } from "./host/report-status.ts";
+import { runStatusServer } from "./host/status.ts";
+import { AgentIdentity } from "./identity/agent-identity.ts";
+import { readAgentState } from "./identity/agent-state.ts";
+import { issueFrom } from "./identity/certificates.ts";
+import { ServerChannel } from "./identity/channel.ts";
+import { workloadSecrets } from "./identity/secrets.ts";
+import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
+import { WorkloadSvids } from "./identity/workload-svids.ts";
+import { Reconciler } from "./reconcile.ts";
+import { Registration } from "./registration/registration.ts";
+import { createRelay } from "./relay/relay.ts";
+import { orAborted } from "./state/or-aborted.ts";
+import { ensurePrivateDir } from "./state/private-files.ts";
+
+export interface AgentDeps {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Aborted: every workload leaves in order, and `runAgent` returns. */
+  readonly signal: AbortSignal;
+  /** Of this process unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Starts the built-in proxy when `--bootstrap FILE` is appended; this repository's unless given. */
+  readonly proxyCommand?: readonly string[];
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+const PROXY_COMMAND = [process.execPath, resolve(import.meta.dirname, "../cli/main.ts"), "proxy"];
+
+/** Runs the agent of a host that has joined until its signal is aborted. Throws when it cannot begin. */
+export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<void> {
+  const { logger, clock, signal, random = Math.random } = deps;
+  const { stateDir, runDir } = config;
+  const seams = { clock, logger, random };
+  const environment = deps.environment ?? process.env;
+  for (const dir of [stateDir, join(stateDir, "identity"), join(stateDir, "workloads"), runDir]) {
+    await ensurePrivateDir(dir);
+  }
+  const state = await readAgentState(stateDir, clock.now());
+  if (state === undefined) {
+    throw new MeshError("agent.join", `start the agent: this host has not joined a mesh (${stateDir})`, {
+      hint: "run `lateen join <token>` first, with a token from `lateen token create` on the server",
+    });
+  }
+  const dataPlane = chooseDataPlane(config, environment, deps, seams);
+  await dataPlane.check(signal);
+
+  const { trustDomain } = state;
+  const initial = await readTrustBundle(stateDir, trustDomain, clock.now());
+  const identity = new AgentIdentity({ ...seams, state, stateDir });
+  let roots = initial.roots;
+  const channel = new ServerChannel({
+    ...seams,
+    addresses: config.servers.length > 0 ? config.servers : state.servers,
+    trustDomain,
+    identity: () => ({ roots, certificate: identity.current.svid }),
+  });
+  const bundle = new TrustBundleWatch({ ...seams, initial, channel, stateDir });
+  const issue = issueFrom(channel);
+  const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current });
+  const registration = new Registration({ ...seams, channel });
+  identity.changes.subscribe(() => channel.renew());
+  bundle.changes.subscribe(() => {
+    roots = bundle.current.roots;
+    channel.renew();
+  });
+  registration.changes.subscribe(() => svids.retry());
+
+  const xdsSocket = join(runDir, "xds.sock");
+  const { domainSuffix, loopback } = config;
+  const folders = { stateDir, runDir, xdsSocket };
+  const names = { trustDomain, domainSuffix, loopback };
+  const reconciler = new Reconciler({ ...seams, ...folders, ...names, svids, dataPlane, registration });
+  const relay = createRelay({
+    ...seams,
+    socketPath: xdsSocket,
+    stateDir,
+    upstream: { open: () => openDeltaStream(channel.client) },
+    secrets: workloadSecrets(svids, bundle),
+    serves: (nodeId) => reconciler.serves(nodeId),
+  });
+  using discovery = chooseDiscovery(config, seams);
+  const { name } = discovery.source;
+  const parts = {
+    version: VERSION,
+    discovery: name,
+    identity,
+    channel,
+    registration,
+    svids,
+    relay,
+    reconciler,
+  };
+  const status = (): AgentStatus => collectStatus(parts);
+  const notifier = serviceNotifier({ environment, clock, logger, pid: process.pid });
+
+  // What the workloads need to leave in order goes on until they have.
+  const background = new AbortController();
+  const relayListens = Promise.withResolvers<void>();
+  await runTasks(
+    background.signal,
+    (signal) => channel.run(signal),
+    (signal) => identity.run(issue, signal),
+    (signal) => bundle.run(signal),
+    (signal) => registration.run(signal),
+    (signal) => relay.run(signal, relayListens.resolve),
+    (signal) =>
+      runStatusServer(
+        { socketPath: join(runDir, "agent.sock"), address: config.status, status, logger },
+        signal,
+      ),
+    (signal) => notifier.runWatchdog(signal),
+    (signal) => reportStatus(notifier, status, clock, signal),
+    async (failed) => {
+      try {
+        await orAborted(relayListens.promise, failed);
+        const either = AbortSignal.any([signal, failed]);
+        if (!either.aborted) await reconciler.run(discovery.source, either);
+      } finally {
+        notifier.stopping();
+        await svids.stop();
+        background.abort();
+      }
+    },
+  );
+}
+
+interface Seams {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+function chooseDataPlane(
+  config: AgentConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+  deps: AgentDeps,
+  seams: Seams,
+): DataPlane {
+  const options = {
+    ...seams,
+    drainMs: config.drainSeconds * 1000,
+    environment: childEnvironment(environment),
+    logLevel: config.logLevel,
+  };
+  return config.dataPlane === "envoy"
+    ? envoyDataPlane({ ...options, envoy: config.envoy })
+    : builtinDataPlane({ ...options, command: deps.proxyCommand ?? PROXY_COMMAND });
+}
+
+function chooseDiscovery(config: AgentConfig, seams: Seams): Disposable & { readonly source: Discovery } {
+  const { address } = config;
+  const { kind, consul, tokenFile, path } = config.discovery;
+  if (kind === "file") {
+    return { source: new FileDiscovery({ ...seams, path, address }), [Symbol.dispose]: () => {} };
+  }
+  const client = consulClient({ address: consul, tokenFile });
+  return {
+    source: new ConsulDiscovery({ ...seams, client, address }),
+    [Symbol.dispose]: () => client[Symbol.dispose](),
+  };
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "../../../mesh/lifecycle/clock.ts";
+import { silentLogger } from "../../../mesh/telemetry/logger.ts";
+import { eventually } from "../../../test/harness/eventually.ts";
+import { requireTool, skipWithout } from "../../../test/harness/tools.ts";
+import { workloadPaths } from "../../state/paths.ts";
+import { askNodeId } from "../admin-client.ts";
+import { processStartTime } from "../proxy-process.ts";
+import { envoyDataPlane } from "./envoy-data-plane.ts";
+
+test("a real Envoy starts, says which node it is, drains and goes", {
+  skip: skipWithout("envoy"),
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "lateen-envoy-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const files = workloadPaths(folder, folder, { namespace: "default", name: "web" });
+  const plane = envoyDataPlane({
+    clock: systemClock,
+    logger: silentLogger,
+    random: () => 0,
+    drainMs: 1000,
+    environment: {},
+    envoy: requireTool("envoy"),
+    logLevel: "info",
+  });
+  await plane.check(t.signal);
+  const web = plane.create(
+    {
+      id: "sidecar~127.0.0.1~web.default~default.svc.cluster.local",
+      cluster: "web.default",
+      metadata: {},
+      xdsSocket: join(folder, "xds.sock"),
+      adminSocket: files.adminSocket,
+    },
+    files,
+  );
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  const id = await eventually("an answer of its admin", () => askNodeId(files.adminSocket), 10_000);
+  assert.equal(id, "sidecar~127.0.0.1~web.default~default.svc.cluster.local");
+  // Without a relay it has no configuration: it waits, and is not ready.
+  const { state } = web;
+  assert.equal(state.kind, "starting");
+  stop.abort();
+  await done;
+  assert.equal(processStartTime("pid" in state ? state.pid : 0), undefined);
+});

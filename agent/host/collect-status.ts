@@ -1,0 +1,94 @@
+import { workloadId } from "../../mesh/model/workload.ts";
+import type { SupervisorState } from "../dataplane/supervisor-state.ts";
+import type { AgentIdentity } from "../identity/agent-identity.ts";
+import type { ServerChannel } from "../identity/channel.ts";
+import type { WorkloadSvids } from "../identity/workload-svids.ts";
+import type { ReconciledWorkload, Reconciler } from "../reconcile.ts";
+import type { Registration } from "../registration/registration.ts";
+import type { Relay, RelayNodeStatus } from "../relay/relay.ts";
+import type { AgentStatus, WorkloadStatus } from "./agent-status.ts";
+
+export interface StatusParts {
+  readonly version: string;
+  readonly discovery: string;
+  readonly identity: AgentIdentity;
+  readonly channel: ServerChannel;
+  readonly registration: Registration;
+  readonly svids: WorkloadSvids;
+  readonly relay: Relay;
+  readonly reconciler: Reconciler;
+}
+
+/** Everything that the agent's parts know about themselves, at one moment. */
+export function collectStatus(parts: StatusParts): AgentStatus {
+  const { agentId, trustDomain, svid } = parts.identity.current;
+  const nodes = new Map(parts.relay.status().map((node) => [node.nodeId, node]));
+  return {
+    agent: { id: agentId, trustDomain, version: parts.version, certificateExpires: iso(svid.notAfterMs) },
+    server: {
+      address: parts.channel.address,
+      connected: parts.channel.connected,
+      registration: parts.registration.state.kind,
+    },
+    discovery: { source: parts.discovery, state: parts.reconciler.discovered ? "known" : "waiting" },
+    workloads: parts.reconciler.workloads().map((one) => workloadStatus(one, nodes, parts)),
+    problems: parts.reconciler.problems.map(({ workload, error }) => ({
+      workload,
+      code: error.code,
+      message: error.message,
+      hint: error.hint ?? "",
+    })),
+  };
+}
+
+function workloadStatus(
+  { workload, runner }: ReconciledWorkload,
+  nodes: ReadonlyMap<string, RelayNodeStatus>,
+  { svids, registration }: StatusParts,
+): WorkloadStatus {
+  const id = workloadId(workload);
+  const svid = svids.status(id);
+  const node = runner && nodes.get(runner.nodeId);
+  const process = runner?.state ?? { kind: "stopped" as const };
+  const refusal = registration.refusal(id);
+  const lastNack = node?.lastNack;
+  return {
+    workload: id,
+    spiffeId: svid?.spiffeId ?? "",
+    ...stateOf(process, svid?.problem, refusal),
+    dataPlane: { kind: workload.dataPlane, pid: "pid" in process ? process.pid : undefined },
+    inbound: workload.ports.map(({ inbound }) => `${inbound.address}:${inbound.port}`),
+    upstreams: workload.upstreams.map(
+      ({ host, port, bind }) => `${bind.address}:${bind.port} -> ${host}:${port}`,
+    ),
+    svidExpires: svid?.notAfterMs === undefined ? undefined : iso(svid.notAfterMs),
+    configuration: node === undefined || !node.connected ? "none" : node.source,
+    lastNack: lastNack && { at: iso(lastNack.at), type: lastNack.typeUrl, message: lastNack.message },
+  };
+}
+
+function stateOf(
+  process: SupervisorState,
+  svidProblem: string | undefined,
+  refusal: string | undefined,
+): Pick<WorkloadStatus, "state" | "reason"> {
+  // What serves, serves: a server that refuses it now takes its identity away when the SVID ends.
+  if (process.kind === "running") return { state: "serving", reason: refusal ?? svidProblem };
+  if (refusal !== undefined) return { state: "refused", reason: refusal };
+  switch (process.kind) {
+    case "starting":
+      return { state: "starting", reason: undefined };
+    case "draining":
+      return { state: "draining", reason: undefined };
+    case "backing-off":
+      return { state: "backing-off", reason: process.reason };
+    case "stopped":
+      return { state: "waiting-for-svid", reason: svidProblem };
+    default:
+      return process satisfies never;
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,217 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "../mesh/errors.ts";
+import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
+import { type Workload, type WorkloadId, workloadId } from "../mesh/model/workload.ts";
+import type { Logger } from "../mesh/telemetry/logger.ts";
+import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
+import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
+import type { Discovery, LocalService } from "./discovery/discovery.ts";
+import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
+import { type PlanProblem, planWorkloads } from "./registration/plan-workloads.ts";
+import { readHostPorts } from "./registration/read-host-ports.ts";
+import type { Registration } from "./registration/registration.ts";
+import { Changes, Wake } from "./state/changes.ts";
+import { TaskGroup } from "./state/task-group.ts";
+import { type RunnerOptions, WorkloadRunner } from "./workload-runner.ts";
+
+export interface ReconcilerOptions extends RunnerOptions {
+  readonly loopback: string;
+  readonly registration: Registration;
+  readonly logger: Logger;
+}
+
+/** What this agent does for one workload, for status. */
+export interface ReconciledWorkload {
+  readonly workload: Workload;
+  readonly runner: WorkloadRunner | undefined;
+}
+
+/** Ports that were taken may be free again: they are looked at this often. */
+const RECHECK_MS = 2000;
+/** How long a leave waits for the server to take note; it may be away. */
+const DEREGISTER_MS = 2000;
+
+/**
+ * Brings what runs in line with what is discovered. A workload starts in the order registration, SVID, data plane, and
+ * goes in the order drain, deregistration, stop.
+ */
+export class Reconciler {
+  /** Notified after each change of what is wanted. */
+  readonly changes: Changes = new Changes();
+  readonly #options: ReconcilerOptions;
+  readonly #wake = new Wake();
+  readonly #tasks: TaskGroup;
+  readonly #runners = new Map<WorkloadId, WorkloadRunner>();
+  #services: readonly LocalService[] | undefined;
+  #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
+  #problems: readonly PlanProblem[] = [];
+  #swept = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#tasks = new TaskGroup((id, error) => {
+      options.logger.error("a workload's data plane could not be run", {
+        workload: id,
+        error: messageOf(error),
+      });
+    });
+  }
+
+  /** Whether the source has told what runs on this host; until then, what ran last is served. */
+  get discovered(): boolean {
+    return this.#services !== undefined;
+  }
+
+  get problems(): readonly PlanProblem[] {
+    return this.#problems;
+  }
+
+  workloads(): readonly ReconciledWorkload[] {
+    return [...this.#workloads].map(([id, workload]) => ({ workload, runner: this.#runners.get(id) }));
+  }
+
+  /** Whether an xDS node is one of the workloads on this host now. */
+  serves(nodeId: string): boolean {
+    return [...this.#runners.values()].some((runner) => runner.nodeId === nodeId);
+  }
+
+  /** Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running. */
+  async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const last = await readLastWorkloads(this.#options);
+    if (last.length > 0) {
+      this.#options.logger.info("serving the workloads of the last run", { workloads: last.length });
+      await this.#apply(last);
+    }
+    try {
+      await runTasks(
+        signal,
+        async (signal) => {
+          for await (const services of discovery.watch(signal)) {
+            this.#services = services;
+            this.#wake.raise();
+          }
+        },
+        async (signal) => {
+          while (!signal.aborted) {
+            await this.#wake.wait(signal);
+            if (!signal.aborted) await this.#reconcile();
+          }
+        },
+        async (signal) => {
+          while (!signal.aborted) {
+            await clock.sleep(RECHECK_MS, signal);
+            if (this.#problems.length > 0 || this.#workloads.size > this.#runners.size) this.#wake.raise();
+          }
+        },
+      );
+    } finally {
+      await this.#leaveAll();
+    }
+  }
+
+  async #reconcile(): Promise<void> {
+    if (this.#services === undefined) {
+      await this.#apply([...this.#workloads.values()]);
+      return;
+    }
+    const { dataPlane, loopback, logger, runDir, trustDomain } = this.#options;
+    const records = await readRecords(runDir);
+    const ownPids = new Set([...records.values()].map(({ pid }) => pid));
+    const ports = await readHostPorts(this.#services, loopback, ownPids);
+    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain };
+    const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
+    const before = new Set(this.#problems.map(({ error }) => error.message));
+    for (const { workload, error } of plan.problems) {
+      if (before.has(error.message)) continue;
+      logger.error("a workload cannot be served as it is", {
+        workload,
+        code: error.code,
+        error: error.message,
+        hint: error.hint,
+      });
+    }
+    this.#problems = plan.problems;
+    await this.#apply(plan.workloads);
+    if (!this.#swept) await this.#sweep();
+    await writeLastWorkloads(this.#options, plan.workloads);
+  }
+
+  /** A change of node or identity is another workload under the same name: the old one goes first. */
+  async #apply(workloads: readonly Workload[]): Promise<void> {
+    const wanted = new Map(workloads.map((workload) => [workloadId(workload), workload]));
+    const going = [...this.#runners.values()].filter((runner) => {
+      const next = wanted.get(runner.id);
+      const now = this.#workloads.get(runner.id);
+      if (next === undefined) runner.leave();
+      return next === undefined || now === undefined || !this.#sameNode(now, next);
+    });
+    this.#workloads = wanted;
+    await Promise.all(going.map((runner) => runner.drain()));
+    for (const runner of going) this.#runners.delete(runner.id);
+    this.#options.registration.set(workloads);
+    for (const runner of going) this.#stop(runner.id);
+    for (const [id, workload] of wanted) this.#start(id, workload);
+    this.changes.notify();
+  }
+
+  #sameNode(a: Workload, b: Workload): boolean {
+    const { domainSuffix } = this.#options;
+    return (
+      workloadNodeId(a, domainSuffix) === workloadNodeId(b, domainSuffix) &&
+      a.serviceAccount === b.serviceAccount
+    );
+  }
+
+  #start(id: WorkloadId, workload: Workload): void {
+    // One that is still going is started again when it is gone.
+    if (this.#tasks.has(id)) return;
+    const runner = new WorkloadRunner(workload, this.#options);
+    this.#runners.set(id, runner);
+    this.#tasks.start(id, async (signal) => {
+      try {
+        await runner.run(signal);
+      } finally {
+        if (this.#runners.get(id) === runner) this.#runners.delete(id);
+      }
+    });
+  }
+
+  #stop(id: WorkloadId): void {
+    void this.#tasks.stop(id).then(() => this.#wake.raise());
+  }
+
+  /** What agents before this one left of workloads that are gone: processes, keys. */
+  async #sweep(): Promise<void> {
+    this.#swept = true;
+    const { clock, logger, runDir, stateDir } = this.#options;
+    const runners = [...this.#runners.values()];
+    try {
+      const stopped = await stopStaleProcesses(
+        runDir,
+        new Set(runners.map(({ files }) => files.processRecord)),
+        clock,
+      );
+      if (stopped.length > 0)
+        logger.warn("stopped data planes of workloads that are gone", { pids: stopped });
+      const keep = new Set(runners.map(({ files }) => files.state));
+      const folder = join(stateDir, "workloads");
+      for (const name of await readdir(folder).catch(() => [])) {
+        if (!keep.has(join(folder, name))) await rm(join(folder, name), { recursive: true, force: true });
+      }
+    } catch (error) {
+      logger.warn("could not clear away what was left of earlier workloads", { error: messageOf(error) });
+    }
+  }
+
+  async #leaveAll(): Promise<void> {
+    const { registration } = this.#options;
+    await Promise.all([...this.#runners.values()].map((runner) => runner.drain()));
+    if (registration.state.kind === "acknowledged" || registration.state.kind === "reporting") {
+      registration.set([]);
+      await registration.acknowledged(AbortSignal.timeout(DEREGISTER_MS));
+    }
+    await this.#tasks.stopAll();
+  }
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Workload, WorkloadId } from "../../mesh/model/workload.ts";
+import type { LocalService } from "../discovery/discovery.ts";
+import { type Plan, planWorkloads } from "./plan-workloads.ts";
+import { type ForeignSocket, HostPorts } from "./ports.ts";
+
+function service(over: Partial<LocalService> = {}): LocalService {
+  return {
+    id: "reviews-v1",
+    service: "reviews",
+    namespace: "default",
+    serviceAccount: "reviews",
+    address: { address: "10.0.0.3", port: 9080 },
+    app: undefined,
+    servicePort: 9080,
+    protocol: "http",
+    labels: { version: "v1" },
+    upstreams: [],
+    healthy: true,
+    weight: 1,
+    locality: "",
+    catalog: undefined,
+    ...over,
+  };
+}
+
+function held(address: string, port: number, name = "java"): ForeignSocket {
+  return { address, port, inode: "1", holder: { pid: 4711, name } };
+}
+
+function plan(
+  services: readonly LocalService[],
+  foreign: readonly ForeignSocket[] = [],
+  previous: readonly Workload[] = [],
+  occupied: readonly ForeignSocket[] = foreign,
+): Plan {
+  const before = new Map<WorkloadId, Workload>(previous.map((one) => [`${one.namespace}/${one.name}`, one]));
+  return planWorkloads(services, before, new HostPorts(foreign, occupied), {
+    loopback: "127.0.0.1",
+    dataPlane: "builtin",
+    trustDomain: "cluster.local",
+  });
+}
+
+const placeOf = ({ workloads }: Plan, index = 0): string => {
+  const port = workloads[index]?.ports[0];
+  return `${port?.inbound.address}:${port?.inbound.port} -> ${port?.app.address}:${port?.app.port}`;
+};
+
+const cases: readonly {
+  readonly name: string;
+  readonly given: Partial<LocalService>;
+  readonly foreign?: readonly ForeignSocket[];
+  readonly want: string;
+}[] = [
+  {
+    name: "an application on loopback, or not there yet, leaves the service's port to the proxy",
+    given: {},
+    foreign: [held("127.0.0.1", 9080)],
+    want: "10.0.0.3:9080 -> 127.0.0.1:9080",
+  },
+  {
+    name: "an application that holds the service's port gets a mesh port before it",
+    given: {},
+    foreign: [held("10.0.0.3", 9080)],
+    want: "10.0.0.3:21000 -> 10.0.0.3:9080",
+  },
+  {
+    name: "an application that listens everywhere is reached over loopback",
+    given: {},
+    foreign: [held("0.0.0.0", 9080)],
+    want: "10.0.0.3:21000 -> 127.0.0.1:9080",
+  },
+  {
+    name: "a service that is registered at loopback cannot share its port",
+    given: { address: { address: "127.0.0.1", port: 9080 } },
+    want: "127.0.0.1:21000 -> 127.0.0.1:9080",
+  },
+  {
+    name: "an application's place that the source tells is taken as it is",
+    given: { app: { address: "127.0.0.1", port: 3000 } },
+    want: "10.0.0.3:9080 -> 127.0.0.1:3000",
+  },
+];
+
+for (const { name, given, foreign, want } of cases) {
+  test(name, () => {
+    const made = plan([service(given)], foreign);
+    assert.equal(placeOf(made), want);
+    assert.deepEqual(made.problems, []);
+  });
+}
+
+test("a workload has its service's facts", () => {
+  const [workload] = plan([service()]).workloads;
+  assert.equal(workload?.name, "reviews-v1");
+  assert.equal(workload?.ports[0]?.name, "http-9080");
+  assert.deepEqual(workload?.labels, { version: "v1" });
+});
+
+test("mesh ports differ, avoid what is occupied, and stay with their workloads", () => {
+  const services = ["a", "b"].map((id, index) =>
+    service({ id, address: { address: "127.0.0.1", port: 9080 + index } }),
+  );
+  const first = plan(services, [], [], [held("127.0.0.1", 21_000)]);
+  assert.equal(placeOf(first, 0), "127.0.0.1:21001 -> 127.0.0.1:9080");
+  assert.equal(placeOf(first, 1), "127.0.0.1:21002 -> 127.0.0.1:9081");
+  const [, b] = services;
+  const second = plan(b === undefined ? [] : [b], [], first.workloads, [held("127.0.0.1", 21_002)]);
+  assert.equal(placeOf(second), "127.0.0.1:21002 -> 127.0.0.1:9081");
+});
+
+test("an application that is down for a moment keeps its port", () => {
+  const up = plan([service()], [held("0.0.0.0", 9080)]);
+  const down = plan([service()], [], up.workloads);
+  assert.equal(placeOf(down), "10.0.0.3:21000 -> 127.0.0.1:9080");
+});
+
+test("a port that somebody else holds is told with workload, port and holder", () => {
+  const made = plan(
+    [service({ app: { address: "127.0.0.1", port: 3000 } })],
+    [held("10.0.0.3", 9080, "nginx")],
+  );
+  assert.deepEqual(made.workloads, []);
+  const [problem] = made.problems;
+  assert.equal(problem?.error.code, "agent.port-taken");
+  assert.match(
+    problem?.error.message ?? "",
+    /10\.0\.0\.3:9080 for workload default\/reviews-v1 .*process 4711 \(nginx\)/,
+  );
+});
+
+test("an upstream without a place is left out, and the rest goes on", () => {
+  const upstreams = [
+    { host: "ratings", port: 9080, bindAddress: undefined, bindPort: 9082 },
+    { host: "details", port: 9080, bindAddress: undefined, bindPort: 9083 },
+    { host: "other", port: 7000, bindAddress: "127.0.0.9", bindPort: undefined },
+  ];
+  const made = plan([service({ upstreams })], [held("127.0.0.1", 9082, "postgres")]);
+  assert.deepEqual(
+    made.workloads[0]?.upstreams.map(({ host, bind }) => `${host} ${bind.address}:${bind.port}`),
+    ["details 127.0.0.1:9083", "other 127.0.0.9:7000"],
+  );
+  assert.match(made.problems[0]?.error.message ?? "", /upstream ratings:9080.*process 4711 \(postgres\)/);
+});
+
+test("two workloads cannot have the same place: the second is told who has it", () => {
+  const upstreams = [{ host: "ratings", port: 9080, bindAddress: undefined, bindPort: 9082 }];
+  const made = plan([
+    service({ id: "b", upstreams }),
+    service({ id: "a", upstreams, address: { address: "10.0.0.3", port: 9081 } }),
+  ]);
+  assert.match(made.problems[0]?.error.message ?? "", /for workload default\/b .*by workload default\/a/);
+});
+
+test("a holder that this user may not see is told as such", () => {
+  const socket = { ...held("127.0.0.1", 9082), holder: undefined };
+  const upstreams = [{ host: "ratings", port: 9080, bindAddress: undefined, bindPort: 9082 }];
+  assert.match(plan([service({ upstreams })], [socket]).problems[0]?.error.message ?? "", /another user/);
+});
+
+test("names that cannot be folders or identities are refused", () => {
+  for (const bad of [
+    { id: "../x" },
+    { id: "" },
+    { namespace: "a.b" },
+    { namespace: "a/b" },
+    { serviceAccount: ".." },
+  ]) {
+    const made = plan([service(bad)]);
+    assert.deepEqual(made.workloads, [], JSON.stringify(bad));
+    assert.equal(made.problems[0]?.error.code, "agent.discovery");
+  }
+});
+
+test("when all mesh ports are taken, the workload is told how to do without", () => {
+  const occupied = Array.from({ length: 256 }, (_, index) => held("0.0.0.0", 21_000 + index));
+  const made = plan([service({ address: { address: "127.0.0.1", port: 9080 } })], [], [], occupied);
+  assert.equal(made.problems[0]?.error.code, "agent.port-taken");
+  assert.match(made.problems[0]?.error.hint ?? "", /listen on 127\.0\.0\.1/);
+});

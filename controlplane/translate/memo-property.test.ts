@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { StoredObject } from "../../mesh/model/object.ts";
+import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
+import { added, bookinfoWorkloads, instance, objects } from "../../test/fakes/sample-mesh.ts";
+import { keyOf } from "../snapshot/config-index.ts";
+import { DEFAULT_SETTINGS, type MeshSnapshot, type SnapshotKey } from "../snapshot/mesh-snapshot.ts";
+import { MeshState } from "../snapshot/mesh-state.ts";
+import { createTranslator, type Translator } from "./translator.ts";
+
+/** mulberry32: the same sequence for a seed on every machine. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+const POOL: readonly StoredObject[] = objects(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews, subset: v1 } }] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: wild }
+spec:
+  hosts: ["*.default.svc.cluster.local"]
+  http:
+    - { match: [{ sourceLabels: { app: productpage } }], route: [{ destination: { host: details } }] }
+    - { route: [{ destination: { host: ratings } }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: db }
+spec: { hosts: [ratingsdb], tcp: [{ route: [{ destination: { host: db.example, port: { number: 5432 } } }] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews }
+spec: { host: reviews, subsets: [{ name: v1, labels: { version: v1 } }, { name: v9, labels: { version: v9 } }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: root, namespace: istio-system }
+spec: { host: "*.cluster.local", trafficPolicy: { loadBalancer: { simple: RANDOM } } }
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: db }
+spec:
+  hosts: [db.example]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 5432, name: pg, protocol: TCP }]
+  workloadSelector: { labels: { app: db } }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: db-1 }
+spec: { address: 10.7.0.1, labels: { app: db }, serviceAccount: db }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: strict }
+spec: { mtls: { mode: STRICT } }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ratings }
+spec: { selector: { matchLabels: { app: ratings } }, action: ALLOW, rules: [{ from: [{ source: { namespaces: [default] } }] }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: none, namespace: istio-system }
+spec: { action: DENY, rules: [{ to: [{ operation: { methods: [DELETE] } }] }] }
+`);
+
+const WORKLOADS = bookinfoWorkloads();
+
+/** Applies one random change: an object, a workload or a service's instances comes, changes or goes. */
+function change(
+  state: MeshState,
+  present: Map<string, StoredObject>,
+  random: (below: number) => number,
+): void {
+  const kind = random(3);
+  if (kind === 0) {
+    const object = POOL[random(POOL.length)];
+    assert.ok(object);
+    const key = keyOf(object);
+    const before = present.get(key);
+    if (before === undefined) {
+      present.set(key, object);
+      state.setConfig(added([object]), 1);
+    } else {
+      present.delete(key);
+      state.setConfig([{ key, before, after: undefined }], 1);
+    }
+    return;
+  }
+  if (kind === 1) {
+    const base = WORKLOADS[random(WORKLOADS.length)];
+    assert.ok(base);
+    const variants: readonly (PlacedWorkload | undefined)[] = [
+      undefined,
+      base,
+      { ...base, healthy: false },
+      { ...base, serviceAccount: "other" },
+      { ...base, labels: { ...base.labels, version: "v9" } },
+      { ...base, catalog: { registry: "consul", instanceId: "c1" } },
+      { ...base, upstreams: [] },
+    ];
+    state.setWorkloads([{ id: workloadId(base), workload: variants[random(variants.length)] }]);
+    return;
+  }
+  const service = ["reviews", "ratings", "details"][random(3)] ?? "";
+  const count = random(3);
+  state.setCatalog(
+    "consul",
+    "default",
+    service,
+    Array.from({ length: count }, (_, index) =>
+      instance(service, { id: `c${index + random(2)}`, healthy: random(4) > 0, port: 9080 + random(2) }),
+    ),
+  );
+}
+
+function contents(translator: Translator): unknown {
+  return WORKLOADS.map((one) => {
+    const types = translator.preview(workloadId(one))?.types;
+    return (
+      types &&
+      [...types].map(([type, map]) => [
+        type,
+        ...[...map.values()].map(({ name, version }) => [name, version]),
+      ])
+    );
+  });
+}
+
+function fresh(snapshot: MeshSnapshot): { readonly contents: unknown; readonly warnings: unknown } {
+  const translator = createTranslator();
+  translator.publish(snapshot, new Set());
+  const all = contents(translator);
+  return { contents: all, warnings: translator.publish(snapshot, new Set()).warnings };
+}
+
+test("after any sequence of changes the memoised translation equals a fresh one", () => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const random = randomFrom(seed);
+    const state = new MeshState(DEFAULT_SETTINGS);
+    const translator = createTranslator();
+    const present = new Map<string, StoredObject>();
+    for (const one of WORKLOADS) state.setWorkloads([{ id: workloadId(one), workload: one }]);
+    for (let step = 0; step < 10; step += 1) {
+      for (let more = random(3); more >= 0; more -= 1) change(state, present, random);
+      const { snapshot, changed } = state.next();
+      const { failures } = translator.publish(snapshot, changed);
+      assert.deepEqual(failures, [], `seed ${seed}, step ${step}`);
+      const memoised = contents(translator);
+      const want = fresh(snapshot);
+      assert.deepEqual(memoised, want.contents, `seed ${seed}, step ${step}`);
+      assert.deepEqual(translator.publish(snapshot, new Set<SnapshotKey>()).warnings, want.warnings);
+    }
+  }
+});

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { test } from "node:test";
+import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
+import { eventually } from "../../test/harness/eventually.ts";
+import { CLIENT_ID, SERVER_ID } from "../../test/harness/proxy-pair.ts";
+import { mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
+import { freePort, TestProxy } from "../../test/harness/test-proxy.ts";
+import {
+  certificateSecret,
+  endpoints,
+  inboundTcp,
+  type MtlsMode,
+  meshCluster,
+  networkRbac,
+  outboundTcp,
+  rootsSecret,
+  staticCluster,
+} from "../../test/harness/xds-samples.ts";
+
+const CLUSTER = "outbound|5432||db.default.svc.cluster.local";
+
+async function listenTcp(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const place = server.address();
+  return typeof place === "object" && place ? place.port : 0;
+}
+
+interface TcpMesh extends AsyncDisposable {
+  readonly root: ReturnType<typeof mintRoot>;
+  readonly client: TestProxy;
+  readonly server: TestProxy;
+  readonly port: number;
+  readonly inboundPort: number;
+  listen(mode: MtlsMode, filters?: Parameters<typeof inboundTcp>[0]["filters"]): void;
+}
+
+async function startTcpMesh(appPort: number, mode: MtlsMode = "STRICT"): Promise<TcpMesh> {
+  const root = mintRoot();
+  const [client, server] = await Promise.all([TestProxy.start(), TestProxy.start({ name: "db-1" })]);
+  const [port, inboundPort] = [await freePort(), await freePort()];
+  for (const [proxy, id] of [
+    [client, CLIENT_ID],
+    [server, SERVER_ID],
+  ] as const) {
+    proxy.ads.set("secret", "default", certificateSecret(mintSvid(root, id)));
+    proxy.ads.set("secret", "ROOTCA", rootsSecret(root.pem));
+  }
+  const listen: TcpMesh["listen"] = (how, filters = []) =>
+    server.ads.set(
+      "listener",
+      `127.0.0.1_${inboundPort}`,
+      inboundTcp({ port: inboundPort, mode: how, cluster: "inbound|5432||", filters }),
+    );
+  server.ads.set("cluster", "inbound|5432||", staticCluster("inbound|5432||", [appPort]));
+  listen(mode);
+  client.ads.set("cluster", CLUSTER, meshCluster(CLUSTER, SERVER_ID, {}, "tcp"));
+  client.ads.set("endpoints", CLUSTER, endpoints(CLUSTER, [inboundPort], true));
+  client.ads.set("listener", `127.0.0.1_${port}`, outboundTcp(port, { cluster: CLUSTER }));
+  await Promise.all([client.ready(), server.ready()]);
+  return {
+    root,
+    client,
+    server,
+    port,
+    inboundPort,
+    listen,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([client[Symbol.asyncDispose](), server[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+/** Reads to the end, answers with what it read, then ends: works only when half-close passes. */
+function halfCloseServer(): Server {
+  return createServer({ allowHalfOpen: true }, (socket) => {
+    const chunks: Buffer[] = [];
+    socket.on("error", () => {});
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.on("end", () => socket.end(Buffer.concat([Buffer.from("got "), ...chunks])));
+  });
+}
+
+async function talk(socket: Socket, text: string): Promise<string> {
+  return await new Promise((resolve) => {
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+    socket.end(text);
+  });
+}
+
+const open = (port: number): Socket => connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+
+test("TCP passes mTLS both ways, with half-close", async () => {
+  const app = halfCloseServer();
+  await using mesh = await startTcpMesh(await listenTcp(app));
+  assert.equal(await talk(open(mesh.port), "hello"), "got hello");
+  assert.equal(await talk(open(mesh.port), "x".repeat(1_000_000)), `got ${"x".repeat(1_000_000)}`);
+  const metrics = (await mesh.server.admin("/stats/prometheus")).body;
+  assert.match(
+    metrics,
+    new RegExp(`istio_tcp_connections_opened_total{.*source_principal="${CLIENT_ID}".*} 2`),
+  );
+  assert.match(metrics, /istio_tcp_received_bytes_total{.*} 1000005/);
+  assert.match(metrics, /istio_tcp_sent_bytes_total{.*} 1000013/);
+  app.close();
+});
+
+test("a denied identity gets its connection closed without a byte reaching the application", async () => {
+  let connections = 0;
+  const app = createServer((socket) => {
+    connections++;
+    socket.on("error", () => {}).end("hello");
+  });
+  await using mesh = await startTcpMesh(await listenTcp(app));
+  const rules = {
+    action: "DENY",
+    policies: {
+      p: {
+        permissions: [{ any: true }],
+        principals: [{ authenticated: { principalName: { exact: CLIENT_ID } } }],
+      },
+    },
+  };
+  mesh.listen("STRICT", [networkRbac(rules)]);
+  await eventually("the policy holds", () => mesh.server.ads.acks("listener") >= 2);
+  connections = 0;
+  assert.equal(await talk(open(mesh.port), "x"), "");
+  assert.equal(connections, 0);
+  app.close();
+});
+
+test("PERMISSIVE: mesh TLS is ended here, the application's own TLS passes through, plain bytes too", async () => {
+  const root = mintRoot();
+  const own = mintSvid(root, "spiffe://app.own/x");
+  const tlsApp = createTlsServer({ cert: own.pem, key: own.keyPem }, (socket) =>
+    socket.on("error", () => {}).end("own tls"),
+  );
+  await using mesh = await startTcpMesh(await listenTcp(tlsApp), "PERMISSIVE");
+  const throughTls = tlsConnect({
+    host: "127.0.0.1",
+    port: mesh.inboundPort,
+    ca: root.pem,
+    checkServerIdentity: () => undefined,
+    ALPNProtocols: ["postgresql"],
+  });
+  assert.equal(await talk(throughTls, ""), "own tls");
+  const plainApp = halfCloseServer();
+  const plainPort = await listenTcp(plainApp);
+  mesh.server.ads.set("cluster", "inbound|5432||", staticCluster("inbound|5432||", [plainPort]));
+  await eventually("the cluster has changed", () => mesh.server.ads.acks("cluster") >= 2);
+  assert.equal(await talk(open(mesh.inboundPort), "plain"), "got plain");
+  assert.equal(await talk(open(mesh.port), "mesh"), "got mesh");
+  tlsApp.close();
+  plainApp.close();
+});
+
+test("PERMISSIVE: a server that speaks first is heard", async () => {
+  const app = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.write("220 welcome");
+  });
+  await using mesh = await startTcpMesh(await listenTcp(app), "PERMISSIVE");
+  const socket = open(mesh.inboundPort);
+  const [greeting] = (await new Promise<unknown[]>((resolve) =>
+    socket.once("data", (...data) => resolve(data)),
+  )) as [Buffer];
+  assert.equal(greeting.toString(), "220 welcome");
+  socket.destroy();
+  app.close();
+});
+
+test("a reset of one side resets the other", async () => {
+  const { promise: reset, resolve } = Promise.withResolvers<void>();
+  const app = createServer((socket) =>
+    socket
+      .on("error", () => {})
+      .on("close", resolve)
+      .resume(),
+  );
+  await using mesh = await startTcpMesh(await listenTcp(app));
+  const socket = open(mesh.port);
+  socket.on("error", () => {});
+  socket.write("x");
+  await eventually("both are connected", async () =>
+    /cx_active{.*inbound.*} 1/.test((await mesh.server.admin("/stats/prometheus")).body),
+  );
+  socket.resetAndDestroy();
+  await reset;
+  app.close();
+});
+
+test("weighted clusters share connections, and no endpoint closes them", async () => {
+  const named = (name: string): Server => createServer((socket) => socket.on("error", () => {}).end(name));
+  const [a, b] = [named("a"), named("b")];
+  await using proxy = await TestProxy.start({ random: sequence([0.1, 0.9]) });
+  const port = await freePort();
+  proxy.ads.set("cluster", "a", staticCluster("a", [await listenTcp(a)]));
+  proxy.ads.set("cluster", "b", staticCluster("b", [await listenTcp(b)]));
+  proxy.ads.set("cluster", "none", staticCluster("none", []));
+  const weighted = {
+    weightedClusters: {
+      clusters: [
+        { name: "a", weight: 50 },
+        { name: "b", weight: 50 },
+      ],
+    },
+  };
+  proxy.ads.set("listener", `127.0.0.1_${port}`, outboundTcp(port, weighted));
+  const nonePort = await freePort();
+  proxy.ads.set("listener", `127.0.0.1_${nonePort}`, outboundTcp(nonePort, { cluster: "none" }));
+  await proxy.ready();
+  const answers = new Set<string>();
+  for (let index = 0; index < 8; index++) answers.add(await talk(open(port), ""));
+  assert.deepEqual([...answers].sort(), ["a", "b"]);
+  assert.equal(await talk(open(nonePort), ""), "");
+  a.close();
+  b.close();
+});
+
+function sequence(values: readonly number[]): () => number {
+  let index = 0;
+  return () => values[index++ % values.length] ?? 0;
+}
+
+test("an idle connection is closed when its time is over", async () => {
+  const app = createServer((socket) => socket.on("error", () => {}).resume());
+  await using proxy = await TestProxy.start();
+  const port = await freePort();
+  proxy.ads.set("cluster", "app", staticCluster("app", [await listenTcp(app)]));
+  proxy.ads.set("listener", `127.0.0.1_${port}`, outboundTcp(port, { cluster: "app", idleTimeout: "0.1s" }));
+  await proxy.ready();
+  const socket = open(port);
+  await new Promise((resolve) => socket.on("error", resolve).on("close", resolve).resume());
+  app.close();
+});
