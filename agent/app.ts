@@ -47,6 +47,9 @@ export interface AgentDeps {
 
 const PROXY_COMMAND = [process.execPath, resolve(import.meta.dirname, "../cli/main.ts"), "proxy"];
 
+/** Callers' proxies learn of a change within milliseconds; a slow one is given this long. */
+const MOST_SETTLE_MS = 1000;
+
 /** Runs the agent of a host that has joined until its signal is aborted. Throws when it cannot begin. */
 export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<void> {
   const { logger, clock, signal, random = Math.random } = deps;
@@ -90,7 +93,15 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const { domainSuffix, loopback } = config;
   const folders = { stateDir, runDir, xdsSocket };
   const names = { trustDomain, domainSuffix, loopback };
-  const reconciler = new Reconciler({ ...seams, ...folders, ...names, svids, dataPlane, registration });
+  const reconciler = new Reconciler({
+    ...seams,
+    ...folders,
+    ...names,
+    svids,
+    dataPlane,
+    registration,
+    settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
+  });
   const relay = createRelay({
     ...seams,
     socketPath: xdsSocket,

@@ -19,6 +19,8 @@ export interface ReconcilerOptions extends RunnerOptions {
   readonly loopback: string;
   readonly registration: Registration;
   readonly logger: Logger;
+  /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
+  readonly settleMs: number;
 }
 
 /** What this agent does for one workload, for status. */
@@ -34,7 +36,7 @@ const DEREGISTER_MS = 2000;
 
 /**
  * Brings what runs in line with what is discovered. A workload starts in the order registration, SVID, data plane, and
- * goes in the order drain, deregistration, stop.
+ * goes in the order deregistration, a moment for its callers to learn of it, drain, stop.
  */
 export class Reconciler {
   /** Notified after each change of what is wanted. */
@@ -43,6 +45,7 @@ export class Reconciler {
   readonly #wake = new Wake();
   readonly #tasks: TaskGroup;
   readonly #runners = new Map<WorkloadId, WorkloadRunner>();
+  readonly #retiring = new Set<WorkloadRunner>();
   #services: readonly LocalService[] | undefined;
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
@@ -142,16 +145,15 @@ export class Reconciler {
   async #apply(workloads: readonly Workload[]): Promise<void> {
     const wanted = new Map(workloads.map((workload) => [workloadId(workload), workload]));
     const going = [...this.#runners.values()].filter((runner) => {
+      if (this.#retiring.has(runner)) return false;
       const next = wanted.get(runner.id);
       const now = this.#workloads.get(runner.id);
       if (next === undefined) runner.leave();
       return next === undefined || now === undefined || !this.#sameNode(now, next);
     });
     this.#workloads = wanted;
-    await Promise.all(going.map((runner) => runner.drain()));
-    for (const runner of going) this.#runners.delete(runner.id);
     this.#options.registration.set(workloads);
-    for (const runner of going) this.#stop(runner.id);
+    for (const runner of going) void this.#retire(runner);
     for (const [id, workload] of wanted) this.#start(id, workload);
     this.changes.notify();
   }
@@ -178,8 +180,21 @@ export class Reconciler {
     });
   }
 
-  #stop(id: WorkloadId): void {
-    void this.#tasks.stop(id).then(() => this.#wake.raise());
+  async #retire(runner: WorkloadRunner): Promise<void> {
+    this.#retiring.add(runner);
+    await this.#untilCallersKnow();
+    await runner.drain();
+    await this.#tasks.stop(runner.id);
+    this.#retiring.delete(runner);
+    this.#wake.raise();
+  }
+
+  /** Without a server nobody can be told, and waiting would help no one. */
+  async #untilCallersKnow(): Promise<void> {
+    const { registration, clock, settleMs } = this.#options;
+    if (registration.state.kind !== "acknowledged" && registration.state.kind !== "reporting") return;
+    await registration.acknowledged(AbortSignal.timeout(DEREGISTER_MS));
+    await clock.sleep(settleMs, new AbortController().signal);
   }
 
   /** What agents before this one left of workloads that are gone: processes, keys. */
@@ -206,12 +221,11 @@ export class Reconciler {
   }
 
   async #leaveAll(): Promise<void> {
-    const { registration } = this.#options;
-    await Promise.all([...this.#runners.values()].map((runner) => runner.drain()));
-    if (registration.state.kind === "acknowledged" || registration.state.kind === "reporting") {
-      registration.set([]);
-      await registration.acknowledged(AbortSignal.timeout(DEREGISTER_MS));
+    if (this.#runners.size > 0) {
+      this.#options.registration.set([]);
+      await this.#untilCallersKnow();
     }
+    await Promise.all([...this.#runners.values()].map((runner) => runner.drain()));
     await this.#tasks.stopAll();
   }
 }

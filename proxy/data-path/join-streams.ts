@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { breakOff } from "./break-off.ts";
 
 export interface JoinOptions {
   /** No byte in either direction for this long ends both; 0 is without limit. */
@@ -35,17 +36,14 @@ export async function joinStreams(left: Duplex, right: Duplex, options: JoinOpti
 
 function closeBoth(stream: Duplex, other: Duplex, resolve: () => void): void {
   if (stream.destroyed) {
-    other.destroy();
+    breakOff(other);
     resolve();
     return;
   }
-  stream.on("error", () => {
-    stream.destroy();
-    other.destroy();
-  });
+  stream.on("error", () => stream.destroy());
   stream.on("close", () => {
-    // Closed before its end was passed on: broken off, and the other side must not take it for an orderly end.
-    if (!stream.readableEnded || !stream.writableFinished) other.destroy();
+    // Closed before its end was passed on: the other side must not take that for an orderly end.
+    if (!stream.readableEnded || !stream.writableFinished) breakOff(other);
     resolve();
   });
 }

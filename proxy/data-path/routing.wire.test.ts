@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { eventually } from "../../test/harness/eventually.ts";
-import { CLUSTER, call, ROUTES, TestApp } from "../../test/harness/proxy-pair.ts";
+import { call, ROUTES, TestApp } from "../../test/harness/proxy-pair.ts";
 import { freePort, TestProxy, type TestProxyOptions } from "../../test/harness/test-proxy.ts";
 import { outboundHttp, routeConfig, routeTo, staticCluster } from "../../test/harness/xds-samples.ts";
 

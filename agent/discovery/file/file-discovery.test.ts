@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -102,4 +102,17 @@ test("services that say no address have the host's", async () => {
   await using reader = new SetReader(discoveryOf(place.path, silentLogger, "127.23.7.3"));
   await eventually("a set", () => reader.latest);
   assert.deepEqual(reader.latest?.[0]?.address, { address: "127.23.7.3", port: 80 });
+});
+
+test("nothing is told before every file could be read once, so a slip at a restart takes nothing away", async () => {
+  await using place = await folder();
+  const away = join(place.path, "services.d");
+  const { promise: refused, resolve } = Promise.withResolvers<void>();
+  const logger = { ...silentLogger, warn: () => resolve() };
+  await using reader = new SetReader(discoveryOf(away, logger));
+  await refused;
+  assert.equal(reader.latest, undefined, "the directory is not there");
+  await mkdir(away);
+  await writeFile(join(away, "a.yaml"), "services: [{ name: web, port: 80 }]");
+  await eventually("the set", () => reader.ids()?.join() === "web", 8_000);
 });

@@ -31,7 +31,8 @@ interface Content {
 /**
  * The services of this host as files say. A file that cannot be read or used keeps what it last said, and the log has
  * everything that is wrong with it. A file removed from the directory takes its services with it; a directory, or a
- * single file, that is away as a whole does not.
+ * single file, that is away as a whole does not. Nothing is told before every file could be read once: what ran before
+ * a restart must not go because of a slip in a file.
  */
 export class FileDiscovery implements Discovery {
   readonly name = "file";
@@ -51,10 +52,10 @@ export class FileDiscovery implements Discovery {
       const changed = new AbortController();
       const watchers = await watchersFor(path, () => changed.abort());
       try {
-        await this.#readAll(contents, complaints);
+        const complete = await this.#readAll(contents, complaints);
         const services = this.#join(contents, complaints);
         const text = JSON.stringify(services);
-        if (text !== told) {
+        if (text !== told && (complete || told !== undefined)) {
           told = text;
           yield services;
         }
@@ -66,11 +67,12 @@ export class FileDiscovery implements Discovery {
     }
   }
 
-  async #readAll(contents: Map<string, Content>, complaints: Map<string, string>): Promise<void> {
+  /** True when there is a good content of every file. */
+  async #readAll(contents: Map<string, Content>, complaints: Map<string, string>): Promise<boolean> {
     const { path } = this.#options;
     const files = await filesAt(path).catch((error: unknown) => messageOf(error));
     this.#complain(complaints, path, typeof files === "string" ? files : "");
-    if (typeof files === "string") return;
+    if (typeof files === "string") return false;
     for (const gone of [...contents.keys()].filter((file) => !files.includes(file))) contents.delete(gone);
     for (const file of files) {
       try {
@@ -80,6 +82,7 @@ export class FileDiscovery implements Discovery {
         this.#complain(complaints, file, messageOf(error));
       }
     }
+    return files.every((file) => contents.has(file));
   }
 
   #take(file: string, text: string, contents: Map<string, Content>): void {

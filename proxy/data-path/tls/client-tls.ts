@@ -5,6 +5,7 @@ import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { UpstreamTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
+import { carriedBy } from "../break-off.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, type PeerVerdict } from "./peer.ts";
 import type { SecretStore } from "./secret-store.ts";
@@ -22,7 +23,13 @@ interface Armed {
   readonly material: TlsMaterial;
   readonly context: SecureContext;
   /** Last session by endpoint. They are resumed under the same identity and trust only: a change starts a new map. */
-  readonly sessions: Map<string, Buffer>;
+  readonly sessions: Map<string, Session>;
+}
+
+/** Node shows no certificate on a resumed connection, so the one of the full handshake is kept with the ticket. */
+interface Session {
+  readonly ticket: Buffer;
+  readonly certificate: X509Certificate;
 }
 
 /** Calls upstreams over mutual TLS; verifies the server on every connection, resumed ones included. */
@@ -48,13 +55,18 @@ export class ClientTls {
   async connect(raw: Socket, endpoint: string): Promise<TlsConnection> {
     const armed = this.#arm();
     const session = armed.sessions.get(endpoint);
-    const socket = this.#open(raw, armed, session);
+    const socket = this.#open(raw, armed, session?.ticket);
     socket.on("error", () => {});
-    socket.on("session", (ticket) => remember(armed.sessions, endpoint, ticket));
+    carriedBy(socket, raw);
     try {
       await secured(socket);
-      const verdict = this.#judge(socket, armed);
-      if (!verdict.ok) throw new MeshError("identity.invalid", verdict.reason);
+      const certificate = socket.isSessionReused() ? session?.certificate : socket.getPeerX509Certificate();
+      const verdict = this.#judge(certificate, armed);
+      if (!verdict.ok || certificate === undefined) {
+        throw new MeshError("identity.invalid", verdict.ok ? "no certificate" : verdict.reason);
+      }
+      // Tickets come after the handshake (TLS 1.3), and only those of verified peers are kept.
+      socket.on("session", (ticket) => remember(armed.sessions, endpoint, { ticket, certificate }));
       return { socket, peer: verdict.peer };
     } catch (error) {
       armed.sessions.delete(endpoint);
@@ -74,7 +86,7 @@ export class ClientTls {
       rejectUnauthorized: true,
       // Names are SPIFFE IDs here, not host names. Node asks on full handshakes only; `connect` asks again on each.
       checkServerIdentity: (_host, certificate) => {
-        const verdict = this.#judgeDer(certificate.raw, armed);
+        const verdict = this.#judge(new X509Certificate(certificate.raw), armed);
         return verdict.ok ? undefined : new Error(verdict.reason);
       },
     });
@@ -89,15 +101,7 @@ export class ClientTls {
     return this.#armed;
   }
 
-  #judge(socket: TLSSocket, armed: Armed): PeerVerdict {
-    return this.#judgeWith(socket.getPeerX509Certificate(), armed);
-  }
-
-  #judgeDer(der: Buffer | undefined, armed: Armed): PeerVerdict {
-    return this.#judgeWith(der && new X509Certificate(der), armed);
-  }
-
-  #judgeWith(certificate: X509Certificate | undefined, { material }: Armed): PeerVerdict {
+  #judge(certificate: X509Certificate | undefined, { material }: Armed): PeerVerdict {
     return judgePeer(certificate, {
       trustDomain: material.certificate.trustDomain,
       sans: this.#sans,
@@ -114,8 +118,8 @@ async function secured(socket: TLSSocket): Promise<void> {
   });
 }
 
-function remember(sessions: Map<string, Buffer>, endpoint: string, ticket: Buffer): void {
+function remember(sessions: Map<string, Session>, endpoint: string, session: Session): void {
   sessions.delete(endpoint);
-  sessions.set(endpoint, ticket);
+  sessions.set(endpoint, session);
   if (sessions.size > MOST_SESSIONS) sessions.delete(sessions.keys().next().value ?? "");
 }

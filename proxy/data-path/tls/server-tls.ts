@@ -4,6 +4,7 @@ import { MeshError } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { DownstreamTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
+import { carriedBy } from "../break-off.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, type PeerCertificate } from "./peer.ts";
 import type { SecretStore } from "./secret-store.ts";
@@ -74,6 +75,7 @@ export class ServerTls {
     const socket = await this.#handshake(raw);
     // Before anything else: an error on a TLS socket without a listener ends the process (CVE-2025-59465).
     socket.on("error", () => {});
+    carriedBy(socket, raw);
     const { tls, clock } = this.#options;
     if (tls.roots === undefined) return { socket, peer: undefined };
     const verdict = judgePeer(socket.getPeerX509Certificate(), {
