@@ -1,6 +1,6 @@
-import { closest } from "../mesh/config/closest.ts";
 import { MeshError } from "../mesh/errors.ts";
 import type { Kind } from "../mesh/model/object.ts";
+import { closest } from "../mesh/spelling/closest.ts";
 
 /** What `lateen get` lists beside the kinds of the configuration. */
 export type Listing = "services" | "workloads" | "registries";

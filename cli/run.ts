@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
-import { closest } from "../mesh/config/closest.ts";
 import { MeshError } from "../mesh/errors.ts";
+import { closest } from "../mesh/spelling/closest.ts";
 import { acceptSingleDash } from "./argv.ts";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
 import type { CliContext } from "./context.ts";

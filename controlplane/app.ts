@@ -46,7 +46,7 @@ export interface ServerDeps {
 }
 
 /** Where a running server listens. */
-export interface RunningServer {
+interface RunningServer {
   readonly agentPort: number;
   readonly adminSocket: string;
 }

@@ -12,7 +12,7 @@ export interface DemoHost {
   readonly upstreams: readonly DemoUpstream[];
 }
 
-export interface DemoUpstream {
+interface DemoUpstream {
   readonly service: "details" | "reviews" | "ratings";
   readonly bindPort: number;
 }

@@ -43,7 +43,7 @@ export interface MeshSnapshot {
 }
 
 /** The part of a snapshot that a translation can have read, so the unit in which changes are told. */
-export type SnapshotPart =
+type SnapshotPart =
   | "service"
   | "endpoints"
   | "identities"

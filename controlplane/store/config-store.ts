@@ -1,6 +1,6 @@
 import type { Kind, ObjectKey, ParsedObject, StoredObject } from "../../mesh/model/object.ts";
 
-export type ApplyOutcome = "created" | "configured" | "unchanged";
+type ApplyOutcome = "created" | "configured" | "unchanged";
 
 export interface AppliedObject {
   readonly object: StoredObject;

@@ -33,7 +33,7 @@ export interface PlannedUpstream {
     | undefined;
 }
 
-export interface PlannedCluster extends ClusterOf {
+interface PlannedCluster extends ClusterOf {
   readonly labels: Readonly<Record<string, string>>;
   /** Whether its endpoints come by EDS. */
   readonly assigned: boolean;

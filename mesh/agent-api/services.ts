@@ -32,7 +32,7 @@ function method<Q, S>(shape: Shape, request: Codec<Q>, response: Codec<S>): Meth
 }
 
 /** grpc-js insists on a Buffer; this is a view, not a copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

@@ -1,7 +1,7 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { MeshError } from "../errors.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../spelling/closest.ts";
 
 /** Where a program's configuration comes from; later ones win: file, environment, flags. */
 export interface ConfigSources {

@@ -1,6 +1,6 @@
+import { didYouMean } from "../spelling/closest.ts";
 import { isIpRange } from "./dns-names.ts";
 import { quoted } from "./finding.ts";
-import { didYouMean } from "./suggestion.ts";
 
 /** Keys of `when`, and what their values must be. */
 const KEYS: Readonly<Record<string, "text" | "ip" | "port">> = {

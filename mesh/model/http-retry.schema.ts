@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { didYouMean } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
 import { count, duration, optionalText } from "./scalars.schema.ts";
 import { notYet } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
-import { didYouMean } from "./suggestion.ts";
 import type { RetryPolicy } from "./virtual-service.ts";
 
 /** Envoy's conditions of x-envoy-retry-on and x-envoy-retry-grpc-on. */

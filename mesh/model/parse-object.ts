@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { didYouMean } from "../spelling/closest.ts";
 import { errorAt, type Finding, formatPath, quoted } from "./finding.ts";
 import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
 import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
@@ -6,7 +7,6 @@ import { objectMeta, SERVER_SET_METADATA } from "./object-meta.schema.ts";
 import { plainDataProblem } from "./plain-data.ts";
 import { reviewFields } from "./schema-notice.ts";
 import { describeIssue } from "./schema-rule.ts";
-import { didYouMean } from "./suggestion.ts";
 import type { Violation } from "./violation.ts";
 
 export interface ParseObjectOptions {

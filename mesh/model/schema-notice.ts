@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { didYouMean } from "../spelling/closest.ts";
 import { type FieldPath, type Finding, warningAt } from "./finding.ts";
-import { didYouMean } from "./suggestion.ts";
 
 /** What to tell an author about a valid value, or undefined. */
 export type Notice = (value: unknown) => string | undefined;

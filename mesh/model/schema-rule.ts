@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { didYouMean } from "../spelling/closest.ts";
 import { type FieldPath, quoted } from "./finding.ts";
-import { didYouMean } from "./suggestion.ts";
 
 /** Tells one violation; the path is relative to the object that the rule belongs to. */
 export type Report = (path: FieldPath, message: string) => void;

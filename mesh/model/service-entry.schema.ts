@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { didYouMean } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
 import { workloadSelector } from "./labels.schema.ts";
 import {
@@ -20,7 +21,6 @@ import {
   checkPorts,
   checkResolution,
 } from "./service-entry-rules.ts";
-import { didYouMean } from "./suggestion.ts";
 import { workloadEntrySpec } from "./workload-entry.schema.ts";
 
 /** Istio's protocol names, by what the proxy does with them. */

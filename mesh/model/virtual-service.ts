@@ -93,7 +93,7 @@ export interface L4Match {
   readonly gateways: readonly string[];
 }
 
-export interface RouteDestination {
+interface RouteDestination {
   readonly destination: Destination;
   readonly weight: number;
 }

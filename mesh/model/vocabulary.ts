@@ -1,4 +1,4 @@
-import { closest } from "../config/closest.ts";
+import { closest } from "../spelling/closest.ts";
 import type { Protocol } from "./service.ts";
 import type { Violation } from "./violation.ts";
 import { isPort, parseHostPort, parseUpstreams, type UpstreamHint } from "./vocabulary-upstreams.ts";

@@ -62,7 +62,7 @@ test("one broken resource of many is refused alone", async () => {
 });
 
 test("a port that is taken is a NACK that names the holder", async () => {
-  const holder = createServer();
+  const holder = createServer().unref();
   await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
   const { port } = holder.address() as { port: number };
   await using proxy = await TestProxy.start();

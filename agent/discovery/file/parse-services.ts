@@ -1,9 +1,9 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { closest } from "../../../mesh/config/closest.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import { isLocality, labelProblem } from "../../../mesh/model/vocabulary.ts";
 import { parseUpstreams, type UpstreamHint } from "../../../mesh/model/vocabulary-upstreams.ts";
+import { closest } from "../../../mesh/spelling/closest.ts";
 import type { LocalService } from "../discovery.ts";
 
 /** A file of services, as far as it can be used: all of it or nothing. */

@@ -46,7 +46,7 @@ export function header(name: string, value: string, ignoreCase: boolean): Permis
   return Permission.fromPartial({ header: headerMatcher(name, value, ignoreCase) });
 }
 
-export function headerMatcher(name: string, value: string, ignoreCase: boolean): HeaderMatcher {
+function headerMatcher(name: string, value: string, ignoreCase: boolean): HeaderMatcher {
   const match = valueMatch(value);
   return HeaderMatcher.fromPartial(
     match.kind === "present"

@@ -43,10 +43,17 @@ function holderOf(inode: string): string | undefined {
 }
 
 function openFiles(pid: string): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return attempt(() => readdirSync(folder), []).map((fd) =>
+    attempt(() => readlinkSync(`${folder}/${fd}`), ""),
+  );
+}
+
+/** Files come and go while they are looked at, and others' are not shown to everyone. */
+function attempt<T>(read: () => T, otherwise: T): T {
   try {
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).map((fd) => readlinkSync(`${folder}/${fd}`));
+    return read();
   } catch {
-    return [];
+    return otherwise;
   }
 }

@@ -2,11 +2,12 @@
 const LONGEST_COMPARED = 64;
 
 /** The candidate that `name` is most likely a misspelling of, or undefined when none is near. */
-export function closestName(name: string, candidates: Iterable<string>): string | undefined {
+export function closest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > LONGEST_COMPARED) return undefined;
   const folded = fold(name);
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(folded.length / 3)) + 1;
+  // Two neighbouring letters swapped count as two edits; a word of three letters would be near to everything then.
+  let bestDistance = Math.max(folded.length > 3 ? 2 : 1, Math.floor(folded.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(folded, fold(candidate), bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
@@ -16,8 +17,8 @@ export function closestName(name: string, candidates: Iterable<string>): string 
 
 /** ` (did you mean \`x\`?)`, or nothing: the end of a message about an unknown name. */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
-  const closest = closestName(name, candidates);
-  return closest === undefined ? "" : ` (did you mean \`${closest}\`?)`;
+  const near = closest(name, candidates);
+  return near === undefined ? "" : ` (did you mean \`${near}\`?)`;
 }
 
 /** `export_to`, `ExportTo` and `exportTo` differ in spelling alone. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { closestName, didYouMean } from "./suggestion.ts";
+import { closest, didYouMean } from "./closest.ts";
 
 const FIELDS = ["timeout", "retries", "exportTo", "withoutHeaders", "headers", "uri"];
 
@@ -18,7 +18,7 @@ const cases = [
 
 for (const { name, want } of cases) {
   test(`${JSON.stringify(name.slice(0, 20))} is ${want === undefined ? "like nothing" : `like ${want}`}`, () => {
-    assert.equal(closestName(name, FIELDS), want);
+    assert.equal(closest(name, FIELDS), want);
   });
 }
 
