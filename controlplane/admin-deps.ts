@@ -10,6 +10,7 @@ import type { AdminDeps } from "./admin/ports.ts";
 import { toProxyReply, toProxyResources, toSyncReply } from "./admin/proxy-view.ts";
 import { tokenPort } from "./admin/token-view.ts";
 import type { Placements } from "./agents/placements.ts";
+import type { AgentRecords } from "./attest/agent-records.ts";
 import type { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
@@ -28,6 +29,7 @@ export interface AdminParts {
   readonly registries: readonly Registry[];
   readonly tokens: JoinTokenStore;
   readonly placements: Placements;
+  readonly agents: AgentRecords;
   readonly ca: CertificateAuthority;
   readonly trustDomain: TrustDomain;
   /** `host:port` for join tokens. */
@@ -36,7 +38,12 @@ export interface AdminParts {
 
 /** The server's parts as the admin REST sees them. */
 export function adminDeps(parts: AdminParts): AdminDeps {
-  const { store, publisher, translator, ads, embedded, registries, placements, ca, trustDomain } = parts;
+  const { store, publisher, translator, ads, embedded, registries, placements, agents, ca, trustDomain } =
+    parts;
+  const nodeNameOf = (workload: string): string => {
+    const agentId = placements.get(workload)?.agentId ?? "";
+    return agents.get(agentId)?.nodeName ?? agentId;
+  };
   const xdsJson = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
   return {
     store,
@@ -47,8 +54,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       waitForSync: async (snapshot, signal) => toSyncReply(await ads.status.waitForSync(snapshot, signal)),
     },
     proxies: {
-      list: () =>
-        ads.status.list().map((proxy) => toProxyReply(proxy, placements.get(proxy.workload)?.agentId ?? "")),
+      list: () => ads.status.list().map((proxy) => toProxyReply(proxy, nodeNameOf(proxy.workload))),
       config(workload, types) {
         const resources = translator.preview(workload);
         return resources && toProxyResources(xdsJson, resources, types);

@@ -5,6 +5,7 @@ import type { Logger } from "../mesh/telemetry/logger.ts";
 import { adsService } from "../mesh/xds/ads-service.ts";
 import { parseNodeId } from "../mesh/xds/names.ts";
 import type { ServerMetrics } from "./admin/metrics.ts";
+import { resourceTypeOf } from "./admin/proxy-view.ts";
 import { agentServiceHandlers } from "./agents/agent-service.ts";
 import { certificateServiceHandlers } from "./agents/certificate-service.ts";
 import { agentAuthenticator } from "./agents/peer.ts";
@@ -62,6 +63,8 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     server: options.serverName,
     logger: options.logger.child("xds"),
     clock,
+    onPush: (typeUrl) => metrics.pushed(resourceTypeOf(typeUrl)),
+    onNack: (typeUrl) => metrics.rejected(resourceTypeOf(typeUrl)),
     onPropagation: ({ ms }) => metrics.converged(ms),
   });
   const join = new AgentJoin({

@@ -162,6 +162,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     registries,
     tokens,
     placements,
+    agents,
     ca,
     trustDomain,
     ads: services.ads,

@@ -28,8 +28,9 @@ export interface MetricSources {
 
 /** What the server's parts tell as it happens, and the text for Prometheus. */
 export interface ServerMetrics {
-  pushed(type: ProxyResourceType): void;
-  rejected(type: ProxyResourceType): void;
+  /** `undefined` is a type that the server does not serve: not counted. */
+  pushed(type: ProxyResourceType | undefined): void;
+  rejected(type: ProxyResourceType | undefined): void;
   /** Milliseconds from a change to one data plane's ACK. */
   converged(ms: number): void;
   certificateRequested(): void;
@@ -61,8 +62,8 @@ export function createServerMetrics(sources: MetricSources, options: MetricOptio
   const converged = define.histogram(NAMES.convergence, CONVERGENCE_BUCKETS_S);
 
   return {
-    pushed: (type) => pushes({ type: XDS_TYPE[type] }),
-    rejected: (type) => rejections({ type: XDS_TYPE[type] }),
+    pushed: (type) => type && pushes({ type: XDS_TYPE[type] }),
+    rejected: (type) => type && rejections({ type: XDS_TYPE[type] }),
     converged: (ms) => converged(ms / 1_000),
     certificateRequested: () => requested({}),
     certificateIssued: () => issued({}),

@@ -1,9 +1,10 @@
-import type {
-  ProxyReply,
-  ProxyResourceReply,
-  ProxyResourceType,
-  ProxyTypeStatus,
-  SyncReply,
+import {
+  PROXY_RESOURCE_TYPES,
+  type ProxyReply,
+  type ProxyResourceReply,
+  type ProxyResourceType,
+  type ProxyTypeStatus,
+  type SyncReply,
 } from "../../mesh/admin-api/replies.ts";
 import type { XdsJson } from "../../mesh/xds/json.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
@@ -52,7 +53,7 @@ export function toSyncReply(result: SyncResult): Omit<SyncReply, "snapshot"> {
     total: result.acked.length + result.pending.length + result.rejected.length,
     rejected: result.rejected.map(({ workload, typeUrl, nack }) => ({
       workload,
-      type: typeName(typeUrl),
+      type: resourceTypeOf(typeUrl) ?? typeUrl,
       message: nack.message,
     })),
   };
@@ -69,9 +70,9 @@ function toTypeStatus(status: TypeStatus | undefined): ProxyTypeStatus {
   };
 }
 
-function typeName(typeUrl: TypeUrl): string {
-  const names = Object.keys(TYPE_URL_OF) as ProxyResourceType[];
-  return names.find((name) => TYPE_URL_OF[name] === typeUrl) ?? typeUrl;
+/** The short name of an xDS type; undefined for secrets, which the server does not serve. */
+export function resourceTypeOf(typeUrl: TypeUrl): ProxyResourceType | undefined {
+  return PROXY_RESOURCE_TYPES.find((name) => TYPE_URL_OF[name] === typeUrl);
 }
 
 function toTime(at: number | undefined): string | null {

@@ -5,7 +5,7 @@ import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type { Subscription } from "../../mesh/xds/subscription.ts";
 import { PUSH_ORDER } from "../../mesh/xds/type-urls.ts";
-import { AdsStream, type Propagation } from "./ads-stream.ts";
+import { type AdsObserver, AdsStream } from "./ads-stream.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "./config-source.ts";
 import type { ProxyStatusEntry, ProxyStatusTable } from "./proxy-status.ts";
 import type { AdsRequest, Wire } from "./wire.ts";
@@ -20,7 +20,7 @@ export type Authorization =
   /** The reason is for the log; the caller is told that it is refused and nothing else. */
   | { readonly kind: "refused"; readonly reason: string };
 
-export interface AdsConnectionDeps {
+export interface AdsConnectionDeps extends AdsObserver {
   readonly source: ConfigSource;
   /**
    * May the peer of this call have this node's configuration? Asked at the start of a stream and again after each
@@ -32,7 +32,6 @@ export interface AdsConnectionDeps {
   readonly table: ProxyStatusTable;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly onPropagation?: (propagation: Propagation) => void;
 }
 
 type State<S extends Subscription> =
@@ -143,7 +142,7 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
   }
 
   #serve(node: XdsNode, first: Q): void {
-    const { clock, logger, table, server, onPropagation = () => {} } = this.#deps;
+    const { clock, logger, table, server } = this.#deps;
     const entry = table.connect({
       nodeId: node.id,
       workload: node.workload,
@@ -160,7 +159,7 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
       status: entry,
       clock,
       logger,
-      onPropagation,
+      observer: this.#deps,
     });
     this.#state = { kind: "serving", node, stream, entry };
     // Tells the client that it is served, before there is anything to send.

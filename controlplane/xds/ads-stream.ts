@@ -14,6 +14,13 @@ export interface Propagation {
   readonly ms: number;
 }
 
+/** Told what happens on streams, for metrics. */
+export interface AdsObserver {
+  readonly onPush?: (typeUrl: TypeUrl) => void;
+  readonly onNack?: (typeUrl: TypeUrl) => void;
+  readonly onPropagation?: (propagation: Propagation) => void;
+}
+
 export interface AdsStreamDeps<S extends Subscription> {
   readonly node: XdsNode;
   readonly create: (typeUrl: TypeUrl) => S;
@@ -22,7 +29,7 @@ export interface AdsStreamDeps<S extends Subscription> {
   readonly status: ProxyStatusEntry;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onPropagation: (propagation: Propagation) => void;
+  readonly observer: AdsObserver;
 }
 
 /** What was sent last of a type, for the status and the measurement. */
@@ -65,12 +72,13 @@ export class AdsStream<S extends Subscription> {
   }
 
   #record(typeUrl: TypeUrl, answer: Answer): void {
-    const { status, clock, logger, node } = this.#deps;
+    const { status, clock, logger, node, observer } = this.#deps;
     if (answer.kind === "none" || answer.kind === "stale") return;
     const inFlight = this.#inFlight.get(typeUrl);
     this.#inFlight.delete(typeUrl);
     if (answer.kind === "nack") {
       const { message, rejected } = answer;
+      observer.onNack?.(typeUrl);
       logger.warn("proxy refused its configuration", {
         node: node.id,
         typeUrl,
@@ -84,7 +92,7 @@ export class AdsStream<S extends Subscription> {
     const covers = answer.sent.heldBack ? {} : { ackedSnapshot: inFlight.snapshot };
     status.update(typeUrl, { ackedAt: clock.now(), ...covers });
     if (inFlight.publishedAt === undefined) return;
-    this.#deps.onPropagation({ node, typeUrl, ms: clock.monotonic() - inFlight.publishedAt });
+    observer.onPropagation?.({ node, typeUrl, ms: clock.monotonic() - inFlight.publishedAt });
   }
 
   #pump(): void {
@@ -103,6 +111,7 @@ export class AdsStream<S extends Subscription> {
     this.#inFlight.set(typeUrl, { snapshot, publishedAt: this.#waitingSince.get(typeUrl) });
     this.#waitingSince.delete(typeUrl);
     this.#deps.send(push, snapshot);
+    this.#deps.observer.onPush?.(typeUrl);
     this.#deps.status.update(typeUrl, { sentSnapshot: snapshot, sentAt: this.#deps.clock.now() });
   }
 
