@@ -119,16 +119,11 @@ test("rewrites, header edits, redirects and direct responses are applied", async
 
 test("faults delay and abort", async () => {
   await using app = await named("app");
-  const fault = (fields: Record<string, unknown>): Routes[number] =>
-    ({
-      ...routeTo("app"),
-      typedPerFilterConfig: {
-        "envoy.filters.http.fault": {
-          "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
-          ...fields,
-        },
-      },
-    }) as Routes[number];
+  const type = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
+  const fault = (fields: Routes[number]): Routes[number] => ({
+    ...routeTo("app"),
+    typedPerFilterConfig: { "envoy.filters.http.fault": { "@type": type, ...fields } },
+  });
   const always = { numerator: 100 };
   const routes = [
     { ...fault({ delay: { fixedDelay: "0.3s", percentage: always } }), match: { path: "/slow" } },
@@ -243,7 +238,10 @@ test("no endpoint is UH, no cluster NC, and full clusters UO", async () => {
   app.server.removeAllListeners("request");
   app.server.on("request", (_request, response) => setTimeout(() => response.end(), 100));
   const replies = await Promise.all([front.call(), front.call(), front.call()]);
-  assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 503, 503]);
+  assert.deepEqual(
+    replies.map(({ status }) => status).sort((a, b) => a - b),
+    [200, 503, 503],
+  );
   const flags = await front.flags();
   for (const flag of ["UH", "NC", "UO"]) assert.ok(flags.includes(flag), `${flag} of ${flags.join()}`);
 });

@@ -22,6 +22,14 @@ export function parseDownstreamTls(where: string, bytes: Uint8Array): Downstream
   onlyFields(where, from, ["commonTlsContext", "requireClientCertificate"]);
   const common = parseCommon(where, required(where, "common_tls_context", from.commonTlsContext));
   if (common.certificate === undefined) throw invalid(where, "a server needs a certificate");
+  if ((from.requireClientCertificate ?? false) !== (common.roots !== undefined)) {
+    throw unsupported(
+      where,
+      from.requireClientCertificate
+        ? "a client certificate that nothing verifies"
+        : "a client certificate that is not required",
+    );
+  }
   return {
     ...common,
     certificate: common.certificate,

@@ -106,9 +106,10 @@ test("a change of listener, routes, clusters and endpoints drops no connection a
   await using pair = await ProxyPair.start();
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   const statuses: number[] = [];
-  let running = true;
+  const stop = new AbortController();
   const load = Array.from({ length: 4 }, async () => {
-    while (running) statuses.push((await pair.call("/", { agent }).catch(() => ({ status: 0 }))).status);
+    while (!stop.signal.aborted)
+      statuses.push((await pair.call("/", { agent }).catch(() => ({ status: 0 }))).status);
   });
   for (let round = 0; round < 10; round++) {
     const before = statuses.length;
@@ -125,7 +126,7 @@ test("a change of listener, routes, clusters and endpoints drops no connection a
     pair.client.ads.set("endpoints", CLUSTER, endpoints(CLUSTER, [pair.inboundPort], true));
     await eventually("requests went on", () => statuses.length > before + 20);
   }
-  running = false;
+  stop.abort();
   await Promise.all(load);
   agent.destroy();
   assert.deepEqual([...new Set(statuses)], [200]);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
-import type { TLSSocket } from "node:tls";
 import { systemClock } from "../../../mesh/lifecycle/clock.ts";
 import { mintRoot, mintSvid } from "../../../test/harness/test-certificates.ts";
 import type { DownstreamTls, UpstreamTls } from "../../model/tls.ts";
@@ -47,14 +46,16 @@ const serverTls = new ServerTls({
 const accepted: TlsConnection[] = [];
 const listener = createServer((raw) => {
   raw.on("error", () => {});
-  serverTls.accept(raw).then(
-    (connection) => {
-      accepted.push(connection);
-      connection.socket.write("x");
-    },
-    () => {},
-  );
+  void greet(raw);
 });
+
+async function greet(raw: Socket): Promise<void> {
+  const connection = await serverTls.accept(raw).catch(() => undefined);
+  if (connection === undefined) return;
+  accepted.push(connection);
+  connection.socket.write("x");
+}
+
 let port = 0;
 
 before(async () => {
@@ -73,7 +74,7 @@ async function dial(
   await new Promise((resolve) => raw.once("connect", resolve));
   const { socket, peer } = await client.connect(raw, "server");
   await new Promise((resolve) => socket.once("data", resolve));
-  const resumed = (socket as TLSSocket).isSessionReused();
+  const resumed = socket.isSessionReused();
   socket.destroy();
   return { resumed, peer: peer?.uri };
 }

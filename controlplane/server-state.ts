@@ -1,0 +1,78 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { consulClient } from "../mesh/consul/consul-client.ts";
+import { parseTrustDomain, type TrustDomain } from "../mesh/identity/trust-domain.ts";
+import type { Clock } from "../mesh/lifecycle/clock.ts";
+import type { Logger } from "../mesh/telemetry/logger.ts";
+import { Placements } from "./agents/placements.ts";
+import { AgentRecords } from "./attest/agent-records.ts";
+import { JoinTokenStore } from "./attest/join-token-store.ts";
+import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import { openSelfSignedAuthority } from "./ca/self-signed-authority.ts";
+import type { ServerConfig } from "./config.ts";
+import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
+import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { ConfigStore } from "./store/config-store.ts";
+import { openDatabase } from "./store/database.ts";
+import { DirectorySource } from "./store/directory-source.ts";
+import { SqliteConfigStore } from "./store/sqlite-config-store.ts";
+
+/** Everything that a server remembers or reads the mesh from. */
+export interface ServerState extends AsyncDisposable {
+  readonly trustDomain: TrustDomain;
+  readonly ca: CertificateAuthority;
+  readonly store: ConfigStore;
+  readonly placements: Placements;
+  readonly agents: AgentRecords;
+  readonly tokens: JoinTokenStore;
+  readonly embedded: EmbeddedRegistry;
+  readonly registries: readonly Registry[];
+  /** The watched directory of YAML, where one is configured. */
+  readonly directory: DirectorySource | undefined;
+}
+
+/** Opens the state directory, which the first start makes. Throws `config.invalid` or `store.failed`. */
+export async function openServerState(
+  config: ServerConfig,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<ServerState> {
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  const trustDomain = parseTrustDomain(config.trustDomain);
+  const workloadMs = config.leafTtlSeconds * 1000;
+  const ca = await openSelfSignedAuthority({
+    directory: join(config.stateDir, "ca"),
+    trustDomain,
+    clock,
+    // A lifetime below the usual bound is what was configured, not what a caller wishes.
+    lifetimes: { workloadMs, minMs: Math.min(300_000, workloadMs) },
+  });
+  const closing = new AsyncDisposableStack();
+  const database = openDatabase(join(config.stateDir, "lateen.db"));
+  closing.defer(() => database.close());
+  const store = new SqliteConfigStore({ database, clock, logger: logger.child("store") });
+  const embedded = new EmbeddedRegistry(database, clock.now());
+  const registries: Registry[] = [embedded];
+  if (config.consul !== undefined) {
+    const client = closing.use(consulClient(config.consul));
+    const log = logger.child("consul");
+    registries.push(new ConsulRegistry({ client, clock, random: Math.random, logger: log }));
+  }
+  return {
+    trustDomain,
+    ca,
+    store,
+    placements: new Placements(database, clock),
+    agents: new AgentRecords(database, clock),
+    tokens: new JoinTokenStore(database, clock),
+    embedded,
+    registries,
+    directory: config.policyDir === undefined ? undefined : directorySource(config.policyDir),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+
+  function directorySource(directory: string): DirectorySource {
+    const log = logger.child("policy-dir");
+    return new DirectorySource({ directory, store, clock, logger: log, defaultNamespace: "default" });
+  }
+}

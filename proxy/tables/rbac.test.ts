@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sampleRequest } from "../../test/harness/sample-request.ts";
+import type { StringMatch } from "../model/match.ts";
+import type { RbacRule } from "../model/rbac.ts";
+import type { ConnectionFacts } from "./facts.ts";
+import { compileRbac } from "./rbac.ts";
+
+const connection: ConnectionFacts = {
+  remoteAddress: "10.1.2.3",
+  localAddress: "10.0.0.1",
+  localPort: 9080,
+  serverName: "outbound_.9080_._.reviews",
+  peer: "spiffe://cluster.local/ns/default/sa/productpage",
+};
+const request = sampleRequest({
+  method: "GET",
+  target: "/info/1?x=/admin",
+  authority: "reviews:9080",
+  headers: { "x-token": "let-me-in" },
+});
+
+const plain = (
+  kind: "exact" | "prefix" | "suffix" | "contains",
+  value: string,
+  ignoreCase = false,
+): StringMatch => ({ kind, value, ignoreCase });
+const authenticated = (match: StringMatch | undefined): RbacRule => ({ kind: "authenticated", match });
+const header = (name: string, match: StringMatch, invert = false): RbacRule => ({
+  kind: "header",
+  header: { name, test: { kind: "string", match }, invert, missingIsEmpty: false },
+});
+
+const cases: readonly {
+  name: string;
+  rule: RbacRule;
+  want: boolean;
+  on?: Partial<ConnectionFacts>;
+  tcp?: boolean;
+}[] = [
+  { name: "anything", rule: { kind: "any" }, want: true, tcp: true },
+  {
+    name: "the exact identity",
+    rule: authenticated(plain("exact", connection.peer ?? "")),
+    want: true,
+    tcp: true,
+  },
+  { name: "another identity", rule: authenticated(plain("exact", `${connection.peer}2`)), want: false },
+  {
+    name: "a prefix of the identity",
+    rule: authenticated(plain("prefix", "spiffe://cluster.local/ns/default/")),
+    want: true,
+  },
+  { name: "a suffix of the identity", rule: authenticated(plain("suffix", "/sa/productpage")), want: true },
+  {
+    name: "a regex on the identity, as Istio writes namespaces",
+    rule: authenticated({ kind: "regex", value: ".*/ns/default/.*" }),
+    want: true,
+  },
+  {
+    name: "a regex that matches a part of the identity only",
+    rule: authenticated({ kind: "regex", value: "/ns/default/" }),
+    want: false,
+  },
+  { name: "any identity", rule: authenticated(undefined), want: true },
+  {
+    name: "any identity of a caller that has none",
+    rule: authenticated(undefined),
+    on: { peer: undefined },
+    want: false,
+  },
+  {
+    name: "not an identity, of a caller that has none",
+    rule: { kind: "not", rule: authenticated(plain("prefix", "spiffe://")) },
+    on: { peer: undefined },
+    want: true,
+  },
+  {
+    name: "the source's network",
+    rule: { kind: "direct-remote-ip", cidr: { address: "10.1.0.0", length: 16 } },
+    want: true,
+    tcp: true,
+  },
+  {
+    name: "the source's network in mapped form",
+    rule: { kind: "remote-ip", cidr: { address: "10.1.0.0", length: 16 } },
+    on: { remoteAddress: "::ffff:10.1.2.3" },
+    want: true,
+  },
+  {
+    name: "another network",
+    rule: { kind: "remote-ip", cidr: { address: "10.2.0.0", length: 16 } },
+    want: false,
+  },
+  {
+    name: "every IPv4 address, of an IPv6 source",
+    rule: { kind: "remote-ip", cidr: { address: "0.0.0.0", length: 0 } },
+    on: { remoteAddress: "2001:db8::1" },
+    want: false,
+  },
+  {
+    name: "an IPv6 network",
+    rule: { kind: "remote-ip", cidr: { address: "2001:db8::", length: 32 } },
+    on: { remoteAddress: "2001:db8::1" },
+    want: true,
+  },
+  {
+    name: "the destination's address",
+    rule: { kind: "destination-ip", cidr: { address: "10.0.0.1", length: 32 } },
+    want: true,
+  },
+  {
+    name: "the destination's port",
+    rule: { kind: "destination-port", start: 9080, end: 9081 },
+    want: true,
+    tcp: true,
+  },
+  {
+    name: "a range that ends before the port",
+    rule: { kind: "destination-port", start: 9000, end: 9080 },
+    want: false,
+  },
+  {
+    name: "the server name",
+    rule: { kind: "server-name", match: plain("suffix", "reviews") },
+    want: true,
+    tcp: true,
+  },
+  {
+    name: "the path without its query",
+    rule: { kind: "path", match: plain("exact", "/info/1") },
+    want: true,
+  },
+  {
+    name: "a path that is in the query only",
+    rule: { kind: "path", match: plain("contains", "/admin") },
+    want: false,
+  },
+  { name: "the method", rule: header(":method", plain("exact", "GET")), want: true },
+  {
+    name: "the host in any case",
+    rule: header(":authority", plain("exact", "REVIEWS:9080", true)),
+    want: true,
+  },
+  { name: "a header", rule: header("x-token", plain("prefix", "let")), want: true },
+  { name: "a header that is not there", rule: header("x-other", plain("prefix", "")), want: false },
+  {
+    name: "all of several",
+    rule: { kind: "and", rules: [{ kind: "any" }, header("x-token", plain("exact", "no"))] },
+    want: false,
+  },
+  {
+    name: "one of several",
+    rule: { kind: "or", rules: [authenticated(plain("exact", "no")), { kind: "any" }] },
+    want: true,
+  },
+  { name: "none of nothing", rule: { kind: "or", rules: [] }, want: false },
+];
+
+for (const { name, rule, want, on, tcp } of cases) {
+  test(`a policy on ${name} ${want ? "matches" : "does not match"}`, () => {
+    const subject = { connection: { ...connection, ...on }, request };
+    const policy = { name: "p", permissions: [{ kind: "any" } as const], principals: [rule] };
+    const allow = compileRbac({ action: "ALLOW", policies: [policy] });
+    const deny = compileRbac({
+      action: "DENY",
+      policies: [{ ...policy, permissions: [rule], principals: [{ kind: "any" }] }],
+    });
+    assert.equal(allow(subject).allowed, want);
+    assert.equal(deny(subject).allowed, !want);
+    if (tcp) assert.equal(allow({ ...subject, request: undefined }).allowed, want);
+  });
+}
+
+test("what asks for a request never matches a connection that carries none", () => {
+  for (const rule of [
+    header(":method", plain("prefix", "")),
+    { kind: "path", match: plain("prefix", "") } as const,
+  ]) {
+    const allow = compileRbac({
+      action: "ALLOW",
+      policies: [{ name: "p", permissions: [rule], principals: [{ kind: "any" }] }],
+    });
+    assert.equal(allow({ connection, request: undefined }).allowed, false);
+  }
+});
+
+test("ALLOW without policies denies everything, DENY without policies nothing, LOG never", () => {
+  const subject = { connection, request };
+  assert.deepEqual(compileRbac({ action: "ALLOW", policies: [] })(subject), {
+    allowed: false,
+    policy: "none",
+  });
+  assert.deepEqual(compileRbac({ action: "DENY", policies: [] })(subject), { allowed: true });
+  const all = {
+    name: "all",
+    permissions: [{ kind: "any" } as const],
+    principals: [{ kind: "any" } as const],
+  };
+  assert.deepEqual(compileRbac({ action: "LOG", policies: [all] })(subject), { allowed: true });
+  assert.deepEqual(compileRbac({ action: "DENY", policies: [all] })(subject), {
+    allowed: false,
+    policy: "all",
+  });
+});
