@@ -45,7 +45,8 @@ export interface AgentDeps {
   readonly random?: () => number;
 }
 
-const PROXY_COMMAND = [process.execPath, resolve(import.meta.dirname, "../cli/main.ts"), "proxy"];
+/** The launcher, as people start it: with its compile cache, and with SIGUSR1 taken. */
+const PROXY_COMMAND = [process.execPath, resolve(import.meta.dirname, "../cli/lateen.js"), "proxy"];
 
 /** Callers' proxies learn of a change within milliseconds; a slow one is given this long. */
 const MOST_SETTLE_MS = 1000;

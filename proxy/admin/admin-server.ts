@@ -28,6 +28,8 @@ interface Answer {
 
 type Page = (url: URL, deps: AdminDeps) => Answer | Promise<Answer>;
 
+const LOOPBACK_NAME = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+
 /** Envoy's paths. What changes something wants POST, as in Envoy. */
 const PAGES: ReadonlyMap<string, { readonly method: "GET" | "POST"; readonly page: Page }> = new Map([
   ["/", { method: "GET", page: help }],
@@ -58,9 +60,9 @@ export class AdminServer implements AsyncDisposable {
     const { adminSocket, adminPort } = deps.bootstrap;
     const admin = new AdminServer(adminSocket);
     rmSync(adminSocket, { force: true });
+    if (adminPort !== undefined) await admin.#listen(deps, { host: "127.0.0.1", port: adminPort });
     await admin.#listen(deps, { path: adminSocket });
     chmodSync(adminSocket, 0o600);
-    if (adminPort !== undefined) await admin.#listen(deps, { host: "127.0.0.1", port: adminPort });
     return admin;
   }
 
@@ -76,7 +78,12 @@ export class AdminServer implements AsyncDisposable {
   }
 
   async #listen(deps: AdminDeps, place: { path: string } | { host: string; port: number }): Promise<void> {
-    const server = createServer((request, response) => void answer(request, response, deps));
+    const server = createServer((request, response) => {
+      // A page in a browser must not reach a loopback port by a name of its own (DNS rebinding).
+      if ("port" in place && !LOOPBACK_NAME.test(request.headers.host ?? "")) {
+        response.writeHead(403).end("host not allowed\n");
+      } else void answer(request, response, deps);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause) =>
         reject(new MeshError("proxy.bind", `listen for the admin interface: ${messageOf(cause)}`, { cause })),
@@ -99,10 +106,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, deps: 
 
 async function pageFor(request: IncomingMessage, deps: AdminDeps): Promise<Answer> {
   try {
-    // A page in a browser must not reach a loopback port by a name of its own (DNS rebinding).
-    const host = request.headers.host ?? "localhost";
-    if (!/^(?:localhost|127\.0\.0\.1|\[::1\])?(?::\d+)?$/.test(host))
-      return { status: 403, body: "host not allowed\n" };
     const url = new URL(request.url ?? "/", "http://localhost");
     const found = PAGES.get(url.pathname);
     if (found === undefined) return { status: 404, body: "invalid path. see /help\n" };

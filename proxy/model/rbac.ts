@@ -7,7 +7,7 @@ export interface Rbac {
 }
 
 /** Matches when any permission and any principal do. */
-export interface RbacPolicy {
+interface RbacPolicy {
   readonly name: string;
   readonly permissions: readonly RbacRule[];
   readonly principals: readonly RbacRule[];

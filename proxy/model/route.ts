@@ -63,8 +63,6 @@ export interface ForwardAction {
   readonly retry: RetryPolicy | undefined;
   /** When the cluster does not exist. */
   readonly clusterNotFoundStatus: number;
-  /** Upgrades that this route switches on or off, beside those of the connection manager. */
-  readonly upgrades: ReadonlyMap<string, boolean>;
 }
 
 export interface WeightedCluster {

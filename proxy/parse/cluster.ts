@@ -17,7 +17,7 @@ import { parseUpstreamTls } from "./tls.ts";
 import { anyType, decode, fromAds, milliseconds } from "./values.ts";
 
 export const RAW_BUFFER_TYPE = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
-export const UPSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+const UPSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 const HTTP_OPTIONS_TYPE = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
@@ -110,7 +110,7 @@ function parseLbConfig(where: string, from: ClusterMessage): void {
   }
 }
 
-export function parseTransport(where: string, socket: TransportSocket | undefined): Transport {
+function parseTransport(where: string, socket: TransportSocket | undefined): Transport {
   if (socket === undefined) return { kind: "plain" };
   const type = anyType(socket.typedConfig);
   if (type === RAW_BUFFER_TYPE) return { kind: "plain" };

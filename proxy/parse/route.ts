@@ -165,7 +165,6 @@ function parseForward(parent: string, from: RouteActionMessage): ForwardAction {
     "timeout",
     "idleTimeout",
     "retryPolicy",
-    "upgradeConfigs",
     // Limits of gRPC streams: `timeout` holds for them too.
     "maxGrpcTimeout",
     "maxStreamDuration",
@@ -179,7 +178,6 @@ function parseForward(parent: string, from: RouteActionMessage): ForwardAction {
     idleTimeoutMs: from.idleTimeout && milliseconds(from.idleTimeout, 0),
     retry: from.retryPolicy && parseRetry(where, from.retryPolicy),
     clusterNotFoundStatus: parseNotFound(where, from),
-    upgrades: new Map(from.upgradeConfigs.map((one) => [one.upgradeType.toLowerCase(), one.enabled ?? true])),
   };
 }
 

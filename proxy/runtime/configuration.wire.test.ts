@@ -285,6 +285,21 @@ test("the admin interface has Envoy's paths and shows no private key", async () 
   assert.equal((await pair.client.admin("/logging?level=loud", "POST")).status, 400);
 });
 
+test("the admin port answers to loopback names alone", async () => {
+  const adminPort = await freePort();
+  await using proxy = await TestProxy.start({ adminPort });
+  await eventually(
+    "both are open",
+    async () =>
+      await proxy.admin("/help").then(
+        () => true,
+        () => false,
+      ),
+  );
+  assert.equal((await call(adminPort, "/help", { headers: { host: `localhost:${adminPort}` } })).status, 200);
+  assert.equal((await call(adminPort, "/help", { headers: { host: "evil.example" } })).status, 403);
+});
+
 test("an access log line has Envoy's fields, whatever the caller writes into its headers", async () => {
   await using app = await TestApp.start((_request, response) => response.end("abc"));
   await using proxy = await TestProxy.start();

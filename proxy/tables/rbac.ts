@@ -3,12 +3,12 @@ import type { ConnectionFacts, RequestFacts } from "./facts.ts";
 import { compileCidr, compileHeader, compileString } from "./matchers.ts";
 
 /** What a policy decides on. Without a request (TCP) everything that asks for one is false. */
-export interface RbacSubject {
+interface RbacSubject {
   readonly connection: ConnectionFacts;
   readonly request: RequestFacts | undefined;
 }
 
-export type RbacVerdict =
+type RbacVerdict =
   | { readonly allowed: true }
   /** `policy` is the one that matched a DENY; `none` when no ALLOW policy matched. */
   | { readonly allowed: false; readonly policy: string };

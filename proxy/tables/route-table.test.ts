@@ -26,7 +26,6 @@ function forward(cluster: string, fields: Partial<ForwardAction> = {}): ForwardA
     idleTimeoutMs: undefined,
     retry: undefined,
     clusterNotFoundStatus: 503,
-    upgrades: new Map(),
     ...fields,
   };
 }

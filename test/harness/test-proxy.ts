@@ -14,6 +14,7 @@ export interface TestProxyOptions {
   readonly drainMs?: number;
   readonly logger?: Logger;
   readonly random?: () => number;
+  readonly adminPort?: number;
 }
 
 /** A built-in proxy in this process with an ADS of its own. */
@@ -43,7 +44,7 @@ export class TestProxy implements AsyncDisposable {
         },
         xdsSocket: join(folder, "xds.sock"),
         adminSocket: join(folder, "admin.sock"),
-        adminPort: undefined,
+        adminPort: options.adminPort,
         logLevel: "info",
       },
       {
@@ -69,7 +70,13 @@ export class TestProxy implements AsyncDisposable {
   async admin(path: string, method = "GET"): Promise<{ readonly status: number; readonly body: string }> {
     return await new Promise((resolve, reject) => {
       const asked = request(
-        { socketPath: join(this.#folder, "admin.sock"), path, method, agent: false },
+        {
+          headers: { host: "admin" },
+          socketPath: join(this.#folder, "admin.sock"),
+          path,
+          method,
+          agent: false,
+        },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));

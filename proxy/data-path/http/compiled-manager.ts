@@ -4,7 +4,7 @@ import { compileRbac, type RbacFilter } from "../../tables/rbac.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
 import type { Tables } from "../connection.ts";
 
-export type CompiledHttpFilter =
+type CompiledHttpFilter =
   | { readonly kind: "rbac"; readonly judge: RbacFilter }
   | { readonly kind: "fault"; readonly inject: FaultFilter | undefined };
 

@@ -1,0 +1,138 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Echo } from "./mesh-apps.ts";
+
+const CALL_LIMIT_MS = 10_000;
+
+/** A call's end as its caller sees it. */
+export interface Reply {
+  /** 0: no HTTP answer at all; `failure` says why. */
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly elapsedMs: number;
+  readonly failure: string;
+  /** What the echo application said, when it was one that answered. */
+  readonly echo: Echo | undefined;
+}
+
+export interface CallOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One HTTP request on a connection of its own. Never throws. */
+export async function httpCall(origin: string, path: string, options: CallOptions = {}): Promise<Reply> {
+  const { hostname, port } = new URL(origin);
+  const start = performance.now();
+  const { promise, resolve } = Promise.withResolvers<Reply>();
+  const failed = (error: Error): void =>
+    resolve({ ...NOTHING, elapsedMs: performance.now() - start, failure: error.message || String(error) });
+  const { method = "GET", headers = {} } = options;
+  const signal = AbortSignal.timeout(CALL_LIMIT_MS);
+  const call = request({ hostname, port, path, method, headers, agent: false, signal }, (response) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.on("error", failed);
+    response.on("end", () => {
+      const body = Buffer.concat(chunks).toString("utf8");
+      resolve({
+        status: response.statusCode ?? 0,
+        body,
+        headers: response.headers,
+        elapsedMs: performance.now() - start,
+        failure: "",
+        echo: parseEcho(body, response.headers["x-echo-app"]),
+      });
+    });
+  });
+  call.on("error", failed);
+  call.end();
+  return promise;
+}
+
+const NOTHING: Reply = { status: 0, body: "", headers: {}, elapsedMs: 0, failure: "", echo: undefined };
+
+function parseEcho(body: string, marker: unknown): Echo | undefined {
+  return marker === undefined ? undefined : (JSON.parse(body) as Echo);
+}
+
+/** What a TCP peer got back: the name that the echo application said, or nothing with the reason. */
+export interface TcpReply {
+  readonly app: string | undefined;
+  readonly echoed: string;
+  readonly failure: string;
+}
+
+/** Sends a text on a TCP connection of its own and reads until all of it has come back. Never throws. */
+export async function tcpCall(address: string, port: number, text = "hello"): Promise<TcpReply> {
+  return converse(connect({ host: address, port }), text);
+}
+
+export interface TlsCaller {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly alpn?: readonly string[];
+}
+
+/** What a server showed and answered to a TLS client that verifies nothing itself. */
+export interface TlsReply {
+  /** The status line's code; 0 without an answer. */
+  readonly status: number;
+  readonly body: string;
+  readonly failure: string;
+  /** `subjectAltName` of the certificate that the server presented. */
+  readonly serverNames: string;
+}
+
+/** One HTTP/1.1 request over TLS, with whatever certificate the caller has. Never throws. */
+export async function tlsCall(
+  address: string,
+  port: number,
+  caller: TlsCaller,
+  path = "/",
+): Promise<TlsReply> {
+  const socket = connectTls({
+    host: address,
+    port,
+    rejectUnauthorized: false,
+    ALPNProtocols: [...(caller.alpn ?? ["istio"])],
+    ...(caller.cert === undefined ? {} : { cert: caller.cert, key: caller.key ?? "" }),
+  });
+  let serverNames = "";
+  socket.once("secureConnect", () => {
+    serverNames = socket.getPeerX509Certificate()?.subjectAltName ?? "";
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n`);
+  });
+  const { text, failure } = await readAll(socket, () => false);
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0), body, failure, serverNames };
+}
+
+async function converse(socket: Socket, text: string): Promise<TcpReply> {
+  socket.once("connect", () => socket.write(text));
+  const { text: got, failure } = await readAll(socket, (all) => all.includes(`\n${text}`));
+  const [app = "", ...rest] = got.split("\n");
+  return { app: app === "" ? undefined : app, echoed: rest.join("\n"), failure };
+}
+
+async function readAll(
+  socket: Socket,
+  done: (text: string) => boolean,
+): Promise<{ readonly text: string; readonly failure: string }> {
+  let text = "";
+  let failure = "";
+  const limit = setTimeout(() => socket.destroy(new Error("no answer in time")), CALL_LIMIT_MS);
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("utf8");
+    if (done(text)) socket.end();
+  });
+  socket.on("error", (error) => {
+    failure = error.message;
+  });
+  await once(socket, "close").catch(() => undefined);
+  clearTimeout(limit);
+  return { text, failure };
+}

@@ -1,0 +1,35 @@
+import { after, afterEach, before, describe } from "node:test";
+import { DATA_PLANES, type Mesh, type MeshOptions, startMesh } from "./mesh.ts";
+import { skipWithout } from "./tools.ts";
+
+/**
+ * Defines the same tests for each data plane: a mesh for all of them, whose objects are removed after each test.
+ * Without Envoy its half is skipped by name.
+ */
+export function describeMesh(
+  title: string,
+  options: Omit<MeshOptions, "dataPlane">,
+  define: (mesh: () => Mesh) => void,
+): void {
+  for (const dataPlane of DATA_PLANES) {
+    const missing =
+      (dataPlane === "envoy" && skipWithout("envoy")) ||
+      (options.catalog === "consul" && skipWithout("consul"));
+    describe(`${title}, ${dataPlane}`, { skip: missing }, () => {
+      let mesh: Mesh | undefined;
+      before(async () => {
+        mesh = await startMesh({ ...options, dataPlane });
+      });
+      afterEach(async () => {
+        await mesh?.deleteAll();
+      });
+      after(async () => {
+        await mesh?.[Symbol.asyncDispose]();
+      });
+      define(() => {
+        if (mesh === undefined) throw new Error("the mesh is not up");
+        return mesh;
+      });
+    });
+  }
+}
