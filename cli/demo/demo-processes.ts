@@ -51,8 +51,10 @@ export class DemoProcesses implements AsyncDisposable {
     ]);
     return this.start(`app-${host.name}`, process.execPath, [
       BOOKINFO,
-      ...["--service", host.service, "--version", host.version],
-      ...["--address", host.loopback, "--port", String(SERVICE_PORT)],
+      `--service=${host.service}`,
+      `--version=${host.version}`,
+      `--address=${host.loopback}`,
+      `--port=${SERVICE_PORT}`,
       ...upstreams,
     ]);
   }

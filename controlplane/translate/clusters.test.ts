@@ -56,6 +56,21 @@ test("a service without a known identity still checks one: the account of its na
   assert.match(text, /tlsMode-disabled/);
 });
 
+test("an endpoint whose PeerAuthentication disables TLS is called without it", () => {
+  const yaml = (mode: string): string => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: web }
+spec: { selector: { matchLabels: { app: web } }, portLevelMtls: { 9080: { mode: ${mode} } } }
+`;
+  const workloads = [workload("web")];
+  const told = (mode: string): string =>
+    JSON.stringify(see("web", 9080, { workloads, yaml: yaml(mode) }).assignment);
+  assert.match(told("STRICT"), /"tlsMode":"istio"/);
+  assert.match(told("DISABLE"), /"address":"10\.0\.0\.1"/);
+  assert.doesNotMatch(told("DISABLE"), /tlsMode/);
+});
+
 test("all identities of the endpoints' accounts are accepted, and no other", () => {
   const two = [
     workload("web", { name: "a", serviceAccount: "one" }),

@@ -7,7 +7,9 @@ import {
   LocalityLbEndpoints,
 } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
 import { outboundClusterName } from "../../mesh/xds/names.ts";
+import { mtlsMode } from "../policy/peer-authentication.ts";
 import { selects } from "../snapshot/labels.ts";
+import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import { by, byText } from "../snapshot/text-order.ts";
 import { address, isUnixAddress } from "./addresses.ts";
 import type { Scope } from "./memo.ts";
@@ -53,7 +55,7 @@ function assignment(
     }
     const group = localities.get(endpoint.locality) ?? [];
     localities.set(endpoint.locality, group);
-    group.push(lbEndpoint(endpoint, target));
+    group.push(lbEndpoint(endpoint, target, takesMeshTls(view, endpoint, target)));
   }
   return ClusterLoadAssignment.fromPartial({
     clusterName: outboundClusterName(port, subset, hostname),
@@ -77,17 +79,25 @@ function locality(name: string): Locality {
   return { region, zone, subZone };
 }
 
-function lbEndpoint(endpoint: Endpoint, target: EndpointTarget): LbEndpoint {
+function lbEndpoint(endpoint: Endpoint, target: EndpointTarget, meshTls: boolean): LbEndpoint {
   return LbEndpoint.fromPartial({
     endpoint: { address: address(target.address, target.port) },
     loadBalancingWeight: Math.max(1, Math.round(endpoint.weight)),
-    metadata: metadataOf(endpoint),
+    metadata: metadataOf(endpoint, meshTls),
   });
 }
 
-function metadataOf({ meshed, workload, namespace, labels }: Endpoint): Metadata {
+/** Its proxy takes no TLS where a PeerAuthentication says DISABLE, and callers have to know. */
+function takesMeshTls(view: SnapshotView, endpoint: Endpoint, target: EndpointTarget): boolean {
+  if (!endpoint.meshed) return false;
+  const workload = endpoint.workload === undefined ? undefined : view.workload(endpoint.workload);
+  const port = workload?.ports.find(({ servicePort }) => servicePort === target.servicePort);
+  return mtlsMode(view, workload ?? endpoint, port?.app.port ?? target.port) !== "DISABLE";
+}
+
+function metadataOf({ workload, namespace, labels }: Endpoint, meshTls: boolean): Metadata {
   const filterMetadata: { [filter: string]: { [key: string]: string } } = {};
-  if (meshed) filterMetadata[TRANSPORT_SOCKET_MATCH] = { [TLS_MODE]: "istio" };
+  if (meshTls) filterMetadata[TRANSPORT_SOCKET_MATCH] = { [TLS_MODE]: "istio" };
   const name = workload?.slice(workload.indexOf("/") + 1);
   if (name !== undefined) {
     // `workload;namespace;canonical name;canonical revision;cluster`: telemetry of the client side, as Istio has it.

@@ -62,7 +62,10 @@ describeMesh("mutual TLS", { hosts: HOSTS }, (mesh) => {
       return reply.status === 200 && reply.echo?.headers[HEADER] === undefined && reply;
     });
     assert.equal(disabled.echo?.app, "reviews-v1");
-    await eventually("TCP without TLS", async () => (await mesh().tcpCall("caller", "store:9090")).app === "store-v1");
+    await eventually(
+      "TCP without TLS",
+      async () => (await mesh().tcpCall("caller", "store:9090")).app === "store-v1",
+    );
     const tls = await tlsCall(address, HTTP_PORT, await mesh().host("caller").svid());
     assert.equal(tls.status, 0);
   });
@@ -104,10 +107,12 @@ describeMesh("mutual TLS", { hosts: HOSTS }, (mesh) => {
     assert.equal(after.status, 503);
     assert.ok(mesh().host("reviews-v1").app.taken() - taken <= 1, "the application saw refused calls");
     await mesh().deleteAll();
-    await eventually("the right server again", async () => (await mesh().call("caller", "reviews")).status === 200);
+    await eventually(
+      "the right server again",
+      async () => (await mesh().call("caller", "reviews")).status === 200,
+    );
   });
 });
-
 
 /** Plain TCP from outside the mesh to the store. */
 async function plaintextTcp(mesh: Mesh): Promise<TcpReply> {
@@ -122,8 +127,13 @@ async function strangers(mesh: Mesh): Promise<Readonly<Record<string, TlsCaller>
     "a peer without a certificate": {},
     "an agent": await mesh.host("caller").agentCertificate(),
     "a workload by a foreign CA": pair(mintSvid(foreign, self)),
-    "a workload of another trust domain": pair(mintSvid(foreign, "spiffe://other.local/ns/default/sa/caller")),
-    "a name of another trust domain by our CA": await fromOurCa(mesh, "spiffe://other.local/ns/default/sa/caller"),
+    "a workload of another trust domain": pair(
+      mintSvid(foreign, "spiffe://other.local/ns/default/sa/caller"),
+    ),
+    "a name of another trust domain by our CA": await fromOurCa(
+      mesh,
+      "spiffe://other.local/ns/default/sa/caller",
+    ),
     "the server itself": await fromOurCa(mesh, `spiffe://${mesh.trustDomain}/lateen/server`),
   };
 }

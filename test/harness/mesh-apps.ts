@@ -80,12 +80,7 @@ async function answer(
   response.end(JSON.stringify(echo));
 }
 
-async function serving(
-  server: Server,
-  address: string,
-  port: number,
-  taken: () => number,
-): Promise<EchoApp> {
+async function serving(server: Server, address: string, port: number, taken: () => number): Promise<EchoApp> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { runAgent } from "../../agent/app.ts";
-import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
+import { loadAgentConfig } from "../../agent/config.ts";
 import { askAdmin } from "../../agent/dataplane/admin-client.ts";
 import type { AgentStatus, WorkloadStatus } from "../../agent/host/agent-status.ts";
 import { joinMesh } from "../../agent/identity/join.ts";
@@ -203,7 +203,7 @@ export class MeshHost implements AsyncDisposable {
     return join(this.#options.directory, this.spec.name, "services.json");
   }
 
-  get #flags(): Partial<AgentConfig> & Readonly<Record<string, unknown>> {
+  get #flags(): Readonly<Record<string, unknown>> {
     const { dataPlane, consul } = this.#options;
     return {
       nodeName: this.spec.name,
@@ -217,6 +217,6 @@ export class MeshHost implements AsyncDisposable {
       runDir: this.runDir,
       status: { port: 0 },
       drainSeconds: 1,
-    } as Partial<AgentConfig> & Readonly<Record<string, unknown>>;
+    };
   }
 }

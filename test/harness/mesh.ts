@@ -170,7 +170,9 @@ export class Mesh implements AsyncDisposable {
       "every proxy SYNCED",
       async () => {
         const proxies = await this.proxies();
-        return this.hosts.every(({ workload }) => proxies.some((one) => one.workload === workload && isSynced(one)));
+        return this.hosts.every(({ workload }) =>
+          proxies.some((one) => one.workload === workload && isSynced(one)),
+        );
       },
       START_LIMIT_MS,
     );
