@@ -1,29 +1,9 @@
 import { z } from "zod";
+import { GRPC_STATUS_NAMES } from "./grpc-status.ts";
 import { duration, percentage, text, wholePercent } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";
 import { presenceRule, rule } from "./schema-rule.ts";
 import type { FaultInjection } from "./virtual-service.ts";
-
-/** What `grpcStatus` may name. */
-const GRPC_STATUSES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-] as const;
 
 /** Istio reads a missing percentage as none at all, which surprises. */
 const NO_PERCENTAGE =
@@ -58,7 +38,7 @@ const abort = withNotice(
   z
     .object({
       httpStatus: z.int().min(200).max(599).optional(),
-      grpcStatus: z.enum(GRPC_STATUSES).optional(),
+      grpcStatus: z.enum(GRPC_STATUS_NAMES).optional(),
       http2Error: text.optional(),
       percentage: percent.optional(),
     })

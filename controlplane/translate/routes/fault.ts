@@ -1,3 +1,4 @@
+import { GRPC_STATUS_NAMES } from "../../../mesh/model/grpc-status.ts";
 import type { FaultInjection } from "../../../mesh/model/virtual-service.ts";
 import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
 import {
@@ -8,27 +9,6 @@ import type { Any } from "../../../mesh/xds/gen/google/protobuf/any.ts";
 import { pack } from "../any.ts";
 import { duration } from "../durations.ts";
 import { FAULT_FILTER } from "../network-filters.ts";
-
-/** gRPC status codes by name, in the order of their numbers. */
-const GRPC_STATUS = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 /** What a route hands to the fault filter. */
 export function faultConfig(fault: FaultInjection | undefined): { [filter: string]: Any } {
@@ -48,7 +28,7 @@ function abortStatus({
   grpcStatus,
 }: NonNullable<FaultInjection["abort"]>): { httpStatus: number } | { grpcStatus: number } {
   if (grpcStatus === undefined) return { httpStatus: httpStatus ?? 500 };
-  const named = GRPC_STATUS.indexOf(grpcStatus.toUpperCase());
+  const named = GRPC_STATUS_NAMES.findIndex((name) => name === grpcStatus.toUpperCase());
   return { grpcStatus: named >= 0 ? named : Number(grpcStatus) };
 }
 
