@@ -90,9 +90,9 @@ test("a death by signal is passed on as one", { skip: noOldNode }, async (t) => 
   const server = await silentServer(t);
   const child = start(t, NODE_20 ?? "", ["ps"], { LATEEN_ADDR: server.address });
   await server.asked;
-  child.kill("SIGHUP");
+  child.kill("SIGUSR2");
   const [code, signal] = await once(child, "exit");
-  assert.deepEqual([code, signal], [null, "SIGHUP"]);
+  assert.deepEqual([code, signal], [null, "SIGUSR2"]);
 });
 
 test("without a Node to run on, what is missing is said", { skip: noOldNode }, (t) => {
@@ -122,6 +122,13 @@ test("the first signal asks, the second ends at once with 128 and its number", (
   assert.deepEqual([signal.aborted, exits], [true, []]);
   source.emit("SIGINT");
   assert.deepEqual(exits, [130]);
+});
+
+test("closing the terminal ends the program in order", () => {
+  const source = Object.assign(new EventEmitter(), { exit: () => {} });
+  const signal = interruption(source);
+  source.emit("SIGHUP");
+  assert.equal(signal.aborted, true);
 });
 
 test("an interrupted wait for standard input ends too", { timeout: 20_000 }, async (t) => {

@@ -40,7 +40,14 @@ export async function startConsul(
 ): Promise<RunningConsul> {
   const ip = new URL(address).hostname;
   const node = `lateen-${ip.replaceAll(".", "-")}`;
-  const child = spawn(binary, consulArguments(ip, node), { stdio: ["ignore", "pipe", "pipe"] });
+  // A group of its own: a Ctrl-C at the terminal is for us, who end it in order. It must not outlive us either.
+  const child = spawn(binary, consulArguments(ip, node), {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const killed = (): void => void child.kill("SIGKILL");
+  process.once("exit", killed);
+  child.once("exit", () => process.off("exit", killed));
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {

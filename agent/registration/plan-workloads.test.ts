@@ -117,6 +117,13 @@ test("an application that is down for a moment keeps its port", () => {
   assert.equal(placeOf(down), "10.0.0.3:21000 -> 127.0.0.1:9080");
 });
 
+test("an application that has moved to loopback is found there, whatever was planned before", () => {
+  const before = plan([service()], [held("10.0.0.3", 9080)]);
+  assert.equal(placeOf(before), "10.0.0.3:21000 -> 10.0.0.3:9080");
+  const moved = plan([service()], [held("127.0.0.1", 9080)], before.workloads);
+  assert.equal(placeOf(moved), "10.0.0.3:9080 -> 127.0.0.1:9080");
+});
+
 test("a port that somebody else holds is told with workload, port and holder", () => {
   const made = plan(
     [service({ app: { address: "127.0.0.1", port: 3000 } })],

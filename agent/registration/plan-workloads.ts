@@ -107,12 +107,14 @@ function appPlace(
   if (app !== undefined) return app;
   const seen = ports.foreign(address);
   if (seen !== undefined) return { address: seen.address, port: seen.port };
+  const ownPort = { address: loopback, port: address.port };
+  if (ports.foreign(ownPort) !== undefined) return ownPort;
   // An application that is down for a moment comes back to where it was; its port must not be taken meanwhile.
   const before = previous?.ports[0];
   if (before !== undefined && isMeshPort(before.inbound.port) && before.app.port === address.port) {
     return before.app;
   }
-  return { address: loopback, port: address.port };
+  return ownPort;
 }
 
 function wantsMeshPort(

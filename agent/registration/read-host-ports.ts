@@ -4,16 +4,20 @@ import { HostPorts } from "./ports.ts";
 
 /**
  * The host's listening sockets, as a plan for these services needs them. Holders are looked up only for the ports that
- * the plan asks for: it means a walk through /proc. Sockets of `ownPids`, this agent's data planes, are in nobody's way.
+ * the plan asks for: it means a walk through /proc. Sockets of `ownPids`, this agent's data planes, are in nobody's way,
+ * nor are those that are gone by the end of the walk: a data plane that is just being stopped has no holder any more,
+ * and must not be taken for an application.
  */
 export async function readHostPorts(
   services: readonly LocalService[],
   loopback: string,
   ownPids: ReadonlySet<number>,
+  look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
-  const sockets = await readListeningSockets();
+  const sockets = await look();
   const wanted = services.flatMap(({ address, upstreams }) => [
     address,
+    { address: loopback, port: address.port },
     ...upstreams.map((upstream) => ({
       address: upstream.bindAddress ?? loopback,
       port: upstream.bindPort ?? upstream.port,
@@ -24,5 +28,10 @@ export async function readHostPorts(
     .filter(asked)
     .map((socket) => ({ ...socket, holder: findHolder(socket.inode) }))
     .filter(({ holder }) => holder === undefined || !ownPids.has(holder.pid));
-  return new HostPorts(foreign, sockets);
+  const left = foreign.some(({ holder }) => holder === undefined) ? await look() : sockets;
+  const still = new Set(left.map(({ inode }) => inode));
+  return new HostPorts(
+    foreign.filter(({ holder, inode }) => holder !== undefined || still.has(inode)),
+    sockets,
+  );
 }

@@ -14,7 +14,10 @@ export interface ChildSpec {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** A process of the demo: its output goes to a log file, the last lines are kept for a failure's message. */
+/**
+ * A process of the demo: its output goes to a log file, the last lines are kept for a failure's message. It has a
+ * process group of its own, so that a Ctrl-C at the terminal reaches the demo alone, which ends the rest in order.
+ */
 export class Child implements AsyncDisposable {
   readonly name: string;
   readonly #process: ChildProcess;
@@ -27,6 +30,7 @@ export class Child implements AsyncDisposable {
     this.#log = createWriteStream(spec.logFile, { flags: "a", mode: 0o600 });
     this.#log.on("error", () => {});
     this.#process = spawn(spec.command, [...spec.args], {
+      detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...spec.environment },
     });

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Child } from "./child.ts";
 import { type DemoHost, SERVICE_PORT } from "./topology.ts";
@@ -66,16 +67,26 @@ export class DemoProcesses implements AsyncDisposable {
 
   async stop(name: string): Promise<void> {
     const child = this.#children.get(name);
-    this.#children.delete(name);
     await child?.stop();
+    this.#children.delete(name);
   }
 
   /** Ends it without a chance to tidy up. */
   async kill(name: string): Promise<void> {
-    const child = this.#children.get(name);
-    this.#children.delete(name);
-    child?.kill("SIGKILL");
-    await child?.stop();
+    this.#children.get(name)?.kill("SIGKILL");
+    await this.stop(name);
+  }
+
+  /**
+   * Ends everything without waiting, for a demo that ends out of order (a second Ctrl-C, a defect): agents before the
+   * data planes, which would be started again.
+   */
+  killAll(): void {
+    for (const child of this.#children.values()) child.kill("SIGKILL");
+    for (const host of readdirSync(this.directory)) {
+      const runDir = this.runDirOf(host);
+      if (existsSync(runDir)) killDataPlanes(runDir);
+    }
   }
 
   /** Agents first, as they deregister and drain; what they talk to afterwards. */
@@ -84,5 +95,19 @@ export class DemoProcesses implements AsyncDisposable {
     const agents = names.filter((name) => name.startsWith("agent-"));
     await Promise.all(agents.map((name) => this.stop(name)));
     await Promise.all(names.filter((name) => !agents.includes(name)).map((name) => this.stop(name)));
+  }
+}
+
+/** Data planes outlive a killed agent on purpose; its run directory says which they are, and so do their arguments. */
+function killDataPlanes(runDir: string): void {
+  for (const entry of readdirSync(runDir, { withFileTypes: true })) {
+    const place = join(runDir, entry.name);
+    try {
+      const record = readFileSync(join(place, "process.json"), "utf8");
+      const { pid } = JSON.parse(record) as { readonly pid: number };
+      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(place)) process.kill(-pid, "SIGKILL");
+    } catch {
+      // It has none, or is gone already.
+    }
   }
 }

@@ -1,8 +1,10 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { findTool } from "../../setup/find-tool.ts";
+import { EXIT } from "../exit-codes.ts";
 import { freeAddressBlock } from "./address-block.ts";
 import { consulCatalog } from "./catalog.ts";
 import { consulForDemo } from "./consul.ts";
@@ -38,16 +40,22 @@ export async function runDemo(command: DemoCommand, print: Print, signal: AbortS
     await using found = command.consul
       ? await consulForDemo(topology, { ownOnly: command.check, signal })
       : undefined;
-    await using processes = new DemoProcesses(directory, signal);
+    const processes = new DemoProcesses(directory, signal);
+    // Before the processes, so that it is there until they have ended.
+    using _ = onHurriedExit(() => {
+      processes.killAll();
+      if (command.keep === undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    });
+    await using running = processes;
     const consul = found && { address: found.address, catalog: consulCatalog(found.address) };
-    const options = { topology, dataPlane: command.proxy, envoy, consul, processes, report };
+    const options = { topology, dataPlane: command.proxy, envoy, consul, processes: running, report };
     await using mesh = await startDemo(options);
     report("ready", `after ${((performance.now() - started) / 1000).toFixed(1)} s`);
     if (command.check) return await prove(mesh, print, signal);
     await stayUp(mesh, command, directory, print, signal);
     return 0;
   } catch (error) {
-    if (signal.aborted) return 0;
+    if (signal.aborted) return command.check ? EXIT.interrupted : EXIT.ok;
     throw error;
   } finally {
     if (command.keep === undefined) await rm(directory, { recursive: true, force: true });
@@ -66,6 +74,11 @@ function requireEnvoy(): string {
 async function demoDirectory(keep: string | undefined): Promise<string> {
   if (keep === undefined) return mkdtemp(join(tmpdir(), "lateen-demo-"));
   await mkdir(keep, { recursive: true, mode: 0o700 });
+  if ((await readdir(keep)).length > 0) {
+    throw new MeshError("config.exists", `the demo begins with nothing, and ${keep} is not empty`, {
+      hint: "name another directory, or remove what is there",
+    });
+  }
   return resolve(keep);
 }
 
@@ -74,18 +87,27 @@ async function prove(mesh: DemoMesh, print: Print, signal: AbortSignal): Promise
   print("");
   let failed = 0;
   for (const proof of PROOFS) {
-    if (signal.aborted) return 1;
     try {
-      print(`√ ${proof.name.padEnd(34)}${await proof.run(mesh, signal)}`);
+      const seen = await proof.run(mesh, signal);
+      if (signal.aborted) break;
+      print(`√ ${proof.name.padEnd(34)}${seen}`);
     } catch (error) {
+      if (signal.aborted) break;
       failed += 1;
       print(`× ${proof.name.padEnd(34)}${messageOf(error)}`);
     }
   }
+  if (signal.aborted) return EXIT.interrupted;
   print(
     failed === 0 ? `\nall ${PROOFS.length} proofs hold` : `\n${failed} of ${PROOFS.length} proofs failed`,
   );
-  return failed === 0 ? 0 : 1;
+  return failed === 0 ? EXIT.ok : EXIT.negative;
+}
+
+/** Runs `tidy` when the program ends before this is disposed of: a second Ctrl-C, or an output that has closed. */
+function onHurriedExit(tidy: () => void): Disposable {
+  process.once("exit", tidy);
+  return { [Symbol.dispose]: () => process.off("exit", tidy) };
 }
 
 async function stayUp(

@@ -55,7 +55,7 @@ export function publishSources(options: SourcesOptions): Sources {
 
   async function publish(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => complete.resolve(), { once: true });
-    if (missing.size === 0) complete.resolve();
+    if (missing.size === 0 || signal.aborted) complete.resolve();
     await complete.promise;
     await publisher.run(signal);
   }

@@ -1,4 +1,4 @@
-import forge from "node-forge";
+import codec from "node-forge/lib/asn1.js";
 import { MeshError } from "../errors.ts";
 
 /** One ASN.1 value. The bytes of a primitive one are a string of code units 0 to 255 (latin1). */
@@ -16,7 +16,7 @@ interface DecodeOptions {
   readonly maxDepth: number;
 }
 
-/** What we use of node-forge, and all of it. The published types lack the options and force enums on us. */
+/** What we use of node-forge, and all of it: none of its cryptography is loaded. */
 interface Asn1Codec {
   create(tagClass: number, type: number, constructed: boolean, value: string | readonly DerNode[]): DerNode;
   fromDer(bytes: string, options: DecodeOptions): DerNode;
@@ -26,7 +26,7 @@ interface Asn1Codec {
   dateToGeneralizedTime(date: Date): string;
 }
 
-const asn1 = forge.asn1 as unknown as Asn1Codec;
+const asn1 = codec as Asn1Codec;
 
 /** Certificates and requests are about 1 KiB; RSA 4096 with some SANs is about 3. */
 const MAX_BYTES = 16 * 1024;

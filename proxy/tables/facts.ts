@@ -21,6 +21,8 @@ export interface RequestFacts {
   readonly scheme: string;
   /** All values of a header, joined by commas; undefined when it is not there. `name` is lower case. */
   header(name: string): string | undefined;
+  /** Each value of a header by itself, in order. `name` is lower case. */
+  headerValues(name: string): readonly string[];
 }
 
 /** A header, or a pseudo header, of a request. */
@@ -38,4 +40,11 @@ export function headerOf(request: RequestFacts, name: string): string | undefine
     default:
       return request.header(name);
   }
+}
+
+/** The values of a header, or of a pseudo header, each as the request has it. */
+export function headerValuesOf(request: RequestFacts, name: string): readonly string[] {
+  if (!name.startsWith(":") && name !== "host") return request.headerValues(name);
+  const value = headerOf(request, name);
+  return value === undefined ? [] : [value];
 }

@@ -46,6 +46,11 @@ export class HeaderList {
     return value;
   }
 
+  /** Each value by itself. `name` is lower case. */
+  values(name: string): readonly string[] {
+    return this.#names.flatMap((other, index) => (other === name ? [this.#flat[2 * index + 1] ?? ""] : []));
+  }
+
   count(name: string): number {
     return this.#names.filter((other) => other === name).length;
   }

@@ -2,7 +2,7 @@ import { BlockList, isIPv6 } from "node:net";
 import { RE2JS } from "re2js";
 import type { Cidr, HeaderMatch, HeaderTest, QueryMatch, StringMatch } from "../model/match.ts";
 import type { PathMatch } from "../model/route.ts";
-import { headerOf, type RequestFacts } from "./facts.ts";
+import { headerOf, headerValuesOf, type RequestFacts } from "./facts.ts";
 
 export type StringTest = (value: string) => boolean;
 
@@ -54,6 +54,21 @@ export function compileHeader(match: HeaderMatch): (request: RequestFacts) => bo
     const value = headerOf(request, name) ?? (missingIsEmpty ? "" : undefined);
     // Envoy: a value matcher on a header that is not there does not match, inverted or not.
     return value !== undefined && test(value) !== invert;
+  };
+}
+
+/**
+ * As policy looks at headers, and Envoy's RBAC with it: each value of a repeated header counts by itself, so that a
+ * second line hides nothing from a DENY. Routes look at all values joined.
+ */
+export function compileEachHeader(match: HeaderMatch): (request: RequestFacts) => boolean {
+  if (match.test.kind === "present") return compileHeader(match);
+  const test = compileHeaderTest(match.test);
+  const { name, invert, missingIsEmpty } = match;
+  return (request) => {
+    const values = headerValuesOf(request, name);
+    if (values.length === 0) return missingIsEmpty && test("") !== invert;
+    return values.some(test) !== invert;
   };
 }
 

@@ -185,6 +185,21 @@ test("what asks for a request never matches a connection that carries none", () 
   }
 });
 
+test("a second line of a header hides nothing from a policy: each value counts by itself", () => {
+  const rule = header("x-user", plain("exact", "mallory"));
+  const deny = compileRbac({
+    action: "DENY",
+    policies: [{ name: "p", permissions: [rule], principals: [{ kind: "any" }] }],
+  });
+  const judge = (values: string | readonly string[]): boolean =>
+    deny({ connection, request: sampleRequest({ headers: { "x-user": values } }) }).allowed;
+  assert.equal(judge("mallory"), false);
+  assert.equal(judge(["mallory", "alice"]), false);
+  assert.equal(judge(["", "mallory"]), false);
+  assert.equal(judge(["alice", "bob"]), true);
+  assert.equal(judge("mallory,alice"), true, "one value with a comma in it, as Envoy takes it");
+});
+
 test("ALLOW without policies denies everything, DENY without policies nothing, LOG never", () => {
   const subject = { connection, request };
   assert.deepEqual(compileRbac({ action: "ALLOW", policies: [] })(subject), {

@@ -1,6 +1,6 @@
 import type { Rbac, RbacRule } from "../model/rbac.ts";
 import type { ConnectionFacts, RequestFacts } from "./facts.ts";
-import { compileCidr, compileHeader, compileString } from "./matchers.ts";
+import { compileCidr, compileEachHeader, compileString } from "./matchers.ts";
 
 /** What a policy decides on. Without a request (TCP) everything that asks for one is false. */
 interface RbacSubject {
@@ -62,7 +62,7 @@ function compileRule(rule: RbacRule): Test {
       return (subject) => !test(subject);
     }
     case "header": {
-      const test = compileHeader(rule.header);
+      const test = compileEachHeader(rule.header);
       return ({ request }) => request !== undefined && test(request);
     }
     case "path": {

@@ -64,6 +64,7 @@ function matchesAny(
     authority: "",
     scheme: "",
     header: (name: string) => end.header(name),
+    headerValues: (name: string) => [end.header(name)].filter((value) => value !== undefined),
   };
   return headers.some((header) => compileHeader(header)(facts));
 }

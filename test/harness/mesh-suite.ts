@@ -2,6 +2,9 @@ import { after, afterEach, before, describe } from "node:test";
 import { DATA_PLANES, type Mesh, type MeshOptions, startMesh } from "./mesh.ts";
 import { skipWithout } from "./tools.ts";
 
+/** Far beyond what a suite needs: what hangs fails. */
+const SUITE_LIMIT_MS = 120_000;
+
 /**
  * Defines the same tests for each data plane: a mesh for all of them, whose objects are removed after each test.
  * Without Envoy its half is skipped by name.
@@ -15,7 +18,7 @@ export function describeMesh(
     const missing =
       (dataPlane === "envoy" && skipWithout("envoy")) ||
       (options.catalog === "consul" && skipWithout("consul"));
-    describe(`${title}, ${dataPlane}`, { skip: missing }, () => {
+    describe(`${title}, ${dataPlane}`, { skip: missing, timeout: SUITE_LIMIT_MS }, () => {
       let mesh: Mesh | undefined;
       before(async () => {
         mesh = await startMesh({ ...options, dataPlane });

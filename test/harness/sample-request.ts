@@ -4,7 +4,8 @@ interface Sample {
   readonly method?: string;
   readonly target?: string;
   readonly authority?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** A repeated header is an array. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** The facts of a request, from what a test is about. */
@@ -15,13 +16,14 @@ export function sampleRequest({
   headers = {},
 }: Sample = {}): RequestFacts {
   const mark = target.indexOf("?");
-  const all = new Map(Object.entries(headers));
+  const all = new Map(Object.entries(headers).map(([name, value]) => [name, [value].flat()]));
   return {
     method,
     path: mark < 0 ? target : target.slice(0, mark),
     query: mark < 0 ? "" : target.slice(mark),
     authority,
     scheme: "http",
-    header: (name) => all.get(name),
+    header: (name) => all.get(name)?.join(","),
+    headerValues: (name) => all.get(name) ?? [],
   };
 }

@@ -3,7 +3,7 @@ import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
 import { ProcessSupervisor, type SupervisorOptions } from "../process-supervisor.ts";
 
 export interface BuiltinOptions extends SupervisorOptions {
-  /** Starts the proxy when `--bootstrap FILE` is appended: `[node, cli/main.ts, "proxy"]`. */
+  /** Starts the proxy when `--bootstrap FILE` is appended: `[node, cli/lateen.js, "proxy"]`. */
   readonly command: readonly string[];
   readonly logLevel: string;
 }

@@ -44,7 +44,8 @@ export interface AttemptOptions {
   readonly signal: AbortSignal;
 }
 
-const LARGEST_RESPONSE_HEAD = 64 * 1024;
+/** As Envoy takes it from an upstream. */
+const LARGEST_RESPONSE_HEAD = 80 * 1024;
 
 /**
  * Sends the request to one host and waits for the head of the response. The body starts when there is a connection,

@@ -111,6 +111,7 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
       authority: screened.authority,
       scheme,
       header: (name) => headers.get(name),
+      headerValues: (name) => headers.values(name),
     },
   };
 }

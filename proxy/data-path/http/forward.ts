@@ -15,6 +15,8 @@ import { relayUpgrade } from "./upgrade.ts";
 /** Longest that a request waits for the endpoints of a cluster that has just appeared. */
 const WARMING_MS = 5000;
 const SAFE_TO_REPEAT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
+/** Methods of which nobody expects a body: they go without framing when they have none (RFC 9110 §8.6). */
+const WITHOUT_BODY = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 /** A pool may hold several connections that the server has closed for being idle. */
 const MOST_STALE_CONNECTIONS = 3;
 
@@ -86,6 +88,10 @@ function prepareHeaders(
   headers.set("host", decision.authority);
   // Framing and upgrade are said anew for the next hop, from what the parser understood.
   if (request.headers["transfer-encoding"] !== undefined) headers.set("transfer-encoding", "chunked");
+  else if (!WITHOUT_BODY.has(exchange.record.method) && !headers.has("content-length")) {
+    // Nothing said means no body; node:http would announce chunks that never come, and some servers refuse those.
+    headers.set("content-length", "0");
+  }
   if (exchange.upgrade) {
     headers.set("connection", "upgrade");
     headers.set("upgrade", exchange.upgrade.protocol);

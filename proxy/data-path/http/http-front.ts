@@ -8,7 +8,8 @@ import { type Exchange, newRecord, replyLocally } from "./exchange.ts";
 import { serveRequest } from "./serve-request.ts";
 
 const CHECK_INTERVAL_MS = 1000;
-const MOST_HEADERS = 200;
+/** Envoy's default; more are answered with 431. */
+const MOST_HEADERS = 100;
 
 /**
  * Speaks HTTP/1.1 on connections that were accepted elsewhere. A new configuration holds from the next request on,

@@ -18,23 +18,23 @@ export async function inspectConnection(socket: Socket, timeoutMs: number): Prom
     const settle = (result: Inspected): void => {
       clearTimeout(timer);
       socket.off("readable", read);
+      socket.off("end", closed);
       socket.off("close", closed);
-      if (chunks.length > 0 && !socket.destroyed) socket.unshift(Buffer.concat(chunks));
+      if (chunks.length > 0 && !socket.destroyed && !socket.readableEnded) socket.unshift(Buffer.concat(chunks));
       resolve(result);
     };
     const closed = (): void => settle({ kind: "closed" });
     const read = (): void => {
       const chunk = socket.read() as Buffer | null;
-      if (chunk === null) {
-        if (socket.readableEnded) settle({ kind: chunks.length > 0 ? "plain" : "closed" });
-        return;
-      }
+      if (chunk === null) return;
       chunks.push(chunk);
       const peeked = peekClientHello(Buffer.concat(chunks));
       if (peeked.kind !== "incomplete") settle(peeked);
     };
     const timer = setTimeout(() => settle({ kind: "silent" }), timeoutMs);
     socket.on("readable", read);
+    // Who ends before it has said what it speaks says no more: it must not hold a place until the time is over.
+    socket.on("end", closed);
     socket.on("close", closed);
     if (socket.destroyed) closed();
   });

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { List, RegistryReply } from "../../mesh/admin-api/replies.ts";
+import type { ConsulDouble, ConsulFault } from "../fakes/consul-double.ts";
+import { eventually } from "../harness/eventually.ts";
+import { describeMesh } from "../harness/mesh-suite.ts";
+
+const HOSTS = [
+  { name: "caller-1", service: "caller", upstreams: ["reviews"] },
+  { name: "reviews-v1", service: "reviews", version: "v1" },
+  { name: "reviews-v2", service: "reviews", version: "v2" },
+] as const;
+
+/** What the server asks; agents ask other things. */
+const CATALOG = /^\/(catalog\/services|health\/service)/;
+const ALWAYS = Number.MAX_SAFE_INTEGER;
+/** Longer than the server's longest back-off. */
+const RECOVERY_MS = 15_000;
+
+const FAULTS: readonly { readonly name: string; readonly fault: ConsulFault; readonly reason: RegExp }[] = [
+  {
+    name: "answers errors",
+    fault: { kind: "status", status: 500, body: "No cluster leader" },
+    reason: /500/,
+  },
+  { name: "answers rubbish", fault: { kind: "body", body: { reviews: 7 } }, reason: /consul|reviews/ },
+  { name: "answers half a JSON", fault: { kind: "truncated" }, reason: /JSON/ },
+  { name: "breaks off", fault: { kind: "cut" }, reason: /./ },
+  { name: "has no index", fault: { kind: "index", index: "missing" }, reason: /X-Consul-Index/ },
+];
+
+describeMesh("Consul's failures", { hosts: HOSTS, catalog: "fake-consul" }, (mesh) => {
+  const consul = (): ConsulDouble => (mesh().catalog as unknown as { readonly double: ConsulDouble }).double;
+  const registry = async (): Promise<RegistryReply> => {
+    const { items } = await mesh().admin.get<List<RegistryReply>>("/v1/registries");
+    return items.find(({ name }) => name === "consul") ?? assert.fail("no registry consul");
+  };
+  const inState = (state: RegistryReply["state"]): Promise<RegistryReply> =>
+    eventually(
+      `the registry ${state}`,
+      async () => {
+        const now = await registry();
+        return now.state === state && now;
+      },
+      RECOVERY_MS,
+    );
+  const bothServe = async (): Promise<void> => {
+    const clusters = await mesh().host("caller-1").askProxy("/clusters");
+    for (const name of ["reviews-v1", "reviews-v2"]) {
+      assert.ok(clusters.includes(`${mesh().host(name).spec.address}:`), `${name} left the endpoints`);
+    }
+    const seen = await mesh().tally(20, "caller-1", "reviews");
+    assert.deepEqual(Object.keys(seen).sort(), ["reviews-v1", "reviews-v2"]);
+    for (const host of mesh().hosts) assert.equal((await host.serving()).state, "serving");
+  };
+  /** A change goes through again: v2 leaves and comes back. */
+  const recovered = async (): Promise<void> => {
+    await inState("current");
+    const { spec } = mesh().host("reviews-v2");
+    const listed = async (): Promise<boolean> =>
+      (await mesh().host("caller-1").askProxy("/clusters")).includes(`${spec.address}:`);
+    await mesh().catalog.register(spec, false);
+    await eventually("v2 gone", async () => !(await listed()), RECOVERY_MS);
+    await mesh().catalog.register(spec);
+    await eventually("v2 back", listed, RECOVERY_MS);
+    await eventually("v2 called", async () => (await mesh().tally(6, "caller-1", "reviews"))["reviews-v2"]);
+  };
+
+  test("a Consul that is down changes nothing but the status", async () => {
+    await inState("current");
+    consul().down();
+    assert.ok((await inState("stale")).reason, "no reason is told");
+    await bothServe();
+    consul().up();
+    await recovered();
+  });
+
+  for (const { name, fault, reason } of FAULTS) {
+    test(`a Consul that ${name} changes nothing but the status`, async () => {
+      await inState("current");
+      consul().script(CATALOG, fault, ALWAYS);
+      assert.match((await inState("stale")).reason ?? "", reason);
+      await bothServe();
+      consul().heal();
+      await inState("current");
+      await bothServe();
+    });
+  }
+
+  test("a Consul whose index goes backwards is asked anew, and nothing is lost", async () => {
+    await inState("current");
+    consul().script(CATALOG, { kind: "index", index: 1 }, 6);
+    await eventually("the rewound answers taken", () => consul().requestsTo(CATALOG) > 0);
+    await bothServe();
+    await recovered();
+  });
+
+  test("a Consul that is suddenly empty is not believed", async () => {
+    await inState("current");
+    consul().script(CATALOG, { kind: "empty" }, ALWAYS);
+    assert.match((await inState("stale")).reason ?? "", /suddenly lists \d of 3 instances no more/);
+    await bothServe();
+    consul().heal();
+    await recovered();
+  });
+
+  test("a Consul that lost all its data takes no service out of the mesh, here or on the hosts", async () => {
+    await inState("current");
+    consul().catalog.wipe();
+    assert.match((await inState("stale")).reason ?? "", /suddenly lists 3 of 3 instances no more/);
+    await bothServe();
+    for (const { spec } of mesh().hosts) await mesh().catalog.register(spec);
+    await recovered();
+  });
+
+  test("a Consul that is too slow to end an answer is stale", async () => {
+    await inState("current");
+    consul().script(CATALOG, { kind: "stall-in-body" }, ALWAYS);
+    await inState("stale");
+    await bothServe();
+    consul().heal();
+    await recovered();
+  });
+});
