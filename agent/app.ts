@@ -14,6 +14,7 @@ import { envoyDataPlane } from "./dataplane/envoy/envoy-data-plane.ts";
 import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { FileDiscovery } from "./discovery/file/file-discovery.ts";
+import { addressTowards } from "./host/address-towards.ts";
 import type { AgentStatus } from "./host/agent-status.ts";
 import { collectStatus } from "./host/collect-status.ts";
 import { serviceNotifier } from "./host/notify.ts";
@@ -70,12 +71,13 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   await dataPlane.check(signal);
 
   const { trustDomain } = state;
+  const servers = config.servers.length > 0 ? config.servers : state.servers;
   const initial = await readTrustBundle(stateDir, trustDomain, clock.now());
   const identity = new AgentIdentity({ ...seams, state, stateDir });
   let roots = initial.roots;
   const channel = new ServerChannel({
     ...seams,
-    addresses: config.servers.length > 0 ? config.servers : state.servers,
+    addresses: servers,
     trustDomain,
     identity: () => ({ roots, certificate: identity.current.svid }),
   });
@@ -111,7 +113,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     secrets: workloadSecrets(svids, bundle),
     serves: (nodeId) => reconciler.serves(nodeId),
   });
-  using discovery = chooseDiscovery(config, seams);
+  using discovery = chooseDiscovery(config, await addressTowards(servers), seams);
   const { name } = discovery.source;
   const parts = {
     version: VERSION,
@@ -180,11 +182,15 @@ function chooseDataPlane(
     : builtinDataPlane({ ...options, command: deps.proxyCommand ?? PROXY_COMMAND });
 }
 
-function chooseDiscovery(config: AgentConfig, seams: Seams): Disposable & { readonly source: Discovery } {
+function chooseDiscovery(
+  config: AgentConfig,
+  ownAddress: string,
+  seams: Seams,
+): Disposable & { readonly source: Discovery } {
   const { address } = config;
   const { kind, consul, tokenFile, path } = config.discovery;
   if (kind === "file") {
-    return { source: new FileDiscovery({ ...seams, path, address }), [Symbol.dispose]: () => {} };
+    return { source: new FileDiscovery({ ...seams, path, address, ownAddress }), [Symbol.dispose]: () => {} };
   }
   const client = consulClient({ address: consul, tokenFile });
   return {

@@ -35,8 +35,8 @@ export class WorkloadRunner {
     this.#workload = workload;
     this.#options = options;
     this.files = workloadPaths(options.stateDir, options.runDir, workload);
-    const { xdsSocket, domainSuffix } = options;
-    const node = dataPlaneNode(workload, domainSuffix, { xdsSocket, adminSocket: this.files.adminSocket });
+    const { xdsSocket } = options;
+    const node = dataPlaneNode(workload, options, { xdsSocket, adminSocket: this.files.adminSocket });
     this.nodeId = node.id;
     this.#process = options.dataPlane.create(node, this.files);
   }

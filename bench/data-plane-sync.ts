@@ -33,8 +33,10 @@ export async function measureDataPlane(
   });
   const stays = names.map((name, index) => instanceOf(name, `127.0.3.${index + 1}`));
   const changing = names.map((name, index) => instanceOf(name, `127.0.4.${index + 1}`));
-  for (const instance of stays) await mesh.catalog.register(instance);
-  for (const { address } of stays) await untilUsed(mesh, address, true);
+  for (const instance of stays) {
+    await mesh.catalog.register(instance);
+    await untilUsed(mesh, instance.address, true);
+  }
   const acked = await repeat(mesh, changing, async (_, changedAt) => await acknowledged(mesh, changedAt));
   const used = await repeat(mesh, changing, async (change) => {
     return await untilUsed(mesh, change.instance.address, change.present);

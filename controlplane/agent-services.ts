@@ -59,6 +59,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
 
   const ads = adsHandlers({
     source: translator,
+    authenticate: (call) => void authenticator.authenticate(call),
     authorize,
     server: options.serverName,
     logger: options.logger.child("xds"),

@@ -3,6 +3,9 @@ import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$/, "must be a lower-case DNS name");
+const hostPort = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, "must be host:port, as in mesh.example:15012");
 
 const schema = z.strictObject({
   /** Names every identity of the mesh: `spiffe://<trustDomain>/…`. It cannot be changed later. */
@@ -18,7 +21,7 @@ const schema = z.strictObject({
       address: z.string().default("0.0.0.0"),
       port: port.default(15_012),
       /** `host:port` as agents reach this server; goes into join tokens. Empty: the host's name and the port. */
-      advertise: z.array(z.string()).default([]),
+      advertise: z.array(hostPort).default([]),
     })
     .prefault({}),
   admin: z
@@ -30,7 +33,7 @@ const schema = z.strictObject({
   /** The catalog to read. Left out: the embedded registry and what agents register. */
   consul: z
     .strictObject({
-      address: z.url().default("http://127.0.0.1:8500"),
+      address: z.url("must be a URL, as in http://127.0.0.1:8500").default("http://127.0.0.1:8500"),
       /** Re-read before each use, so that a rotated token needs no restart. */
       tokenFile: z.string().optional(),
       datacenter: z.string().optional(),

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { consulClient } from "../mesh/consul/consul-client.ts";
 import { parseTrustDomain, type TrustDomain } from "../mesh/identity/trust-domain.ts";
@@ -8,6 +7,7 @@ import { Placements } from "./agents/placements.ts";
 import { AgentRecords } from "./attest/agent-records.ts";
 import { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import { privateDirectory } from "./ca/private-files.ts";
 import { openSelfSignedAuthority } from "./ca/self-signed-authority.ts";
 import type { ServerConfig } from "./config.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
@@ -37,7 +37,7 @@ export async function openServerState(
   config: ServerConfig,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<ServerState> {
-  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await privateDirectory(config.stateDir);
   const trustDomain = parseTrustDomain(config.trustDomain);
   const workloadMs = config.leafTtlSeconds * 1000;
   const ca = await openSelfSignedAuthority({

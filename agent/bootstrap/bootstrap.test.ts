@@ -36,10 +36,14 @@ const workload: Workload = {
   catalog: undefined,
 };
 
-const node = dataPlaneNode(workload, "cluster.local", {
-  xdsSocket: "/run/lateen/xds.sock",
-  adminSocket: "/run/lateen/default.reviews-v1/admin.sock",
-});
+const node = dataPlaneNode(
+  workload,
+  { trustDomain: "mesh.example", domainSuffix: "cluster.local" },
+  {
+    xdsSocket: "/run/lateen/xds.sock",
+    adminSocket: "/run/lateen/default.reviews-v1/admin.sock",
+  },
+);
 
 test("the node of a workload has Istio's id", () => {
   assert.equal(node.id, "sidecar~10.0.0.3~reviews-v1.default~default.svc.cluster.local");

@@ -16,15 +16,29 @@ export interface NodeSockets {
   readonly adminSocket: string;
 }
 
-/** The node of a workload. Nothing in it expires and nothing in it is secret (DESIGN D2). */
-export function dataPlaneNode(workload: Workload, domainSuffix: string, sockets: NodeSockets): DataPlaneNode {
+export interface MeshNames {
+  readonly trustDomain: string;
+  readonly domainSuffix: string;
+}
+
+/**
+ * The node of a workload, with the metadata that Istio's sidecars have and that telemetry labels are made of. The
+ * cluster is the trust domain: hosts belong to no Kubernetes cluster. Nothing in it expires and nothing in it is secret
+ * (DESIGN D2).
+ */
+export function dataPlaneNode(workload: Workload, mesh: MeshNames, sockets: NodeSockets): DataPlaneNode {
+  const address = workload.ports[0]?.inbound.address;
   return {
-    id: workloadNodeId(workload, domainSuffix),
+    id: workloadNodeId(workload, mesh.domainSuffix),
     cluster: `${workload.service}.${workload.namespace}`,
     metadata: {
       NAME: workload.name,
       NAMESPACE: workload.namespace,
+      WORKLOAD_NAME: workload.name,
       SERVICE_ACCOUNT: workload.serviceAccount,
+      CLUSTER_ID: mesh.trustDomain,
+      MESH_ID: mesh.trustDomain,
+      ...(address === undefined ? {} : { INSTANCE_IPS: address }),
       LABELS: workload.labels,
     },
     ...sockets,

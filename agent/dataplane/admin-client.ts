@@ -14,9 +14,14 @@ const LARGEST_REPLY_BYTES = 64 << 20;
 export async function askAdmin(
   socketPath: string,
   path: string,
-  options: { readonly method?: "GET" | "POST"; readonly timeoutMs?: number } = {},
+  options: {
+    readonly method?: "GET" | "POST";
+    readonly timeoutMs?: number;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<AdminReply> {
   const { method = "GET", timeoutMs = 2000 } = options;
+  const deadline = AbortSignal.timeout(timeoutMs);
   const { promise, resolve, reject } = Promise.withResolvers<AdminReply>();
   const call = request(
     // Envoy answers 400 to a request without a host; the agent option keeps no connection for a socket that may vanish.
@@ -26,7 +31,7 @@ export async function askAdmin(
       method,
       agent: false,
       headers: { host: "admin" },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: options.signal ? AbortSignal.any([deadline, options.signal]) : deadline,
     },
     (response) => {
       const chunks: Buffer[] = [];
@@ -52,6 +57,18 @@ export async function isReady(socketPath: string): Promise<boolean> {
   return await askAdmin(socketPath, "/ready", { timeoutMs: 1000 }).then(
     (reply) => reply.status === 200,
     () => false,
+  );
+}
+
+/**
+ * True when the proxy takes a connection to its admin interface and says nothing on it in time: its event loop stands
+ * still. One that refuses the connection, or whose socket file is gone, does not hang.
+ */
+export async function isSilent(socketPath: string, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const started = performance.now();
+  return await askAdmin(socketPath, "/ready", { timeoutMs, signal }).then(
+    () => false,
+    () => !signal.aborted && performance.now() - started >= timeoutMs * 0.9,
   );
 }
 

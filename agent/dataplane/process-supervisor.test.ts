@@ -78,6 +78,7 @@ async function fixture(t: TestContext): Promise<Fixture> {
         drainMs: 500,
         environment: {},
         random: () => 0,
+        hang: { everyMs: 10, answerWithinMs: 100, misses: 2 },
         logLevel: "info",
         command: [process.execPath, FAKE_PROXY, "--mode", mode],
       }).create(
@@ -120,6 +121,7 @@ test("a data plane runs until it is told to go, and its output is in the log", a
   await assert.rejects(readFile(files.processRecord), { code: "ENOENT" });
   const output = lines.filter((line) => line.message === "data plane").map((line) => line.fields?.["line"]);
   assert.match(String(output[0]), /"msg":"serving"/);
+  assert.match(String(output[0]), /"drain":"0\.5"/, "it is told how long it may drain");
   assert.match(String(output[1]), /"msg":"asked to end"/);
 });
 
@@ -135,6 +137,31 @@ test("a data plane that crashes is started again after a pause", async (t) => {
   stop.abort();
   await done;
   assert.ok(lines.some((line) => line.level === "error" && line.fields?.["reason"] === "exit status 3"));
+});
+
+test("a data plane that answers no more is killed and started again", async (t) => {
+  const { process, lines } = await fixture(t);
+  const web = process("hang");
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  const { pid } = await reaches(web, "running");
+  assert.equal((await reaches(web, "backing-off")).reason, "signal SIGKILL");
+  assert.ok(lines.some((line) => line.message.includes("hangs") && line.fields?.["pid"] === pid));
+  stop.abort();
+  await done;
+});
+
+test("a data plane whose admin socket is gone goes on: it may well serve", async (t) => {
+  const { process, files } = await fixture(t);
+  const web = process();
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  const { pid } = await reaches(web, "running");
+  await rm(files.adminSocket);
+  await systemClock.sleep(300, t.signal);
+  assert.equal((await reaches(web, "running")).pid, pid);
+  stop.abort();
+  await done;
 });
 
 test("a data plane that does not listen to SIGTERM is killed after its drain time", async (t) => {

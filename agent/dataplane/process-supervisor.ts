@@ -9,7 +9,7 @@ import type { DataPlaneNode } from "../bootstrap/data-plane-node.ts";
 import { orAborted } from "../state/or-aborted.ts";
 import type { WorkloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
-import { askNodeId, isReady } from "./admin-client.ts";
+import { askNodeId, isReady, isSilent } from "./admin-client.ts";
 import type { DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
 import { tailLines } from "./log-tail.ts";
 import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
@@ -26,8 +26,20 @@ export interface SupervisorOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** In [0, 1). */
   readonly random: () => number;
+  /** When a process that runs counts as hanging; a default otherwise. */
+  readonly hang?: HangRule;
 }
 
+export interface HangRule {
+  /** Between two looks. */
+  readonly everyMs: number;
+  readonly answerWithinMs: number;
+  /** Looks in a row without an answer after which it is killed. */
+  readonly misses: number;
+}
+
+/** Half a minute of silence: far more than a busy host or a collected heap costs. */
+const HANG: HangRule = { everyMs: 5000, answerWithinMs: 5000, misses: 3 };
 const RESTART = { firstMs: 200, maxMs: 30_000 } as const;
 /** A process that ran this long was not started in vain: the next crash counts as the first. */
 const STABLE_MS = 10_000;
@@ -124,8 +136,24 @@ export class ProcessSupervisor implements DataPlaneProcess {
     const ended = new AbortController();
     const exit = process.exited.finally(() => ended.abort());
     const over = AbortSignal.any([signal, ended.signal]);
-    if (await this.#becomesReady(over)) this.#move({ kind: "ready", now: this.#options.clock.now() });
+    if (await this.#becomesReady(over)) {
+      this.#move({ kind: "ready", now: this.#options.clock.now() });
+      await this.#watchForHang(process, over);
+    }
     return await orAborted(exit, signal);
+  }
+
+  /** Until the process or the wait is over; kills the process when it has been silent for too long. */
+  async #watchForHang(process: ProxyProcess, over: AbortSignal): Promise<void> {
+    const { clock, logger, hang = HANG } = this.#options;
+    for (let missed = 0; !over.aborted && missed < hang.misses; ) {
+      await clock.sleep(hang.everyMs, over);
+      if (over.aborted) return;
+      missed = (await isSilent(this.#files.adminSocket, hang.answerWithinMs, over)) ? missed + 1 : 0;
+    }
+    if (over.aborted) return;
+    logger.error("the data plane hangs and is killed", { pid: process.pid, misses: hang.misses });
+    process.kill("SIGKILL");
   }
 
   /** Without a time limit: a proxy that waits for its first configuration is as it should be. */

@@ -34,15 +34,15 @@ export function initCommand(context: CliContext, exit: Exit): Command {
 
 function init(context: CliContext, options: InitOptions): number {
   const path = join(resolve(options.dir), "server.yaml");
-  const text = toYaml({
+  const flags = {
     trustDomain: options.trustDomain,
     ...(options.stateDir === undefined ? {} : { stateDir: resolve(options.stateDir) }),
     ...(options.runDir === undefined ? {} : { runDir: resolve(options.runDir) }),
     ...(options.advertise === undefined ? {} : { agents: { advertise: options.advertise } }),
     ...(options.consul === undefined ? {} : { consul: { address: options.consul } }),
-  });
-  const config = loadServerConfig({ file: { name: path, text }, environment: {}, flags: {} });
-  writeNewConfig(path, `# lateen server: docs/config.md has every key and its default.\n${text}`);
+  };
+  const config = loadServerConfig({ file: undefined, environment: {}, flags });
+  writeNewConfig(path, `# lateen server: docs/config.md has every key and its default.\n${toYaml(flags)}`);
   const start = path === SERVER_CONFIG ? "lateen server" : `lateen server --config ${path}`;
   const address =
     options.runDir === undefined ? "" : `  export LATEEN_ADDR=unix://${join(config.runDir, "admin.sock")}\n`;

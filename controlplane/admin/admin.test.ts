@@ -251,6 +251,29 @@ const badRequests: readonly { name: string; call: Call; status: number; code: st
     message: /service: .*address: .*port: /,
   },
   {
+    name: "an instance whose id would break a terminal's line",
+    call: {
+      method: "PUT",
+      url: "/v1/registry/embedded/instances/a%0ab",
+      body: '{"service":"a","address":"10.0.0.1","port":80}',
+    },
+    status: 400,
+    code: "admin.request",
+    message: /id: must be 1 to 253 printable characters/,
+  },
+  {
+    name: "a token for names that nobody can have",
+    call: {
+      method: "POST",
+      url: "/v1/tokens",
+      body: '{"ttlMs":1,"namespace":"A B","serviceAccounts":["../web"],"node":"vm-*"}',
+    },
+    status: 400,
+    code: "admin.request",
+    message:
+      /ttlMs: must be a second or more.*namespace: .*serviceAccounts\.0: .*node: must be the name of one/,
+  },
+  {
     name: "an instance that does not exist",
     call: { method: "DELETE", url: "/v1/registry/embedded/instances/a" },
     status: 404,
@@ -303,10 +326,10 @@ test("a wait for sync that is cut short tells how things stand", async () => {
 test("tokens are made with their binding, listed without their secret, and revoked", async () => {
   const server = fakeServer();
   const call = client(server);
-  const body = '{"ttlMs":60000,"namespace":"shop","serviceAccounts":["web"],"node":"vm-*"}';
+  const body = '{"ttlMs":60000,"namespace":"shop","serviceAccounts":["web"],"node":"vm-1"}';
   const made = await call({ method: "POST", url: "/v1/tokens", body });
   assert.equal((made.body as { token: string }).token, "lateen1.e30.pin.hush");
-  const binding = { namespace: "shop", serviceAccounts: ["web"], node: "vm-*" };
+  const binding = { namespace: "shop", serviceAccounts: ["web"], node: "vm-1" };
   assert.deepEqual(server.created, [{ binding, ttlMs: 60_000 }]);
   const listed = await call({ url: "/v1/tokens" });
   assert.doesNotMatch(JSON.stringify(listed.body), /hush/);

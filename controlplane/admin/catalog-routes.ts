@@ -17,7 +17,7 @@ const name = z
   .string()
   .max(63)
   .regex(LABEL, "must be lower-case letters, digits and dashes, as in a host name");
-const id = z.string().min(1).max(253);
+const id = z.string().regex(/^\P{Cc}{1,253}$/u, "must be 1 to 253 printable characters");
 const port = z.number().int().min(1).max(65_535);
 const idPath = z.object({ id });
 const instanceBody = z.strictObject({

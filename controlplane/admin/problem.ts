@@ -38,7 +38,7 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
 
 /** The one place where an error becomes an answer. What is not known to be harmless to tell is "internal". */
 export function toProblem(error: unknown): ProblemResponse {
-  const known = error instanceof MeshError ? error : fromFastify(error);
+  const known = error instanceof MeshError ? error : (fromSqlite(error) ?? fromFastify(error));
   const status = known === undefined ? undefined : STATUS[known.code];
   if (known === undefined || status === undefined) {
     const body: Problem = {
@@ -53,6 +53,13 @@ export function toProblem(error: unknown): ProblemResponse {
     status,
     body: known instanceof InvalidObjects ? { ...body, violations: known.violations } : body,
   };
+}
+
+function fromSqlite(error: unknown): MeshError | undefined {
+  if (!(error instanceof Error) || !("code" in error) || error.code !== "ERR_SQLITE_ERROR") return undefined;
+  return new MeshError("store.failed", `use the server's database: ${error.message}`, {
+    hint: "check that the state directory is writable and its disk not full",
+  });
 }
 
 /** Fastify refuses some requests itself, with a status below 500: too large, cut off, a path that does not decode. */

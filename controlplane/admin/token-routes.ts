@@ -6,14 +6,27 @@ import { type AdminCall, type AdminRoute, notFound, parseJsonBody, parsePart } f
 const DEFAULT_TTL_MS = 15 * 60_000;
 const LONGEST_TTL_MS = 24 * 3_600_000;
 
-const name = z.string().min(1).max(253);
+/** What no workload and no host can be called would make a token that is good for nothing. */
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const ACCOUNT = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const NODE_NAME = /^[A-Za-z0-9._-]{1,253}$/;
+
 const createBody = z.strictObject({
-  ttlMs: z.number().int().min(1_000).max(LONGEST_TTL_MS).default(DEFAULT_TTL_MS),
-  namespace: name.optional(),
-  serviceAccounts: z.array(name).min(1).max(100).optional(),
-  node: name.optional(),
+  ttlMs: z
+    .number()
+    .int()
+    .min(1_000, "must be a second or more")
+    .max(LONGEST_TTL_MS, "must be 24 hours or less")
+    .default(DEFAULT_TTL_MS),
+  namespace: z.string().regex(LABEL, "must be lower-case letters, digits and dashes").optional(),
+  serviceAccounts: z
+    .array(z.string().regex(ACCOUNT, "must be lower-case letters, digits, dashes and dots"))
+    .min(1)
+    .max(100)
+    .optional(),
+  node: z.string().regex(NODE_NAME, "must be the name of one host").optional(),
 });
-const revokeQuery = z.strictObject({ id: name });
+const revokeQuery = z.strictObject({ id: z.string().min(1).max(253) });
 
 export const tokenRoutes: readonly AdminRoute[] = [
   { method: "GET", path: "/v1/tokens", needs: "tokens", handle: list },

@@ -37,6 +37,8 @@ export interface JoinedAgent {
 }
 
 const DEFAULT_RATE: RateLimitPolicy = { perSecond: 1, burst: 10 };
+/** Strangers do not fill the log: one line each ten seconds says that an address is slowed down. */
+const TELLING_RATE: RateLimitPolicy = { perSecond: 0.1, burst: 1 };
 const NODE_NAME = /^[A-Za-z0-9._-]{1,253}$/;
 const VERSION = /^[\x21-\x7e]{0,64}$/;
 
@@ -44,6 +46,7 @@ const VERSION = /^[\x21-\x7e]{0,64}$/;
 export class AgentJoin {
   readonly #deps: JoinDeps;
   readonly #rate: KeyedRateLimit;
+  readonly #telling = new KeyedRateLimit(TELLING_RATE);
 
   constructor(deps: JoinDeps) {
     this.#deps = deps;
@@ -52,7 +55,8 @@ export class AgentJoin {
 
   /**
    * Throws `attest.throttled`; `identity.invalid` or `object.invalid` for a request that nobody could grant; and
-   * `attest.refused`, the same whatever is wrong with the token. Each outcome is a line in the log.
+   * `attest.refused`, the same whatever is wrong with the token. Each outcome but
+   * the first is a line in the log.
    */
   async join(input: JoinInput): Promise<JoinedAgent> {
     try {
@@ -68,8 +72,9 @@ export class AgentJoin {
   async #admit(input: JoinInput): Promise<JoinedAgent> {
     const { peerAddress } = input;
     const { clock, log } = this.#deps;
-    if (!this.#rate.take(peerAddress, clock.monotonic())) {
-      log.warn("join throttled", { peerAddress });
+    const now = clock.monotonic();
+    if (!this.#rate.take(peerAddress, now)) {
+      if (this.#telling.take(peerAddress, now)) log.warn("joins throttled", { peerAddress });
       throw new MeshError("attest.throttled", "join", { hint: "wait a few seconds and try again" });
     }
     const csr = readRequest(input, log);

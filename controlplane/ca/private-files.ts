@@ -8,7 +8,12 @@ const OTHERS = 0o077;
 
 /** Makes a directory that only its owner may enter; an existing one must be so already. */
 export async function privateDirectory(path: string): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  const made = await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new MeshError("config.invalid", `make the directory ${path}`, {
+      cause,
+      hint: "give another one, or look at the owner and the mode of the one above it",
+    });
+  });
   // A umask could have made it narrower than that and unusable.
   if (made !== undefined) await chmod(path, 0o700);
   await refuseOthersAccess(path, "700");

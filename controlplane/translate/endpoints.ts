@@ -55,7 +55,12 @@ function assignment(
     }
     const group = localities.get(endpoint.locality) ?? [];
     localities.set(endpoint.locality, group);
-    group.push(lbEndpoint(endpoint, target, takesMeshTls(view, endpoint, target)));
+    group.push(
+      lbEndpoint(endpoint, target, {
+        meshTls: takesMeshTls(view, endpoint, target),
+        cluster: view.settings.trustDomain,
+      }),
+    );
   }
   return ClusterLoadAssignment.fromPartial({
     clusterName: outboundClusterName(port, subset, hostname),
@@ -79,11 +84,17 @@ function locality(name: string): Locality {
   return { region, zone, subZone };
 }
 
-function lbEndpoint(endpoint: Endpoint, target: EndpointTarget, meshTls: boolean): LbEndpoint {
+interface Traits {
+  readonly meshTls: boolean;
+  /** The mesh that the endpoint is of, for telemetry. */
+  readonly cluster: string;
+}
+
+function lbEndpoint(endpoint: Endpoint, target: EndpointTarget, traits: Traits): LbEndpoint {
   return LbEndpoint.fromPartial({
     endpoint: { address: address(target.address, target.port) },
     loadBalancingWeight: Math.max(1, Math.round(endpoint.weight)),
-    metadata: metadataOf(endpoint, meshTls),
+    metadata: metadataOf(endpoint, traits),
   });
 }
 
@@ -95,7 +106,7 @@ function takesMeshTls(view: SnapshotView, endpoint: Endpoint, target: EndpointTa
   return mtlsMode(view, workload ?? endpoint, port?.app.port ?? target.port) !== "DISABLE";
 }
 
-function metadataOf({ workload, namespace, labels }: Endpoint, meshTls: boolean): Metadata {
+function metadataOf({ workload, namespace, labels }: Endpoint, { meshTls, cluster }: Traits): Metadata {
   const filterMetadata: { [filter: string]: { [key: string]: string } } = {};
   if (meshTls) filterMetadata[TRANSPORT_SOCKET_MATCH] = { [TLS_MODE]: "istio" };
   const name = workload?.slice(workload.indexOf("/") + 1);
@@ -103,7 +114,7 @@ function metadataOf({ workload, namespace, labels }: Endpoint, meshTls: boolean)
     // `workload;namespace;canonical name;canonical revision;cluster`: telemetry of the client side, as Istio has it.
     const canonical = labels["service.istio.io/canonical-name"] ?? labels["app"] ?? name;
     const revision = labels["service.istio.io/canonical-revision"] ?? labels["version"] ?? "latest";
-    filterMetadata["istio"] = { workload: [name, namespace, canonical, revision, ""].join(";") };
+    filterMetadata["istio"] = { workload: [name, namespace, canonical, revision, cluster].join(";") };
   }
   return Metadata.fromPartial({ filterMetadata });
 }

@@ -5,6 +5,7 @@ import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type { Subscription } from "../../mesh/xds/subscription.ts";
 import { PUSH_ORDER } from "../../mesh/xds/type-urls.ts";
+import { toStatus } from "../agents/status.ts";
 import { type AdsObserver, AdsStream } from "./ads-stream.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "./config-source.ts";
 import type { ProxyStatusEntry, ProxyStatusTable } from "./proxy-status.ts";
@@ -22,6 +23,8 @@ export type Authorization =
 
 export interface AdsConnectionDeps extends AdsObserver {
   readonly source: ConfigSource;
+  /** Throws for a peer that may have no stream at all: it is sent away before it has said anything. */
+  readonly authenticate?: (call: AdsCall) => void;
   /**
    * May the peer of this call have this node's configuration? Asked at the start of a stream and again after each
    * publication, so that a workload that has moved away is served no longer; keep what is costly per `call`.
@@ -72,6 +75,11 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
       call.end();
     });
     for (const event of ["cancelled", "close", "error"]) call.on(event, () => this.#close());
+  }
+
+  /** Looks who the peer is; its requests are taken from then on. */
+  open(): void {
+    this.#guard(() => this.#deps.authenticate?.(this.#call));
   }
 
   /** There is something new. `at`: when it was published (monotonic). */
@@ -202,8 +210,12 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
         this.end(status.INVALID_ARGUMENT, error.message);
         return;
       }
-      this.#deps.logger.error("stream failed", { error: messageOf(error) });
-      this.end(status.INTERNAL, "internal");
+      const { code, details } = toStatus(error);
+      const { logger } = this.#deps;
+      if (code === status.INTERNAL) logger.error("stream failed", { error: messageOf(error) });
+      // Anybody can cause it, as often as they like.
+      else logger.debug("stream refused", { peer: this.#call.getPeer(), reason: messageOf(error) });
+      this.end(code, details);
     }
   }
 

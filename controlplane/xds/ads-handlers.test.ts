@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { MeshError } from "../../mesh/errors.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { type DeltaClient, deltaLine } from "../../test/harness/ads-clients.ts";
 import { startAds } from "../../test/harness/running-ads.ts";
@@ -203,6 +204,33 @@ describe("who is served", () => {
     client.request(cluster, { node: NODE });
     assert.equal(await client.inbox.ended, status.PERMISSION_DENIED);
     assert.doesNotMatch(await details.promise, /a-7/);
+  });
+
+  test("a peer that may have no stream is sent away before it has said anything, and counts for nothing", async () => {
+    await using server = await startAds({
+      mostStreams: 1,
+      authenticate: () => {
+        throw new MeshError("attest.unauthenticated", "authenticate the agent");
+      },
+    });
+    assert.equal(await server.delta().inbox.ended, status.UNAUTHENTICATED);
+    assert.equal(await server.delta().inbox.ended, status.UNAUTHENTICATED);
+  });
+
+  test("an agent that is banned while its stream is open hears that it is refused", async () => {
+    let isBanned = false;
+    await using server = await startAds({
+      authorize: (_call, id) => {
+        if (isBanned) throw new MeshError("attest.refused", "the agent is banned");
+        return { kind: "allowed", node: { id, workload: `default/${id}` } };
+      },
+    });
+    server.source.publish("node-1", SMALL);
+    const client = server.delta();
+    await sync(client);
+    isBanned = true;
+    server.source.publish("node-1", { ...SMALL, cluster: { c: "2" } });
+    assert.equal(await client.inbox.ended, status.PERMISSION_DENIED);
   });
 
   test("a workload that moves to another agent is served no longer", async () => {

@@ -57,6 +57,7 @@ export function adsHandlers(options: AdsServerOptions): AdsServer {
     });
     connections.add(connection);
     if (connections.size > mostStreams) connection.end(status.RESOURCE_EXHAUSTED, "too many streams");
+    else connection.open();
   }
 
   function published(): void {

@@ -1,4 +1,4 @@
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { MeshError } from "../errors.ts";
 import { closest } from "../spelling/closest.ts";
@@ -42,10 +42,21 @@ function readFile(file: ConfigSources["file"]): Tree {
   if (problem !== undefined) {
     throw new MeshError("config.invalid", `read ${file.name}: ${problem.message.split("\n", 1)[0]}`);
   }
-  const content: unknown = document.toJS({ maxAliasCount: 20 }) ?? {};
+  const content = toValues(document, file.name);
   if (!isTree(content))
     throw new MeshError("config.invalid", `read ${file.name}: the top level must be a mapping`);
   return content;
+}
+
+function toValues(document: Document, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 20 }) ?? {};
+  } catch (cause) {
+    throw new MeshError("config.invalid", `read ${name}: its aliases stand for more than a file can hold`, {
+      cause,
+      hint: "write out what the aliases stand for",
+    });
+  }
 }
 
 /** Lists are comma-separated in the environment. */

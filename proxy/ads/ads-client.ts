@@ -57,7 +57,8 @@ export type AdsState =
   | { readonly kind: "stopped" };
 
 const RECONNECT = { firstMs: 50, maxMs: 5000 };
-const LARGEST_MESSAGE = 64 * 1024 * 1024;
+/** The agent, on its own socket, decides what is too large: a limit here could only lose a large mesh. */
+const UNLIMITED = -1;
 const INVALID_ARGUMENT = 3;
 const TYPES: ReadonlySet<string> = new Set(Object.values(TYPE_URL));
 
@@ -104,7 +105,7 @@ export class AdsClient {
 
   async #runStream(signal: AbortSignal): Promise<{ readonly progress: boolean; readonly reason: string }> {
     const client = new Client(`unix:${this.#options.socketPath}`, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": LARGEST_MESSAGE,
+      "grpc.max_receive_message_length": UNLIMITED,
       "grpc.use_local_subchannel_pool": 1,
     });
     const stream = openDeltaStream(client);

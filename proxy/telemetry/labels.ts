@@ -146,8 +146,8 @@ export function trafficLabels(
 
 function partyOfPrincipal(id: string | undefined): Party {
   if (id === undefined) return NOBODY;
-  const [, namespace = UNKNOWN] = /\/ns\/([^/]+)\/sa\//.exec(id) ?? [];
-  return { ...NOBODY, namespace, principal: id };
+  const [, cluster = UNKNOWN, namespace = UNKNOWN] = /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\//.exec(id) ?? [];
+  return { ...NOBODY, namespace, cluster, principal: id };
 }
 
 function partyOfEndpoint({ workload, id }: UpstreamEnd): Party {

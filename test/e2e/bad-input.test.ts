@@ -167,11 +167,10 @@ describeMesh("bad input", { hosts: HOSTS }, (mesh) => {
       await using _holder = await eventually("the port in our hands", () =>
         tryListen(host.spec.loopback, port),
       );
-      const { lastNack } = await host.workloadStatus(
-        "has a refusal",
-        (status) => status.lastNack !== undefined,
+      const place = `${host.spec.loopback}:${port}`;
+      const { lastNack } = await host.workloadStatus(`has a refusal of ${place}`, (status) =>
+        Boolean(status.lastNack?.message.includes(place)),
       );
-      assert.ok(lastNack?.message.includes(`${host.spec.loopback}:${port}`), lastNack?.message);
       assert.match(lastNack?.message ?? "", /in use/);
     }
     // Nobody tries again by itself yet: a new process does.

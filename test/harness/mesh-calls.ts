@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -85,6 +86,7 @@ export interface TlsReply {
   readonly failure: string;
   /** `subjectAltName` of the certificate that the server presented. */
   readonly serverNames: string;
+  readonly serverSerial: string;
 }
 
 /** One HTTP/1.1 request over TLS, with whatever certificate the caller has. Never throws. */
@@ -101,14 +103,20 @@ export async function tlsCall(
     ALPNProtocols: [...(caller.alpn ?? ["istio"])],
     ...(caller.cert === undefined ? {} : { cert: caller.cert, key: caller.key ?? "" }),
   });
-  let serverNames = "";
+  let server: X509Certificate | undefined;
   socket.once("secureConnect", () => {
-    serverNames = socket.getPeerX509Certificate()?.subjectAltName ?? "";
+    server = socket.getPeerX509Certificate();
     socket.write(`GET ${path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n`);
   });
   const { text, failure } = await readAll(socket, () => false);
   const [head = "", body = ""] = text.split("\r\n\r\n");
-  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0), body, failure, serverNames };
+  return {
+    status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0),
+    body,
+    failure,
+    serverNames: server?.subjectAltName ?? "",
+    serverSerial: server?.serialNumber ?? "",
+  };
 }
 
 async function converse(socket: Socket, text: string): Promise<TcpReply> {

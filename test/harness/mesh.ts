@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { AdminClient } from "../../cli/client.ts";
 import type {
   ApplyReply,
@@ -233,6 +234,33 @@ export class Mesh implements AsyncDisposable {
     };
     await Promise.all([lane(), lane(), lane(), lane()]);
     return seen;
+  }
+
+  /** Calls without a pause, on two lanes, while some work goes on; every call that did not get a 200 is told. */
+  async underTraffic(
+    from: string,
+    upstream: string,
+    work: () => Promise<void>,
+  ): Promise<{ readonly calls: number; readonly failures: readonly string[] }> {
+    let calls = 0;
+    let over = false;
+    const failures: string[] = [];
+    const lane = async (): Promise<void> => {
+      while (!over) {
+        const { status, failure, body } = await this.call(from, upstream);
+        calls += 1;
+        if (status !== 200) failures.push(`${status} ${failure}${body}`);
+        await delay(2);
+      }
+    };
+    const lanes = [lane(), lane()];
+    try {
+      await work();
+    } finally {
+      over = true;
+      await Promise.all(lanes);
+    }
+    return { calls, failures };
   }
 
   async tcpCall(from: string, upstream: string, text?: string): Promise<TcpReply> {

@@ -3,7 +3,7 @@ import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
 import { ProcessSupervisor, type SupervisorOptions } from "../process-supervisor.ts";
 
 export interface BuiltinOptions extends SupervisorOptions {
-  /** Starts the proxy when `--bootstrap FILE` is appended: `[node, cli/lateen.js, "proxy"]`. */
+  /** Starts the proxy when `--bootstrap FILE --drain-seconds N` is appended: `[node, cli/lateen.js, "proxy"]`. */
   readonly command: readonly string[];
   readonly logLevel: string;
 }
@@ -12,7 +12,10 @@ export interface BuiltinOptions extends SupervisorOptions {
 export function builtinDataPlane(options: BuiltinOptions): DataPlane {
   const program: ProxyProgram = {
     kind: "builtin",
-    command: (file) => [...options.command, "--bootstrap", file],
+    command: (file) => [
+      ...options.command,
+      ...["--bootstrap", file, "--drain-seconds", String(options.drainMs / 1000)],
+    ],
     bootstrap: (node) => builtinBootstrap(node, options.logLevel),
     // It drains on SIGTERM and ends by itself when it has.
     drain: async (process) => process.kill("SIGTERM"),

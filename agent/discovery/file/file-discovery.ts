@@ -12,6 +12,8 @@ export interface FileDiscoveryOptions {
   readonly path: string;
   /** The host's address: what services without one have, and, when set, the only one that is taken. */
   readonly address: string | undefined;
+  /** What services without an address have when `address` is not set either; loopback if not given. */
+  readonly ownAddress?: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How often files are read again even if no change was noticed (network file systems tell none). Default 5 s. */
@@ -87,7 +89,7 @@ export class FileDiscovery implements Discovery {
 
   #take(file: string, text: string, contents: Map<string, Content>): void {
     if (contents.get(file)?.text === text) return;
-    const parsed = parseServices(text, this.#options.address ?? "127.0.0.1");
+    const parsed = parseServices(text, this.#options.address ?? this.#options.ownAddress ?? "127.0.0.1");
     if (!parsed.ok) {
       const lines = parsed.violations.map(({ path, message }) =>
         path === "" ? message : `${path}: ${message}`,

@@ -20,7 +20,8 @@ export async function inspectConnection(socket: Socket, timeoutMs: number): Prom
       socket.off("readable", read);
       socket.off("end", closed);
       socket.off("close", closed);
-      if (chunks.length > 0 && !socket.destroyed && !socket.readableEnded) socket.unshift(Buffer.concat(chunks));
+      if (chunks.length > 0 && !socket.destroyed && !socket.readableEnded)
+        socket.unshift(Buffer.concat(chunks));
       resolve(result);
     };
     const closed = (): void => settle({ kind: "closed" });

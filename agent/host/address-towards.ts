@@ -1,0 +1,31 @@
+import { createSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
+import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+
+/**
+ * The address that this host has towards the first of the servers (`host:port`) whose name is known, as the kernel
+ * routes it; nothing is sent. Without such a route: the first address that is not loopback, else loopback.
+ */
+export async function addressTowards(servers: readonly string[]): Promise<string> {
+  for (const server of servers) {
+    const address = await routedFrom(server).catch(() => undefined);
+    if (address !== undefined) return address;
+  }
+  const all: readonly NetworkInterfaceInfo[] = Object.values(networkInterfaces()).flatMap((one) => one ?? []);
+  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
+}
+
+async function routedFrom(server: string): Promise<string> {
+  const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d+)$/.exec(server) ?? [];
+  const { address, family } = await lookup(host);
+  const socket = createSocket(family === 6 ? "udp6" : "udp4");
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once("error", reject);
+  socket.connect(Number(port), address, resolve);
+  try {
+    await promise;
+    return socket.address().address;
+  } finally {
+    socket.close();
+  }
+}

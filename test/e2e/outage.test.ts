@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { List, ObjectReply, WorkloadReply } from "../../mesh/admin-api/replies.ts";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import { eventually } from "../harness/eventually.ts";
+import type { Mesh } from "../harness/mesh.ts";
+import { versions, virtualService } from "../harness/mesh-policies.ts";
+import { describeMesh } from "../harness/mesh-suite.ts";
+
+const HOSTS = [
+  { name: "caller", service: "caller", upstreams: ["reviews"] },
+  { name: "reviews-v1", service: "reviews", version: "v1" },
+  { name: "reviews-v2", service: "reviews", version: "v2" },
+] as const;
+
+/** All to one version, and a header that tells that the route is in force. */
+const to = (subset: string): string =>
+  virtualService("reviews", {
+    http: [
+      {
+        headers: { request: { set: { "x-routed": subset } } },
+        route: [{ destination: { host: "reviews", subset } }],
+      },
+    ],
+  });
+
+describeMesh("outages", { hosts: HOSTS, agentProcesses: ["caller"] }, (mesh) => {
+  const routed = async (): Promise<unknown> =>
+    (await mesh().call("caller", "reviews")).echo?.headers["x-routed"];
+  const inForce = async (subset: string): Promise<void> => {
+    await mesh().apply(versions("reviews", "v1", "v2") + to(subset));
+    await eventually(`routes to ${subset}`, async () => (await routed()) === subset);
+  };
+  /** Some requests' worth of time. */
+  const moment = (): Promise<void> => systemClock.sleep(300, AbortSignal.timeout(1000));
+
+  test("without the server traffic goes on, and with it back changes go through again", async () => {
+    await inForce("v1");
+    const { calls, failures } = await mesh().underTraffic("caller", "reviews", async () => {
+      await mesh().server.stop();
+      await moment();
+      assert.equal(await routed(), "v1");
+      await mesh().server.start();
+      await mesh().synced();
+      await inForce("v2");
+    });
+    assert.deepEqual(failures, []);
+    assert.ok(calls > 50, `only ${calls} calls`);
+  });
+
+  test("a server that starts again knows objects, placements and tokens as they were", async () => {
+    await inForce("v1");
+    const token = await mesh().token({ node: "late" });
+    const before = await facts(mesh());
+    await mesh().server.stop();
+    await mesh().server.start();
+    const after = await facts(mesh());
+    assert.deepEqual(after, before);
+    await inForce("v2");
+    const changed = await facts(mesh());
+    assert.deepEqual(changed.created, before.created, "an update reset the time of creation");
+    const tokens = await mesh().cli(["token", "list", "-o", "json"]);
+    assert.match(tokens.stdout, /"late"/);
+    assert.ok(!tokens.stdout.includes(token.slice(-43)));
+  });
+
+  test("agents and data planes that start again without the server serve from disk", async () => {
+    await inForce("v2");
+    await mesh().server.stop();
+    for (const name of ["reviews-v2", "caller"]) {
+      const host = mesh().host(name);
+      const before = await host.serving();
+      await host.stopAgent();
+      if (name === "caller") await host.startAgentProcess();
+      else host.startAgent();
+      const after = await host.serving();
+      assert.notEqual(after.dataPlane.pid, before.dataPlane.pid);
+      assert.equal((await host.status()).server.connected, false);
+      await eventually("calls from disk", async () => (await routed()) === "v2", 10_000);
+    }
+    assert.deepEqual(await mesh().tally(10, "caller", "reviews"), { "reviews-v2": 10 });
+    await mesh().server.start();
+    await mesh().synced();
+    await inForce("v1");
+  });
+
+  test("a data plane that is killed comes back as it was", async () => {
+    await inForce("v1");
+    for (const name of ["caller", "reviews-v1"]) {
+      const host = mesh().host(name);
+      const { pid } = (await host.serving()).dataPlane;
+      process.kill(pid ?? 0, "SIGKILL");
+      const after = await host.workloadStatus(
+        "has a new data plane",
+        ({ state, dataPlane }) => state === "serving" && dataPlane.pid !== pid,
+      );
+      assert.notEqual(after.dataPlane.pid, undefined);
+      await eventually("calls again", async () => (await routed()) === "v1", 10_000);
+    }
+  });
+
+  test("an agent that is killed stops no traffic, and the next one takes its data plane over", async () => {
+    await inForce("v1");
+    const host = mesh().host("caller");
+    const before = await host.serving();
+    const { calls, failures } = await mesh().underTraffic("caller", "reviews", async () => {
+      await host.killAgentProcess();
+      await moment();
+      await host.startAgentProcess();
+      await host.serving();
+      await mesh().synced();
+      await inForce("v2");
+    });
+    assert.deepEqual(failures, []);
+    assert.ok(calls > 50, `only ${calls} calls`);
+    assert.equal((await host.serving()).dataPlane.pid, before.dataPlane.pid);
+    assert.match(host.log.text, /took over the data plane/);
+  });
+});
+
+/** What a restart must not change. */
+async function facts(mesh: Mesh): Promise<{ readonly created: unknown; readonly placements: unknown }> {
+  const { items: objects } = await mesh.admin.get<List<ObjectReply>>("/v1/objects/VirtualService");
+  const { items: rules } = await mesh.admin.get<List<ObjectReply>>("/v1/objects/DestinationRule");
+  const { items: workloads } = await mesh.admin.get<List<WorkloadReply>>("/v1/workloads");
+  return {
+    created: [...objects, ...rules].map(({ kind, name, createdAt }) => ({ kind, name, createdAt })),
+    placements: workloads.map(({ name, spiffeId, agent, registeredAt }) => ({
+      name,
+      spiffeId,
+      agent,
+      registeredAt,
+    })),
+  };
+}
