@@ -16,7 +16,7 @@ setup: $(READY) ## install the pinned packages (Node 24 among them) and generate
 $(READY): package-lock.json setup/generate.ts $(shell find mesh/xds/proto -name '*.proto')
 	@sh setup/prerequisites.sh npm
 	@echo "installing packages …"
-	@npm ci --ignore-scripts --loglevel=error
+	@npm install --no-save --ignore-scripts --loglevel=error
 	@$(NPM_RUN) generate
 	@touch $@
 

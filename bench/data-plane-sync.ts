@@ -14,8 +14,8 @@ const CALLER = "caller-1";
  */
 const SERVICES = 24;
 /** In each, an endpoint of every service comes, or goes again: an even number leaves things as they were. */
-const ROUNDS = 10;
-const WARM_UP_ROUNDS = 1;
+const ROUNDS = 12;
+const WARM_UP_ROUNDS = 2;
 const POLL_MS = 2;
 const TARGETS = { p50: 50, p99: 150 } as const;
 
@@ -42,12 +42,23 @@ export async function measureDataPlane(
     return await untilUsed(mesh, change.instance.address, change.present);
   });
   const name = `${catalog} → ${dataPlane}`;
-  return [...latencies(`${name}: acknowledged`, acked, TARGETS), ...latencies(`${name}: in use`, used)];
+  return [
+    ...latencies(`${name}, endpoint comes: acknowledged`, acked.comes, TARGETS),
+    ...latencies(`${name}, endpoint goes: acknowledged`, acked.goes, TARGETS),
+    ...latencies(`${name}, endpoint comes: in use`, used.comes),
+    ...latencies(`${name}, endpoint goes: out of use`, used.goes),
+  ];
 }
 
 /** An instance that no workload stands for. */
 function instanceOf(service: string, address: string): PlacedHost {
   return { name: `${service}-${address.replaceAll(".", "-")}`, service, address, loopback: address };
+}
+
+/** Of Consul, what goes is believed only after a moment: too much at once would be an outage, no removal. */
+interface Samples {
+  readonly comes: readonly number[];
+  readonly goes: readonly number[];
 }
 
 interface Change {
@@ -60,8 +71,8 @@ async function repeat(
   mesh: Mesh,
   changing: readonly PlacedHost[],
   wait: (change: Change, changedAt: number) => Promise<number>,
-): Promise<readonly number[]> {
-  const samples: number[] = [];
+): Promise<Samples> {
+  const samples = { comes: [] as number[], goes: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     const present = round % 2 === 0;
     for (const instance of changing) {
@@ -69,7 +80,7 @@ async function repeat(
       const changedAt = Date.now();
       await (present ? mesh.catalog.register(instance) : mesh.catalog.deregister(instance));
       const reachedAt = await wait({ instance, present }, changedAt);
-      if (round >= WARM_UP_ROUNDS) samples.push(reachedAt - changedAt);
+      if (round >= WARM_UP_ROUNDS) samples[present ? "comes" : "goes"].push(reachedAt - changedAt);
     }
   }
   return samples;

@@ -208,6 +208,10 @@ agents:
       `error: ${path} exists and is left as it is\ntry: edit it, or move it away: mv ${path} ${path}.old\n`,
     ],
   );
+  const lame = await cli.run(["init", "--dir", join(cli.directory, "c"), "--advertise", "vm1.lan"]);
+  assert.equal(lame.code, 65);
+  assert.match(lame.stderr, /agents\.advertise\.0: must be host:port, as in mesh\.example:15012/);
+  assert.doesNotMatch(lame.stderr, /server\.yaml/);
   const bad = await cli.run(["init", "--dir", join(cli.directory, "b"), "--trust-domain", "Not A Domain"]);
   assert.equal(bad.code, 65);
 });

@@ -21,7 +21,8 @@ async function routedFrom(server: string): Promise<string> {
   const socket = createSocket(family === 6 ? "udp6" : "udp4");
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once("error", reject);
-  socket.connect(Number(port), address, resolve);
+  socket.once("connect", resolve);
+  socket.connect(Number(port), address);
   try {
     await promise;
     return socket.address().address;

@@ -55,3 +55,15 @@ test("a file that is not YAML, has a key twice, or is a list is refused", () => 
     assert.match(refusal({ file: { name: "server.yaml", text } }), /server\.yaml/);
   }
 });
+
+test("a file whose aliases multiply is refused as such", () => {
+  const levels = ["b", "c", "d", "e"].map((name, index) => {
+    const below = `*${"abcd"[index]}`;
+    return `${name}: &${name} [${Array.from({ length: 9 }, () => below).join(", ")}]`;
+  });
+  const text = ["a: &a [x, x, x]", ...levels].join("\n");
+  assert.throws(() => load({ file: { name: "mesh.yaml", text } }), {
+    code: "config.invalid",
+    message: "read mesh.yaml: its aliases stand for more than a file can hold",
+  });
+});

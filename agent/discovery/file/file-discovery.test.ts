@@ -104,6 +104,19 @@ test("services that say no address have the host's", async () => {
   assert.deepEqual(reader.latest?.[0]?.address, { address: "127.23.7.3", port: 80 });
 });
 
+test("where the host's address is not set, it is the one that leads to the server, and other addresses are taken too", async () => {
+  await using place = await folder();
+  const text = "services: [{ name: a, port: 80 }, { name: b, port: 81, address: 10.0.0.2 }]";
+  await writeFile(join(place.path, "a.yaml"), text);
+  const options = { path: place.path, address: undefined, ownAddress: "192.0.2.7", clock: systemClock };
+  await using reader = new SetReader(new FileDiscovery({ ...options, logger: silentLogger }));
+  const services = await eventually("a set", () => reader.latest);
+  assert.deepEqual(
+    services.map(({ address }) => address.address),
+    ["192.0.2.7", "10.0.0.2"],
+  );
+});
+
 test("nothing is told before every file could be read once, so a slip at a restart takes nothing away", async () => {
   await using place = await folder();
   const away = join(place.path, "services.d");
