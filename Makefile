@@ -5,11 +5,11 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bench bench-ca bench-sync clean
+.PHONY: help setup demo test check format tools bench bench-ca bench-sync bench-mesh-path clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the pinned packages (Node 24 among them) and generate the xDS messages
 
@@ -36,13 +36,16 @@ tools: setup ## put Envoy and Consul into .tools/ (nothing is installed on the m
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
 
-bench: bench-ca bench-sync ## all benchmarks; tables here, figures in bench-results/
+bench: bench-ca bench-sync bench-mesh-path ## all benchmarks; tables here, figures in bench-results/
 
 bench-ca: setup ## SVIDs issued per second
 	@node_modules/.bin/node bench/ca.bench.ts
 
-bench-sync: setup ## time from a registry change to the proxy's acknowledgement
+bench-sync: setup tools ## time from a registry change to the proxy's acknowledgement
 	@node_modules/.bin/node bench/sync.bench.ts
+
+bench-mesh-path: setup tools ## CPU of a request through two sidecars, the built-in proxy beside Envoy
+	@node_modules/.bin/node bench/mesh-path.bench.ts
 
 clean: ## remove everything that the targets made
 	@rm -rf node_modules .tools bench-results mesh/xds/gen

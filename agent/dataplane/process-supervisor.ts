@@ -30,7 +30,7 @@ export interface SupervisorOptions {
   readonly hang?: HangRule;
 }
 
-export interface HangRule {
+interface HangRule {
   /** Between two looks. */
   readonly everyMs: number;
   readonly answerWithinMs: number;

@@ -103,10 +103,13 @@ test("a server that is not there, or that does not speak TLS, is an error that s
   await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
   t.after(() => plain.close());
   const port = (plain.address() as { port: number }).port;
-  for (const address of ["127.0.0.1:1", `127.0.0.1:${port}`]) {
-    await assert.rejects(joinHost(t, server.token([address]), await stateDir(t)), {
+  for (const [address, why] of [
+    ["127.0.0.1:1", "connect ECONNREFUSED"],
+    [`127.0.0.1:${port}`, "what answers there does not speak TLS 1\\.3 \\(ERR_SSL_\\w+\\)$"],
+  ]) {
+    await assert.rejects(joinHost(t, server.token([address ?? ""]), await stateDir(t)), {
       code: "agent.join",
-      message: new RegExp(`reach the server at ${address}`),
+      message: new RegExp(`reach the server at ${address}: ${why}`),
       hint: /firewall/,
     });
   }

@@ -42,14 +42,21 @@ async function fetchChain(address: string, signal: AbortSignal): Promise<readonl
   try {
     return await promise;
   } catch (cause) {
-    throw new MeshError("agent.join", `reach the server at ${address}: ${messageOf(cause)}`, {
-      cause,
+    const noTls = tlsFailure(cause);
+    throw new MeshError("agent.join", `reach the server at ${address}: ${noTls ?? messageOf(cause)}`, {
+      ...(noTls === undefined ? { cause } : {}),
       hint: "look whether the server runs and whether a firewall lets this host through to its port",
     });
   } finally {
     signal.removeEventListener("abort", abort);
     socket.destroy();
   }
+}
+
+/** OpenSSL's own words are numbers and file names, of no use to a person. */
+function tlsFailure(cause: unknown): string | undefined {
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  return code.startsWith("ERR_SSL_") ? `what answers there does not speak TLS 1.3 (${code})` : undefined;
 }
 
 function walk(leaf: X509Certificate | undefined): readonly X509Certificate[] {

@@ -164,7 +164,7 @@ describeMesh("bad input", { hosts: HOSTS }, (mesh) => {
         )
       ).dataPlane.pid ?? 0;
     {
-      await using _holder = await eventually("the port in our hands", () =>
+      await using holder = await eventually("the port in our hands", () =>
         tryListen(host.spec.loopback, port),
       );
       const place = `${host.spec.loopback}:${port}`;
@@ -172,6 +172,7 @@ describeMesh("bad input", { hosts: HOSTS }, (mesh) => {
         Boolean(status.lastNack?.message.includes(place)),
       );
       assert.match(lastNack?.message ?? "", /in use/);
+      await holder.close();
     }
     // Nobody tries again by itself yet: a new process does.
     process.kill(await restarted(), "SIGKILL");

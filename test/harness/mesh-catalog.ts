@@ -55,8 +55,10 @@ export async function realConsulCatalog(): Promise<MeshCatalog> {
         Address: host.address,
         Port: portOf(host),
         Meta: metaOf(host),
-        Check: { TTL: "1h", Status: healthy ? "passing" : "critical" },
+        Check: { TTL: "1h", Status: "passing" },
       });
+      // A check that is there already keeps its status when its service is registered again.
+      await consul.put(`/agent/check/${healthy ? "pass" : "fail"}/service:${host.name}`);
     },
     deregister: (host) => consul.deregister(host.name),
     [Symbol.asyncDispose]: () => consul[Symbol.asyncDispose](),

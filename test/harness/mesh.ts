@@ -243,10 +243,10 @@ export class Mesh implements AsyncDisposable {
     work: () => Promise<void>,
   ): Promise<{ readonly calls: number; readonly failures: readonly string[] }> {
     let calls = 0;
-    let over = false;
+    const over = new AbortController();
     const failures: string[] = [];
     const lane = async (): Promise<void> => {
-      while (!over) {
+      while (!over.signal.aborted) {
         const { status, failure, body } = await this.call(from, upstream);
         calls += 1;
         if (status !== 200) failures.push(`${status} ${failure}${body}`);
@@ -257,7 +257,7 @@ export class Mesh implements AsyncDisposable {
     try {
       await work();
     } finally {
-      over = true;
+      over.abort();
       await Promise.all(lanes);
     }
     return { calls, failures };

@@ -14,7 +14,10 @@ export function builtinDataPlane(options: BuiltinOptions): DataPlane {
     kind: "builtin",
     command: (file) => [
       ...options.command,
-      ...["--bootstrap", file, "--drain-seconds", String(options.drainMs / 1000)],
+      "--bootstrap",
+      file,
+      "--drain-seconds",
+      String(options.drainMs / 1000),
     ],
     bootstrap: (node) => builtinBootstrap(node, options.logLevel),
     // It drains on SIGTERM and ends by itself when it has.
