@@ -28,6 +28,9 @@ export interface DemoCommand {
 
 type Print = (line: string) => void;
 
+/** On a terminal, what is awaited is told in place and then written over. */
+const CLEAR_LINE = process.stdout.isTTY ? "\r\u001b[2K" : "";
+
 /** `lateen demo`: a whole mesh with bookinfo on this machine. Returns the exit status. */
 export async function runDemo(command: DemoCommand, print: Print, signal: AbortSignal): Promise<number> {
   const envoy = command.proxy === "envoy" ? requireEnvoy() : undefined;
@@ -35,7 +38,9 @@ export async function runDemo(command: DemoCommand, print: Print, signal: AbortS
   const directory = await demoDirectory(command.keep);
   const topology = layOut(block);
   const started = performance.now();
-  const report = (part: string, detail: string): void => print(`√ ${part.padEnd(24)}${detail}`);
+  const report = (part: string, detail: string): void => print(`${CLEAR_LINE}√ ${part.padEnd(24)}${detail}`);
+  const progress = (state: string): void =>
+    void (CLEAR_LINE && process.stdout.write(`${CLEAR_LINE}… ${state}`));
   try {
     await using found = command.consul
       ? await consulForDemo(topology, { ownOnly: command.check, signal })
@@ -48,7 +53,15 @@ export async function runDemo(command: DemoCommand, print: Print, signal: AbortS
     });
     await using running = processes;
     const consul = found && { address: found.address, catalog: consulCatalog(found.address) };
-    const options = { topology, dataPlane: command.proxy, envoy, consul, processes: running, report };
+    const options = {
+      topology,
+      dataPlane: command.proxy,
+      envoy,
+      consul,
+      processes: running,
+      report,
+      progress,
+    };
     await using mesh = await startDemo(options);
     report("ready", `after ${((performance.now() - started) / 1000).toFixed(1)} s`);
     if (command.check) return await prove(mesh, print, signal);

@@ -24,6 +24,8 @@ export interface DemoOptions {
   readonly processes: DemoProcesses;
   /** One line per part that has come up. */
   readonly report: (part: string, detail: string) => void;
+  /** How far the part is that is awaited. */
+  readonly progress: (state: string) => void;
 }
 
 /** Brings the whole mesh up, as far as every proxy being SYNCED. Throws with the failing part's last words. */
@@ -40,7 +42,7 @@ export async function startDemo(options: DemoOptions): Promise<DemoMesh> {
   report("bookinfo", "productpage ×1  details ×1  reviews v1 v2 v3  ratings ×1");
   await Promise.all(topology.hosts.map(async (host) => await startHost(options, admin, catalog, host)));
   const mesh = new DemoMesh({ topology, dataPlane: options.dataPlane, admin, catalog, processes });
-  await waitUntilSynced(mesh, processes);
+  await waitUntilSynced(mesh, processes, options.progress);
   report(`${topology.hosts.length} proxies SYNCED`, options.dataPlane);
   return mesh;
 }
@@ -107,12 +109,17 @@ async function startHost(
   processes.startAgent(host);
 }
 
-async function waitUntilSynced(mesh: DemoMesh, processes: DemoProcesses): Promise<void> {
+async function waitUntilSynced(
+  mesh: DemoMesh,
+  processes: DemoProcesses,
+  progress: DemoOptions["progress"],
+): Promise<void> {
   await until(processes, "all proxies", async () => {
     const { items } = await mesh.admin.get<List<ProxyReply>>("/v1/proxy-status");
     const synced = items.filter((proxy) =>
       Object.values(proxy.types).every((type) => type.state === "SYNCED" || type.state === "IGNORED"),
     );
+    progress(`${synced.length} of ${mesh.topology.hosts.length} proxies SYNCED`);
     if (synced.length < mesh.topology.hosts.length) {
       throw new Error(`${synced.length} of ${mesh.topology.hosts.length} are SYNCED`);
     }

@@ -155,10 +155,15 @@ export class Publisher {
 
   #report(snapshot: MeshSnapshot, report: PublishReport): void {
     const { logger, clock } = this.#options;
-    const known = new Set(this.#status.failures.map(({ workload, reason }) => `${workload} ${reason}`));
+    const failed = new Set(this.#status.failures.map(({ workload, reason }) => `${workload} ${reason}`));
     for (const failure of report.failures) {
-      if (known.has(`${failure.workload} ${failure.reason}`)) continue;
+      if (failed.has(`${failure.workload} ${failure.reason}`)) continue;
       logger.error("a workload keeps its last good configuration", { ...failure });
+    }
+    const warned = new Set(this.#status.warnings.map(({ subject, message }) => `${subject} ${message}`));
+    for (const warning of report.warnings) {
+      if (warned.has(`${warning.subject} ${warning.message}`)) continue;
+      logger.warn("something is in force otherwise than it says", { ...warning });
     }
     this.#status = {
       snapshot: snapshot.version,
