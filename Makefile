@@ -18,6 +18,7 @@ $(READY): package-lock.json setup/generate.ts $(shell find mesh/xds/proto -name 
 	@echo "installing packages …"
 	@npm install --no-save --ignore-scripts --loglevel=error
 	@$(NPM_RUN) generate
+	@for command in server agent proxy demo; do ./lateen $$command --help >/dev/null; done # fills the compile cache
 	@touch $@
 
 demo: setup $(if $(or $(findstring consul,$(ARGS)),$(findstring envoy,$(ARGS))),tools) ## a whole mesh with bookinfo on this machine; ARGS="--check" proves it and exits

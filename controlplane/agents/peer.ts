@@ -24,19 +24,17 @@ export function agentAuthenticator(
   agents: Pick<AgentRecords, "get" | "seen">,
   clock: Clock,
 ): AgentAuthenticator {
+  // A connection's certificate stays the same; whether it still holds, and the agent's record, are asked each time.
+  const peers = new WeakMap<object, Peer>();
   return {
     authenticate(call) {
-      const certificate = call.getAuthContext().sslPeerCertificate;
-      if (certificate === undefined) throw unauthenticated("the connection has no valid client certificate");
-      const verdict = verifyPeerSvid(certificate.raw, trustDomain);
-      if (!verdict.ok) throw unauthenticated(verdict.reason);
-      if (!(Date.parse(certificate.valid_to) > clock.now()))
-        throw unauthenticated("the certificate has expired");
-      const subject = describeSpiffeId(verdict.spiffeId);
-      if (subject.kind !== "agent") throw unauthenticated("the certificate is not an agent's");
-      const record = agents.get(subject.agentId);
+      const known = peers.get(call);
+      const peer = known ?? readPeer(call, trustDomain);
+      if (known === undefined) peers.set(call, peer);
+      if (!(peer.validToMs > clock.now())) throw unauthenticated("the certificate has expired");
+      const record = agents.get(peer.agentId);
       if (record === undefined || record.banned) {
-        throw new MeshError("attest.refused", `call as the agent ${subject.agentId}`, {
+        throw new MeshError("attest.refused", `call as the agent ${peer.agentId}`, {
           hint: "it is unknown here or banned: join again with a new token",
         });
       }
@@ -44,6 +42,21 @@ export function agentAuthenticator(
       return record;
     },
   };
+}
+
+interface Peer {
+  readonly agentId: string;
+  readonly validToMs: number;
+}
+
+function readPeer(call: { getAuthContext(): AuthContext }, trustDomain: string): Peer {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  if (certificate === undefined) throw unauthenticated("the connection has no valid client certificate");
+  const verdict = verifyPeerSvid(certificate.raw, trustDomain);
+  if (!verdict.ok) throw unauthenticated(verdict.reason);
+  const subject = describeSpiffeId(verdict.spiffeId);
+  if (subject.kind !== "agent") throw unauthenticated("the certificate is not an agent's");
+  return { agentId: subject.agentId, validToMs: Date.parse(certificate.valid_to) };
 }
 
 function unauthenticated(why: string): MeshError {

@@ -151,6 +151,19 @@ describe("order", () => {
     );
   });
 
+  test("endpoints go out while clusters are unanswered and newer clusters wait, or both sides would wait for ever", () => {
+    const client = Client.synced(state({ cluster: { c: "1" }, endpoints: { c: "1" } }));
+    const next = state({ cluster: { c: "1", d: "1" }, endpoints: { c: "1", d: "1" } });
+    assert.deepEqual(client.pushes(next), ["cluster +d@1"]);
+    const newest = state({ cluster: { c: "1", d: "1", e: "1" }, endpoints: { c: "1", d: "1", e: "1" } });
+    assert.deepEqual(client.pushes(newest), []);
+    client.ask(endpoints, { resourceNamesSubscribe: ["d"] });
+    assert.deepEqual(client.pushes(newest), ["endpoints +d@1"]);
+    client.answer(endpoints);
+    client.answer(cluster);
+    assert.deepEqual(client.pushes(newest), ["cluster +e@1"]);
+  });
+
   test("clusters and endpoints are removed last, once routes and listeners are taken", () => {
     const before = state({
       cluster: { c: "1", old: "1" },

@@ -62,7 +62,7 @@ export class PushScheduler<S extends Subscription> {
   next(resources: NodeResources): Push | undefined {
     let held = false;
     for (const typeUrl of PUSH_ORDER) {
-      if (REFERRERS.includes(typeUrl) && this.#isWarming()) {
+      if (REFERRERS.includes(typeUrl) && (held || this.#isWarming())) {
         held = true;
         break;
       }
@@ -72,7 +72,8 @@ export class PushScheduler<S extends Subscription> {
       if (subscription === undefined || change === undefined) continue;
       if (subscription.outstanding === undefined) return this.#push(typeUrl, subscription, change);
       held = true;
-      break;
+      // Envoy answers clusters only when those that warm have their endpoints: holding these back would wait for ever.
+      if (typeUrl !== TYPE_URL.cluster) break;
     }
     return held || !this.#referrersAreQuiet() ? undefined : this.#removal(resources);
   }
