@@ -61,7 +61,8 @@ describeMesh("TCP", { hosts: HOSTS }, (mesh) => {
       "v2 left the endpoints",
       async () => !(await mesh().host("caller").askProxy("/clusters")).includes(spec.address),
     );
-    assert.deepEqual(await tally(10), { "store-v1": 10 });
+    // `/clusters` is the view of Envoy's main thread; its workers take the change over a moment later.
+    await eventually("only v1 is dialled", async () => (await tally(10))["store-v1"] === 10, 1_000);
     await mesh().catalog.register(spec);
     await eventually("v2 again", async () => (await tally(10))["store-v2"] !== undefined);
   });
