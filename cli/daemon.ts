@@ -58,6 +58,7 @@ export function readNamedFile(name: string): NamedText {
   } catch (error) {
     throw new MeshError("config.invalid", `read the configuration ${name}: ${messageOf(error)}`, {
       cause: error,
+      hint: "check that it is there and that this user may read it",
     });
   }
 }

@@ -24,7 +24,7 @@ export interface DiscoverySubject extends AsyncDisposable {
   put(service: GivenService): Promise<void>;
   remove(id: string): Promise<void>;
   /** From then on the source cannot be read. */
-  breakSource?(): Promise<void>;
+  breakSource(): Promise<void>;
 }
 
 function aGivenService(parts: Partial<GivenService> = {}): GivenService {
@@ -134,9 +134,8 @@ export function testDiscovery(
       assert.deepEqual(reader.ids(), ["reviews-1"]);
     });
 
-    test("an outage keeps the last set", async (t) => {
+    test("an outage keeps the last set", async () => {
       await using subject = await start();
-      if (subject.breakSource === undefined) return t.skip("this source is not broken here");
       await subject.put(aGivenService());
       await using reader = new SetReader(subject.discovery);
       await eventually("a set", () => reader.latest !== undefined);
