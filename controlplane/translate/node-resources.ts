@@ -9,13 +9,17 @@ import type { Client } from "../policy/client.ts";
 import { by, byText } from "../snapshot/text-order.ts";
 import type { EncodedResource, ResourceMap } from "../xds/config-source.ts";
 import { checkReferences } from "./check-references.ts";
-import { blackHoleCluster, inboundCluster, outboundCluster } from "./clusters.ts";
+import { blackHoleCluster, inboundCluster, outboundCluster } from "./clusters/clusters.ts";
 import { encodeResource } from "./encode.ts";
-import { edsAssignment } from "./endpoints.ts";
-import { inboundListener } from "./inbound-listener.ts";
+import { edsAssignment } from "./endpoints/assignment.ts";
+import { inboundListener } from "./inbound/inbound-listener.ts";
 import type { Scope } from "./memo.ts";
-import { type NodePlan, type PlannedUpstream, planNode, rulesKey } from "./node-plan.ts";
-import { blackHoleListener, outboundHttpListener, outboundTcpListener } from "./outbound-listener.ts";
+import { type NodePlan, type PlannedUpstream, planNode, rulesKey } from "./outbound/node-plan.ts";
+import {
+  blackHoleListener,
+  outboundHttpListener,
+  outboundTcpListener,
+} from "./outbound/outbound-listener.ts";
 import { outboundRouteConfiguration } from "./routes/route-configuration.ts";
 
 export type ResourceTypes = ReadonlyMap<TypeUrl, ResourceMap>;

@@ -6,7 +6,7 @@ import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filte
 import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import type { EncodedResource } from "../xds/config-source.ts";
-import { HTTP_CONNECTION_MANAGER, TCP_PROXY } from "./network-filters.ts";
+import { HTTP_CONNECTION_MANAGER, TCP_PROXY } from "./filters/network-filters.ts";
 
 /** A resource of another type that must be there for this one to work. */
 export interface Reference {

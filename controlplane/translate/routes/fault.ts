@@ -8,7 +8,7 @@ import {
 import type { Any } from "../../../mesh/xds/gen/google/protobuf/any.ts";
 import { pack } from "../any.ts";
 import { duration } from "../durations.ts";
-import { FAULT_FILTER } from "../network-filters.ts";
+import { FAULT_FILTER } from "../filters/network-filters.ts";
 
 /** What a route hands to the fault filter. */
 export function faultConfig(fault: FaultInjection | undefined): { [filter: string]: Any } {

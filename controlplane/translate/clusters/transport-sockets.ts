@@ -1,21 +1,21 @@
-import type { ClientTls } from "../../mesh/model/destination-rule.ts";
-import type { Service, ServicePort } from "../../mesh/model/service.ts";
+import type { ClientTls } from "../../../mesh/model/destination-rule.ts";
+import type { Service, ServicePort } from "../../../mesh/model/service.ts";
 import {
   type Cluster,
   Cluster_TransportSocketMatch,
-} from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import type { TransportSocket } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+} from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import {
   type SubjectAltNameMatcher,
   SubjectAltNameMatcher_SanType,
-} from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
-import { UpstreamTlsContext } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
-import { meshServerName } from "../../mesh/xds/names.ts";
-import { workloadSpiffeId } from "../snapshot/identities.ts";
-import type { SnapshotView } from "../snapshot/snapshot-view.ts";
-import { TLS_MODE } from "./endpoints.ts";
-import { CLIENT_ALPN, clientSocket, meshClientSocket, plaintextSocket } from "./mesh-tls.ts";
-import { isHttp, isHttp2 } from "./protocols.ts";
+} from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
+import { UpstreamTlsContext } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import { meshServerName } from "../../../mesh/xds/names.ts";
+import { workloadSpiffeId } from "../../snapshot/identities.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { TLS_MODE } from "../endpoints/assignment.ts";
+import { isHttp, isHttp2 } from "../protocols.ts";
+import { CLIENT_ALPN, clientSocket, meshClientSocket, plaintextSocket } from "../tls/mesh-tls.ts";
 
 type Sockets = Partial<Pick<Cluster, "transportSocket" | "transportSocketMatches">>;
 

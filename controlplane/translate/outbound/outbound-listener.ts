@@ -1,23 +1,23 @@
-import type { SocketAddress } from "../../mesh/model/workload.ts";
-import { TrafficDirection } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
-import type { Filter } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
-import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
-import { BLACK_HOLE_CLUSTER, listenerName, outboundClusterName, routeName } from "../../mesh/xds/names.ts";
-import type { Client } from "../policy/client.ts";
-import { applicableTcpRoute, governingVirtualService } from "../policy/virtual-services.ts";
-import { keyOf } from "../snapshot/config-index.ts";
-import { address } from "./addresses.ts";
-import { ADS } from "./ads.ts";
-import { clusterOf, resolveDestination, weighted } from "./destinations.ts";
-import type { Scope } from "./memo.ts";
+import type { SocketAddress } from "../../../mesh/model/workload.ts";
+import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import type { Filter } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { HttpConnectionManager } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { BLACK_HOLE_CLUSTER, listenerName, outboundClusterName, routeName } from "../../../mesh/xds/names.ts";
+import type { Client } from "../../policy/client.ts";
+import { applicableTcpRoute, governingVirtualService } from "../../policy/virtual-services.ts";
+import { keyOf } from "../../snapshot/config-index.ts";
+import { address } from "../addresses.ts";
+import { ADS } from "../ads.ts";
+import { clusterOf, resolveDestination, weighted } from "../destinations.ts";
 import {
   faultFilter,
   httpConnectionManager,
   routerFilter,
   tcpProxy,
   type WeightedName,
-} from "./network-filters.ts";
+} from "../filters/network-filters.ts";
+import type { Scope } from "../memo.ts";
 
 /** Takes the application's HTTP calls to one upstream; the routes come by RDS. */
 export function outboundHttpListener(bind: SocketAddress, hostname: string, port: number): Listener {

@@ -1,21 +1,21 @@
-import type { ObjectKey } from "../../mesh/model/object.ts";
-import type { ServicePort } from "../../mesh/model/service.ts";
-import type { SocketAddress, WorkloadId, WorkloadPort } from "../../mesh/model/workload.ts";
-import { listenerName } from "../../mesh/xds/names.ts";
-import type { Client } from "../policy/client.ts";
-import { destinationPolicy, findDestinationRules } from "../policy/destination-rules.ts";
-import { findService } from "../policy/services.ts";
+import type { ObjectKey } from "../../../mesh/model/object.ts";
+import type { ServicePort } from "../../../mesh/model/service.ts";
+import type { SocketAddress, WorkloadId, WorkloadPort } from "../../../mesh/model/workload.ts";
+import { listenerName } from "../../../mesh/xds/names.ts";
+import type { Client } from "../../policy/client.ts";
+import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
+import { findService } from "../../policy/services.ts";
 import {
   applicableHttpRoutes,
   applicableTcpRoute,
   governingVirtualService,
-} from "../policy/virtual-services.ts";
-import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts";
-import { by } from "../snapshot/text-order.ts";
-import { type ClusterOf, hasAssignment } from "./clusters.ts";
-import { resolveDestination, weighted } from "./destinations.ts";
-import type { Scope } from "./memo.ts";
-import { isHttp } from "./protocols.ts";
+} from "../../policy/virtual-services.ts";
+import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
+import { by } from "../../snapshot/text-order.ts";
+import { type ClusterOf, hasAssignment } from "../clusters/clusters.ts";
+import { resolveDestination, weighted } from "../destinations.ts";
+import type { Scope } from "../memo.ts";
+import { isHttp } from "../protocols.ts";
 
 /** Which resources a workload gets, before any of them is built. */
 export interface NodePlan {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { createXdsJson, DESCRIPTORS_URL } from "../../mesh/xds/json.ts";
-import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
-import { instance, type SampleParts, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
-import type { PublishWarning } from "../snapshot/publish-report.ts";
-import { createTranslator } from "./translator.ts";
+import { createXdsJson, DESCRIPTORS_URL } from "../../../mesh/xds/json.ts";
+import { TYPE_URL } from "../../../mesh/xds/type-urls.ts";
+import { instance, type SampleParts, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
+import type { PublishWarning } from "../../snapshot/publish-report.ts";
+import { createTranslator } from "../translator.ts";
 
 const json = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
 

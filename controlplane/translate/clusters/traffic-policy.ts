@@ -1,10 +1,10 @@
-import type { ConnectionPool, LoadBalancer, OutlierDetection } from "../../mesh/model/destination-rule.ts";
-import { CircuitBreakers } from "../../mesh/xds/gen/envoy/config/cluster/v3/circuit_breaker.ts";
-import { type Cluster, Cluster_LbPolicy } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import { OutlierDetection as EnvoyOutlierDetection } from "../../mesh/xds/gen/envoy/config/cluster/v3/outlier_detection.ts";
-import { HttpProtocolOptions } from "../../mesh/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
-import { pack } from "./any.ts";
-import { duration } from "./durations.ts";
+import type { ConnectionPool, LoadBalancer, OutlierDetection } from "../../../mesh/model/destination-rule.ts";
+import { CircuitBreakers } from "../../../mesh/xds/gen/envoy/config/cluster/v3/circuit_breaker.ts";
+import { type Cluster, Cluster_LbPolicy } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { OutlierDetection as EnvoyOutlierDetection } from "../../../mesh/xds/gen/envoy/config/cluster/v3/outlier_detection.ts";
+import { HttpProtocolOptions } from "../../../mesh/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
+import { pack } from "../any.ts";
+import { duration } from "../durations.ts";
 
 /** Envoy's own limits are 1024 and 3; nobody asked for any, so there are none. */
 const UNLIMITED = 4_294_967_295;

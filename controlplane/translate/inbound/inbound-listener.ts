@@ -1,20 +1,21 @@
-import type { WorkloadPort } from "../../mesh/model/workload.ts";
-import { TrafficDirection } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
-import { type Filter, FilterChain } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import type { WorkloadPort } from "../../../mesh/model/workload.ts";
+import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import {
+  type Filter,
+  FilterChain,
+} from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager,
-} from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
-import { ALPN_ISTIO, inboundClusterName, listenerName } from "../../mesh/xds/names.ts";
-import { authorizationPoliciesFor } from "../policy/authorization.ts";
-import { type EffectiveMtlsMode, mtlsMode } from "../policy/peer-authentication.ts";
-import type { WorkloadConfig } from "../snapshot/snapshot-view.ts";
-import { address } from "./addresses.ts";
-import { translatePolicies } from "./authz/policies.ts";
-import { duration } from "./durations.ts";
-import type { Scope } from "./memo.ts";
-import { meshServerSocket, SERVER_ALPN } from "./mesh-tls.ts";
+} from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { ALPN_ISTIO, inboundClusterName, listenerName } from "../../../mesh/xds/names.ts";
+import { authorizationPoliciesFor } from "../../policy/authorization.ts";
+import { type EffectiveMtlsMode, mtlsMode } from "../../policy/peer-authentication.ts";
+import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
+import { address } from "../addresses.ts";
+import { translatePolicies } from "../authz/policies.ts";
+import { duration } from "../durations.ts";
 import {
   httpConnectionManager,
   httpRbacFilter,
@@ -22,9 +23,11 @@ import {
   routerFilter,
   tcpProxy,
   tlsInspector,
-} from "./network-filters.ts";
-import { isHttp } from "./protocols.ts";
-import { inboundRouteConfiguration } from "./routes/route-configuration.ts";
+} from "../filters/network-filters.ts";
+import type { Scope } from "../memo.ts";
+import { isHttp } from "../protocols.ts";
+import { inboundRouteConfiguration } from "../routes/route-configuration.ts";
+import { meshServerSocket, SERVER_ALPN } from "../tls/mesh-tls.ts";
 
 /** After this long a TCP peer that says nothing is one that waits for the server to speak first. */
 const SERVER_FIRST_AFTER_MS = 3_000;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
-import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
-import { port, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
-import { createTranslator } from "./translator.ts";
+import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import { TYPE_URL } from "../../../mesh/xds/type-urls.ts";
+import { port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
+import { createTranslator } from "../translator.ts";
 
 const ALL = "istio-http/1.0 istio-http/1.1 istio-h2 istio";
 

@@ -1,20 +1,20 @@
-import { TransportSocket } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import { RawBuffer } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts";
+import { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { RawBuffer } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts";
 import {
   SubjectAltNameMatcher,
   SubjectAltNameMatcher_SanType,
   TlsParameters,
   TlsParameters_TlsProtocol,
-} from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
+} from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
 import {
   CommonTlsContext,
   DownstreamTlsContext,
   UpstreamTlsContext,
-} from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
-import type { StringMatcher } from "../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
-import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../mesh/xds/names.ts";
-import { sdsSecret } from "./ads.ts";
-import { pack } from "./any.ts";
+} from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import type { StringMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
+import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../../mesh/xds/names.ts";
+import { sdsSecret } from "../ads.ts";
+import { pack } from "../any.ts";
 
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_PACKAGE = "envoy.extensions.transport_sockets.tls.v3";

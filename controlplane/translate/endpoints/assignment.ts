@@ -1,18 +1,18 @@
 import { isIP } from "node:net";
-import type { Endpoint, EndpointTarget } from "../../mesh/model/service.ts";
-import { Locality, Metadata } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import { ClusterLoadAssignment } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
+import type { Endpoint, EndpointTarget } from "../../../mesh/model/service.ts";
+import { Locality, Metadata } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { ClusterLoadAssignment } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
 import {
   LbEndpoint,
   LocalityLbEndpoints,
-} from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
-import { outboundClusterName } from "../../mesh/xds/names.ts";
-import { mtlsMode } from "../policy/peer-authentication.ts";
-import { selects } from "../snapshot/labels.ts";
-import type { SnapshotView } from "../snapshot/snapshot-view.ts";
-import { by, byText } from "../snapshot/text-order.ts";
-import { address, isUnixAddress } from "./addresses.ts";
-import type { Scope } from "./memo.ts";
+} from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
+import { outboundClusterName } from "../../../mesh/xds/names.ts";
+import { mtlsMode } from "../../policy/peer-authentication.ts";
+import { selects } from "../../snapshot/labels.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { by, byText } from "../../snapshot/text-order.ts";
+import { address, isUnixAddress } from "../addresses.ts";
+import type { Scope } from "../memo.ts";
 
 /** What one cluster is made of. Empty labels: all endpoints of the service. */
 export interface AssignmentOf {

@@ -1,17 +1,20 @@
-import { Filter, ListenerFilter } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
-import type { RBAC as Rules } from "../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
-import { HTTPFault } from "../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
-import { RBAC as HttpRbac } from "../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
-import { Router } from "../../mesh/xds/gen/envoy/extensions/filters/http/router/v3/router.ts";
-import { TlsInspector } from "../../mesh/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.ts";
+import {
+  Filter,
+  ListenerFilter,
+} from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import type { RBAC as Rules } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
+import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
+import { RBAC as HttpRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
+import { Router } from "../../../mesh/xds/gen/envoy/extensions/filters/http/router/v3/router.ts";
+import { TlsInspector } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.ts";
 import {
   HttpConnectionManager,
   HttpFilter,
-} from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
-import { RBAC as NetworkRbac } from "../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
-import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
-import { pack } from "./any.ts";
-import { duration } from "./durations.ts";
+} from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { RBAC as NetworkRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
+import { TcpProxy } from "../../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
+import { pack } from "../any.ts";
+import { duration } from "../durations.ts";
 
 export const FAULT_FILTER = "envoy.filters.http.fault";
 export const HTTP_CONNECTION_MANAGER =

@@ -1,18 +1,18 @@
-import type { Service } from "../../mesh/model/service.ts";
-import type { WorkloadPort } from "../../mesh/model/workload.ts";
+import type { Service } from "../../../mesh/model/service.ts";
+import type { WorkloadPort } from "../../../mesh/model/workload.ts";
 import {
   Cluster,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
-} from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import { BLACK_HOLE_CLUSTER, inboundClusterName, outboundClusterName } from "../../mesh/xds/names.ts";
-import { destinationPolicy, portPolicy, type RuleReference } from "../policy/destination-rules.ts";
-import { address } from "./addresses.ts";
-import { ADS } from "./ads.ts";
-import { duration } from "./durations.ts";
-import { dnsAssignment } from "./endpoints.ts";
-import type { Scope } from "./memo.ts";
-import { isHttp2 } from "./protocols.ts";
+} from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { BLACK_HOLE_CLUSTER, inboundClusterName, outboundClusterName } from "../../../mesh/xds/names.ts";
+import { destinationPolicy, portPolicy, type RuleReference } from "../../policy/destination-rules.ts";
+import { address } from "../addresses.ts";
+import { ADS } from "../ads.ts";
+import { duration } from "../durations.ts";
+import { dnsAssignment } from "../endpoints/assignment.ts";
+import type { Scope } from "../memo.ts";
+import { isHttp2 } from "../protocols.ts";
 import { circuitBreakers, httpOptions, lbPolicy, outlierDetection } from "./traffic-policy.ts";
 import { transportSockets } from "./transport-sockets.ts";
 
