@@ -20,6 +20,24 @@ export interface TrafficPolicy {
   readonly outlierDetection: OutlierDetection | undefined;
   readonly tls: ClientTls | undefined;
   readonly portLevelSettings: readonly PortTrafficPolicy[];
+  readonly tunnel: Tunnel | undefined;
+  readonly proxyProtocol: "V1" | "V2" | undefined;
+  readonly retryBudget: RetryBudget | undefined;
+}
+
+/** Calls go through an HTTP CONNECT (or POST) to the host that the rule is for. */
+export interface Tunnel {
+  readonly protocol: "CONNECT" | "POST";
+  readonly targetHost: string;
+  readonly targetPort: number;
+}
+
+export interface RetryBudget {
+  /** Of active requests, 0 to 100; undefined: 20. */
+  readonly percent: number | undefined;
+  readonly minRetryConcurrency: number | undefined;
+  /** Undefined: those that are active now. */
+  readonly budgetIntervalMs: number | undefined;
 }
 
 export interface PortTrafficPolicy {
@@ -31,7 +49,51 @@ export interface PortTrafficPolicy {
 }
 
 export interface LoadBalancer {
-  readonly simple: "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM" | "PASSTHROUGH";
+  /** Undefined: the mesh's default, LEAST_REQUEST. */
+  readonly simple: "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM" | "PASSTHROUGH" | undefined;
+  readonly consistentHash: ConsistentHash | undefined;
+  readonly locality: LocalityLoadBalancing | undefined;
+  readonly warmup: Warmup | undefined;
+}
+
+export interface ConsistentHash {
+  readonly key:
+    | { readonly kind: "header"; readonly name: string }
+    | {
+        readonly kind: "cookie";
+        readonly name: string;
+        readonly path: string;
+        /** 0: a session cookie; undefined: the proxy makes none. */
+        readonly ttlMs: number | undefined;
+        readonly attributes: readonly { readonly name: string; readonly value: string }[];
+      }
+    | { readonly kind: "source-ip" }
+    | { readonly kind: "query"; readonly name: string };
+  readonly algorithm:
+    | { readonly kind: "ring"; readonly minimumRingSize: number | undefined }
+    | { readonly kind: "maglev"; readonly tableSize: number | undefined };
+}
+
+/** `localityLbSetting`, and `zoneAwareLbSetting` as far as it says the same. At most one of the lists is filled. */
+export interface LocalityLoadBalancing {
+  /** False: localities do not matter. */
+  readonly enabled: boolean;
+  /** `to`: locality pattern (`region/zone/*`) to per cent, 100 in all. */
+  readonly distribute: readonly {
+    readonly from: string;
+    readonly to: Readonly<Record<string, number>>;
+  }[];
+  /** Regions. */
+  readonly failover: readonly { readonly from: string; readonly to: string }[];
+  /** Labels, `key` or `key=value`, most important first. */
+  readonly failoverPriority: readonly string[];
+}
+
+export interface Warmup {
+  readonly durationMs: number;
+  /** 0 to 100; undefined: Envoy's default, 10. */
+  readonly minimumPercent: number | undefined;
+  readonly aggression: number | undefined;
 }
 
 /** Undefined fields are unlimited, as in Istio. */
@@ -42,12 +104,34 @@ export interface ConnectionPool {
   readonly maxRequests: number | undefined;
   readonly maxRequestsPerConnection: number | undefined;
   readonly maxRetries: number | undefined;
+  readonly tcpKeepalive: TcpKeepalive | undefined;
+  readonly maxConnectionDurationMs: number | undefined;
+  /** Of TCP connections. */
+  readonly tcpIdleTimeoutMs: number | undefined;
+  /** Of HTTP connections without a request. */
   readonly idleTimeoutMs: number | undefined;
+  readonly h2UpgradePolicy: "DO_NOT_UPGRADE" | "UPGRADE" | undefined;
+  /** Speak to the endpoint what the caller speaks. */
+  readonly useClientProtocol: boolean;
+  readonly maxConcurrentStreams: number | undefined;
+  readonly http2KeepAlive:
+    | { readonly intervalMs: number | undefined; readonly timeoutMs: number | undefined }
+    | undefined;
+}
+
+export interface TcpKeepalive {
+  readonly probes: number | undefined;
+  readonly timeMs: number | undefined;
+  readonly intervalMs: number | undefined;
 }
 
 export interface OutlierDetection {
   readonly consecutive5xxErrors: number | undefined;
   readonly consecutiveGatewayErrors: number | undefined;
+  readonly splitExternalLocalOriginErrors: boolean;
+  readonly consecutiveLocalOriginFailures: number | undefined;
+  /** Status codes that count as errors; empty: 5xx. */
+  readonly httpErrorCodes: readonly number[];
   readonly intervalMs: number | undefined;
   readonly baseEjectionTimeMs: number | undefined;
   readonly maxEjectionPercent: number | undefined;
@@ -61,5 +145,9 @@ export interface ClientTls {
   readonly clientCertificate: string;
   readonly privateKey: string;
   readonly caCertificates: string;
+  /** File of a revocation list. */
+  readonly caCrl: string;
+  /** Names a Secret of the caller's namespace; empty: files. */
+  readonly credentialName: string;
   readonly insecureSkipVerify: boolean;
 }

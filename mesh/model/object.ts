@@ -1,9 +1,16 @@
 import type { AuthorizationPolicySpec } from "./authorization-policy.ts";
 import type { DestinationRuleSpec } from "./destination-rule.ts";
+import type { EnvoyFilterSpec } from "./envoy-filter.ts";
+import type { GatewaySpec } from "./gateway.ts";
+import type { MeshConfigSpec } from "./mesh-config.ts";
 import type { PeerAuthenticationSpec } from "./peer-authentication.ts";
+import type { ProxyConfigSpec } from "./proxy-config.ts";
+import type { SecretSpec } from "./secret.ts";
 import type { ServiceEntrySpec } from "./service-entry.ts";
+import type { SidecarSpec } from "./sidecar.ts";
 import type { VirtualServiceSpec } from "./virtual-service.ts";
 import type { WorkloadEntrySpec } from "./workload-entry.ts";
+import type { WorkloadGroupSpec } from "./workload-group.ts";
 
 /** The spec that belongs to each kind. */
 export interface SpecOfKind {
@@ -11,6 +18,13 @@ export interface SpecOfKind {
   readonly DestinationRule: DestinationRuleSpec;
   readonly ServiceEntry: ServiceEntrySpec;
   readonly WorkloadEntry: WorkloadEntrySpec;
+  readonly WorkloadGroup: WorkloadGroupSpec;
+  readonly Gateway: GatewaySpec;
+  readonly Sidecar: SidecarSpec;
+  readonly ProxyConfig: ProxyConfigSpec;
+  readonly EnvoyFilter: EnvoyFilterSpec;
+  readonly MeshConfig: MeshConfigSpec;
+  readonly Secret: SecretSpec;
   readonly PeerAuthentication: PeerAuthenticationSpec;
   readonly AuthorizationPolicy: AuthorizationPolicySpec;
 }

@@ -8,6 +8,12 @@ export interface ServicePort {
   readonly protocol: Protocol;
 }
 
+/**
+ * How a caller finds the endpoints: `static` (EDS), `dns` (all addresses of the endpoints' host names), `logical-dns`
+ * (one of them at a time), `dynamic-dns` (the host of each call), `none` (the address that was called).
+ */
+export type Resolution = "static" | "dns" | "logical-dns" | "dynamic-dns" | "none";
+
 /** A service of the mesh, or one outside it that a ServiceEntry describes. */
 export interface Service {
   /** Fully qualified: `reviews.default.svc.cluster.local`, or what a ServiceEntry says. */
@@ -15,8 +21,9 @@ export interface Service {
   readonly name: string;
   readonly namespace: string;
   readonly ports: readonly ServicePort[];
-  /** How a caller finds the endpoints: `static` (EDS), `dns` (by the endpoints' host names), `none` (original address). */
-  readonly resolution: "static" | "dns" | "none";
+  readonly resolution: Resolution;
+  /** Where it is called, beside its name: IP addresses, CIDR blocks of a ServiceEntry. The first is the service's VIP. */
+  readonly addresses: readonly string[];
   /** True for what lives outside the mesh (no mTLS unless an endpoint says otherwise). */
   readonly external: boolean;
   /** SANs beside those of the endpoints' service accounts that a server of this service may present. */
@@ -52,6 +59,8 @@ export interface Endpoint {
   readonly weight: number;
   /** `region/zone/subzone`, empty parts allowed; empty when unknown. */
   readonly locality: string;
+  /** Empty: the default network, reachable directly. */
+  readonly network: string;
   /** `namespace/name` of the workload, when an agent registered it. */
   readonly workload: string | undefined;
 }

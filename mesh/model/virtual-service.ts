@@ -16,12 +16,17 @@ export interface HttpRoute {
   readonly match: readonly HttpMatch[];
   readonly route: readonly HttpRouteDestination[];
   readonly redirect: HttpRedirect | undefined;
-  readonly directResponse: { readonly status: number; readonly body: string } | undefined;
+  readonly directResponse: { readonly status: number; readonly body: string | Uint8Array } | undefined;
+  /** The VirtualService whose HTTP routes stand in this one's place. */
+  readonly delegate: Delegate | undefined;
   readonly rewrite: HttpRewrite | undefined;
   /** 0 or undefined: no time-out. */
   readonly timeoutMs: number | undefined;
   readonly retries: RetryPolicy | undefined;
   readonly fault: FaultInjection | undefined;
+  /** `mirror` and `mirrors` alike. */
+  readonly mirrors: readonly Mirror[];
+  readonly cors: CorsPolicy | undefined;
   readonly headers: HeaderOperations;
 }
 
@@ -39,6 +44,31 @@ export interface HttpMatch {
   readonly sourceLabels: Readonly<Record<string, string>>;
   readonly sourceNamespace: string;
   readonly gateways: readonly string[];
+  /** Names the statistics of what matches; empty: none. */
+  readonly statPrefix: string;
+}
+
+export interface Delegate {
+  readonly name: string;
+  /** Empty: that of the VirtualService which delegates. */
+  readonly namespace: string;
+}
+
+export interface Mirror {
+  readonly destination: Destination;
+  /** 0 to 100. */
+  readonly percent: number;
+}
+
+export interface CorsPolicy {
+  readonly allowOrigins: readonly StringMatch[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeMs: number | undefined;
+  readonly allowCredentials: boolean | undefined;
+  /** What becomes of a preflight from an origin that is not allowed; undefined: Envoy's default, forward. */
+  readonly unmatchedPreflights: "FORWARD" | "IGNORE" | undefined;
 }
 
 export interface Destination {
@@ -58,12 +88,17 @@ export interface HttpRedirect {
   readonly authority: string;
   readonly scheme: string;
   readonly port: number | undefined;
+  readonly derivePort: "FROM_PROTOCOL_DEFAULT" | "FROM_REQUEST_PORT" | undefined;
+  /** Replaces the prefix that matched; empty: the path stays, unless `uri` is given. */
+  readonly prefixRewrite: string;
   readonly code: 301 | 302 | 303 | 307 | 308;
 }
 
 export interface HttpRewrite {
   readonly uri: string;
   readonly authority: string;
+  /** RE2; `rewrite` may use `\\1`. */
+  readonly uriRegex: { readonly match: string; readonly rewrite: string } | undefined;
 }
 
 export interface RetryPolicy {
@@ -72,6 +107,11 @@ export interface RetryPolicy {
   readonly perTryTimeoutMs: number | undefined;
   /** Envoy's comma-separated conditions; empty: the mesh's default. */
   readonly retryOn: string;
+  readonly retryRemoteLocalities: boolean;
+  /** Undefined: the mesh's default, which is to try another host. */
+  readonly retryIgnorePreviousHosts: boolean | undefined;
+  /** Least time between tries. */
+  readonly backoffMs: number | undefined;
 }
 
 export interface FaultInjection {
@@ -87,6 +127,8 @@ export interface FaultInjection {
 
 export interface L4Match {
   readonly destinationSubnets: readonly string[];
+  /** Empty: any. */
+  readonly sourceSubnet: string;
   readonly port: number | undefined;
   readonly sourceLabels: Readonly<Record<string, string>>;
   readonly sourceNamespace: string;

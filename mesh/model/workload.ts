@@ -40,6 +40,21 @@ export interface Workload {
   readonly healthy: boolean;
   readonly weight: number;
   readonly locality: string;
+  /** Empty: the default network. */
+  readonly network: string;
+  /** A gateway has no application and takes in what Gateways that select it say. */
+  readonly role: "sidecar" | "gateway";
+  /** How connections come to the proxy; `none`: it binds every address that it serves (DESIGN D5). */
+  readonly interception: "none" | "redirect" | "tproxy";
+  /**
+   * What it gets of the mesh. `upstreams`: what the declared ones need, for a workload without another way out; `mesh`:
+   * all that is visible to it, as in Istio; `on-demand`: what the declared ones and its calls so far need.
+   */
+  readonly discovery: "upstreams" | "mesh" | "on-demand";
+  /** Where an HTTP forward proxy for its application listens; undefined: none. */
+  readonly httpProxy: SocketAddress | undefined;
+  /** True: services' VIPs are bound, each port a listener of its own. Only without interception. */
+  readonly bindsVips: boolean;
   readonly dataPlane: "envoy" | "builtin";
   /** The catalog's record of it. Where set, the endpoint exists only as long as that catalog has the instance. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;

@@ -1,0 +1,50 @@
+import type { LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
+import type { OutboundTrafficPolicy } from "./sidecar.ts";
+import type { RetryPolicy } from "./virtual-service.ts";
+
+/** Mesh-wide settings with Istio's names: those that have a meaning here. Undefined: the default. */
+export interface MeshConfigSpec {
+  readonly trustDomain: string | undefined;
+  readonly trustDomainAliases: readonly string[];
+  readonly rootNamespace: string | undefined;
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy["mode"] | undefined;
+  /** `LOCALHOST`: the application is called at 127.0.0.1; `PASSTHROUGH`: at the address that was called. */
+  readonly inboundTrafficPolicy: "PASSTHROUGH" | "LOCALHOST" | undefined;
+  readonly enableAutoMtls: boolean | undefined;
+  readonly defaultServiceExportTo: readonly string[];
+  readonly defaultVirtualServiceExportTo: readonly string[];
+  readonly defaultDestinationRuleExportTo: readonly string[];
+  readonly localityLbSetting: LocalityLoadBalancing | undefined;
+  readonly defaultHttpRetryPolicy: RetryPolicy | undefined;
+  /** Below every DestinationRule. */
+  readonly defaultTrafficPolicy: TrafficPolicy | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly tcpKeepalive: TcpKeepalive | undefined;
+  readonly dnsRefreshRateMs: number | undefined;
+  readonly protocolDetectionTimeoutMs: number | undefined;
+  readonly h2UpgradePolicy: "DO_NOT_UPGRADE" | "UPGRADE" | undefined;
+  /** Port of the HTTP forward proxy at 127.0.0.1; undefined: none. */
+  readonly proxyHttpPort: number | undefined;
+  readonly pathNormalization: "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES" | undefined;
+  /** Least TLS version of mesh connections. */
+  readonly meshMtlsMinVersion: "TLSV1_2" | "TLSV1_3" | undefined;
+  readonly accessLog: { readonly file: string; readonly format: string; readonly encoding: "TEXT" | "JSON" } | undefined;
+  /** How the workloads' traffic is captured when they do not say it themselves. */
+  readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY" | undefined;
+  readonly concurrency: number | undefined;
+  readonly drainDurationMs: number | undefined;
+  /** Networks and the gateways through which they are reached (`MeshNetworks`). */
+  readonly networks: Readonly<Record<string, MeshNetwork>>;
+}
+
+export interface MeshNetwork {
+  /** CIDR blocks of its endpoints. */
+  readonly cidrs: readonly string[];
+  readonly gateways: readonly {
+    /** IP address, host name, or the host of a service; whichever is given. */
+    readonly address: string;
+    readonly service: string;
+    readonly port: number;
+    readonly locality: string;
+  }[];
+}

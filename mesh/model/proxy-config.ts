@@ -1,0 +1,9 @@
+/** `networking.istio.io` ProxyConfig: settings of the data plane's process. Takes effect when that starts. */
+export interface ProxyConfigSpec {
+  readonly selector: Readonly<Record<string, string>>;
+  /** Worker threads; 0: one for each core. */
+  readonly concurrency: number | undefined;
+  readonly environmentVariables: Readonly<Record<string, string>>;
+  /** Empty: not said. */
+  readonly imageType: string;
+}
