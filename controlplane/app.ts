@@ -21,7 +21,7 @@ import { agentServerCredentials } from "./agents/server-credentials.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import type { ServerConfig } from "./config.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
-import { DEFAULT_SETTINGS } from "./snapshot/mesh-snapshot.ts";
+import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
 import { publishSources, type Sources } from "./snapshot/sources.ts";
 import { createTranslator, type Translator } from "./translate/translator.ts";

@@ -4,7 +4,7 @@ import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import { instance, port, workload } from "../../test/fakes/sample-mesh.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
-import { DEFAULT_SETTINGS } from "./mesh-snapshot.ts";
+import { DEFAULT_SETTINGS } from "./mesh-settings.ts";
 
 function join(
   instances: readonly Partial<CatalogInstance>[],

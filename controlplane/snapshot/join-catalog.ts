@@ -45,6 +45,7 @@ export function joinCatalog(sources: ServiceSources, settings: MeshSettings): Jo
     namespace: sources.namespace,
     ports: servicePorts(all.flatMap(({ ports }) => ports)),
     resolution: "static",
+    addresses: [],
     external: false,
     subjectAltNames: [],
     exportTo: ["*"],
@@ -97,6 +98,7 @@ function plainEndpoint(instance: ServiceSources["instances"][number], fallback: 
       healthy: instance.healthy,
       weight: instance.weight,
       locality: instance.locality,
+      network: "",
       workload: undefined,
     },
     ports: [{ number, protocol: instance.protocol, name: undefined }],
@@ -160,6 +162,7 @@ function workloadEndpoint(
     healthy: workload.healthy,
     weight: workload.weight,
     locality: workload.locality,
+    network: workload.network,
     workload: workloadId(workload),
   };
 }

@@ -1,6 +1,7 @@
 import type { StoredObject } from "../../mesh/model/object.ts";
 import type { Endpoint, EndpointTarget, Service } from "../../mesh/model/service.ts";
 import type { ServiceEntryPort, ServiceEntrySpec } from "../../mesh/model/service-entry.ts";
+import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
 import type { WorkloadEntrySpec } from "../../mesh/model/workload-entry.ts";
 import type { JoinedService } from "./join-catalog.ts";
 import { selects } from "./labels.ts";
@@ -9,11 +10,17 @@ import { by } from "./text-order.ts";
 /** Label by which an endpoint says whether a mesh proxy takes its traffic, as Istio has it: `istio` or `disabled`. */
 const TLS_MODE_LABEL = "security.istio.io/tlsMode";
 
-/** One host of a ServiceEntry, with the WorkloadEntries of its namespace that it may select. */
+/** What a ServiceEntry with a workload selector may select: all of its namespace. */
+export interface SelectionCandidates {
+  readonly entries: readonly StoredObject<"WorkloadEntry">[];
+  readonly workloads: readonly PlacedWorkload[];
+}
+
+/** One host of a ServiceEntry, with what it selects in its namespace. */
 export function joinServiceEntry(
   entry: StoredObject<"ServiceEntry">,
   hostname: string,
-  workloadEntries: readonly StoredObject<"WorkloadEntry">[],
+  candidates: SelectionCandidates,
 ): JoinedService {
   const { spec, metadata } = entry;
   const service: Service = {
@@ -22,13 +29,14 @@ export function joinServiceEntry(
     namespace: metadata.namespace,
     ports: spec.ports.map(({ name, number, protocol }) => ({ name, number, protocol })),
     resolution: resolutionOf(spec),
+    addresses: spec.addresses,
     external: spec.location === "MESH_EXTERNAL",
     subjectAltNames: spec.subjectAltNames,
-    exportTo: spec.exportTo.length === 0 ? ["*"] : spec.exportTo,
+    exportTo: spec.exportTo,
     createdAt: entry.createdAt,
     source: "ServiceEntry",
   };
-  return { service, endpoints: endpointsOf(entry, hostname, workloadEntries) };
+  return { service, endpoints: endpointsOf(entry, hostname, candidates) };
 }
 
 function resolutionOf({ resolution }: ServiceEntrySpec): Service["resolution"] {
@@ -38,9 +46,11 @@ function resolutionOf({ resolution }: ServiceEntrySpec): Service["resolution"] {
     case "NONE":
       return "none";
     case "DNS":
-    case "DNS_ROUND_ROBIN":
-    case "DYNAMIC_DNS":
       return "dns";
+    case "DNS_ROUND_ROBIN":
+      return "logical-dns";
+    case "DYNAMIC_DNS":
+      return "dynamic-dns";
     default:
       return resolution satisfies never;
   }
@@ -49,18 +59,24 @@ function resolutionOf({ resolution }: ServiceEntrySpec): Service["resolution"] {
 function endpointsOf(
   { spec, metadata }: StoredObject<"ServiceEntry">,
   hostname: string,
-  workloadEntries: readonly StoredObject<"WorkloadEntry">[],
+  { entries, workloads }: SelectionCandidates,
 ): readonly Endpoint[] {
   const { namespace } = metadata;
   if (spec.workloadSelector !== undefined) {
     const selector = spec.workloadSelector;
-    return workloadEntries
-      .filter((one) => one.metadata.namespace === namespace)
+    const selected = entries
       .filter((one) => selects(selector, { ...one.metadata.labels, ...one.spec.labels }))
       .map((one) =>
         endpoint(`WorkloadEntry/${namespace}/${one.metadata.name}`, namespace, one.spec, spec.ports),
-      )
-      .sort(by(({ id }) => id));
+      );
+    const placed = workloads
+      .filter((one) => one.role === "sidecar" && selects(selector, one.labels))
+      .map((one) => workloadEndpoint(one, spec.ports))
+      // A workload that was made from a WorkloadEntry is that entry.
+      .filter(
+        ({ workload }) => !entries.some(({ metadata }) => `${namespace}/${metadata.name}` === workload),
+      );
+    return [...selected, ...placed].sort(by(({ id }) => id));
   }
   if (spec.endpoints.length > 0) {
     return spec.endpoints.map((one, index) =>
@@ -100,7 +116,32 @@ function endpoint(
     healthy: true,
     weight: Math.max(1, entry.weight),
     locality: entry.locality,
+    network: entry.network,
     workload: undefined,
+  };
+}
+
+/** A workload of an agent: its port of the target's number, or of the service port's, or the one of that name. */
+function workloadEndpoint(workload: PlacedWorkload, ports: readonly ServiceEntryPort[]): Endpoint {
+  const id = workloadId(workload);
+  return {
+    id: `agents/${id}`,
+    targets: ports.flatMap(({ number, targetPort, name }) => {
+      const wanted = targetPort ?? number;
+      const own =
+        workload.ports.find((one) => one.name === name) ??
+        workload.ports.find(({ app, servicePort }) => app.port === wanted || servicePort === wanted);
+      return own === undefined ? [] : [{ servicePort: number, ...own.inbound }];
+    }),
+    labels: workload.labels,
+    meshed: true,
+    namespace: workload.namespace,
+    serviceAccount: workload.serviceAccount,
+    healthy: workload.healthy,
+    weight: workload.weight,
+    locality: workload.locality,
+    network: workload.network,
+    workload: id,
   };
 }
 

@@ -1,26 +1,25 @@
-import type { StoredObject } from "../../mesh/model/object.ts";
+import { SharedMap } from "../../mesh/collections/shared-map.ts";
+import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { Endpoint, Service } from "../../mesh/model/service.ts";
-import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
+import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import type { ListName, ObjectsOf } from "./object-lists.ts";
 
-/** What holds for the whole mesh. Fixed while a server runs. */
+/** What holds for the whole mesh. */
 export interface MeshSettings {
   readonly trustDomain: string;
   readonly domainSuffix: string;
   /** Policies in this namespace hold for all others. */
   readonly rootNamespace: string;
   readonly connectTimeoutMs: number;
+  /** What the MeshConfig in force says; undefined fields are the defaults. */
+  readonly mesh: MeshConfigSpec;
 }
 
-export const DEFAULT_SETTINGS: MeshSettings = {
-  trustDomain: "cluster.local",
-  domainSuffix: "cluster.local",
-  rootNamespace: "istio-system",
-  connectTimeoutMs: 10_000,
-};
+/** The lists of a snapshot by name, each in Istio's order of precedence, oldest first. */
+export type SnapshotLists = { readonly [L in ListName]: SharedMap<ObjectsOf<L>> };
 
 /**
- * The whole mesh at one moment. Never changed: the next one shares every part that is still true. All lists of
- * configuration are in Istio's order of precedence, oldest first.
+ * The whole mesh at one moment. Never changed: the next one shares every part that is still true.
  */
 export interface MeshSnapshot {
   /** Grows with every snapshot. */
@@ -28,46 +27,57 @@ export interface MeshSnapshot {
   /** Revision of the config store that this snapshot has seen. */
   readonly revision: number;
   readonly settings: MeshSettings;
-  readonly services: ReadonlyMap<string, Service>;
+  readonly services: SharedMap<Service>;
+  /** Host names of all services: oldest first, then by name. */
+  readonly hosts: readonly string[];
   /** By host name, sorted by id; those that are unhealthy are in it and say so. */
-  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>;
+  readonly endpoints: SharedMap<readonly Endpoint[]>;
   /** By host name: the sorted names (URI SANs) that a server of the service may present. */
-  readonly identities: ReadonlyMap<string, readonly string[]>;
-  readonly workloads: ReadonlyMap<WorkloadId, PlacedWorkload>;
-  /** By each host that they are for, as `hostPatterns` spells it. */
-  readonly virtualServices: ReadonlyMap<string, readonly StoredObject<"VirtualService">[]>;
-  readonly destinationRules: ReadonlyMap<string, readonly StoredObject<"DestinationRule">[]>;
-  /** By namespace. */
-  readonly peerAuthentications: ReadonlyMap<string, readonly StoredObject<"PeerAuthentication">[]>;
-  readonly authorizationPolicies: ReadonlyMap<string, readonly StoredObject<"AuthorizationPolicy">[]>;
+  readonly identities: SharedMap<readonly string[]>;
+  readonly workloads: SharedMap<PlacedWorkload>;
+  /** Services that a workload with `discovery: on-demand` has been seen to call; sorted host names. */
+  readonly observed: SharedMap<readonly string[]>;
+  readonly lists: SnapshotLists;
+  /** Keys of the labels by which VirtualServices and DestinationRules choose clients; sorted. */
+  readonly selectedLabels: readonly string[];
 }
 
-/** The part of a snapshot that a translation can have read, so the unit in which changes are told. */
-type SnapshotPart =
-  | "service"
-  | "endpoints"
-  | "identities"
-  | "workload"
-  | "virtual-service"
-  | "destination-rule"
-  | "peer-authentication"
-  | "authorization-policy";
+/** The parts of a snapshot that a translation can have read, so the unit in which changes are told. */
+type SnapshotPart = "service" | "endpoints" | "identities" | "workload" | "observed" | "mesh" | ListName;
 
-/** `endpoints/reviews.default.svc.cluster.local`. */
+/** `endpoints/reviews.default.svc.cluster.local`, `mesh/settings`. */
 export type SnapshotKey = `${SnapshotPart}/${string}`;
+
+/** Keys of the parts that are one value for the whole mesh. */
+export const SETTINGS_KEY: SnapshotKey = "mesh/settings";
+export const HOSTS_KEY: SnapshotKey = "mesh/hosts";
+export const SELECTED_LABELS_KEY: SnapshotKey = "mesh/selected-labels";
 
 export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
   return {
     version: 0,
     revision: 0,
     settings,
-    services: new Map(),
-    endpoints: new Map(),
-    identities: new Map(),
-    workloads: new Map(),
-    virtualServices: new Map(),
-    destinationRules: new Map(),
-    peerAuthentications: new Map(),
-    authorizationPolicies: new Map(),
+    services: SharedMap.empty(),
+    hosts: [],
+    endpoints: SharedMap.empty(),
+    identities: SharedMap.empty(),
+    workloads: SharedMap.empty<PlacedWorkload>(),
+    observed: SharedMap.empty(),
+    lists: {
+      "virtual-service": SharedMap.empty(),
+      "virtual-service-named": SharedMap.empty(),
+      "virtual-service-of": SharedMap.empty(),
+      "destination-rule": SharedMap.empty(),
+      sidecar: SharedMap.empty(),
+      "envoy-filter": SharedMap.empty(),
+      "proxy-config": SharedMap.empty(),
+      "peer-authentication": SharedMap.empty(),
+      "authorization-policy": SharedMap.empty(),
+      secret: SharedMap.empty(),
+      gateway: SharedMap.empty(),
+      "mesh-config": SharedMap.empty(),
+    },
+    selectedLabels: [],
   };
 }

@@ -170,7 +170,7 @@ spec: { host: reviews }
   const { snapshot, changed } = state.next();
   assert.ok(changed.has(`destination-rule/${HOST}`));
   assert.deepEqual(
-    snapshot.destinationRules.get(HOST)?.map(({ metadata }) => metadata.name),
+    snapshot.lists["destination-rule"].get(HOST)?.map(({ metadata }) => metadata.name),
     ["b", "a"],
   );
 });

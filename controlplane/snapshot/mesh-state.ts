@@ -1,14 +1,29 @@
 import { isDeepStrictEqual } from "node:util";
+import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { ConfigIndex } from "./config-index.ts";
-import { hostPatterns, parseServiceHostname, serviceHostname } from "./host-names.ts";
+import { parseServiceHostname, serviceHostname } from "./host-names.ts";
 import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
 import { joinServiceEntry } from "./join-service-entry.ts";
-import { emptySnapshot, type MeshSettings, type MeshSnapshot, type SnapshotKey } from "./mesh-snapshot.ts";
+import { withMeshConfig } from "./mesh-settings.ts";
+import {
+  emptySnapshot,
+  HOSTS_KEY,
+  type MeshSettings,
+  type MeshSnapshot,
+  SELECTED_LABELS_KEY,
+  SETTINGS_KEY,
+  type SnapshotKey,
+  type SnapshotLists,
+} from "./mesh-snapshot.ts";
+import { ALL, type ListName, ObjectLists } from "./object-lists.ts";
+import { SelectedLabels } from "./selected-labels.ts";
 import { workloadConfig } from "./snapshot-view.ts";
+import { byText } from "./text-order.ts";
+import { VipAllocator } from "./vip-allocator.ts";
 
 export interface WorkloadChange {
   readonly id: WorkloadId;
@@ -27,42 +42,34 @@ export interface SnapshotChange {
  * touches is joined again; everything else is shared with the snapshot before.
  */
 export class MeshState {
+  readonly #base: MeshSettings;
   #snapshot: MeshSnapshot;
   #revision = 0;
   /** Per service host name, per registry. */
   readonly #instances = new Map<string, Map<string, readonly CatalogInstance[]>>();
   readonly #workloads = new Map<WorkloadId, PlacedWorkload>();
   readonly #workloadsOf = new Map<string, Set<WorkloadId>>();
-  readonly #virtualServices: ConfigIndex<"VirtualService">;
-  readonly #destinationRules: ConfigIndex<"DestinationRule">;
-  readonly #peerAuthentications = new ConfigIndex("PeerAuthentication", (one) => [one.metadata.namespace]);
-  readonly #authorizationPolicies = new ConfigIndex("AuthorizationPolicy", (one) => [one.metadata.namespace]);
+  readonly #workloadsIn = new Map<string, Set<WorkloadId>>();
+  readonly #observed = new Map<WorkloadId, readonly string[]>();
+  readonly #lists: ObjectLists;
+  readonly #selectedLabels = new SelectedLabels();
   readonly #serviceEntries = new ConfigIndex("ServiceEntry", (one) => lowerCase(one.spec.hosts));
   readonly #selectingEntries = new ConfigIndex("ServiceEntry", (one) =>
     one.spec.workloadSelector === undefined ? [] : [one.metadata.namespace],
   );
   readonly #workloadEntries = new ConfigIndex("WorkloadEntry", (one) => [one.metadata.namespace]);
+  readonly #vips = new VipAllocator();
   /** Names to be looked at again by `next`. */
   readonly #dirty = {
     hosts: new Set<string>(),
     workloads: new Set<WorkloadId>(),
-    virtualServices: new Set<string>(),
-    destinationRules: new Set<string>(),
-    peerAuthentications: new Set<string>(),
-    authorizationPolicies: new Set<string>(),
+    observed: new Set<WorkloadId>(),
   };
 
   constructor(settings: MeshSettings) {
+    this.#base = settings;
     this.#snapshot = emptySnapshot(settings);
-    const patterns = (hosts: readonly string[], namespace: string): readonly string[] => [
-      ...new Set(hosts.flatMap((host) => hostPatterns(host, namespace, settings))),
-    ];
-    this.#virtualServices = new ConfigIndex("VirtualService", ({ spec, metadata }) =>
-      patterns(spec.hosts, metadata.namespace),
-    );
-    this.#destinationRules = new ConfigIndex("DestinationRule", ({ spec, metadata }) =>
-      patterns([spec.host], metadata.namespace),
-    );
+    this.#lists = new ObjectLists(settings);
   }
 
   /** All instances that a registry has of one service; none means that it has the service no longer. */
@@ -88,6 +95,9 @@ export class MeshState {
       if (workload === undefined) this.#workloads.delete(id);
       else this.#link(id, workload);
       this.#dirty.workloads.add(id);
+      for (const namespace of new Set([before?.namespace, workload?.namespace])) {
+        if (namespace !== undefined) this.#touchSelecting(namespace);
+      }
     }
   }
 
@@ -95,105 +105,122 @@ export class MeshState {
   setConfig(changes: readonly StoreChange[], revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
     for (const change of changes) {
-      addAll(this.#dirty.virtualServices, this.#virtualServices.update(change));
-      addAll(this.#dirty.destinationRules, this.#destinationRules.update(change));
-      addAll(this.#dirty.peerAuthentications, this.#peerAuthentications.update(change));
-      addAll(this.#dirty.authorizationPolicies, this.#authorizationPolicies.update(change));
-      addAll(this.#dirty.hosts, this.#serviceEntries.update(change));
+      this.#lists.update(change);
+      this.#selectedLabels.update(change);
+      for (const host of this.#serviceEntries.update(change)) this.#dirty.hosts.add(host);
       this.#selectingEntries.update(change);
-      for (const namespace of this.#workloadEntries.update(change)) {
-        for (const entry of this.#selectingEntries.list(namespace)) {
-          addAll(this.#dirty.hosts, lowerCase(entry.spec.hosts));
-        }
-      }
+      for (const namespace of this.#workloadEntries.update(change)) this.#touchSelecting(namespace);
     }
+  }
+
+  /** Host names that a workload has been seen to call; they stay until the workload goes. */
+  setObserved(id: WorkloadId, hosts: readonly string[]): void {
+    this.#observed.set(id, hosts);
+    this.#dirty.observed.add(id);
   }
 
   /** The snapshot of everything taken in so far, and in what it differs from the one of the call before. */
   next(): SnapshotChange {
     const before = this.#snapshot;
     const changed = new Set<SnapshotKey>();
-    const hosts = this.#rejoin(changed);
-    const workloads = this.#nextWorkloads(changed);
-    const indexed = <T>(
-      part: ReadonlyMap<string, readonly T[]>,
-      key: "virtual-service" | "destination-rule" | "peer-authentication" | "authorization-policy",
-      dirty: Set<string>,
-      list: (name: string) => readonly T[],
-    ): ReadonlyMap<string, readonly T[]> => {
-      const edits = new Map<string, readonly T[] | undefined>();
-      for (const name of drain(dirty)) {
-        const now = list(name);
-        if (sameItems(part.get(name) ?? [], now)) continue;
-        edits.set(name, now.length === 0 ? undefined : now);
-        changed.add(`${key}/${name}`);
-      }
-      return edited(part, edits);
-    };
-    const dirty = this.#dirty;
+    const lists = this.#nextLists(changed);
+    const joined = this.#rejoin(changed);
     this.#snapshot = {
       version: before.version + 1,
       revision: this.#revision,
-      settings: before.settings,
-      ...hosts,
-      workloads,
-      virtualServices: indexed(before.virtualServices, "virtual-service", dirty.virtualServices, (name) =>
-        this.#virtualServices.list(name),
-      ),
-      destinationRules: indexed(before.destinationRules, "destination-rule", dirty.destinationRules, (name) =>
-        this.#destinationRules.list(name),
-      ),
-      peerAuthentications: indexed(
-        before.peerAuthentications,
-        "peer-authentication",
-        dirty.peerAuthentications,
-        (name) => this.#peerAuthentications.list(name),
-      ),
-      authorizationPolicies: indexed(
-        before.authorizationPolicies,
-        "authorization-policy",
-        dirty.authorizationPolicies,
-        (name) => this.#authorizationPolicies.list(name),
-      ),
+      settings: this.#nextSettings(lists, changed),
+      ...joined,
+      workloads: this.#nextWorkloads(changed),
+      observed: this.#nextObserved(changed),
+      lists,
+      selectedLabels: this.#selectedLabels.keys,
     };
+    if (this.#snapshot.selectedLabels !== before.selectedLabels) changed.add(SELECTED_LABELS_KEY);
     return { snapshot: this.#snapshot, changed };
   }
 
-  #rejoin(changed: Set<SnapshotKey>): Pick<MeshSnapshot, "services" | "endpoints" | "identities"> {
-    const { services, endpoints, identities, settings } = this.#snapshot;
+  #nextLists(changed: Set<SnapshotKey>): SnapshotLists {
+    const dirty = this.#lists.drain();
+    if (dirty.size === 0) return this.#snapshot.lists;
+    const lists: { [L in ListName]?: SharedMap<readonly unknown[]> } = { ...this.#snapshot.lists };
+    for (const [name, keys] of dirty) {
+      const part: SharedMap<readonly unknown[]> = this.#snapshot.lists[name];
+      const edits: [string, readonly unknown[] | undefined][] = [];
+      for (const key of keys) {
+        const now = this.#lists.list(name, key);
+        if (sameItems(part.get(key) ?? [], now)) continue;
+        edits.push([key, now.length === 0 ? undefined : now]);
+        changed.add(`${name}/${key}`);
+      }
+      lists[name] = part.edited(edits);
+    }
+    return lists as SnapshotLists;
+  }
+
+  #nextSettings(lists: SnapshotLists, changed: Set<SnapshotKey>): MeshSettings {
+    const { settings, lists: before } = this.#snapshot;
+    if (before["mesh-config"] === lists["mesh-config"]) return settings;
+    // The oldest counts, as with everything that there should be one of.
+    const [first] = lists["mesh-config"].get(ALL) ?? [];
+    const next = withMeshConfig(this.#base, first?.spec ?? this.#base.mesh);
+    if (isDeepStrictEqual(settings, next)) return settings;
+    changed.add(SETTINGS_KEY);
+    return next;
+  }
+
+  #rejoin(changed: Set<SnapshotKey>): Pick<MeshSnapshot, "services" | "endpoints" | "identities" | "hosts"> {
+    const { services, endpoints, identities, hosts, settings } = this.#snapshot;
     const edits = {
-      services: new Map<string, JoinedService["service"] | undefined>(),
-      endpoints: new Map<string, JoinedService["endpoints"] | undefined>(),
-      identities: new Map<string, readonly string[] | undefined>(),
+      services: [] as [string, JoinedService["service"] | undefined][],
+      endpoints: [] as [string, JoinedService["endpoints"] | undefined][],
+      identities: [] as [string, readonly string[] | undefined][],
     };
     for (const host of drain(this.#dirty.hosts)) {
       const joined = this.#join(host);
       const names = joined && identitiesOf(joined, settings.trustDomain);
       if (!isDeepStrictEqual(services.get(host), joined?.service)) {
-        edits.services.set(host, joined?.service);
+        edits.services.push([host, joined?.service]);
         changed.add(`service/${host}`);
       }
       if (!isDeepStrictEqual(endpoints.get(host), joined?.endpoints)) {
-        edits.endpoints.set(host, joined?.endpoints);
+        edits.endpoints.push([host, joined?.endpoints]);
         changed.add(`endpoints/${host}`);
       }
       if (!isDeepStrictEqual(identities.get(host), names)) {
-        edits.identities.set(host, names);
+        edits.identities.push([host, names]);
         changed.add(`identities/${host}`);
       }
     }
+    const next = services.edited(edits.services);
+    const reordered = edits.services.some(
+      ([host, service]) => services.get(host)?.createdAt !== service?.createdAt,
+    );
+    if (reordered) changed.add(HOSTS_KEY);
     return {
-      services: edited(services, edits.services),
-      endpoints: edited(endpoints, edits.endpoints),
-      identities: edited(identities, edits.identities),
+      services: next,
+      hosts: reordered ? oldestFirst(next) : hosts,
+      endpoints: endpoints.edited(edits.endpoints),
+      identities: identities.edited(edits.identities),
     };
   }
 
   /** A service of a catalog or of agents beats a ServiceEntry for its name; else the oldest entry has it. */
   #join(hostname: string): JoinedService | undefined {
+    const joined = this.#joinCatalog(hostname) ?? this.#joinServiceEntry(hostname);
+    if (joined === undefined) {
+      this.#vips.release(hostname);
+      return undefined;
+    }
+    const { service } = joined;
+    if (service.addresses.length > 0 || service.resolution === "none" || hostname.startsWith("*"))
+      return joined;
+    return { ...joined, service: { ...service, addresses: [this.#vips.addressOf(hostname)] } };
+  }
+
+  #joinCatalog(hostname: string): JoinedService | undefined {
     const { settings } = this.#snapshot;
     const parsed = parseServiceHostname(hostname, settings);
-    const found =
+    return (
       parsed &&
       joinCatalog(
         {
@@ -202,74 +229,104 @@ export class MeshState {
           instances: [...(this.#instances.get(hostname) ?? [])].flatMap(([registry, list]) =>
             list.map((instance) => ({ ...instance, registry })),
           ),
-          workloads: [...(this.#workloadsOf.get(hostname) ?? [])].flatMap(
-            (id) => this.#workloads.get(id) ?? [],
-          ),
+          workloads: this.#placed(this.#workloadsOf.get(hostname)),
         },
         settings,
-      );
-    if (found !== undefined) return found;
+      )
+    );
+  }
+
+  #joinServiceEntry(hostname: string): JoinedService | undefined {
     const entry = this.#serviceEntries.list(hostname)[0];
-    return entry && joinServiceEntry(entry, hostname, this.#workloadEntries.list(entry.metadata.namespace));
+    if (entry === undefined) return undefined;
+    const { namespace } = entry.metadata;
+    return joinServiceEntry(entry, hostname, {
+      entries: this.#workloadEntries.list(namespace),
+      workloads: this.#placed(this.#workloadsIn.get(namespace)),
+    });
+  }
+
+  #placed(ids: ReadonlySet<WorkloadId> | undefined): readonly PlacedWorkload[] {
+    return [...(ids ?? [])].flatMap((id) => this.#workloads.get(id) ?? []);
+  }
+
+  /** ServiceEntries that select by label what there is in a namespace. */
+  #touchSelecting(namespace: string): void {
+    for (const entry of this.#selectingEntries.list(namespace)) {
+      for (const host of lowerCase(entry.spec.hosts)) this.#dirty.hosts.add(host);
+    }
   }
 
   #nextWorkloads(changed: Set<SnapshotKey>): MeshSnapshot["workloads"] {
     const before = this.#snapshot.workloads;
-    const edits = new Map<WorkloadId, PlacedWorkload | undefined>();
+    const edits: [WorkloadId, PlacedWorkload | undefined][] = [];
     for (const id of drain(this.#dirty.workloads)) {
       const now = this.#workloads.get(id);
       if (isDeepStrictEqual(before.get(id), now)) continue;
-      edits.set(id, now);
+      edits.push([id, now]);
       const config = [before.get(id), now].map((one) => one && workloadConfig(one));
       if (!isDeepStrictEqual(config[0], config[1])) changed.add(`workload/${id}`);
+      if (now === undefined && this.#observed.delete(id)) this.#dirty.observed.add(id);
     }
-    return edited(before, edits);
+    return before.edited(edits);
+  }
+
+  #nextObserved(changed: Set<SnapshotKey>): MeshSnapshot["observed"] {
+    const before = this.#snapshot.observed;
+    const edits: [WorkloadId, readonly string[] | undefined][] = [];
+    for (const id of drain(this.#dirty.observed)) {
+      const now = this.#observed.get(id);
+      if (isDeepStrictEqual(before.get(id), now)) continue;
+      edits.push([id, now]);
+      changed.add(`observed/${id}`);
+    }
+    return before.edited(edits);
   }
 
   #hostnameOf(service: string, namespace: string): string {
-    return serviceHostname(service, namespace, this.#snapshot.settings);
+    return serviceHostname(service, namespace, this.#base);
   }
 
   #link(id: WorkloadId, workload: PlacedWorkload): void {
     this.#workloads.set(id, workload);
+    addTo(this.#workloadsIn, workload.namespace, id);
+    if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
-    const known = this.#workloadsOf.get(hostname) ?? new Set();
-    this.#workloadsOf.set(hostname, known.add(id));
+    addTo(this.#workloadsOf, hostname, id);
     this.#dirty.hosts.add(hostname);
   }
 
   #unlink(id: WorkloadId, workload: PlacedWorkload): void {
+    removeFrom(this.#workloadsIn, workload.namespace, id);
+    if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
-    const known = this.#workloadsOf.get(hostname);
-    known?.delete(id);
-    if (known?.size === 0) this.#workloadsOf.delete(hostname);
+    removeFrom(this.#workloadsOf, hostname, id);
     this.#dirty.hosts.add(hostname);
   }
+}
+
+function oldestFirst(services: MeshSnapshot["services"]): readonly string[] {
+  return [...services.values()]
+    .sort((a, b) => a.createdAt - b.createdAt || byText(a.hostname, b.hostname))
+    .map(({ hostname }) => hostname);
 }
 
 function lowerCase(hosts: readonly string[]): readonly string[] {
   return [...new Set(hosts.map((host) => host.toLowerCase()))];
 }
 
-function edited<T>(
-  before: ReadonlyMap<string, T>,
-  edits: ReadonlyMap<string, T | undefined>,
-): ReadonlyMap<string, T> {
-  if (edits.size === 0) return before;
-  const after = new Map(before);
-  for (const [key, value] of edits) {
-    if (value === undefined) after.delete(key);
-    else after.set(key, value);
-  }
-  return after;
+function addTo(sets: Map<string, Set<WorkloadId>>, name: string, id: WorkloadId): void {
+  sets.set(name, (sets.get(name) ?? new Set()).add(id));
+}
+
+function removeFrom(sets: Map<string, Set<WorkloadId>>, name: string, id: WorkloadId): void {
+  const known = sets.get(name);
+  known?.delete(id);
+  if (known?.size === 0) sets.delete(name);
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
-}
-
-function addAll(target: Set<string>, names: Iterable<string>): void {
-  for (const name of names) target.add(name);
 }
 
 function drain(names: Set<string>): readonly string[] {

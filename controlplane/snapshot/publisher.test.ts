@@ -4,7 +4,7 @@ import { MeshError } from "../../mesh/errors.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { ManualClock } from "../../test/fakes/manual-clock.ts";
 import { added, instance, objects } from "../../test/fakes/sample-mesh.ts";
-import { DEFAULT_SETTINGS } from "./mesh-snapshot.ts";
+import { DEFAULT_SETTINGS } from "./mesh-settings.ts";
 import { Publisher, type PublishStep } from "./publisher.ts";
 
 interface Harness extends AsyncDisposable {

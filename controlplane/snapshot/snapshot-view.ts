@@ -1,49 +1,100 @@
-import type { StoredObject } from "../../mesh/model/object.ts";
+import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { Endpoint, Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
-import type { MeshSettings, MeshSnapshot, SnapshotKey } from "./mesh-snapshot.ts";
+import {
+  HOSTS_KEY,
+  type MeshSettings,
+  type MeshSnapshot,
+  SELECTED_LABELS_KEY,
+  SETTINGS_KEY,
+  type SnapshotKey,
+} from "./mesh-snapshot.ts";
+import { ALL, type ListName, type ObjectsOf } from "./object-lists.ts";
 
 /** The part of a workload that its configuration follows from: what changes with its health or load is not in it. */
-export type WorkloadConfig = Pick<
+export type WorkloadConfig = Omit<
   PlacedWorkload,
-  "name" | "namespace" | "service" | "serviceAccount" | "labels" | "ports" | "upstreams" | "dataPlane"
+  "healthy" | "weight" | "catalog" | "agentId" | "registeredAt"
 >;
 
 export function workloadConfig(workload: PlacedWorkload): WorkloadConfig {
-  const { name, namespace, service, serviceAccount, labels, ports, upstreams, dataPlane } = workload;
-  return { name, namespace, service, serviceAccount, labels, ports, upstreams, dataPlane };
+  const {
+    healthy: _,
+    weight: _weight,
+    catalog: _catalog,
+    agentId: _agent,
+    registeredAt: _at,
+    ...config
+  } = workload;
+  return config;
 }
 
 /** How policies and translations read a snapshot: by single keys, so that it can be recorded what they read. */
 export interface SnapshotView {
   readonly settings: MeshSettings;
+  /** Host names of all services, oldest first. */
+  readonly hosts: readonly string[];
+  /** Keys of the labels by which VirtualServices and DestinationRules choose clients. */
+  readonly selectedLabels: readonly string[];
   service(hostname: string): Service | undefined;
   endpoints(hostname: string): readonly Endpoint[];
   identities(hostname: string): readonly string[];
   workload(id: WorkloadId): WorkloadConfig | undefined;
-  virtualServices(pattern: string): readonly StoredObject<"VirtualService">[];
-  destinationRules(pattern: string): readonly StoredObject<"DestinationRule">[];
-  peerAuthentications(namespace: string): readonly StoredObject<"PeerAuthentication">[];
-  authorizationPolicies(namespace: string): readonly StoredObject<"AuthorizationPolicy">[];
+  observed(id: WorkloadId): readonly string[];
+  /** By host, as `patternsCovering` spells it. */
+  virtualServices(pattern: string): ObjectsOf<"virtual-service">;
+  /** By `namespace/name`, for delegates. */
+  virtualServiceNamed(key: string): ObjectsOf<"virtual-service-named">[number] | undefined;
+  /** Bound to a gateway, `namespace/name` or `mesh`. */
+  virtualServicesOf(gateway: string): ObjectsOf<"virtual-service-of">;
+  destinationRules(pattern: string): ObjectsOf<"destination-rule">;
+  sidecars(namespace: string): ObjectsOf<"sidecar">;
+  envoyFilters(namespace: string): ObjectsOf<"envoy-filter">;
+  proxyConfigs(namespace: string): ObjectsOf<"proxy-config">;
+  peerAuthentications(namespace: string): ObjectsOf<"peer-authentication">;
+  authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy">;
+  /** Of all namespaces. */
+  gateways(): ObjectsOf<"gateway">;
+  /** By `namespace/name`. */
+  secret(key: string): ObjectsOf<"secret">[number] | undefined;
 }
 
 /** Reads a snapshot and tells each key before it is read. What is absent is read too: it may come. */
 export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => void = () => {}): SnapshotView {
-  const read = <T>(part: ReadonlyMap<string, T>, key: SnapshotKey, name: string): T | undefined => {
+  const read = <T>(part: SharedMap<T>, key: SnapshotKey, name: string): T | undefined => {
     onRead(key);
     return part.get(name);
   };
+  const list = <L extends ListName>(part: L, name: string): ObjectsOf<L> =>
+    read(snapshot.lists[part], `${part}/${name}`, name) ?? [];
   return {
-    settings: snapshot.settings,
+    get settings() {
+      onRead(SETTINGS_KEY);
+      return snapshot.settings;
+    },
+    get hosts() {
+      onRead(HOSTS_KEY);
+      return snapshot.hosts;
+    },
+    get selectedLabels() {
+      onRead(SELECTED_LABELS_KEY);
+      return snapshot.selectedLabels;
+    },
     service: (name) => read(snapshot.services, `service/${name}`, name),
     endpoints: (name) => read(snapshot.endpoints, `endpoints/${name}`, name) ?? [],
     identities: (name) => read(snapshot.identities, `identities/${name}`, name) ?? [],
     workload: (id) => read(snapshot.workloads, `workload/${id}`, id),
-    virtualServices: (name) => read(snapshot.virtualServices, `virtual-service/${name}`, name) ?? [],
-    destinationRules: (name) => read(snapshot.destinationRules, `destination-rule/${name}`, name) ?? [],
-    peerAuthentications: (name) =>
-      read(snapshot.peerAuthentications, `peer-authentication/${name}`, name) ?? [],
-    authorizationPolicies: (name) =>
-      read(snapshot.authorizationPolicies, `authorization-policy/${name}`, name) ?? [],
+    observed: (id) => read(snapshot.observed, `observed/${id}`, id) ?? [],
+    virtualServices: (pattern) => list("virtual-service", pattern),
+    virtualServiceNamed: (key) => list("virtual-service-named", key)[0],
+    virtualServicesOf: (gateway) => list("virtual-service-of", gateway),
+    destinationRules: (pattern) => list("destination-rule", pattern),
+    sidecars: (namespace) => list("sidecar", namespace),
+    envoyFilters: (namespace) => list("envoy-filter", namespace),
+    proxyConfigs: (namespace) => list("proxy-config", namespace),
+    peerAuthentications: (namespace) => list("peer-authentication", namespace),
+    authorizationPolicies: (namespace) => list("authorization-policy", namespace),
+    gateways: () => list("gateway", ALL),
+    secret: (key) => list("secret", key)[0],
   };
 }

@@ -5,7 +5,7 @@ import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import type { Registry } from "../registry/registry.ts";
 import { SqliteConfigStore } from "../store/sqlite-config-store.ts";
-import { DEFAULT_SETTINGS } from "./mesh-snapshot.ts";
+import { DEFAULT_SETTINGS } from "./mesh-settings.ts";
 import { Publisher } from "./publisher.ts";
 import { publishSources, type Sources } from "./sources.ts";
 

@@ -4,7 +4,8 @@ import type { StoredObject } from "../../mesh/model/object.ts";
 import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
 import { added, bookinfoWorkloads, instance, objects } from "../../test/fakes/sample-mesh.ts";
 import { keyOf } from "../snapshot/config-index.ts";
-import { DEFAULT_SETTINGS, type MeshSnapshot, type SnapshotKey } from "../snapshot/mesh-snapshot.ts";
+import { DEFAULT_SETTINGS } from "../snapshot/mesh-settings.ts";
+import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import { MeshState } from "../snapshot/mesh-state.ts";
 import { createTranslator, type Translator } from "./translator.ts";
 

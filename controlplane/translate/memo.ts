@@ -1,3 +1,4 @@
+import { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { PublishWarning } from "../snapshot/publish-report.ts";
 import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
@@ -6,10 +7,18 @@ import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
 export interface Scope {
   readonly view: SnapshotView;
   get<T>(key: string, build: Build<T>, same?: Same<T>): T;
+  /**
+   * The union of what each of `members` builds under names of its own. Kept in step by member: when only some have
+   * changed, only those are built again, and the map shares the rest with the one before. `members` is compared by
+   * identity, so it has to come from an entry itself.
+   */
+  collect<T>(key: string, members: readonly string[], build: BuildMember<T>): SharedMap<T>;
   readonly warn: (warning: PublishWarning) => void;
 }
 
-export type Build<T> = (scope: Scope) => T;
+/** `before` is the value that this one replaces. */
+export type Build<T> = (scope: Scope, before: T | undefined) => T;
+export type BuildMember<T> = (scope: Scope, member: string) => ReadonlyMap<string, T>;
 /** When a rebuilt value is the same as before, the old one stays, so that identity means "unchanged". */
 export type Same<T> = (before: T, after: T) => boolean;
 
@@ -23,6 +32,19 @@ interface Entry {
   readonly parents: Set<Entry>;
   pinned: boolean;
   warnings: readonly PublishWarning[];
+  /** Set in an entry that a collection has for one of its members. */
+  member: string | undefined;
+  /** Of a collection: what it was last built from. */
+  collected: Collected | undefined;
+}
+
+interface Collected {
+  readonly members: readonly string[];
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** What each member had when it was last taken over. */
+  readonly parts: Map<string, ReadonlyMap<string, unknown>>;
+  /** Members that have gone stale since. */
+  readonly stale: Set<string>;
 }
 
 /**
@@ -86,6 +108,8 @@ export class Memo {
       parents: new Set(),
       pinned: false,
       warnings: [],
+      member: undefined,
+      collected: undefined,
     };
     this.#entries.set(key, entry);
     return entry;
@@ -100,20 +124,22 @@ export class Memo {
     const reads = new Set<SnapshotKey>();
     const children = new Set<Entry>();
     const warnings: PublishWarning[] = [];
+    const use = (key: string): Entry => {
+      const child = this.#entry(key);
+      children.add(child);
+      child.parents.add(entry);
+      return child;
+    };
     const scope: Scope = {
       view: viewOf(this.#snapshot, (key) => reads.add(key)),
-      get: (key, buildChild, sameChild) => {
-        const child = this.#entry(key);
-        children.add(child);
-        child.parents.add(entry);
-        return this.#value(child, buildChild, sameChild);
-      },
+      get: (key, buildChild, sameChild) => this.#value(use(key), buildChild, sameChild),
+      collect: (key, members, buildMember) => this.#collection(use(key), members, buildMember),
       warn: (warning) => warnings.push(warning),
     };
     this.#onBuild(entry.key);
     let value: T;
     try {
-      value = build(scope);
+      value = build(scope, entry.value as T | undefined);
     } catch (error) {
       // It stays stale with its last value; what it used so far is tracked with the rest, to be dropped with it.
       entry.children = entry.children.union(children);
@@ -126,6 +152,56 @@ export class Memo {
     entry.warnings = warnings;
     this.#setReads(entry, reads);
     this.#setChildren(entry, children);
+  }
+
+  #collection<T>(entry: Entry, members: readonly string[], build: BuildMember<T>): SharedMap<T> {
+    const before = entry.collected;
+    if (before?.members !== members) this.#collectAll(entry, members, build);
+    else if (!entry.fresh) this.#takeOver(entry, before, build);
+    entry.fresh = true;
+    entry.built = true;
+    return entry.value as SharedMap<T>;
+  }
+
+  #collectAll<T>(entry: Entry, members: readonly string[], build: BuildMember<T>): void {
+    const entries = new Map(members.map((member) => [member, this.#entry(`${entry.key}>${member}`)]));
+    for (const [member, child] of entries) {
+      child.parents.add(entry);
+      child.member = member;
+    }
+    const collected: Collected = {
+      members,
+      entries,
+      parts: entry.collected?.parts ?? new Map(),
+      stale: new Set([...(entry.collected?.parts.keys() ?? []), ...members]),
+    };
+    entry.value ??= SharedMap.empty<T>();
+    entry.collected = collected;
+    this.#setChildren(entry, new Set(entries.values()));
+    this.#takeOver(entry, collected, build);
+  }
+
+  /** Brings the map up to date in some of its members. One whose build throws leaves all as it was. */
+  #takeOver<T>(entry: Entry, collected: Collected, build: BuildMember<T>): void {
+    const edits: (readonly [string, T | undefined])[] = [];
+    const taken: (readonly [string, ReadonlyMap<string, T> | undefined])[] = [];
+    for (const member of collected.stale) {
+      const child = collected.entries.get(member);
+      const before = collected.parts.get(member) as ReadonlyMap<string, T> | undefined;
+      const after = child && this.#value(child, (scope) => build(scope, member), undefined);
+      if (after === before) continue;
+      taken.push([member, after]);
+      for (const name of before?.keys() ?? []) if (after?.has(name) !== true) edits.push([name, undefined]);
+      for (const pair of after ?? []) edits.push(pair);
+    }
+    // Removals first: a name may have moved from one member to another.
+    edits.sort((a, b) => Number(a[1] !== undefined) - Number(b[1] !== undefined));
+    entry.value = (entry.value as SharedMap<T>).edited(edits);
+    for (const [member, part] of taken) {
+      if (part === undefined) collected.parts.delete(member);
+      else collected.parts.set(member, part);
+    }
+    collected.stale.clear();
   }
 
   #setReads(entry: Entry, reads: ReadonlySet<SnapshotKey>): void {
@@ -161,5 +237,8 @@ export class Memo {
 function markStale(entry: Entry): void {
   if (!entry.fresh) return;
   entry.fresh = false;
-  for (const parent of entry.parents) markStale(parent);
+  for (const parent of entry.parents) {
+    if (entry.member !== undefined) parent.collected?.stale.add(entry.member);
+    markStale(parent);
+  }
 }

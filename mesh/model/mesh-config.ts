@@ -48,3 +48,32 @@ export interface MeshNetwork {
     readonly locality: string;
   }[];
 }
+
+/** Nothing said. */
+export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
+  trustDomain: undefined,
+  trustDomainAliases: [],
+  rootNamespace: undefined,
+  outboundTrafficPolicy: undefined,
+  inboundTrafficPolicy: undefined,
+  enableAutoMtls: undefined,
+  defaultServiceExportTo: [],
+  defaultVirtualServiceExportTo: [],
+  defaultDestinationRuleExportTo: [],
+  localityLbSetting: undefined,
+  defaultHttpRetryPolicy: undefined,
+  defaultTrafficPolicy: undefined,
+  connectTimeoutMs: undefined,
+  tcpKeepalive: undefined,
+  dnsRefreshRateMs: undefined,
+  protocolDetectionTimeoutMs: undefined,
+  h2UpgradePolicy: undefined,
+  proxyHttpPort: undefined,
+  pathNormalization: undefined,
+  meshMtlsMinVersion: undefined,
+  accessLog: undefined,
+  interceptionMode: undefined,
+  concurrency: undefined,
+  drainDurationMs: undefined,
+  networks: {},
+};

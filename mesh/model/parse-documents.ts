@@ -1,7 +1,8 @@
 import { Composer, type Document, LineCounter, Parser } from "yaml";
-import { errorAt, type Finding } from "./finding.ts";
+import { errorAt, type FieldPath, type Finding } from "./finding.ts";
 import { type ObjectKey, objectKey, type ParsedObject } from "./object.ts";
-import { checkObject, isFields, toViolation } from "./parse-object.ts";
+import { checkObject, toViolation } from "./parse-object.ts";
+import { isFields } from "./plain-data.ts";
 import type { LocatedViolation } from "./violation.ts";
 import { offsetOf, toPlainDocument } from "./yaml-tree.ts";
 
@@ -12,9 +13,19 @@ export interface ParseDocumentsOptions {
   readonly file?: string;
 }
 
+/** Where an object is written, and what its text says that the object itself does not keep. */
+export interface ObjectPlace {
+  /** 1-based line of the field, or of the closest parent that is written down. */
+  lineOf(path: FieldPath): number;
+  /** `metadata.creationTimestamp` as written: an object that was exported from a server has one. */
+  readonly creationTimestamp: string | undefined;
+}
+
 export interface ParseDocumentsResult {
   /** The objects without an error, in the order of the text. */
   readonly objects: readonly ParsedObject[];
+  /** By object. */
+  readonly places: ReadonlyMap<ParsedObject, ObjectPlace>;
   readonly violations: readonly LocatedViolation[];
 }
 
@@ -32,11 +43,12 @@ const MOST_SYNTAX_ERRORS = 10;
 export function parseDocuments(text: string, options: ParseDocumentsOptions): ParseDocumentsResult {
   const reader = new DocumentReader(text, options);
   reader.read();
-  return { objects: reader.objects, violations: reader.violations };
+  return { objects: reader.objects, places: reader.places, violations: reader.violations };
 }
 
 class DocumentReader {
   readonly objects: ParsedObject[] = [];
+  readonly places = new Map<ParsedObject, ObjectPlace>();
   readonly violations: LocatedViolation[] = [];
   readonly #text: string;
   readonly #options: ParseDocumentsOptions;
@@ -120,6 +132,7 @@ class DocumentReader {
     }
     this.#seen.set(key, lineOf([]));
     this.objects.push(object);
+    this.places.set(object, { lineOf, creationTimestamp: creationTimestampOf(value) });
   }
 
   #tell(finding: Finding, place: Place): void {
@@ -165,6 +178,12 @@ function identityOf(
     namespace: textOf(metadata["namespace"], defaultNamespace),
     name: textOf(metadata["name"], ""),
   };
+}
+
+function creationTimestampOf(value: unknown): string | undefined {
+  const metadata = isFields(value) ? value["metadata"] : undefined;
+  const written = isFields(metadata) ? metadata["creationTimestamp"] : undefined;
+  return typeof written === "string" ? written : undefined;
 }
 
 function tooManyDocuments(): Finding {

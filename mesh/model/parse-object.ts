@@ -4,7 +4,7 @@ import { errorAt, type Finding, formatPath, quoted } from "./finding.ts";
 import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
 import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
 import { objectMeta, SERVER_SET_METADATA } from "./object-meta.schema.ts";
-import { plainDataProblem } from "./plain-data.ts";
+import { type Fields, isFields, plainDataProblem } from "./plain-data.ts";
 import { reviewFields } from "./schema-notice.ts";
 import { describeIssue } from "./schema-rule.ts";
 import type { Violation } from "./violation.ts";
@@ -22,8 +22,6 @@ export interface ParseObjectResult {
 
 /** What is wrong with one object is told up to here; the rest is counted. */
 const MOST_FINDINGS = 100;
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Reads one API object from data of any origin (a REST body, a decoded document). All violations are told at once;
@@ -60,10 +58,6 @@ export function checkObject(input: unknown, options: ParseObjectOptions): Checke
 
 export function toViolation({ path, message, severity }: Finding): Violation {
   return { path: formatPath(path), message, severity };
-}
-
-export function isFields(input: unknown): input is Fields {
-  return typeof input === "object" && input !== null && !Array.isArray(input);
 }
 
 interface Document {

@@ -8,6 +8,12 @@ export const MOST_VALUES = 200_000;
 /** Keys that reach into an object's prototype wherever someone copies fields without care. */
 const DANGEROUS_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(input: unknown): input is Fields {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
+}
+
 export function isDangerousKey(key: string): boolean {
   return DANGEROUS_KEYS.has(key);
 }

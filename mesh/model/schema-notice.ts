@@ -1,18 +1,30 @@
 import { z } from "zod";
 import { didYouMean } from "../spelling/closest.ts";
 import { type FieldPath, type Finding, warningAt } from "./finding.ts";
+import type { Report } from "./schema-rule.ts";
 
 /** What to tell an author about a valid value, or undefined. */
 export type Notice = (value: unknown) => string | undefined;
 
+/** Tells warnings about a value as it was written, valid or not; paths are relative to it. */
+type Review = (value: unknown, warn: Report) => void;
+
 const NOT_YET = "is accepted but not in force yet";
 
-const notices = new WeakMap<z.core.$ZodType, Notice>();
+const reviews = new WeakMap<z.core.$ZodType, Review>();
 
 /** The same schema with a warning for those values about which `notice` has something to say. */
 export function withNotice<S extends z.ZodType>(schema: S, notice: Notice): S {
+  return withReview(schema, (value, warn) => {
+    const message = notice(value);
+    if (message !== undefined) warn([], message);
+  });
+}
+
+/** The same schema with warnings about several fields together. */
+export function withReview<S extends z.ZodType>(schema: S, review: Review): S {
   const copy = schema.clone();
-  notices.set(copy, notice);
+  reviews.set(copy, review);
   return copy;
 }
 
@@ -48,8 +60,8 @@ export function reviewFields(
   input: unknown,
   path: FieldPath = [],
 ): readonly Finding[] {
-  const message = notices.get(schema)?.(input);
-  const own = message === undefined ? [] : [warningAt(path, message)];
+  const own: Finding[] = [];
+  reviews.get(schema)?.(input, (inside, message) => own.push(warningAt([...path, ...inside], message)));
   return [...own, ...reviewInside(schema, input, path)];
 }
 

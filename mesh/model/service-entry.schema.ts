@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { didYouMean } from "../spelling/closest.ts";
-import { quoted } from "./finding.ts";
 import { workloadSelector } from "./labels.schema.ts";
+import { protocol } from "./protocol.schema.ts";
 import {
   dnsLabel,
   exportTo,
@@ -11,8 +10,7 @@ import {
   wildcardHostButNotAll,
 } from "./scalars.schema.ts";
 import { notYetFor } from "./schema-notice.ts";
-import { problemCheck, rule } from "./schema-rule.ts";
-import type { Protocol } from "./service.ts";
+import { rule } from "./schema-rule.ts";
 import type { ServiceEntryPort, ServiceEntrySpec } from "./service-entry.ts";
 import {
   checkAddresses,
@@ -22,27 +20,6 @@ import {
   checkResolution,
 } from "./service-entry-rules.ts";
 import { workloadEntrySpec } from "./workload-entry.schema.ts";
-
-/** Istio's protocol names, by what the proxy does with them. */
-const PROTOCOLS: Readonly<Record<string, Protocol>> = {
-  HTTP: "http",
-  HTTP_PROXY: "http",
-  HTTP2: "http2",
-  GRPC: "grpc",
-  "GRPC-WEB": "grpc",
-  HTTPS: "tls",
-  TLS: "tls",
-  TCP: "tcp",
-  MONGO: "tcp",
-  MYSQL: "tcp",
-  REDIS: "tcp",
-};
-
-const protocol = z
-  .string()
-  .default("TCP")
-  .check(problemCheck(protocolProblem))
-  .transform((name): Protocol => PROTOCOLS[name.toUpperCase()] ?? "tcp");
 
 const port: z.ZodType<ServiceEntryPort> = z
   .object({ number: portNumber, protocol, name: dnsLabel, targetPort: portNumber.optional() })
@@ -78,9 +55,3 @@ export const serviceEntrySpec: z.ZodType<ServiceEntrySpec> = z
     }),
   )
   .transform(({ workloadSelector, ...rest }) => ({ ...rest, workloadSelector }));
-
-function protocolProblem(name: string): string | undefined {
-  if (Object.hasOwn(PROTOCOLS, name.toUpperCase())) return undefined;
-  if (name.toUpperCase() === "UDP") return "UDP is not supported: the proxies carry TCP";
-  return `${quoted(name)} is not a protocol${didYouMean(name, Object.keys(PROTOCOLS))}`;
-}

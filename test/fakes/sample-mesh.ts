@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { CatalogInstance } from "../../controlplane/registry/registry.ts";
-import { DEFAULT_SETTINGS, type MeshSettings } from "../../controlplane/snapshot/mesh-snapshot.ts";
+import { DEFAULT_SETTINGS } from "../../controlplane/snapshot/mesh-settings.ts";
+import type { MeshSettings } from "../../controlplane/snapshot/mesh-snapshot.ts";
 import { MeshState } from "../../controlplane/snapshot/mesh-state.ts";
 import type { StoreChange } from "../../controlplane/store/config-store.ts";
 import { objectKey, type StoredObject } from "../../mesh/model/object.ts";
@@ -69,6 +70,12 @@ export function workload(service: string, over: Partial<PlacedWorkload> = {}): P
     healthy: true,
     weight: 1,
     locality: "",
+    network: "",
+    role: "sidecar",
+    interception: "none",
+    discovery: "upstreams",
+    httpProxy: undefined,
+    bindsVips: false,
     dataPlane: "builtin",
     catalog: undefined,
     agentId: "agent-1",

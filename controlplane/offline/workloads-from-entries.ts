@@ -1,0 +1,116 @@
+import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
+import { byPrecedence, type StoredObject } from "../../mesh/model/object.ts";
+import type { ServiceEntryPort } from "../../mesh/model/service-entry.ts";
+import type { PlacedWorkload, WorkloadPort } from "../../mesh/model/workload.ts";
+import type { WorkloadEntrySpec } from "../../mesh/model/workload-entry.ts";
+import { selects } from "../snapshot/labels.ts";
+import { ofKind } from "./stored-objects.ts";
+
+/** Who "registered" a workload that only files know. */
+const FILES_AGENT = "files";
+
+/**
+ * The workloads that WorkloadEntries describe, for a mesh without agents: one each, of the entry's name. A workload has
+ * the ports of the ServiceEntries of its namespace that select it or list its address; one that serves nothing and that
+ * a Gateway selects is a gateway.
+ */
+export function workloadsFromEntries(
+  objects: readonly StoredObject[],
+  mesh: Pick<MeshConfigSpec, "interceptionMode">,
+): readonly PlacedWorkload[] {
+  const serviceEntries = ofKind(objects, "ServiceEntry").toSorted(byPrecedence);
+  const gateways = ofKind(objects, "Gateway");
+  return ofKind(objects, "WorkloadEntry").map((entry) => {
+    const labels = entryLabels(entry);
+    const ports = portsOf(entry, serviceEntriesOf(entry, serviceEntries));
+    const selected = gateways.some(
+      ({ spec }) => Object.keys(spec.selector).length > 0 && selects(spec.selector, labels),
+    );
+    return {
+      name: entry.metadata.name,
+      namespace: entry.metadata.namespace,
+      service: "",
+      serviceAccount: entry.spec.serviceAccount || "default",
+      labels,
+      ports,
+      upstreams: [],
+      healthy: true,
+      weight: Math.max(1, entry.spec.weight),
+      locality: entry.spec.locality,
+      network: entry.spec.network,
+      role: selected && ports.length === 0 ? "gateway" : "sidecar",
+      interception: interceptionOf(mesh),
+      discovery: "mesh",
+      httpProxy: undefined,
+      bindsVips: false,
+      dataPlane: "envoy",
+      catalog: undefined,
+      agentId: FILES_AGENT,
+      registeredAt: entry.createdAt,
+    };
+  });
+}
+
+/** Labels of a WorkloadEntry, as selectors see them. */
+export function entryLabels({
+  metadata,
+  spec,
+}: StoredObject<"WorkloadEntry">): Readonly<Record<string, string>> {
+  return { ...metadata.labels, ...spec.labels };
+}
+
+/** The ServiceEntries of the entry's namespace that have it as an endpoint: by label, or by its address. */
+export function serviceEntriesOf(
+  entry: StoredObject<"WorkloadEntry">,
+  serviceEntries: readonly StoredObject<"ServiceEntry">[],
+): readonly StoredObject<"ServiceEntry">[] {
+  const labels = entryLabels(entry);
+  return serviceEntries.filter(({ metadata, spec }) => {
+    if (metadata.namespace !== entry.metadata.namespace) return false;
+    if (spec.workloadSelector !== undefined) return selects(spec.workloadSelector, labels);
+    return spec.endpoints.some(
+      ({ address, network }) => address === entry.spec.address && network === entry.spec.network,
+    );
+  });
+}
+
+/** Istio's order: the entry's own number for the port's name, the service's target port, the service's number. */
+export function targetPortOf(
+  { ports }: Pick<WorkloadEntrySpec, "ports">,
+  { name, targetPort, number }: ServiceEntryPort,
+): number {
+  return ports[name] ?? targetPort ?? number;
+}
+
+/** One port for each target: of two services with the same one the older names it. */
+function portsOf(
+  { spec }: StoredObject<"WorkloadEntry">,
+  serviceEntries: readonly StoredObject<"ServiceEntry">[],
+): readonly WorkloadPort[] {
+  const ports = new Map<number, WorkloadPort>();
+  for (const port of serviceEntries.flatMap((entry) => entry.spec.ports)) {
+    const number = targetPortOf(spec, port);
+    if (ports.has(number)) continue;
+    ports.set(number, {
+      name: port.name,
+      protocol: port.protocol,
+      servicePort: number,
+      inbound: { address: spec.address, port: number },
+      app: { address: "127.0.0.1", port: number },
+    });
+  }
+  return [...ports.values()];
+}
+
+function interceptionOf({
+  interceptionMode,
+}: Pick<MeshConfigSpec, "interceptionMode">): PlacedWorkload["interception"] {
+  switch (interceptionMode) {
+    case "NONE":
+      return "none";
+    case "TPROXY":
+      return "tproxy";
+    default:
+      return "redirect";
+  }
+}

@@ -1,0 +1,89 @@
+import type { FieldPath } from "./finding.ts";
+import { type ObjectKey, objectKey, type ParsedObject } from "./object.ts";
+import { type ObjectPlace, type ParseDocumentsResult, parseDocuments } from "./parse-documents.ts";
+import type { LocatedViolation } from "./violation.ts";
+
+/** A file that has been read. */
+export interface SourceFile {
+  /** As the user named it; `-` for standard input. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** An object and the file that it is in. */
+export interface FiledObject {
+  readonly object: ParsedObject;
+  readonly file: string;
+  readonly place: ObjectPlace;
+}
+
+export interface ParsedFiles {
+  readonly objects: readonly FiledObject[];
+  readonly violations: readonly LocatedViolation[];
+}
+
+interface ParseFilesOptions {
+  /** Namespace of objects that name none. */
+  readonly defaultNamespace: string;
+}
+
+/** `parseDocuments`, or what stands in for it. */
+type Parse = (
+  text: string,
+  options: ParseFilesOptions & { readonly file: string },
+) => Pick<ParseDocumentsResult, "objects" | "violations" | "places">;
+
+const IDENTITY: FieldPath = ["metadata", "name"];
+
+/**
+ * Reads the objects of several files, each file by itself, so that lines are its own and a mistake in one does not reach
+ * into the next. An object that two files have is an error that names both.
+ */
+export function parseFiles(
+  files: readonly SourceFile[],
+  options: ParseFilesOptions,
+  parse: Parse = parseDocuments,
+): ParsedFiles {
+  const objects: FiledObject[] = [];
+  const violations: LocatedViolation[] = [];
+  const seen = new Map<ObjectKey, FiledObject>();
+  for (const { name: file, text } of files) {
+    const parsed = parse(text, { ...options, file });
+    violations.push(...parsed.violations.map((one) => ({ ...one, file })));
+    for (const object of parsed.objects) {
+      const { kind, metadata } = object;
+      const place = parsed.places.get(object) ?? UNKNOWN_PLACE;
+      const key = objectKey(kind, metadata.namespace, metadata.name);
+      const first = seen.get(key);
+      if (first === undefined) {
+        seen.set(key, { object, file, place });
+        objects.push({ object, file, place });
+      } else {
+        violations.push(definedTwice(object, file, place, first));
+      }
+    }
+  }
+  return { objects, violations };
+}
+
+const UNKNOWN_PLACE: ObjectPlace = { lineOf: () => 0, creationTimestamp: undefined };
+
+function definedTwice(
+  { kind, metadata }: ParsedObject,
+  file: string,
+  place: ObjectPlace,
+  first: FiledObject,
+): LocatedViolation {
+  const { namespace, name } = metadata;
+  return {
+    file,
+    document: 0,
+    kind,
+    namespace,
+    name,
+    line: place.lineOf(IDENTITY),
+    path: "metadata.name",
+    message: `${kind} ${namespace}/${name} is defined a second time, first at ${first.file}:${first.place.lineOf(IDENTITY)}`,
+    severity: "error",
+  };
+}

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { didYouMean } from "../spelling/closest.ts";
+import { quoted } from "./finding.ts";
+import { problemCheck } from "./schema-rule.ts";
+import type { Protocol } from "./service.ts";
+
+/** Istio's protocol names, by what the proxy does with them. */
+const PROTOCOLS = {
+  HTTP: "http",
+  HTTP_PROXY: "http",
+  HTTP2: "http2",
+  GRPC: "grpc",
+  "GRPC-WEB": "grpc",
+  HTTPS: "tls",
+  TLS: "tls",
+  TCP: "tcp",
+  MONGO: "tcp",
+  MYSQL: "tcp",
+  REDIS: "tcp",
+} as const satisfies Readonly<Record<string, Protocol>>;
+
+/** In capitals; authors may write them in any case. */
+export type ProtocolName = keyof typeof PROTOCOLS;
+
+export const protocolName: z.ZodType<ProtocolName> = z
+  .string()
+  .check(problemCheck(protocolProblem))
+  .transform((written) => written.toUpperCase() as ProtocolName);
+
+export const protocol: z.ZodType<Protocol> = protocolName.default("TCP").transform(protocolOf);
+
+export function protocolOf(name: ProtocolName): Protocol {
+  return PROTOCOLS[name];
+}
+
+function protocolProblem(written: string): string | undefined {
+  const name = written.toUpperCase();
+  if (Object.hasOwn(PROTOCOLS, name)) return undefined;
+  if (name === "UDP") return "UDP is not supported: the proxies carry TCP";
+  return `${quoted(written)} is not a protocol${didYouMean(written, Object.keys(PROTOCOLS))}`;
+}
