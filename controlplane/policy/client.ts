@@ -1,3 +1,4 @@
+import { failoverKey } from "../snapshot/selected-labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts";
 
 /**
@@ -6,25 +7,29 @@ import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts"
  */
 export interface Client {
   readonly namespace: string;
-  /** Only those that some VirtualService or DestinationRule chooses clients by. */
+  /** Only those that some VirtualService or DestinationRule, or the MeshConfig, chooses clients by. */
   readonly labels: Readonly<Record<string, string>>;
   /** `region/zone/subzone`; empty when unknown. */
   readonly locality: string;
   /** Empty: the default network. */
   readonly network: string;
   readonly role: WorkloadConfig["role"];
+  /** Its connections keep the address that was called. */
+  readonly captured: boolean;
 }
 
 export function clientOf(view: SnapshotView, workload: WorkloadConfig): Client {
-  const { namespace, labels, locality, network, role } = workload;
-  const chosen = view.selectedLabels.flatMap((key) => {
+  const { namespace, labels, locality, network, role, interception } = workload;
+  const ofMesh = view.settings.mesh.localityLbSetting?.failoverPriority.map(failoverKey) ?? [];
+  const chosen = [...view.selectedLabels, ...ofMesh].flatMap((key) => {
     const value = labels[key];
     return value === undefined ? [] : [[key, value] as const];
   });
-  return { namespace, labels: Object.fromEntries(chosen), locality, network, role };
+  const captured = interception !== "none";
+  return { namespace, labels: Object.fromEntries(chosen), locality, network, role, captured };
 }
 
 /** Equal for equal clients. */
-export function clientKey({ namespace, labels, locality, network, role }: Client): string {
-  return `${role}/${namespace}/${locality}/${network}${JSON.stringify(labels)}`;
+export function clientKey({ namespace, labels, locality, network, role, captured }: Client): string {
+  return `${role}${captured ? "+" : ""}/${namespace}/${locality}/${network}${JSON.stringify(labels)}`;
 }

@@ -1,4 +1,5 @@
-import type { PortTrafficPolicy, Subset, TrafficPolicy } from "../../mesh/model/destination-rule.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Subset, TrafficPolicy } from "../../mesh/model/destination-rule.ts";
 import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
 import type { Service } from "../../mesh/model/service.ts";
 import { keyOf } from "../snapshot/config-index.ts";
@@ -20,43 +21,53 @@ export interface RuleReference {
 export interface DestinationPolicy {
   readonly trafficPolicy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];
+  /** The first of them. */
+  readonly rule: DestinationRule | undefined;
 }
 
-/** How one port of one subset is called: each block from the closest place that has it. */
-export type PortPolicy = Omit<PortTrafficPolicy, "port">;
+const NO_POLICY: DestinationPolicy = { trafficPolicy: undefined, subsets: [], rule: undefined };
+
+/** `inbound`: how a proxy calls its own application. Rules that choose clients say nothing about that. */
+export type Direction = "outbound" | "inbound";
 
 /**
- * Istio's look-up: the client's namespace (unless that is the root), then the service's, then the root; in each the most
- * specific host. Beyond the client's own namespace only exported rules count. A rule with a workload selector is private
- * to its namespace and beats one without.
+ * Istio's look-up: the client's namespace (in the root namespace only what is private to it), then the service's, then
+ * the root. In each, the most specific host that has rules decides; beyond the client's own namespace only what is
+ * exported counts.
  */
 export function findDestinationRules(
   view: SnapshotView,
-  client: Client,
+  client: Pick<Client, "namespace" | "labels">,
   service: Pick<Service, "hostname" | "namespace">,
+  direction: Direction = "outbound",
 ): RuleReference | undefined {
   const { rootNamespace } = view.settings;
-  const own = client.namespace === rootNamespace ? [] : [client.namespace];
-  const namespaces = new Set([...own, service.namespace, rootNamespace]);
-  const patterns = patternsCovering(service.hostname).map((pattern) => ({
-    pattern,
-    rules: view.destinationRules(pattern),
-  }));
-  for (const namespace of namespaces) {
-    for (const { pattern, rules } of patterns) {
-      const chosen = choose(rules, namespace, client);
-      if (chosen.length > 0) return { pattern, keys: chosen.map(keyOf) };
+  const inRoot = client.namespace === rootNamespace;
+  const patterns = patternsCovering(service.hostname);
+  const own = mostSpecific(view, patterns, client.namespace, (rule) => {
+    const { local, exported } = audience(view, rule);
+    return inRoot ? !exported : local;
+  });
+  if (own !== undefined) return choose(own, client, direction);
+  for (const namespace of new Set([service.namespace, rootNamespace])) {
+    const there = mostSpecific(view, patterns, namespace, (rule) => audience(view, rule).exported);
+    const groups = there?.groups.filter((group) => {
+      const seen = visibility(group.exportTo, namespace, client.namespace);
+      return seen === "public" || seen === "exported";
+    });
+    if (there !== undefined && groups !== undefined && groups.length > 0) {
+      return choose({ ...there, groups }, client, direction);
     }
   }
   return undefined;
 }
 
-/** Merges the rules of one host and namespace: first subset of a name, first traffic policy. */
+/** Merges the rules of one reference: first subset of a name, first traffic policy. */
 export function destinationPolicy(
   view: SnapshotView,
   reference: RuleReference | undefined,
 ): DestinationPolicy {
-  if (reference === undefined) return { trafficPolicy: undefined, subsets: [] };
+  if (reference === undefined) return NO_POLICY;
   const rules = view.destinationRules(reference.pattern).filter((one) => reference.keys.includes(keyOf(one)));
   const subsets = new Map<string, Subset>();
   for (const subset of rules.flatMap(({ spec }) => spec.subsets)) {
@@ -65,46 +76,97 @@ export function destinationPolicy(
   return {
     trafficPolicy: rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy,
     subsets: [...subsets.values()],
+    rule: rules[0],
   };
 }
 
-/**
- * A port's settings replace those of their level as a whole: blocks that they leave out are the defaults, not inherited.
- * A subset's policy overrides the rule's block by block.
- */
-export function portPolicy(policy: DestinationPolicy, subset: string, port: number): PortPolicy {
-  const own = policy.subsets.find(({ name }) => name === subset)?.trafficPolicy;
-  const base = portSettings(policy.trafficPolicy, port) ?? policy.trafficPolicy;
-  return (
-    portSettings(own, port) ?? {
-      loadBalancer: own?.loadBalancer ?? base?.loadBalancer,
-      connectionPool: own?.connectionPool ?? base?.connectionPool,
-      outlierDetection: own?.outlierDetection ?? base?.outlierDetection,
-      tls: own?.tls ?? base?.tls,
-    }
-  );
+/** The rules that a cluster follows, as part of a key. */
+export function rulesKey(reference: RuleReference | undefined): string {
+  return reference?.keys.join(",") ?? "";
 }
 
-function portSettings(policy: TrafficPolicy | undefined, port: number): PortTrafficPolicy | undefined {
-  return policy?.portLevelSettings.find((one) => one.port === port);
+/** Rules of one host and namespace that count as one. */
+interface RuleGroup {
+  readonly exportTo: readonly string[];
+  readonly selector: Readonly<Record<string, string>>;
+  readonly keys: ObjectKey[];
 }
 
-function choose(
-  rules: readonly DestinationRule[],
+interface RulesOfHost {
+  readonly pattern: string;
+  readonly groups: readonly RuleGroup[];
+}
+
+function mostSpecific(
+  view: SnapshotView,
+  patterns: readonly string[],
   namespace: string,
-  client: Client,
-): readonly DestinationRule[] {
-  const here = rules.filter(({ metadata }) => metadata.namespace === namespace);
-  const own = namespace === client.namespace;
-  const selecting = here.filter(
-    ({ spec }) => hasSelector(spec.workloadSelector) && own && selects(spec.workloadSelector, client.labels),
+  belongs: (rule: DestinationRule) => boolean,
+): RulesOfHost | undefined {
+  for (const pattern of patterns) {
+    const rules = view
+      .destinationRules(pattern)
+      .filter((rule) => rule.metadata.namespace === namespace && belongs(rule));
+    if (rules.length > 0) return { pattern, groups: grouped(view, rules) };
+  }
+  return undefined;
+}
+
+/** Who a rule is for: its own namespace, and others. A rule that chooses clients is private. */
+function audience(
+  view: SnapshotView,
+  rule: DestinationRule,
+): { readonly local: boolean; readonly exported: boolean } {
+  const exportTo = exportToOf(view, rule);
+  const { namespace } = rule.metadata;
+  const own = exportTo.includes(".") || exportTo.includes(namespace);
+  return {
+    local: own || exportTo.length === 0 || exportTo.includes("*"),
+    exported: !(own && exportTo.length === 1),
+  };
+}
+
+function exportToOf({ settings }: SnapshotView, { spec }: DestinationRule): readonly string[] {
+  if (hasSelector(spec.workloadSelector)) return ["."];
+  return spec.exportTo.length > 0 ? spec.exportTo : settings.mesh.defaultDestinationRuleExportTo;
+}
+
+/**
+ * Istio's merging: oldest first, a rule joins those before it that are for the same clients and that it reaches no fewer
+ * namespaces than; one that joins none stands for itself.
+ */
+function grouped(view: SnapshotView, rules: readonly DestinationRule[]): readonly RuleGroup[] {
+  const groups: RuleGroup[] = [];
+  for (const rule of rules) {
+    const exportTo = exportToOf(view, rule);
+    const selector = rule.spec.workloadSelector;
+    let alone = true;
+    for (const group of groups) {
+      const joins = isDeepStrictEqual(group.selector, selector) && reaches(exportTo, group.exportTo);
+      if (joins) group.keys.push(keyOf(rule));
+      alone = !joins;
+    }
+    if (alone) groups.push({ exportTo, selector, keys: [keyOf(rule)] });
+  }
+  return groups;
+}
+
+function reaches(wider: readonly string[], narrower: readonly string[]): boolean {
+  if (narrower.length === 0) return wider.length === 0;
+  return narrower.every((name) => wider.includes(name));
+}
+
+/** A group that chooses the client comes first; of the others the youngest, as in Istio. */
+function choose(
+  { pattern, groups }: RulesOfHost,
+  client: Pick<Client, "labels">,
+  direction: Direction,
+): RuleReference | undefined {
+  const choosing = groups.find(
+    ({ selector }) => direction === "outbound" && hasSelector(selector) && selects(selector, client.labels),
   );
-  if (selecting.length > 0) return selecting;
-  return here.filter(
-    ({ spec, metadata }) =>
-      !hasSelector(spec.workloadSelector) &&
-      (own || visibility(spec.exportTo, metadata.namespace, client.namespace) !== undefined),
-  );
+  const group = choosing ?? groups.findLast(({ selector }) => !hasSelector(selector));
+  return group && { pattern, keys: group.keys };
 }
 
 function hasSelector(selector: Readonly<Record<string, string>>): boolean {

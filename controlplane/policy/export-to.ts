@@ -1,3 +1,6 @@
+import type { StoredObject } from "../../mesh/model/object.ts";
+import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+
 /** How an object of `owner` is seen from a namespace, nearest first; undefined: not at all. */
 export type Visibility = "private" | "exported" | "public";
 
@@ -7,4 +10,14 @@ export function visibility(exportTo: readonly string[], owner: string, from: str
   if (exportTo.includes("~")) return undefined;
   if (exportTo.includes(".") && owner === from) return "private";
   return exportTo.includes(from) ? "exported" : undefined;
+}
+
+/** How a namespace sees a VirtualService. One that says nothing follows the mesh's default. */
+export function virtualServiceVisibility(
+  { settings }: SnapshotView,
+  { spec, metadata }: StoredObject<"VirtualService">,
+  from: string,
+): Visibility | undefined {
+  const said = spec.exportTo.length > 0 ? spec.exportTo : settings.mesh.defaultVirtualServiceExportTo;
+  return visibility(said, metadata.namespace, from);
 }

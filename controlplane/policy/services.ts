@@ -12,7 +12,17 @@ export function findService(
 ): Service | undefined {
   for (const hostname of hostPatterns(host, namespace, view.settings)) {
     const service = view.service(hostname);
-    if (service && visibility(service.exportTo, service.namespace, client) !== undefined) return service;
+    if (service && isVisible(view, service, client)) return service;
   }
   return undefined;
+}
+
+/** Whether the workloads of a namespace may see a service. One that says nothing follows the mesh's default. */
+export function isVisible(
+  { settings }: SnapshotView,
+  { exportTo, namespace }: Pick<Service, "exportTo" | "namespace">,
+  from: string,
+): boolean {
+  const said = exportTo.length > 0 ? exportTo : settings.mesh.defaultServiceExportTo;
+  return visibility(said, namespace, from) !== undefined;
 }

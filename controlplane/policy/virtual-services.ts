@@ -1,109 +1,98 @@
-import type { StoredObject } from "../../mesh/model/object.ts";
-import type { HttpMatch, HttpRoute, L4Match, TcpRoute } from "../../mesh/model/virtual-service.ts";
+import { resolveHost } from "../../mesh/model/hosts.ts";
+import { byPrecedence, type StoredObject } from "../../mesh/model/object.ts";
+import { keyOf } from "../snapshot/config-index.ts";
 import { patternsCovering } from "../snapshot/host-names.ts";
-import { selects } from "../snapshot/labels.ts";
+import { gatewayKey, MESH_GATEWAY } from "../snapshot/object-lists.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import type { Client } from "./client.ts";
-import { type Visibility, visibility } from "./export-to.ts";
+import { type Visibility, virtualServiceVisibility } from "./export-to.ts";
+import { type ApplicableRoute, applicableHttpRoutes } from "./http-routes.ts";
 
 type VirtualService = StoredObject<"VirtualService">;
 
-/** The gateway name that means the sidecars of the mesh. */
-const MESH_GATEWAY = "mesh";
+/** The side of a call by which VirtualServices are looked up. */
+export type RoutingClient = Pick<Client, "namespace" | "labels">;
 
 const NEAREST_FIRST: readonly Visibility[] = ["private", "exported", "public"];
 
+/** What routes the HTTP calls of a host, and the routes of it that this client can meet at this port. */
+export interface GoverningRoutes {
+  readonly virtualService: VirtualService;
+  /** Never empty. */
+  readonly routes: readonly ApplicableRoute[];
+}
+
 /**
- * The one VirtualService that governs a host for a client. The most specific host wins; among those the nearest: private
- * to the client's namespace, exported to it, public; among those the oldest. VirtualServices are never merged.
+ * The one VirtualService whose HTTP routes govern a host for a client. The most specific host wins; among those the
+ * nearest: private to the client's namespace, exported to it, public; among those the oldest. They are never merged,
+ * but one that has no route for this client and port claims nothing. Undefined: the service's default route.
  */
-export function governingVirtualService(
+export function governingRoutes(
   view: SnapshotView,
-  client: Client,
+  client: RoutingClient,
   hostname: string,
-): VirtualService | undefined {
+  port: number,
+): GoverningRoutes | undefined {
   for (const pattern of patternsCovering(hostname)) {
-    const all = view.virtualServices(pattern).filter(({ spec }) => appliesToMesh(spec.gateways));
-    for (const wanted of NEAREST_FIRST) {
-      const found = all.find(
-        ({ spec, metadata }) => visibility(spec.exportTo, metadata.namespace, client.namespace) === wanted,
-      );
-      if (found !== undefined) return found;
+    const candidates = meantVirtualServices(view, client.namespace, pattern);
+    for (const virtualService of candidates) {
+      const routes = applicableHttpRoutes(view, virtualService, client, port, undefined);
+      if (routes.length > 0) return { virtualService, routes };
     }
+    if (candidates.length > 0) return undefined;
   }
   return undefined;
 }
 
-/** An HTTP route with those of its matches that this client can meet. */
-export interface ApplicableRoute {
-  readonly route: HttpRoute;
-  /** Undefined: matches every request. */
-  readonly match: HttpMatch | undefined;
-  /** Place in the VirtualService, for names and messages. */
-  readonly index: number;
+/** All VirtualServices whose TLS and TCP routes count for a host, in order: of these, unlike HTTP's, several may. */
+export function layer4VirtualServices(
+  view: SnapshotView,
+  { namespace }: RoutingClient,
+  hostname: string,
+): readonly VirtualService[] {
+  const all = patternsCovering(hostname).flatMap((pattern) => meantVirtualServices(view, namespace, pattern));
+  const unique = [...new Map(all.map((one) => [keyOf(one), one])).values()].sort(byPrecedence);
+  return nearestFirst(view, unique, namespace);
 }
 
-/**
- * The matches of a VirtualService's HTTP routes in order, without those that this client or listener port can never
- * meet, up to and including the first that every request meets: what follows it cannot be reached.
- */
-export function applicableHttpRoutes(
-  { spec }: VirtualService,
-  client: Client,
-  port: number,
-): readonly ApplicableRoute[] {
-  const applicable: ApplicableRoute[] = [];
-  for (const [index, route] of spec.http.entries()) {
-    const matches = route.match.length === 0 ? [undefined] : route.match;
-    for (const match of matches) {
-      if (match !== undefined && !meets(match, client, port)) continue;
-      applicable.push({ route, match, index });
-      if (isCatchAll(match)) return applicable;
-    }
-  }
-  return applicable;
+/** Those for the proxies of the mesh that have exactly this host and that a namespace sees, nearest first. */
+export function meshVirtualServices(
+  view: SnapshotView,
+  namespace: string,
+  pattern: string,
+): readonly VirtualService[] {
+  const all = view
+    .virtualServices(pattern)
+    .filter(({ spec, metadata }) => isFor(spec.gateways, metadata.namespace, MESH_GATEWAY));
+  return nearestFirst(view, all, namespace);
 }
 
-/** The first TCP route that takes all connections of this client to the port. */
-export function applicableTcpRoute(
-  { spec }: VirtualService,
-  client: Client,
-  port: number,
-): TcpRoute | undefined {
-  return spec.tcp.find(
-    ({ match }) =>
-      match.length === 0 ||
-      // An explicit listener is bound to the caller's own address: no destination subnet can ever be met there.
-      match.some((one) => one.destinationSubnets.length === 0 && meets(one, client, port)),
+/** Of these, those whose hosts mean it: a host like `reviews.shop` can mean two things, of which the one that is there counts. */
+function meantVirtualServices(
+  view: SnapshotView,
+  namespace: string,
+  pattern: string,
+): readonly VirtualService[] {
+  const { domainSuffix } = view.settings;
+  const knows = (hostname: string): boolean => view.service(hostname) !== undefined;
+  return meshVirtualServices(view, namespace, pattern).filter(({ spec, metadata }) =>
+    spec.hosts.some((host) => resolveHost(host, metadata.namespace, domainSuffix, knows) === pattern),
   );
 }
 
-function meets(match: HttpMatch | L4Match, client: Client, port: number): boolean {
-  return (
-    appliesToMesh(match.gateways) &&
-    (match.port === undefined || match.port === port) &&
-    (match.sourceNamespace === "" || match.sourceNamespace === client.namespace) &&
-    selects(match.sourceLabels, client.labels)
-  );
+/** Whether a list of gateways, written in a namespace, names this one (`mesh` or `namespace/name`). None means `mesh`. */
+export function isFor(gateways: readonly string[], namespace: string, gateway: string): boolean {
+  if (gateways.length === 0) return gateway === MESH_GATEWAY;
+  return gateways.some((one) => gatewayKey(one, namespace) === gateway);
 }
 
-function appliesToMesh(gateways: readonly string[]): boolean {
-  return gateways.length === 0 || gateways.includes(MESH_GATEWAY);
-}
-
-function isCatchAll(match: HttpMatch | undefined): boolean {
-  if (match === undefined) return true;
-  const { uri } = match;
-  const anyPath =
-    uri === undefined ||
-    uri.kind === "present" ||
-    (uri.kind === "prefix" && uri.value === "/") ||
-    (uri.kind === "regex" && (uri.value === "*" || uri.value === ".*"));
-  return (
-    anyPath &&
-    match.scheme === undefined &&
-    match.method === undefined &&
-    match.authority === undefined &&
-    [match.headers, match.withoutHeaders, match.queryParams].every((part) => Object.keys(part).length === 0)
-  );
+/** Those that a namespace sees: private to it, exported to it, public; each in the order that they are given in. */
+export function nearestFirst(
+  view: SnapshotView,
+  list: readonly VirtualService[],
+  from: string,
+): readonly VirtualService[] {
+  if (list.length === 0) return list;
+  const seen = list.map((one) => ({ one, how: virtualServiceVisibility(view, one, from) }));
+  return NEAREST_FIRST.flatMap((wanted) => seen.filter(({ how }) => how === wanted).map(({ one }) => one));
 }

@@ -12,6 +12,8 @@ const meanings: readonly (readonly [string, readonly string[]])[] = [
   ["reviews.mesh", ["reviews.default.svc.cluster.local"]],
   ["reviews.test.mesh", ["reviews.test.svc.cluster.local"]],
   ["reviews.test.svc.cluster.local.", ["reviews.test.svc.cluster.local"]],
+  ["reviews.service.consul", ["reviews.prod.svc.cluster.local", "reviews.default.svc.cluster.local"]],
+  ["::1", ["::1"]],
   ["api.example.com", ["api.example.com"]],
   ["*.example.com", ["*.example.com"]],
   ["*", ["*"]],
@@ -24,6 +26,7 @@ for (const [host, want] of meanings) {
 
 test("patterns cover a host most specific first", () => {
   assert.deepEqual(patternsCovering("a.b.c"), ["a.b.c", "*.b.c", "*.c", "*"]);
+  assert.deepEqual(patternsCovering("a-b.c"), ["a-b.c", "*-b.c", "*.c", "*"]);
 });
 
 test("a host name of the mesh tells its service and namespace", () => {

@@ -1,3 +1,4 @@
+import { hostMeanings } from "../../mesh/model/hosts.ts";
 import type { MeshSettings } from "./mesh-snapshot.ts";
 
 type Suffix = Pick<MeshSettings, "domainSuffix">;
@@ -20,26 +21,16 @@ export function parseServiceHostname(
   return { name: label.slice(0, dot), namespace: label.slice(dot + 1) };
 }
 
-/**
- * What a host that somebody wrote in an object or an upstream of `namespace` can mean, likeliest first. Short names are
- * of the own namespace, `reviews.prod` is also tried as service and namespace, `reviews.prod.mesh` is Lateen's spelling
- * (`reviews.mesh`: namespace `default`). A wildcard means itself.
- */
-export function hostPatterns(host: string, namespace: string, settings: Suffix): readonly string[] {
-  const name = host.toLowerCase().replace(/\.$/, "");
-  if (name.startsWith("*")) return [name];
-  const labels = name.split(".");
-  if (labels.length === 1) return [serviceHostname(name, namespace, settings), name];
-  if (labels.at(-1) === "mesh" && labels.length <= 3) {
-    return [serviceHostname(labels[0] ?? "", labels.length === 3 ? (labels[1] ?? "") : "default", settings)];
-  }
-  if (labels.length === 2) return [name, `${name}.svc.${settings.domainSuffix}`];
-  if (labels.length === 3 && labels[2] === "svc") return [`${name}.${settings.domainSuffix}`];
-  return [name];
+/** What a host that somebody wrote in an object or an upstream of `namespace` can mean: see `hostMeanings`. */
+export function hostPatterns(host: string, namespace: string, { domainSuffix }: Suffix): readonly string[] {
+  return hostMeanings(host, namespace, domainSuffix);
 }
 
-/** The patterns that cover a host name, most specific first: itself, `*.` and each parent, `*`. */
+/**
+ * The patterns that cover a host name, most specific first: itself, then `*` with each of its endings that begins with a
+ * dot or, as in `*-api.example.com`, a dash, then `*`.
+ */
 export function patternsCovering(hostname: string): readonly string[] {
-  const labels = hostname.split(".");
-  return [hostname, ...labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join(".")}`), "*"];
+  const endings = [...hostname.matchAll(/(?<=.)[.-]/g)].map(({ index }) => `*${hostname.slice(index)}`);
+  return [hostname, ...endings, "*"];
 }

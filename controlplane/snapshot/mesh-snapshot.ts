@@ -2,6 +2,7 @@ import { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { Endpoint, Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import type { NetworkEntry } from "./network-gateways.ts";
 import type { ListName, ObjectsOf } from "./object-lists.ts";
 
 /** What holds for the whole mesh. */
@@ -40,6 +41,8 @@ export interface MeshSnapshot {
   readonly lists: SnapshotLists;
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients; sorted. */
   readonly selectedLabels: readonly string[];
+  /** Where gateway workloads let other networks in. */
+  readonly networkEntries: readonly NetworkEntry[];
 }
 
 /** The parts of a snapshot that a translation can have read, so the unit in which changes are told. */
@@ -52,6 +55,7 @@ export type SnapshotKey = `${SnapshotPart}/${string}`;
 export const SETTINGS_KEY: SnapshotKey = "mesh/settings";
 export const HOSTS_KEY: SnapshotKey = "mesh/hosts";
 export const SELECTED_LABELS_KEY: SnapshotKey = "mesh/selected-labels";
+export const NETWORK_ENTRIES_KEY: SnapshotKey = "mesh/network-entries";
 
 export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
   return {
@@ -79,5 +83,6 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
       "mesh-config": SharedMap.empty(),
     },
     selectedLabels: [],
+    networkEntries: [],
   };
 }

@@ -20,7 +20,12 @@ spec: ${spec}
 
 test("a first instance brings the service, its endpoints and its names", () => {
   const state = sampleState({ instances: [instance("reviews")] });
-  assert.deepEqual(changedKeys(state), [`endpoints/${HOST}`, `identities/${HOST}`, `service/${HOST}`]);
+  assert.deepEqual(changedKeys(state), [
+    `endpoints/${HOST}`,
+    `identities/${HOST}`,
+    "mesh/hosts",
+    `service/${HOST}`,
+  ]);
 });
 
 test("one more instance of the same kind changes the endpoints alone", () => {

@@ -14,11 +14,13 @@ import {
   HOSTS_KEY,
   type MeshSettings,
   type MeshSnapshot,
+  NETWORK_ENTRIES_KEY,
   SELECTED_LABELS_KEY,
   SETTINGS_KEY,
   type SnapshotKey,
   type SnapshotLists,
 } from "./mesh-snapshot.ts";
+import { isNetworkGateway, type NetworkEntry, networkEntries } from "./network-gateways.ts";
 import { ALL, type ListName, ObjectLists } from "./object-lists.ts";
 import { SelectedLabels } from "./selected-labels.ts";
 import { workloadConfig } from "./snapshot-view.ts";
@@ -119,12 +121,25 @@ export class MeshState {
     this.#dirty.observed.add(id);
   }
 
+  /** Gives another state the catalogs and workloads of this one: everything but the objects. */
+  copySources(to: MeshState): void {
+    for (const registries of this.#instances.values()) {
+      for (const [registry, instances] of registries) {
+        const [first] = instances;
+        if (first !== undefined) to.setCatalog(registry, first.namespace, first.service, instances);
+      }
+    }
+    to.setWorkloads([...this.#workloads].map(([id, workload]) => ({ id, workload })));
+    for (const [id, hosts] of this.#observed) to.setObserved(id, hosts);
+  }
+
   /** The snapshot of everything taken in so far, and in what it differs from the one of the call before. */
   next(): SnapshotChange {
     const before = this.#snapshot;
     const changed = new Set<SnapshotKey>();
     const lists = this.#nextLists(changed);
     const joined = this.#rejoin(changed);
+    const entries = this.#nextNetworkEntries(changed);
     this.#snapshot = {
       version: before.version + 1,
       revision: this.#revision,
@@ -134,8 +149,9 @@ export class MeshState {
       observed: this.#nextObserved(changed),
       lists,
       selectedLabels: this.#selectedLabels.keys,
+      networkEntries: entries,
     };
-    if (this.#snapshot.selectedLabels !== before.selectedLabels) changed.add(SELECTED_LABELS_KEY);
+    if (!sameItems(this.#snapshot.selectedLabels, before.selectedLabels)) changed.add(SELECTED_LABELS_KEY);
     return { snapshot: this.#snapshot, changed };
   }
 
@@ -255,6 +271,19 @@ export class MeshState {
     for (const entry of this.#selectingEntries.list(namespace)) {
       for (const host of lowerCase(entry.spec.hosts)) this.#dirty.hosts.add(host);
     }
+  }
+
+  /** Looked at only when a gateway between networks is among what has changed; before the workloads are. */
+  #nextNetworkEntries(changed: Set<SnapshotKey>): readonly NetworkEntry[] {
+    const { networkEntries: before, workloads } = this.#snapshot;
+    const touched = [...this.#dirty.workloads].some(
+      (id) => isNetworkGateway(workloads.get(id)) || isNetworkGateway(this.#workloads.get(id)),
+    );
+    if (!touched) return before;
+    const now = networkEntries(this.#workloads.values());
+    if (isDeepStrictEqual(before, now)) return before;
+    changed.add(NETWORK_ENTRIES_KEY);
+    return now;
   }
 
   #nextWorkloads(changed: Set<SnapshotKey>): MeshSnapshot["workloads"] {

@@ -1,7 +1,9 @@
 import { MeshError } from "../../mesh/errors.ts";
+import type { StoredObject } from "../../mesh/model/object.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
+import { asAdded } from "./added-objects.ts";
 import { Debounce, type DebounceOptions } from "./debounce.ts";
 import { emptySnapshot, type MeshSettings, type MeshSnapshot, type SnapshotKey } from "./mesh-snapshot.ts";
 import { MeshState, type WorkloadChange } from "./mesh-state.ts";
@@ -63,6 +65,14 @@ export class Publisher {
 
   get status(): PublishStatus {
     return this.#status;
+  }
+
+  /** What would be with these objects and the catalogs and workloads of now. Nothing of it comes into force. */
+  whatIf(objects: readonly StoredObject[]): MeshSnapshot {
+    const state = new MeshState(this.#options.settings);
+    this.#state.copySources(state);
+    state.setConfig(asAdded(objects), this.#current.revision);
+    return state.next().snapshot;
   }
 
   /** All instances that a registry has of a service; none: it has the service no longer. */

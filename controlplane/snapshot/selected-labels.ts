@@ -1,9 +1,11 @@
+import type { DestinationRuleSpec } from "../../mesh/model/destination-rule.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { byText } from "./text-order.ts";
 
 /**
- * The label keys by which VirtualServices (`sourceLabels`) and DestinationRules (`workloadSelector`) choose clients.
+ * The label keys by which VirtualServices (`sourceLabels`) and DestinationRules (`workloadSelector`, `failoverPriority`)
+ * choose clients.
  * Other labels make no difference to what a client gets, so clients that differ in those only share it.
  */
 export class SelectedLabels {
@@ -47,8 +49,25 @@ function keysOf(object: StoredObject | undefined): readonly string[] {
       return [...new Set(matches.flatMap(({ sourceLabels }) => Object.keys(sourceLabels)))];
     }
     case "DestinationRule":
-      return Object.keys((object as StoredObject<"DestinationRule">).spec.workloadSelector);
+      return destinationRuleKeys((object as StoredObject<"DestinationRule">).spec);
     default:
       return [];
   }
+}
+
+function destinationRuleKeys({
+  workloadSelector,
+  trafficPolicy,
+  subsets,
+}: DestinationRuleSpec): readonly string[] {
+  const policies = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)];
+  const wanted = policies
+    .flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])])
+    .flatMap((policy) => policy?.loadBalancer?.locality?.failoverPriority ?? []);
+  return [...new Set([...Object.keys(workloadSelector), ...wanted.map(failoverKey)])];
+}
+
+/** `key=value` wants that value of endpoints; `key` the client's own. */
+export function failoverKey(wanted: string): string {
+  return wanted.split("=", 1)[0] ?? "";
 }

@@ -5,10 +5,12 @@ import {
   HOSTS_KEY,
   type MeshSettings,
   type MeshSnapshot,
+  NETWORK_ENTRIES_KEY,
   SELECTED_LABELS_KEY,
   SETTINGS_KEY,
   type SnapshotKey,
 } from "./mesh-snapshot.ts";
+import type { NetworkEntry } from "./network-gateways.ts";
 import { ALL, type ListName, type ObjectsOf } from "./object-lists.ts";
 
 /** The part of a workload that its configuration follows from: what changes with its health or load is not in it. */
@@ -36,6 +38,8 @@ export interface SnapshotView {
   readonly hosts: readonly string[];
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients. */
   readonly selectedLabels: readonly string[];
+  /** Where gateway workloads let other networks in. */
+  readonly networkEntries: readonly NetworkEntry[];
   service(hostname: string): Service | undefined;
   endpoints(hostname: string): readonly Endpoint[];
   identities(hostname: string): readonly string[];
@@ -79,6 +83,10 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
     get selectedLabels() {
       onRead(SELECTED_LABELS_KEY);
       return snapshot.selectedLabels;
+    },
+    get networkEntries() {
+      onRead(NETWORK_ENTRIES_KEY);
+      return snapshot.networkEntries;
     },
     service: (name) => read(snapshot.services, `service/${name}`, name),
     endpoints: (name) => read(snapshot.endpoints, `endpoints/${name}`, name) ?? [],

@@ -4,6 +4,7 @@ import type { Placements } from "../agents/placements.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ConfigStore } from "../store/config-store.ts";
 import type { DirectorySource } from "../store/directory-source.ts";
+import { asAdded } from "./added-objects.ts";
 import type { Publisher } from "./publisher.ts";
 
 export interface SourcesOptions {
@@ -63,14 +64,7 @@ export function publishSources(options: SourcesOptions): Sources {
   return {
     unready: () => [...missing].map((name) => `${name} has not told what it has`),
     async run(signal) {
-      publisher.setConfig(
-        store.list().map((after) => ({
-          key: `${after.kind}/${after.metadata.namespace}/${after.metadata.name}` as const,
-          before: undefined,
-          after,
-        })),
-        store.revision,
-      );
+      publisher.setConfig(asAdded(store.list()), store.revision);
       store.onChange((changes) => publisher.setConfig(changes, store.revision), signal);
       publisher.setWorkloads(
         placements.list().map((workload) => ({ id: `${workload.namespace}/${workload.name}`, workload })),

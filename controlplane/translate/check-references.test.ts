@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import { bookinfoWorkloads, sampleState } from "../../test/fakes/sample-mesh.ts";
-import type { ResourceMap } from "../xds/config-source.ts";
 import { checkReferences } from "./check-references.ts";
+import type { ResourceTypes } from "./node-resources.ts";
 import { createTranslator } from "./translator.ts";
 
 const HOST = "reviews.default.svc.cluster.local";
 
-function complete(): ReadonlyMap<TypeUrl, ResourceMap> {
+function complete(): ResourceTypes {
   const { snapshot, changed } = sampleState({ workloads: bookinfoWorkloads() }).next();
   const translator = createTranslator();
   translator.publish(snapshot, changed);
   const resources = translator.preview("default/productpage-1");
   assert.ok(resources);
-  return resources.types;
+  return resources.types as ResourceTypes;
 }
 
 test("a complete set is accepted", () => {
@@ -34,8 +34,11 @@ const removals: readonly (readonly [TypeUrl, string, RegExp])[] = [
 ];
 for (const [type, name, want] of removals) {
   test(`a set without ${name} of ${type.split(".").at(-1)} is refused by name`, () => {
-    const types = new Map([...complete()].map(([url, map]) => [url, new Map(map)] as const));
-    assert.ok(types.get(type)?.delete(name), "it was there");
+    const all = complete();
+    assert.ok(all.get(type)?.has(name), "it was there");
+    const types = new Map(
+      [...all].map(([url, map]) => [url, url === type ? map.edited([[name, undefined]]) : map] as const),
+    );
     assert.throws(() => checkReferences(types), { code: "xds.inconsistent", message: want });
   });
 }

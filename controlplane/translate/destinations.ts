@@ -5,14 +5,17 @@ import { destinationPolicy, findDestinationRules } from "../policy/destination-r
 import { findService } from "../policy/services.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 
+/** A service port, or a subset of it: what one outbound cluster is for. */
+export interface ServiceDestination {
+  readonly hostname: string;
+  readonly port: number;
+  /** Empty: the whole service. */
+  readonly subset: string;
+}
+
 /** Where a VirtualService's destination leads: a port of a service, or nowhere, and why. */
 export type ResolvedDestination =
-  | {
-      readonly kind: "found";
-      readonly hostname: string;
-      readonly port: number;
-      readonly subset: string;
-    }
+  | ({ readonly kind: "found" } & ServiceDestination)
   | { readonly kind: "missing"; readonly reason: string };
 
 /**
@@ -45,6 +48,18 @@ export function resolveDestination(
     }
   }
   return { kind: "found", hostname: service.hostname, port, subset };
+}
+
+/** Whether a destination that was found once is still there. */
+export function destinationExists(
+  view: SnapshotView,
+  client: Client,
+  { hostname, port, subset }: ServiceDestination,
+): boolean {
+  return (
+    resolveDestination(view, client, { host: hostname, port, subset }, client.namespace, port).kind ===
+    "found"
+  );
 }
 
 export function clusterOf(destination: ResolvedDestination): string {

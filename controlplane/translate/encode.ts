@@ -10,7 +10,11 @@ const VERSION_LENGTH = 22;
 
 /** Encodes a resource, once; its version is its content. */
 export function encodeResource<T>(name: string, codec: Codec<T>, message: T): EncodedResource {
-  const bytes = codec.encode(message).finish();
+  return encodedResource(name, codec.encode(message).finish());
+}
+
+/** A resource from its bytes. */
+export function encodedResource(name: string, bytes: Uint8Array): EncodedResource {
   const version = createHash("sha256").update(bytes).digest("base64url").slice(0, VERSION_LENGTH);
   return { name, version, bytes };
 }

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { bookinfoWorkloads, instance, type SampleParts, sampleState } from "../../test/fakes/sample-mesh.ts";
+import { by } from "../snapshot/text-order.ts";
 import { createTranslator } from "./translator.ts";
 
 interface Case extends SampleParts {
@@ -87,7 +88,9 @@ for (const { name, workload, ...parts } of cases) {
     for (const [short, url] of Object.entries(TYPE_URL)) {
       const map = resources.types.get(url);
       if (map !== undefined)
-        printed[short] = [...map.values()].map(({ bytes }) => json.resourceToJson(url, bytes));
+        printed[short] = [...map.values()]
+          .sort(by(({ name }) => name))
+          .map(({ bytes }) => json.resourceToJson(url, bytes));
     }
     t.assert.fileSnapshot(printed, join(import.meta.dirname, `golden/${name}.json`));
   });

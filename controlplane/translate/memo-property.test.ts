@@ -65,6 +65,51 @@ kind: WorkloadEntry
 metadata: { name: db-1 }
 spec: { address: 10.7.0.1, labels: { app: db }, serviceAccount: db }
 ---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: db-too }
+spec:
+  hosts: [db.example, "*.db.example"]
+  location: MESH_EXTERNAL
+  resolution: NONE
+  ports: [{ number: 3306, name: tls, protocol: TLS }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: foreign }
+spec:
+  hosts: [nowhere.example]
+  http: [{ route: [{ destination: { host: reviews } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: narrow }
+spec:
+  egress: [{ hosts: ["./reviews.default.svc.cluster.local"] }]
+  outboundTrafficPolicy: { mode: REGISTRY_ONLY }
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: of-reviews }
+spec:
+  workloadSelector: { labels: { app: reviews } }
+  ingress: [{ port: { number: 9080, protocol: HTTP, name: http }, defaultEndpoint: "127.0.0.1:8080" }]
+  egress: [{ port: { number: 9080, protocol: HTTP, name: http }, hosts: ["*/*"] }]
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY }, defaultServiceExportTo: ["."], connectTimeout: 3s }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: far }
+spec:
+  host: "*.default.svc.cluster.local"
+  trafficPolicy:
+    outlierDetection: { consecutive5xxErrors: 3 }
+    loadBalancer: { localityLbSetting: { failover: [{ from: eu, to: us }] } }
+---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: { name: strict }
@@ -115,6 +160,10 @@ function change(
       { ...base, labels: { ...base.labels, version: "v9" } },
       { ...base, catalog: { registry: "consul", instanceId: "c1" } },
       { ...base, upstreams: [] },
+      { ...base, discovery: "mesh", interception: "redirect" },
+      { ...base, discovery: "mesh", bindsVips: true, locality: "eu/a" },
+      { ...base, discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } },
+      { ...base, discovery: "on-demand", interception: "redirect" },
     ];
     state.setWorkloads([{ id: workloadId(base), workload: variants[random(variants.length)] }]);
     return;
@@ -138,7 +187,7 @@ function contents(translator: Translator): unknown {
       types &&
       [...types].map(([type, map]) => [
         type,
-        ...[...map.values()].map(({ name, version }) => [name, version]),
+        ...[...map.values()].map(({ name, version }) => `${name} ${version}`).sort(),
       ])
     );
   });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import { sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
-import { type Build, Memo } from "./memo.ts";
+import { type Build, Memo, type Scope } from "./memo.ts";
 
 function snapshot(...names: readonly string[]): MeshSnapshot {
   return sampleState({ workloads: names.map((name) => workload(name, { name })) }).next().snapshot;
@@ -11,7 +12,7 @@ function snapshot(...names: readonly string[]): MeshSnapshot {
 const keys = (...names: readonly SnapshotKey[]): ReadonlySet<SnapshotKey> => new Set(names);
 
 /** A root over one child for each workload named. */
-function rootOf(...names: readonly string[]): Build<readonly (string | undefined)[]> {
+function rootOf(...names: readonly string[]): (scope: Scope) => readonly (string | undefined)[] {
   return (scope) =>
     names.map((name) =>
       scope.get(`child/${name}`, ({ view, warn }) => {
@@ -106,4 +107,61 @@ test("a build that throws leaves the rest as it was, and is tried again", () => 
   assert.deepEqual(take(), ["root", "middle"]);
   memo.release("root");
   assert.equal(memo.size, 0);
+});
+
+/** A root that collects, for each member, the service of the workload of its name; `fails` throws. */
+function collecting(members: readonly string[], fails = ""): Build<SharedMap<string>> {
+  return (scope) =>
+    scope.collect("all", members, ({ view }, member) => {
+      if (member === fails) throw new Error("not now");
+      const service = view.workload(`default/${member}`)?.service;
+      return new Map(service === undefined ? [] : [[member, service]]);
+    });
+}
+
+test("a collection builds again only the members that have changed, and shares the rest", () => {
+  const { memo, take } = recorded(["a", "b", "c"]);
+  const members = ["a", "b", "c", "d"];
+  const before = memo.root("root", collecting(members));
+  assert.deepEqual(new Map(before), new Map(["a", "b", "c"].map((name) => [name, name])));
+  take();
+  memo.advance(snapshot("a", "c", "d"), keys("workload/default/b", "workload/default/d"));
+  const after = memo.root("root", collecting(members));
+  assert.deepEqual(take(), ["root", "all>b", "all>d"]);
+  assert.deepEqual(after.changesSince(before), { set: [["d", "d"]], removed: ["b"] });
+});
+
+test("a collection follows its list of members", () => {
+  const { memo, take } = recorded(["a", "b", "c"]);
+  memo.root("root", collecting(["a", "b"]));
+  take();
+  memo.advance(snapshot("a", "b", "c"), keys("workload/default/a"));
+  const after = memo.root("root", collecting(["b", "c"]));
+  assert.deepEqual([...after.keys()].sort(), ["b", "c"]);
+  assert.deepEqual(take(), ["root", "all>c"]);
+  memo.release("root");
+  assert.equal(memo.size, 0);
+});
+
+test("a member whose build throws leaves the collection as it was, and is tried again", () => {
+  const { memo } = recorded(["a", "b"]);
+  const members = ["a", "b", "c"];
+  const before = memo.root("root", collecting(members));
+  memo.advance(snapshot("b", "c"), keys("workload/default/a", "workload/default/c"));
+  assert.throws(() => memo.root("root", collecting(members, "c")), /not now/);
+  const after = memo.root("root", collecting(members));
+  assert.deepEqual(after.changesSince(before), { set: [["c", "c"]], removed: ["a"] });
+});
+
+test("a name may move from one member of a collection to another", () => {
+  const { memo } = recorded(["a"]);
+  const members = ["first", "second"];
+  const build: Build<SharedMap<string>> = (scope) =>
+    scope.collect("all", members, ({ view }, member) => {
+      const owner = view.workload("default/a") === undefined ? "second" : "first";
+      return new Map(member === owner ? [["name", member]] : []);
+    });
+  assert.equal(memo.root("root", build).get("name"), "first");
+  memo.advance(snapshot(), keys("workload/default/a"));
+  assert.equal(memo.root("root", build).get("name"), "second");
 });

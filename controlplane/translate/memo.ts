@@ -57,6 +57,8 @@ export class Memo {
   readonly #entries = new Map<string, Entry>();
   readonly #readers = new Map<SnapshotKey, Set<Entry>>();
   readonly #onBuild: (key: string) => void;
+  /** Entries that have something to warn of. */
+  readonly #warning = new Set<Entry>();
 
   constructor(snapshot: MeshSnapshot, onBuild: (key: string) => void = () => {}) {
     this.#snapshot = snapshot;
@@ -92,7 +94,7 @@ export class Memo {
   }
 
   warnings(): readonly PublishWarning[] {
-    return [...this.#entries.values()].flatMap(({ warnings }) => warnings);
+    return [...this.#warning].flatMap(({ warnings }) => warnings);
   }
 
   #entry(key: string): Entry {
@@ -150,6 +152,8 @@ export class Memo {
     entry.built = true;
     entry.fresh = true;
     entry.warnings = warnings;
+    if (warnings.length > 0) this.#warning.add(entry);
+    else this.#warning.delete(entry);
     this.#setReads(entry, reads);
     this.#setChildren(entry, children);
   }
@@ -229,6 +233,7 @@ export class Memo {
   #dropUnused(entry: Entry): void {
     if (entry.pinned || entry.parents.size > 0) return;
     this.#entries.delete(entry.key);
+    this.#warning.delete(entry);
     this.#setReads(entry, new Set());
     this.#setChildren(entry, new Set());
   }

@@ -1,198 +1,56 @@
+import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
-import { Cluster } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import { ClusterLoadAssignment } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
-import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
-import { RouteConfiguration } from "../../mesh/xds/gen/envoy/config/route/v3/route.ts";
-import { inboundClusterName, listenerName, outboundClusterName, routeName } from "../../mesh/xds/names.ts";
+import type { EncodedResource } from "../../mesh/xds/encoded-resource.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
-import type { Client } from "../policy/client.ts";
-import { by, byText } from "../snapshot/text-order.ts";
-import type { EncodedResource, ResourceMap } from "../xds/config-source.ts";
-import { checkReferences } from "./check-references.ts";
-import { blackHoleCluster, inboundCluster, outboundCluster } from "./clusters/clusters.ts";
-import { encodeResource } from "./encode.ts";
-import { edsAssignment } from "./endpoints/assignment.ts";
-import { inboundListener } from "./inbound/inbound-listener.ts";
+import { checkOwnReferences } from "./check-references.ts";
 import type { Scope } from "./memo.ts";
-import { type NodePlan, type PlannedUpstream, planNode, rulesKey } from "./outbound/node-plan.ts";
-import {
-  blackHoleListener,
-  outboundHttpListener,
-  outboundTcpListener,
-} from "./outbound/outbound-listener.ts";
-import { outboundRouteConfiguration } from "./routes/route-configuration.ts";
+import { type NodeParts, sameParts } from "./node-parts.ts";
+import { type EgressClass, egressClass } from "./outbound/egress-class.ts";
+import { checkEgress, egressMap } from "./outbound/egress-resources.ts";
+import { sameMap } from "./resource.ts";
+import { sidecarParts } from "./sidecar-parts.ts";
+import { workloadOf } from "./workload-of.ts";
 
-export type ResourceTypes = ReadonlyMap<TypeUrl, ResourceMap>;
+export type ResourceTypes = ReadonlyMap<TypeUrl, SharedMap<EncodedResource>>;
 
 /** The memo's key of everything that one workload gets. */
 export function nodeKey(id: WorkloadId): string {
   return `node/${id}`;
 }
 
+const TYPES: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints, TYPE_URL.listener, TYPE_URL.route];
+
 /**
- * Everything that one workload gets, with its references checked; undefined when there is no such workload. Each resource
- * is an entry of the memo of its own; what does not depend on the workload is shared with the others.
+ * Everything that one workload gets, with its references checked; undefined when there is no such workload. It is what
+ * its class of clients shares, with the few resources that are its own laid over it.
  */
 export function nodeResources(scope: Scope, id: WorkloadId): ResourceTypes | undefined {
   if (scope.view.workload(id) === undefined) return undefined;
-  const typeMap = (
-    name: string,
-    build: (scope: Scope, plan: NodePlan) => readonly EncodedResource[],
-  ): ResourceMap =>
-    scope.get(
-      `${name}/${id}`,
-      (inner) =>
-        toMap(
-          build(
-            inner,
-            inner.get(`plan/${id}`, (planning) => planNode(planning, id, workloadOf(planning, id))),
-          ),
-        ),
-      sameResources,
-    );
-  const types: ResourceTypes = new Map([
-    [TYPE_URL.cluster, typeMap("clusters", (inner, plan) => clusters(inner, id, plan))],
-    [TYPE_URL.endpoints, typeMap("assignments", assignments)],
-    [TYPE_URL.listener, typeMap("listeners", (inner, plan) => listeners(inner, id, plan))],
-    [TYPE_URL.route, typeMap("routes", routes)],
-  ]);
-  checkReferences(types);
+  const types = new Map(TYPES.map((type) => [type, nodeMap(scope, id, type)]));
+  checkEgress(scope, classOf(scope, id));
+  checkOwnReferences(ownParts(scope, id), types);
   return types;
 }
 
-function clusters(scope: Scope, id: WorkloadId, plan: NodePlan): readonly EncodedResource[] {
-  const { connectTimeoutMs } = scope.view.settings;
-  return [
-    resource(scope, "cluster/black-hole", Cluster, () => blackHoleCluster(connectTimeoutMs)),
-    ...plan.inbound.map(({ servicePort }) =>
-      resource(scope, `cluster/${id}/${inboundClusterName(servicePort)}`, Cluster, (inner) =>
-        inboundCluster(portOf(inner, id, servicePort), connectTimeoutMs),
-      ),
-    ),
-    ...plan.clusters.map((of) => {
-      const name = outboundClusterName(of.port, of.subset, of.hostname);
-      return resource(scope, `cluster/${name}@${rulesKey(of.rules)}`, Cluster, (inner) =>
-        outboundCluster(inner, of),
-      );
-    }),
-  ];
-}
-
-function assignments(scope: Scope, plan: NodePlan): readonly EncodedResource[] {
-  return plan.clusters
-    .filter(({ assigned }) => assigned)
-    .map((of) => {
-      const name = outboundClusterName(of.port, of.subset, of.hostname);
-      return resource(
-        scope,
-        `assignment/${name}@${textOf(of.labels)}`,
-        ClusterLoadAssignment,
-        (inner) => edsAssignment(inner, of),
-        ({ clusterName }) => clusterName,
-      );
-    });
-}
-
-function listeners(scope: Scope, id: WorkloadId, plan: NodePlan): readonly EncodedResource[] {
-  return [
-    ...plan.inbound.map(({ servicePort }) =>
-      resource(scope, `listener/${id}/${servicePort}`, Listener, (inner) =>
-        inboundListener(inner, workloadOf(inner, id), portOf(inner, id, servicePort)),
-      ),
-    ),
-    ...plan.outbound.map((upstream) => outboundListener(scope, plan.client, upstream)),
-  ];
-}
-
-function outboundListener(scope: Scope, client: Client, { bind, target }: PlannedUpstream): EncodedResource {
-  const at = listenerName(bind.address, bind.port);
-  if (target === undefined) {
-    return resource(scope, `listener/${at}/black-hole`, Listener, () => blackHoleListener(bind));
-  }
-  const { hostname, port, protocol } = target;
-  const name = routeName(hostname, port);
-  return protocol === "http"
-    ? resource(scope, `listener/${at}/${name}`, Listener, () => outboundHttpListener(bind, hostname, port))
-    : resource(scope, `listener/${at}/${name}/${clientKey(client)}`, Listener, (inner) =>
-        outboundTcpListener(inner, client, bind, hostname, port),
-      );
-}
-
-function routes(scope: Scope, plan: NodePlan): readonly EncodedResource[] {
-  return plan.outbound.flatMap(({ target }) =>
-    target?.protocol === "http"
-      ? [
-          resource(
-            scope,
-            `route/${routeName(target.hostname, target.port)}/${clientKey(plan.client)}`,
-            RouteConfiguration,
-            (inner) => outboundRouteConfiguration(inner, plan.client, target.hostname, target.port),
-          ),
-        ]
-      : [],
-  );
-}
-
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-}
-
-function resource<T extends { readonly name: string }>(
-  scope: Scope,
-  key: string,
-  codec: Codec<T>,
-  build: (scope: Scope) => T,
-): EncodedResource;
-function resource<T>(
-  scope: Scope,
-  key: string,
-  codec: Codec<T>,
-  build: (scope: Scope) => T,
-  nameOf: (message: T) => string,
-): EncodedResource;
-function resource<T>(
-  scope: Scope,
-  key: string,
-  codec: Codec<T>,
-  build: (scope: Scope) => T,
-  nameOf: (message: T) => string = (message) => (message as { name: string }).name,
-): EncodedResource {
+function nodeMap(scope: Scope, id: WorkloadId, type: TypeUrl): SharedMap<EncodedResource> {
   return scope.get(
-    key,
+    `node-type/${type}/${id}`,
     (inner) => {
-      const message = build(inner);
-      return encodeResource(nameOf(message), codec, message);
+      const own = ownParts(inner, id).get(type) ?? [];
+      return egressMap(inner, classOf(inner, id), type).edited(own.map((one) => [one.name, one] as const));
     },
-    (before, after) => before.version === after.version && before.name === after.name,
+    sameMap,
   );
 }
 
-function toMap(resources: readonly EncodedResource[]): ResourceMap {
-  return new Map([...resources].sort(by(({ name }) => name)).map((one) => [one.name, one]));
+function classOf(scope: Scope, id: WorkloadId): EgressClass {
+  return scope.get(
+    `class/${id}`,
+    (inner) => egressClass(inner, workloadOf(inner, id)),
+    (a, b) => a.key === b.key,
+  );
 }
 
-function sameResources(before: ResourceMap, after: ResourceMap): boolean {
-  if (before.size !== after.size) return false;
-  return [...after].every(([name, { version }]) => before.get(name)?.version === version);
-}
-
-function workloadOf(scope: Scope, id: WorkloadId): NonNullable<ReturnType<Scope["view"]["workload"]>> {
-  const workload = scope.view.workload(id);
-  if (workload === undefined) throw new Error(`no workload ${id}`);
-  return workload;
-}
-
-function portOf(scope: Scope, id: WorkloadId, servicePort: number): NodePlan["inbound"][number] {
-  const port = workloadOf(scope, id).ports.find((one) => one.servicePort === servicePort);
-  if (port === undefined) throw new Error(`workload ${id} has no port ${servicePort}`);
-  return port;
-}
-
-/** Routes depend on the client's namespace and labels only, so all instances of a service share them. */
-function clientKey({ namespace, labels }: Client): string {
-  return `${namespace}{${textOf(labels)}}`;
-}
-
-function textOf(labels: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => byText(a, b)));
+function ownParts(scope: Scope, id: WorkloadId): NodeParts {
+  return scope.get(`own/${id}`, (inner) => sidecarParts(inner, id, classOf(inner, id)), sameParts);
 }

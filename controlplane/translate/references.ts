@@ -63,7 +63,11 @@ function routeReferences({ virtualHosts }: RouteConfiguration): readonly Referen
   return virtualHosts
     .flatMap(({ routes }) => routes)
     .flatMap(({ route }) =>
-      toClusters([route?.cluster, ...(route?.weightedClusters?.clusters ?? []).map(({ name }) => name)]),
+      toClusters([
+        route?.cluster,
+        ...(route?.weightedClusters?.clusters ?? []).map(({ name }) => name),
+        ...(route?.requestMirrorPolicies ?? []).map(({ cluster }) => cluster),
+      ]),
     );
 }
 

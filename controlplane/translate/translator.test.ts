@@ -71,7 +71,9 @@ test("a changed endpoint rebuilds one assignment, and every other map stays the 
   const [reviews] = bookinfoWorkloads().filter(({ name }) => name === "reviews-v3");
   assert.ok(reviews);
   it.state.setWorkloads([{ id: "default/reviews-v3", workload: { ...reviews, healthy: false } }]);
-  assert.deepEqual(it.publish(), ["assignment/outbound|9080||reviews.default.svc.cluster.local@[]"]);
+  const built = it.publish().filter((key) => /^assignment\//.test(key));
+  assert.equal(built.length, 1);
+  assert.match(built[0] ?? "", /^assignment\/outbound\|9080\|\|reviews\.default\.svc\.cluster\.local@/);
   for (const id of SERVED) {
     for (const [type, map] of it.maps(id)) {
       const touched = id === PRODUCTPAGE && type === TYPE_URL.endpoints;

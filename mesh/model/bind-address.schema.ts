@@ -15,7 +15,9 @@ export const bindAddress: z.ZodType<string> = z.string().check(problemCheck(bind
 export function unixSocketProblem(address: string): string | undefined {
   if (!UNIX_SOCKET.test(address) || address === "unix:///")
     return `${quoted(address)} is not unix:// with the absolute path of a file or with @ and a name`;
-  return Buffer.byteLength(address) > LONGEST_UNIX_SOCKET ? "is longer than a socket's path may be" : undefined;
+  return Buffer.byteLength(address) > LONGEST_UNIX_SOCKET
+    ? "is longer than a socket's path may be"
+    : undefined;
 }
 
 function bindProblem(address: string): string | undefined {

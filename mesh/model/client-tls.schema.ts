@@ -1,45 +1,79 @@
 import { z } from "zod";
 import type { ClientTls } from "./destination-rule.ts";
-import { flag, optionalText, text } from "./scalars.schema.ts";
-import { notYet, refused } from "./schema-notice.ts";
-import { rule } from "./schema-rule.ts";
+import { flag, optionalText, text, textOrNone } from "./scalars.schema.ts";
+import { withReview, writtenField } from "./schema-notice.ts";
+import { type Report, rule } from "./schema-rule.ts";
 
+const FILES = ["clientCertificate", "privateKey", "caCertificates", "caCrl"] as const;
 /** What ISTIO_MUTUAL takes from the workload's own identity. */
-const FILES = ["clientCertificate", "privateKey", "caCertificates"] as const;
+const OWN_IDENTITY: readonly string[] = [...FILES, "credentialName"];
+
+const credentialName = textOrNone(
+  (name) => !name.startsWith("configmap://"),
+  "the name of a Secret: certificates from a ConfigMap are not supported yet",
+);
 
 /** ClientTLSSettings. */
-export const clientTls: z.ZodType<ClientTls> = z
-  .object({
-    mode: z.enum(["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]).default("DISABLE"),
-    sni: optionalText,
-    subjectAltNames: z.array(text).default([]),
-    clientCertificate: optionalText,
-    privateKey: optionalText,
-    caCertificates: optionalText,
-    insecureSkipVerify: flag,
-    credentialName: refused("would call the peer with other credentials than asked for"),
-    caCrl: notYet(text.optional()),
-  })
-  .check(
-    rule(["mode", ...FILES], (tls, report) => {
-      for (const file of FILES) {
-        if (tls.mode === "ISTIO_MUTUAL" && tls[file] !== "")
-          report([file], "must not be set with ISTIO_MUTUAL: the workload's own identity is used");
-        if (tls.mode === "MUTUAL" && file !== "caCertificates" && tls[file] === "")
-          report([file], "is required with MUTUAL");
-      }
+export const clientTls: z.ZodType<ClientTls> = withReview(
+  z
+    .object({
+      mode: z.enum(["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]).default("DISABLE"),
+      sni: optionalText,
+      subjectAltNames: z.array(text).default([]),
+      clientCertificate: optionalText,
+      privateKey: optionalText,
+      caCertificates: optionalText,
+      caCrl: optionalText,
+      credentialName,
+      insecureSkipVerify: flag,
+    })
+    .check(
+      rule(["mode", "credentialName", ...FILES], (tls, report) => {
+        if (tls.mode !== "SIMPLE" && tls.mode !== "MUTUAL") return;
+        for (const file of FILES) {
+          if (tls.credentialName !== "" && tls[file] !== "")
+            report([file], "must not be together with credentialName");
+        }
+        for (const file of ["clientCertificate", "privateKey"] as const) {
+          if (tls.mode === "MUTUAL" && tls.credentialName === "" && tls[file] === "")
+            report([file], "is required with MUTUAL (or a credentialName)");
+        }
+      }),
+      rule(
+        ["mode", "insecureSkipVerify", "caCertificates", "credentialName", "subjectAltNames"],
+        (tls, report) => {
+          if (!tls.insecureSkipVerify) return;
+          if (tls.mode !== "SIMPLE" && tls.mode !== "MUTUAL") return;
+          const contradicts =
+            tls.caCertificates !== "" ||
+            tls.subjectAltNames.length > 0 ||
+            (tls.mode === "SIMPLE" && tls.credentialName !== "");
+          if (contradicts)
+            report(["insecureSkipVerify"], "must not be together with what a server would be verified by");
+        },
+      ),
+    )
+    .transform((tls) => {
+      const own = tls.mode === "ISTIO_MUTUAL";
+      return {
+        mode: tls.mode,
+        sni: tls.sni,
+        subjectAltNames: tls.subjectAltNames,
+        clientCertificate: own ? "" : tls.clientCertificate,
+        privateKey: own ? "" : tls.privateKey,
+        caCertificates: own ? "" : tls.caCertificates,
+        caCrl: own ? "" : tls.caCrl,
+        credentialName: own ? "" : tls.credentialName,
+        insecureSkipVerify: tls.insecureSkipVerify,
+      };
     }),
-    rule(["insecureSkipVerify", "caCertificates", "subjectAltNames"], (tls, report) => {
-      if (tls.insecureSkipVerify && (tls.caCertificates !== "" || tls.subjectAltNames.length > 0))
-        report(["insecureSkipVerify"], "must not be together with caCertificates or subjectAltNames");
-    }),
-  )
-  .transform((tls) => ({
-    mode: tls.mode,
-    sni: tls.sni,
-    subjectAltNames: tls.subjectAltNames,
-    clientCertificate: tls.clientCertificate,
-    privateKey: tls.privateKey,
-    caCertificates: tls.caCertificates,
-    insecureSkipVerify: tls.insecureSkipVerify,
-  }));
+  ignoredWithOwnIdentity,
+);
+
+function ignoredWithOwnIdentity(tls: unknown, warn: Report): void {
+  if (writtenField(tls, "mode") !== "ISTIO_MUTUAL") return;
+  for (const field of OWN_IDENTITY) {
+    if (writtenField(tls, field) !== undefined)
+      warn([field], "does nothing with ISTIO_MUTUAL: the workload's own identity is used");
+  }
+}

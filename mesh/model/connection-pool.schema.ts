@@ -1,41 +1,45 @@
 import { z } from "zod";
-import type { ConnectionPool, OutlierDetection } from "./destination-rule.ts";
-import { count, duration, wholePercent } from "./scalars.schema.ts";
-import { notYet } from "./schema-notice.ts";
+import type { ConnectionPool, TcpKeepalive } from "./destination-rule.ts";
+import { duration, flag, limit, uint32 } from "./scalars.schema.ts";
 import { presenceRule, rule } from "./schema-rule.ts";
 
+/** TcpKeepalive. */
+export const tcpKeepalive: z.ZodType<TcpKeepalive> = z
+  .object({ probes: uint32.optional(), time: duration(1).optional(), interval: duration(1).optional() })
+  .transform(({ probes, time, interval }) => ({ probes, timeMs: time, intervalMs: interval }));
+
 const tcp = z.object({
-  maxConnections: count.optional(),
+  maxConnections: limit,
   connectTimeout: duration(1).optional(),
+  tcpKeepalive: tcpKeepalive.optional(),
+  maxConnectionDuration: duration(1).optional(),
   idleTimeout: duration(0).optional(),
-  maxConnectionDuration: notYet(duration(1).optional()),
-  tcpKeepalive: notYet(
-    z
-      .object({ probes: count.optional(), time: duration(1).optional(), interval: duration(1).optional() })
-      .optional(),
-  ),
 });
+
+const http2KeepAlive = z
+  .object({ interval: duration(1), timeout: duration(1) })
+  .transform(({ interval, timeout }) => ({ intervalMs: interval, timeoutMs: timeout }));
 
 const http = z
   .object({
-    http1MaxPendingRequests: count.optional(),
-    http2MaxRequests: count.optional(),
-    maxRequestsPerConnection: count.optional(),
-    maxRetries: count.optional(),
-    idleTimeout: duration(0).optional(),
-    h2UpgradePolicy: notYet(z.enum(["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]).optional()),
-    useClientProtocol: notYet(z.boolean().optional()),
-    maxConcurrentStreams: notYet(count.optional()),
-    http2KeepAlive: notYet(),
+    http1MaxPendingRequests: limit,
+    http2MaxRequests: limit,
+    maxRequestsPerConnection: limit,
+    maxRetries: limit,
+    idleTimeout: duration(1).optional(),
+    h2UpgradePolicy: z.enum(["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]).default("DEFAULT"),
+    useClientProtocol: flag,
+    maxConcurrentStreams: limit,
+    http2KeepAlive: http2KeepAlive.optional(),
   })
   .check(
     rule(["h2UpgradePolicy", "useClientProtocol"], ({ h2UpgradePolicy, useClientProtocol }, report) => {
-      if (h2UpgradePolicy === "UPGRADE" && useClientProtocol === true)
+      if (h2UpgradePolicy === "UPGRADE" && useClientProtocol)
         report(["useClientProtocol"], "must not be together with h2UpgradePolicy UPGRADE");
     }),
   );
 
-/** ConnectionPoolSettings. One idle time-out serves both: HTTP's where it is given. */
+/** ConnectionPoolSettings. Where HTTP has no idle time-out of its own it has TCP's, as in Istio. */
 export const connectionPool: z.ZodType<ConnectionPool> = z
   .object({ tcp: tcp.optional(), http: http.optional() })
   .check(
@@ -50,28 +54,13 @@ export const connectionPool: z.ZodType<ConnectionPool> = z
     maxRequests: http?.http2MaxRequests,
     maxRequestsPerConnection: http?.maxRequestsPerConnection,
     maxRetries: http?.maxRetries,
+    tcpKeepalive: tcp?.tcpKeepalive,
+    maxConnectionDurationMs: tcp?.maxConnectionDuration,
+    tcpIdleTimeoutMs: tcp?.idleTimeout,
     idleTimeoutMs: http?.idleTimeout ?? tcp?.idleTimeout,
-  }));
-
-/** OutlierDetection; the deprecated `consecutiveErrors` counts gateway errors, as in Istio. */
-export const outlierDetection: z.ZodType<OutlierDetection> = z
-  .object({
-    consecutive5xxErrors: count.optional(),
-    consecutiveGatewayErrors: count.optional(),
-    consecutiveErrors: count.optional(),
-    interval: duration(1).optional(),
-    baseEjectionTime: duration(1).optional(),
-    maxEjectionPercent: wholePercent.optional(),
-    minHealthPercent: wholePercent.optional(),
-    splitExternalLocalOriginErrors: notYet(z.boolean().optional()),
-    consecutiveLocalOriginFailures: notYet(count.optional()),
-    outlierDetectionHttpErrorCodes: notYet(),
-  })
-  .transform((settings) => ({
-    consecutive5xxErrors: settings.consecutive5xxErrors,
-    consecutiveGatewayErrors: settings.consecutiveGatewayErrors ?? settings.consecutiveErrors,
-    intervalMs: settings.interval,
-    baseEjectionTimeMs: settings.baseEjectionTime,
-    maxEjectionPercent: settings.maxEjectionPercent,
-    minHealthPercent: settings.minHealthPercent,
+    h2UpgradePolicy:
+      http === undefined || http.h2UpgradePolicy === "DEFAULT" ? undefined : http.h2UpgradePolicy,
+    useClientProtocol: http?.useClientProtocol ?? false,
+    maxConcurrentStreams: http?.maxConcurrentStreams,
+    http2KeepAlive: http?.http2KeepAlive,
   }));

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { isDnsSubdomain } from "./dns-names.ts";
-import { optionalDnsLabel, portSelector, textThat, wildcardHostButNotAll } from "./scalars.schema.ts";
+import { isDnsLabel, isDnsSubdomain } from "./dns-names.ts";
+import { optionalMixedCaseLabel, portSelector, textThat, wildcardHostButNotAll } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";
 import type { Report } from "./schema-rule.ts";
 import type { Destination } from "./virtual-service.ts";
@@ -12,7 +12,7 @@ const LARGEST_TOTAL = 2 ** 32 - 1;
 export const destination: z.ZodType<Destination> = z
   .object({
     host: wildcardHostButNotAll,
-    subset: optionalDnsLabel,
+    subset: optionalMixedCaseLabel,
     port: portSelector.optional(),
   })
   .transform(({ host, subset, port }) => ({ host, subset, port }));
@@ -23,19 +23,21 @@ export const weight: z.ZodType<number> = z
   .max(LARGEST_INT32)
   .default(0);
 
-const gateway = textThat((name) => {
-  const parts = name.split("/");
-  return parts.length <= 2 && parts.every(isDnsSubdomain);
-}, "the name of a gateway: `mesh`, `name` or `namespace/name`");
+const gateway = withNotice(
+  textThat((name) => {
+    const [first = "", second, ...rest] = name.split("/");
+    if (second === undefined) return isDnsSubdomain(first);
+    return rest.length === 0 && isDnsLabel(first) && isDnsLabel(second);
+  }, "the name of a gateway: `mesh`, `name` or `namespace/name`"),
+  (name) => {
+    if (typeof name !== "string" || name.includes("/") || !name.includes(".")) return undefined;
+    const [gateway = "", namespace = ""] = name.split(".");
+    return `is the old form of a gateway's name: write \`${namespace}/${gateway}\``;
+  },
+);
 
-/** The gateways that a route is for. `mesh` means the proxies of the mesh: all that there are today. */
-export const gateways: z.ZodType<readonly string[]> = z
-  .array(
-    withNotice(gateway, (name) =>
-      name === "mesh" ? undefined : "names a gateway: gateways are accepted but not in force yet",
-    ),
-  )
-  .default([]);
+/** The gateways that a route is for; `mesh` means the proxies of the mesh. Empty: those alone. */
+export const gateways: z.ZodType<readonly string[]> = z.array(gateway).default([]);
 
 /** Istio's rule: among several destinations one must have a weight. */
 export function checkWeights(route: readonly { readonly weight: number }[], report: Report): void {

@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { bindAddress } from "./bind-address.schema.ts";
-import type { GatewayHost, GatewayPort, GatewayProtocol, GatewayServer, GatewaySpec } from "./gateway.ts";
+import type {
+  GatewayHost,
+  GatewayPort,
+  GatewayProtocol,
+  GatewayServer,
+  GatewaySpec,
+  ServerTls,
+} from "./gateway.ts";
 import { labels } from "./labels.schema.ts";
 import { gatewayHostProblem, splitNamespacedHost } from "./namespaced-host.ts";
 import { isFields } from "./plain-data.ts";
@@ -80,7 +87,10 @@ export const gatewaySpec: z.ZodType<GatewaySpec> = z
     }),
   );
 
-function checkTls({ port, tls }: Pick<GatewayServer, "port" | "tls">, report: Report): void {
+function checkTls(
+  { port, tls }: { readonly port: GatewayPort; readonly tls?: ServerTls | undefined },
+  report: Report,
+): void {
   const { protocol } = port;
   if (protocol === "HTTPS" || protocol === "TLS") {
     if (tls === undefined) report(["tls"], `is required with protocol ${protocol}`);

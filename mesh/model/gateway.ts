@@ -8,7 +8,7 @@ export interface GatewaySpec {
 export interface GatewayServer {
   readonly name: string;
   readonly port: GatewayPort;
-  /** Address to listen at; empty: all. */
+  /** IP address or `unix:///path` to listen at; empty: all addresses. */
   readonly bind: string;
   /** Never empty. */
   readonly hosts: readonly GatewayHost[];
@@ -23,6 +23,7 @@ export interface GatewayHost {
 }
 
 export interface GatewayPort {
+  /** 0 with a socket. */
   readonly number: number;
   readonly name: string;
   readonly protocol: GatewayProtocol;

@@ -7,40 +7,45 @@ const ALIAS_NAMESPACE = "default";
 export type KnowsHost = (hostname: string) => boolean;
 
 /**
- * The fully qualified name that `host` means when it is written in an object of `namespace`. Istio's rule: a name
- * without a dot is a service of that namespace, a name with one is taken as it stands. Beside that: `name.ns.svc`, the
- * aliases `name.ns.mesh`, `name.mesh` and `name.service.consul`, and `name.ns` where `knows` says that it exists.
+ * What `host` can mean when it is written in an object of `namespace`, likeliest first. Istio's rule: a name without a dot
+ * is a service of that namespace, a name with one is taken as it stands. Beside that: `name.ns`, `name.ns.svc`, and the
+ * aliases `name.ns.mesh`, `name.mesh` and `name.service.consul` (of the same namespace, else of `default`).
  */
+export function hostMeanings(host: string, namespace: string, domainSuffix: string): readonly string[] {
+  const name = normalizeHost(host);
+  if (name === "" || name === "*" || isIP(name) !== 0) return [name];
+  const qualified = (service: string, of: string): string => `${service}.${of}.svc.${domainSuffix}`;
+  const [service = "", second, ...rest] = name.split(".");
+  if (second === undefined) return [qualified(service, namespace), name];
+  switch (rest.join(".")) {
+    case "":
+      if (second === "mesh") return [qualified(service, ALIAS_NAMESPACE)];
+      return service === "*" ? [name] : [name, qualified(service, second)];
+    case "svc":
+    case "mesh":
+      return [qualified(service, second)];
+    case "consul":
+      if (second !== "service") return [name];
+      return [...new Set([qualified(service, namespace), qualified(service, ALIAS_NAMESPACE)])];
+    default:
+      return [name];
+  }
+}
+
+/** The one of its meanings that `knows` says exists; else the likeliest, which of a Consul name is the one in `default`. */
 export function resolveHost(
   host: string,
   namespace: string,
   domainSuffix: string,
   knows: KnowsHost = () => false,
 ): string {
-  const name = normalizeHost(host);
-  if (name === "" || name === "*" || isIP(name) !== 0) return name;
-  const qualified = (service: string, of: string): string => `${service}.${of}.svc.${domainSuffix}`;
-  const [service = "", second, ...rest] = name.split(".");
-  if (second === undefined) return qualified(service, namespace);
-  switch (rest.join(".")) {
-    case "":
-      if (second === "mesh") return qualified(service, ALIAS_NAMESPACE);
-      return knows(qualified(service, second)) ? qualified(service, second) : name;
-    case "svc":
-    case "mesh":
-      return qualified(service, second);
-    case "consul": {
-      if (second !== "service") return name;
-      const own = qualified(service, namespace);
-      return knows(own) ? own : qualified(service, ALIAS_NAMESPACE);
-    }
-    default:
-      return name;
-  }
+  const meanings = hostMeanings(host, namespace, domainSuffix);
+  const likeliest = meanings.at(normalizeHost(host).endsWith(".service.consul") ? -1 : 0) ?? host;
+  return meanings.length === 1 ? likeliest : (meanings.find(knows) ?? likeliest);
 }
 
 /** Lower case and without the final dot: the form in which host names are compared. */
-function normalizeHost(host: string): string {
+export function normalizeHost(host: string): string {
   return host.toLowerCase().replace(/(?<=.)\.$/, "");
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GRPC_STATUS_NAMES } from "./grpc-status.ts";
 import { duration, percentage, text, wholePercent } from "./scalars.schema.ts";
-import { withNotice } from "./schema-notice.ts";
+import { withNotice, writtenField } from "./schema-notice.ts";
 import { presenceRule, rule } from "./schema-rule.ts";
 import type { FaultInjection } from "./virtual-service.ts";
 
@@ -9,7 +9,18 @@ import type { FaultInjection } from "./virtual-service.ts";
 const NO_PERCENTAGE =
   "has no percentage, so it applies to no request (write `percentage: {value: 100}` for all)";
 
-const percent = z.object({ value: percentage.default(0) }).transform(({ value }) => value);
+/** Envoy counts in millionths: what is smaller is none. */
+const SMALLEST_PERCENTAGE = 0.0001;
+
+const percent = z
+  .object({ value: percentage.default(0) })
+  .check(
+    rule(["value"], ({ value }, report) => {
+      if (value > 0 && value < SMALLEST_PERCENTAGE)
+        report(["value"], `must be 0 or at least ${SMALLEST_PERCENTAGE}`);
+    }),
+  )
+  .transform(({ value }) => value);
 
 const delay = withNotice(
   z
@@ -23,15 +34,14 @@ const delay = withNotice(
       rule(["exponentialDelay"], ({ exponentialDelay }, report) => {
         if (exponentialDelay !== undefined) report(["exponentialDelay"], "is not supported: use fixedDelay");
       }),
-      rule(["fixedDelay", "exponentialDelay"], ({ fixedDelay, exponentialDelay }, report) => {
-        if (fixedDelay === undefined && exponentialDelay === undefined) report(["fixedDelay"], "is required");
-      }),
     )
-    .transform(({ fixedDelay = 0, percentage, percent = 0 }) => ({
-      fixedDelayMs: fixedDelay,
-      percent: percentage ?? percent,
-    })),
-  (value) => (lacks(value, "percentage", "percent") ? NO_PERCENTAGE : undefined),
+    .transform(({ fixedDelay, percentage, percent = 0 }) =>
+      fixedDelay === undefined ? undefined : { fixedDelayMs: fixedDelay, percent: percentage ?? percent },
+    ),
+  (value) => {
+    if (lacks(value, "fixedDelay")) return "has no fixedDelay, so nothing is delayed";
+    return lacks(value, "percentage", "percent") ? NO_PERCENTAGE : undefined;
+  },
 );
 
 const abort = withNotice(
@@ -46,18 +56,18 @@ const abort = withNotice(
       rule(["httpStatus", "grpcStatus", "http2Error"], ({ httpStatus, grpcStatus, http2Error }, report) => {
         if (http2Error !== undefined)
           report(["http2Error"], "is not supported: use httpStatus or grpcStatus");
-        else if (httpStatus === undefined && grpcStatus === undefined)
-          report([], "must have httpStatus or grpcStatus");
         else if (httpStatus !== undefined && grpcStatus !== undefined)
           report([], "must have only one of httpStatus and grpcStatus");
       }),
     )
-    .transform(({ httpStatus, grpcStatus, percentage = 0 }) => ({
-      percent: percentage,
-      httpStatus,
-      grpcStatus,
-    })),
-  (value) => (lacks(value, "percentage") ? NO_PERCENTAGE : undefined),
+    .transform(({ httpStatus, grpcStatus, percentage = 0 }) =>
+      (httpStatus ?? grpcStatus) === undefined ? undefined : { percent: percentage, httpStatus, grpcStatus },
+    ),
+  (value) => {
+    if (lacks(value, "httpStatus", "grpcStatus"))
+      return "has no httpStatus or grpcStatus, so nothing is aborted";
+    return lacks(value, "percentage") ? NO_PERCENTAGE : undefined;
+  },
 );
 
 /** HTTPFaultInjection. */
@@ -71,5 +81,5 @@ export const fault: z.ZodType<FaultInjection> = z
   .transform(({ delay, abort }) => ({ delay, abort }));
 
 function lacks(value: unknown, ...fields: readonly string[]): boolean {
-  return typeof value === "object" && value !== null && fields.every((field) => !Object.hasOwn(value, field));
+  return fields.every((field) => writtenField(value, field) === undefined);
 }

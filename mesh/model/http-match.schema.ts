@@ -1,28 +1,27 @@
 import { z } from "zod";
 import { gateways } from "./destination.schema.ts";
 import { labels } from "./labels.schema.ts";
-import { headerMatches, queryMatches, valueMatch } from "./match.schema.ts";
-import { flag, optionalDnsLabel, optionalText, portNumber } from "./scalars.schema.ts";
-import { notYet } from "./schema-notice.ts";
+import { headerMatches, pathMatch, queryMatches, valueMatch, withoutHeaderMatches } from "./match.schema.ts";
+import { anyPort, flag, optionalDnsLabel, optionalText } from "./scalars.schema.ts";
 import type { HttpMatch } from "./virtual-service.ts";
 
 /** HTTPMatchRequest. */
 export const httpMatch: z.ZodType<HttpMatch> = z
   .object({
     name: optionalText,
-    uri: valueMatch.optional(),
+    uri: pathMatch.optional(),
     ignoreUriCase: flag,
     scheme: valueMatch.optional(),
     method: valueMatch.optional(),
     authority: valueMatch.optional(),
     headers: headerMatches,
-    withoutHeaders: headerMatches,
+    withoutHeaders: withoutHeaderMatches,
     queryParams: queryMatches,
-    port: portNumber.optional(),
+    port: anyPort,
     sourceLabels: labels,
     sourceNamespace: optionalDnsLabel,
     gateways,
-    statPrefix: notYet(),
+    statPrefix: optionalText,
   })
   .transform((match) => ({
     name: match.name,
@@ -38,4 +37,5 @@ export const httpMatch: z.ZodType<HttpMatch> = z
     sourceLabels: match.sourceLabels,
     sourceNamespace: match.sourceNamespace,
     gateways: match.gateways,
+    statPrefix: match.statPrefix,
   }));

@@ -1,8 +1,8 @@
+import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import { didYouMean } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
 import { count, duration, optionalText } from "./scalars.schema.ts";
-import { notYet } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
 import type { RetryPolicy } from "./virtual-service.ts";
 
@@ -32,26 +32,32 @@ export const retries: z.ZodType<RetryPolicy> = z
     attempts: count.default(0),
     perTryTimeout: duration(1).optional(),
     retryOn: optionalText.check(problemCheck(retryOnProblem)),
-    retryRemoteLocalities: notYet(),
-    retryIgnorePreviousHosts: notYet(),
-    backoff: notYet(duration(1).optional()),
+    retryRemoteLocalities: z.boolean().optional(),
+    retryIgnorePreviousHosts: z.boolean().optional(),
+    backoff: duration(1).optional(),
   })
   .check(
-    rule(["attempts", "perTryTimeout", "retryOn"], ({ attempts, perTryTimeout, retryOn }, report) => {
-      if (attempts === 0 && (perTryTimeout !== undefined || retryOn !== ""))
+    rule(["attempts", "perTryTimeout", "retryOn", "retryRemoteLocalities"], (retries, report) => {
+      const { attempts, perTryTimeout, retryOn, retryRemoteLocalities } = retries;
+      const configured = perTryTimeout !== undefined || retryOn !== "" || retryRemoteLocalities !== undefined;
+      if (attempts === 0 && configured)
         report(["attempts"], "must be above 0 when there are other retry settings (0 turns retries off)");
     }),
   )
-  .transform(({ attempts, perTryTimeout, retryOn }) => ({
-    attempts,
-    perTryTimeoutMs: perTryTimeout,
-    retryOn,
+  .transform((retries) => ({
+    attempts: retries.attempts,
+    perTryTimeoutMs: retries.perTryTimeout,
+    retryOn: retries.retryOn,
+    retryRemoteLocalities: retries.retryRemoteLocalities ?? false,
+    retryIgnorePreviousHosts: retries.retryIgnorePreviousHosts,
+    backoffMs: retries.backoff,
   }));
 
 function retryOnProblem(written: string): string | undefined {
   if (written === "") return undefined;
-  for (const condition of written.split(",").map((each) => each.trim())) {
-    if (/^[1-5]\d\d$/.test(condition) || RETRY_CONDITIONS.includes(condition)) continue;
+  for (const condition of written.split(",")) {
+    if (Object.hasOwn(STATUS_CODES, condition) || RETRY_CONDITIONS.includes(condition)) continue;
+    if (/\s/.test(condition)) return "must not have spaces: the conditions are joined by commas alone";
     return `${quoted(condition)} is not a retry condition${didYouMean(condition, RETRY_CONDITIONS)}`;
   }
   return undefined;

@@ -1,90 +1,28 @@
 import { z } from "zod";
+import { cors } from "./cors.schema.ts";
 import { checkWeights, destination, weight, withEffectiveWeights } from "./destination.schema.ts";
+import { directResponse } from "./direct-response.schema.ts";
+import { isDnsSubdomain } from "./dns-names.ts";
 import { fault } from "./http-fault.schema.ts";
 import { httpMatch } from "./http-match.schema.ts";
+import { mirrorFields, mirrorsOf } from "./http-mirror.schema.ts";
+import { redirect, rewrite } from "./http-redirect.schema.ts";
 import { retries } from "./http-retry.schema.ts";
-import { headerOperations } from "./match.schema.ts";
-import { duration, optionalText, portNumber, text } from "./scalars.schema.ts";
-import { notYet, refused } from "./schema-notice.ts";
-import { presenceRule, rule } from "./schema-rule.ts";
-import type { HttpRedirect, HttpRewrite, HttpRoute } from "./virtual-service.ts";
+import { headerOperations, isAuthority } from "./match.schema.ts";
+import type { HeaderEdits } from "./match.ts";
+import { duration, optionalDnsLabel, optionalText, textThat } from "./scalars.schema.ts";
+import { presenceRule, type Report, rule } from "./schema-rule.ts";
+import type { Delegate, HttpRoute } from "./virtual-service.ts";
 
-const LARGEST_BODY = 100 * 1024;
-
-/** A route does one of these. */
+/** A route does one of these, or leaves them to a delegate. */
 const ACTIONS = ["route", "redirect", "directResponse"];
 
 const httpDestination = z.object({ destination, weight, headers: headerOperations });
 
-const redirectCode = z
-  .union([z.literal(0), z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)], {
-    error: "must be one of 301, 302, 303, 307, 308",
-  })
-  .default(301)
-  .transform((code) => (code === 0 ? 301 : code));
-
-const redirect: z.ZodType<HttpRedirect> = z
-  .object({
-    uri: optionalText,
-    authority: optionalText,
-    scheme: z.enum(["", "http", "https"]).default(""),
-    port: portNumber.optional(),
-    redirectCode,
-    derivePort: notYet(z.enum(["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]).optional()),
-    prefixRewrite: notYet(text.optional()),
-  })
-  .check(
-    rule(["port", "derivePort"], ({ port, derivePort }, report) => {
-      if (port !== undefined && derivePort !== undefined)
-        report([], "must have only one of port and derivePort");
-    }),
-    rule(["uri", "prefixRewrite"], ({ uri, prefixRewrite }, report) => {
-      if (uri !== "" && prefixRewrite !== undefined)
-        report([], "must have only one of uri and prefixRewrite");
-    }),
-  )
-  .transform(({ uri, authority, scheme, port, redirectCode: code }) => ({
-    uri,
-    authority,
-    scheme,
-    port,
-    code,
-  }));
-
-const directResponse = z
-  .object({
-    status: z.int().min(200).max(599),
-    body: z
-      .object({
-        string: z.string().max(LARGEST_BODY).optional(),
-        bytes: z.base64({ error: "must be base64" }).optional(),
-      })
-      .check(
-        rule(["string", "bytes"], ({ string, bytes }, report) => {
-          if (string !== undefined && bytes !== undefined)
-            report([], "must have only one of string and bytes");
-        }),
-      )
-      .transform(({ string, bytes = "" }) => string ?? Buffer.from(bytes, "base64").toString())
-      .default(""),
-  })
-  .transform(({ status, body }) => ({ status, body }));
-
-const rewrite: z.ZodType<HttpRewrite> = z
-  .object({
-    uri: optionalText,
-    authority: optionalText,
-    uriRegexRewrite: notYet(z.object({ match: text, rewrite: text }).optional()),
-  })
-  .check(
-    rule(["uri", "authority", "uriRegexRewrite"], ({ uri, authority, uriRegexRewrite }, report) => {
-      if (uri === "" && authority === "" && uriRegexRewrite === undefined)
-        report([], "must have a uri or an authority");
-      if (uri !== "" && uriRegexRewrite !== undefined)
-        report([], "must have only one of uri and uriRegexRewrite");
-    }),
-  )
-  .transform(({ uri, authority }) => ({ uri, authority }));
+const delegate: z.ZodType<Delegate> = z.object({
+  name: textThat(isDnsSubdomain, "the name of a VirtualService"),
+  namespace: optionalDnsLabel,
+});
 
 /** HTTPRoute. */
 export const httpRoute: z.ZodType<HttpRoute> = z
@@ -94,43 +32,58 @@ export const httpRoute: z.ZodType<HttpRoute> = z
     route: z.array(httpDestination).default([]),
     redirect: redirect.optional(),
     directResponse: directResponse.optional(),
-    delegate: refused("would leave the route without an action"),
+    delegate: delegate.optional(),
     rewrite: rewrite.optional(),
-    timeout: duration(0).optional(),
+    timeout: duration(1).optional(),
     retries: retries.optional(),
     fault: fault.optional(),
-    mirror: notYet(destination.optional()),
-    mirrors: notYet(),
-    mirrorPercent: notYet(),
-    mirrorPercentage: notYet(),
-    corsPolicy: notYet(),
+    ...mirrorFields,
+    corsPolicy: cors.optional(),
     headers: headerOperations,
   })
   .check(
+    presenceRule((present, report) => checkAction(present, report)),
     rule(["route"], ({ route }, report) => checkWeights(route, report)),
-    presenceRule((present, report) => {
-      const actions = ACTIONS.filter((action) => present.has(action));
-      if (actions.length === 0 && !present.has("delegate"))
-        report([], `must have one of ${ACTIONS.join(", ")}`);
-      if (actions.length > 1) report([], `must have only one action, not ${actions.join(" and ")}`);
-      const answer = actions.find((action) => action !== "route");
-      for (const field of ["rewrite", "fault"]) {
-        if (answer !== undefined && present.has(field))
-          report([field], `must not be together with ${answer}`);
-      }
+    rule(["match", "redirect"], ({ match, redirect }, report) => {
+      const prefixes = match.every(({ uri }) => uri === undefined || uri.kind === "prefix");
+      if (redirect !== undefined && redirect.prefixRewrite !== "" && !prefixes)
+        report(["redirect", "prefixRewrite"], "needs matches whose uri is a prefix");
+    }),
+    rule(["rewrite", "headers"], ({ rewrite, headers }, report) => {
+      if (authoritiesOf(headers.request) + Number((rewrite?.authority ?? "") !== "") > 1)
+        report([], "must not set the authority more than once, by rewrite and headers");
     }),
   )
-  .transform(
-    ({ name, match, route, redirect, directResponse, rewrite, timeout, retries, fault, headers }) => ({
-      name,
-      match,
-      route: withEffectiveWeights(route),
-      redirect,
-      directResponse,
-      rewrite,
-      timeoutMs: timeout,
-      retries,
-      fault,
-      headers,
-    }),
-  );
+  .transform((route) => ({
+    name: route.name,
+    match: route.match,
+    route: withEffectiveWeights(route.route),
+    redirect: route.redirect,
+    directResponse: route.directResponse,
+    delegate: route.delegate,
+    rewrite: route.rewrite,
+    timeoutMs: route.timeout,
+    retries: route.retries,
+    fault: route.fault,
+    mirrors: mirrorsOf(route),
+    cors: route.corsPolicy,
+    headers: route.headers,
+  }));
+
+function checkAction(present: ReadonlySet<string>, report: Report): void {
+  const actions = ACTIONS.filter((action) => present.has(action));
+  if (present.has("delegate")) {
+    for (const action of actions) report([action], "must not be together with delegate");
+  } else if (actions.length === 0) report([], `must have one of ${ACTIONS.join(", ")}`);
+  if (actions.length > 1) report([], `must have only one action, not ${actions.join(" and ")}`);
+  const answer = actions.find((action) => action !== "route");
+  for (const field of ["rewrite", "fault"]) {
+    if (answer !== undefined && present.has(field)) report([field], `must not be together with ${answer}`);
+  }
+  if (present.has("mirror") && present.has("mirrors"))
+    report(["mirrors"], "must not be together with mirror");
+}
+
+function authoritiesOf({ set, add }: HeaderEdits): number {
+  return [...Object.keys(set), ...Object.keys(add)].filter(isAuthority).length;
+}

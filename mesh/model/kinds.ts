@@ -1,17 +1,30 @@
 import type { z } from "zod";
 import { authorizationPolicySpec } from "./authorization-policy.schema.ts";
 import { destinationRuleSpec } from "./destination-rule.schema.ts";
+import { envoyFilterSpec } from "./envoy-filter.schema.ts";
+import { gatewaySpec } from "./gateway.schema.ts";
+import { meshConfigSpec } from "./mesh-config.schema.ts";
 import type { Kind, SpecOfKind } from "./object.ts";
 import { peerAuthenticationSpec } from "./peer-authentication.schema.ts";
+import { proxyConfigSpec } from "./proxy-config.schema.ts";
+import { secretSpec } from "./secret.schema.ts";
 import { serviceEntrySpec } from "./service-entry.schema.ts";
+import { sidecarSpec } from "./sidecar.schema.ts";
 import { virtualServiceSpec } from "./virtual-service.schema.ts";
 import { workloadEntrySpec } from "./workload-entry.schema.ts";
+import { workloadGroupSpec } from "./workload-group.schema.ts";
 
 export interface KindDefinition<K extends Kind = Kind> {
   readonly kind: K;
   /** Newest first: the first is what we suggest. */
   readonly apiVersions: readonly string[];
   readonly spec: z.ZodType<SpecOfKind[K]>;
+  /** True where the fields stand beside `metadata` and not under `spec`. */
+  readonly bare?: true;
+  /** True for settings of the whole mesh, which belong into its root namespace. */
+  readonly meshWide?: true;
+  /** True where Istio takes no dot in the name. */
+  readonly nameIsLabel?: true;
 }
 
 const NETWORKING = ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"];
@@ -23,24 +36,31 @@ export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
   DestinationRule: { kind: "DestinationRule", apiVersions: NETWORKING, spec: destinationRuleSpec },
   ServiceEntry: { kind: "ServiceEntry", apiVersions: NETWORKING, spec: serviceEntrySpec },
   WorkloadEntry: { kind: "WorkloadEntry", apiVersions: NETWORKING, spec: workloadEntrySpec },
+  WorkloadGroup: { kind: "WorkloadGroup", apiVersions: NETWORKING, spec: workloadGroupSpec },
+  Gateway: { kind: "Gateway", apiVersions: NETWORKING, spec: gatewaySpec, nameIsLabel: true },
+  Sidecar: { kind: "Sidecar", apiVersions: NETWORKING, spec: sidecarSpec },
+  ProxyConfig: { kind: "ProxyConfig", apiVersions: NETWORKING, spec: proxyConfigSpec },
+  EnvoyFilter: { kind: "EnvoyFilter", apiVersions: NETWORKING, spec: envoyFilterSpec },
+  MeshConfig: {
+    kind: "MeshConfig",
+    apiVersions: ["mesh.istio.io/v1alpha1"],
+    spec: meshConfigSpec,
+    meshWide: true,
+  },
+  Secret: { kind: "Secret", apiVersions: ["v1"], spec: secretSpec, bare: true },
   PeerAuthentication: { kind: "PeerAuthentication", apiVersions: SECURITY, spec: peerAuthenticationSpec },
   AuthorizationPolicy: { kind: "AuthorizationPolicy", apiVersions: SECURITY, spec: authorizationPolicySpec },
 };
 
 /** Kinds of Istio and of the Gateway API that people will try, for a message that says so. */
 export const KINDS_NOT_YET: readonly string[] = [
-  "EnvoyFilter",
   "GRPCRoute",
-  "Gateway",
   "HTTPRoute",
-  "ProxyConfig",
   "RequestAuthentication",
-  "Sidecar",
   "TCPRoute",
   "TLSRoute",
   "Telemetry",
   "WasmPlugin",
-  "WorkloadGroup",
 ];
 
 export function isKind(name: string): name is Kind {

@@ -1,14 +1,17 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { checkWeights, destination, gateways, weight, withEffectiveWeights } from "./destination.schema.ts";
+import { isIpRange, isWildcardHost } from "./dns-names.ts";
 import { labels } from "./labels.schema.ts";
-import { ipRange, optionalDnsLabel, portNumber, wildcardHost } from "./scalars.schema.ts";
-import { notYet } from "./schema-notice.ts";
+import { anyPort, ipRange, optionalDnsLabel, textOrNone, textThat } from "./scalars.schema.ts";
+import { withNotice } from "./schema-notice.ts";
 import { rule } from "./schema-rule.ts";
 import type { L4Match, TcpRoute, TlsRoute } from "./virtual-service.ts";
 
 const matchFields = {
   destinationSubnets: z.array(ipRange).default([]),
-  port: portNumber.optional(),
+  sourceSubnet: textOrNone(isIpRange, "an IP address or a CIDR range"),
+  port: anyPort,
   sourceLabels: labels,
   sourceNamespace: optionalDnsLabel,
   gateways,
@@ -16,18 +19,23 @@ const matchFields = {
 
 const route = z.array(z.object({ destination, weight })).min(1);
 
+const sniHost = withNotice(
+  textThat(
+    (name) => isWildcardHost(name) || isIP(name) !== 0,
+    "a server name: labels joined by dots, `*` only at the start",
+  ),
+  (name) =>
+    typeof name === "string" && isIP(name) !== 0
+      ? "is an IP address, which clients do not send as a server name (RFC 6066)"
+      : undefined,
+);
+
 const tcpMatch: z.ZodType<L4Match> = z
-  .object({ ...matchFields, sourceSubnet: notYet() })
-  .transform(({ destinationSubnets, port, sourceLabels, sourceNamespace, gateways }) => ({
-    destinationSubnets,
-    port,
-    sourceLabels,
-    sourceNamespace,
-    gateways,
-  }));
+  .object(matchFields)
+  .transform(({ port, ...rest }) => ({ ...rest, port }));
 
 const tlsMatch = z
-  .object({ ...matchFields, sniHosts: z.array(wildcardHost).min(1) })
+  .object({ ...matchFields, sniHosts: z.array(sniHost).min(1) })
   .transform(({ port, ...rest }) => ({ ...rest, port }));
 
 /** TCPRoute. */

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { isDnsSubdomain } from "./dns-names.ts";
 import { quoted } from "./finding.ts";
+import { isFields } from "./plain-data.ts";
+import { withNotice } from "./schema-notice.ts";
 
 export type StringMap = Readonly<Record<string, string>>;
 
@@ -36,14 +38,23 @@ const selectorLabels: z.ZodType<StringMap> = z
   .default({});
 
 /** `selector.matchLabels` of policies and of DestinationRules. */
-export const matchLabels: z.ZodType<StringMap> = z
-  .object({ matchLabels: selectorLabels })
-  .transform((selector) => selector.matchLabels);
+export const matchLabels: z.ZodType<StringMap> = withNotice(
+  z.object({ matchLabels: selectorLabels }).transform((selector) => selector.matchLabels),
+  (selector) => emptyNotice(selector, "matchLabels"),
+);
 
-/** `workloadSelector.labels` of ServiceEntries. */
-export const workloadSelector: z.ZodType<StringMap> = z
-  .object({ labels: selectorLabels })
-  .transform((selector) => selector.labels);
+/** `workloadSelector.labels` of ServiceEntries, Sidecars and EnvoyFilters. */
+export const workloadSelector: z.ZodType<StringMap> = withNotice(
+  z.object({ labels: selectorLabels }).transform((selector) => selector.labels),
+  (selector) => emptyNotice(selector, "labels"),
+);
+
+function emptyNotice(selector: unknown, field: string): string | undefined {
+  if (!isFields(selector)) return undefined;
+  const labels = selector[field] ?? {};
+  const empty = isFields(labels) && Object.keys(labels).length === 0;
+  return empty ? "has no labels, so it selects every workload of the namespace" : undefined;
+}
 
 /** Reports what `problem` says about an entry at the entry's own key; entries that are invalid already are left out. */
 export function eachEntry<V>(

@@ -28,7 +28,9 @@ export interface MeshConfigSpec {
   readonly pathNormalization: "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES" | undefined;
   /** Least TLS version of mesh connections. */
   readonly meshMtlsMinVersion: "TLSV1_2" | "TLSV1_3" | undefined;
-  readonly accessLog: { readonly file: string; readonly format: string; readonly encoding: "TEXT" | "JSON" } | undefined;
+  readonly accessLog:
+    | { readonly file: string; readonly format: string; readonly encoding: "TEXT" | "JSON" }
+    | undefined;
   /** How the workloads' traffic is captured when they do not say it themselves. */
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY" | undefined;
   readonly concurrency: number | undefined;

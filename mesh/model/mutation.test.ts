@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mint } from "../../test/harness/test-certificates.ts";
 import { parseDocuments } from "./parse-documents.ts";
 import { parseObject } from "./parse-object.ts";
 
@@ -8,6 +9,8 @@ const OPTIONS = { defaultNamespace: "default" };
 function object(kind: string, group: string, spec: object): Readonly<Record<string, unknown>> {
   return { apiVersion: `${group}.istio.io/v1`, kind, metadata: { name: "a", labels: { app: "a" } }, spec };
 }
+
+const CERTIFICATE = mint({ commonName: "a" });
 
 const VALID = [
   object("VirtualService", "networking", {
@@ -38,6 +41,76 @@ const VALID = [
     endpoints: [{ address: "10.0.0.1", ports: { https: 444 } }],
   }),
   object("WorkloadEntry", "networking", { address: "10.0.0.1", ports: { http: 80 }, weight: 3 }),
+  object("WorkloadGroup", "networking", {
+    metadata: { labels: { app: "a" } },
+    template: { ports: { http: 80 }, serviceAccount: "a" },
+    probe: { periodSeconds: 5, httpGet: { port: 80, httpHeaders: [{ name: "a", value: "b" }] } },
+  }),
+  object("Gateway", "networking", {
+    selector: { istio: "ingressgateway" },
+    servers: [
+      {
+        port: { number: 80, name: "http", protocol: "HTTP" },
+        hosts: ["./a.b"],
+        tls: { httpsRedirect: true },
+      },
+      {
+        port: { number: 443, name: "https", protocol: "HTTPS" },
+        hosts: ["*"],
+        tls: {
+          mode: "SIMPLE",
+          credentialName: "a",
+          cipherSuites: ["AES128-SHA"],
+          minProtocolVersion: "TLSV1_2",
+        },
+      },
+    ],
+  }),
+  object("Sidecar", "networking", {
+    workloadSelector: { labels: { app: "a" } },
+    ingress: [
+      { port: { number: 80, name: "a", protocol: "HTTP" }, defaultEndpoint: "127.0.0.1:8080" },
+      {
+        port: { number: 443, protocol: "HTTPS" },
+        tls: { mode: "SIMPLE", serverCertificate: "/c", privateKey: "/k" },
+      },
+    ],
+    egress: [
+      { port: { number: 81, protocol: "TCP" }, bind: "127.0.0.1", hosts: ["./*"] },
+      { hosts: ["~/*"] },
+    ],
+    outboundTrafficPolicy: { mode: "ALLOW_ANY", egressProxy: { host: "a.b", port: { number: 1 } } },
+  }),
+  object("ProxyConfig", "networking", { selector: { matchLabels: { a: "b" } }, concurrency: 2 }),
+  object("EnvoyFilter", "networking", {
+    priority: 1,
+    configPatches: [
+      {
+        applyTo: "HTTP_FILTER",
+        match: { context: "GATEWAY", listener: { filterChain: { filter: { name: "a" } } } },
+        patch: { operation: "INSERT_BEFORE", value: { name: "b", typed_config: { "@type": "a/b.C" } } },
+      },
+    ],
+  }),
+  {
+    ...object("MeshConfig", "mesh", {
+      trustDomain: "a.b",
+      outboundTrafficPolicy: { mode: "ALLOW_ANY" },
+      connectTimeout: "1s",
+      defaultConfig: { concurrency: 2, drainDuration: "5s" },
+      networks: {
+        a: { endpoints: [{ fromCidr: "10.0.0.0/8" }], gateways: [{ address: "1.2.3.4", port: 1 }] },
+      },
+    }),
+    apiVersion: "mesh.istio.io/v1alpha1",
+  },
+  {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "a" },
+    type: "Opaque",
+    stringData: { "tls.crt": CERTIFICATE.pem, "tls.key": CERTIFICATE.keyPem, "ca.crt": CERTIFICATE.pem },
+  },
   object("PeerAuthentication", "security", {
     selector: { matchLabels: { app: "a" } },
     mtls: { mode: "STRICT" },
@@ -132,7 +205,11 @@ test("600 mutations of valid documents crash nothing, and each violation has its
     assert.equal(parsed === undefined, errors.length > 0, `seed ${seed}`);
     for (const { path, message } of violations) {
       assert.ok(message.length > 0 && message.length < 400, `seed ${seed}: ${message}`);
-      assert.match(path, /^$|^(apiVersion|kind|metadata|spec|status)/, `seed ${seed}`);
+      assert.match(
+        path,
+        /^$|^(apiVersion|kind|metadata|spec|status|type|data|stringData|immutable)/,
+        `seed ${seed}`,
+      );
       const wholeObject = typeof input !== "object" || input === null || Array.isArray(input);
       assert.equal(path === "", wholeObject, `seed ${seed}: ${message}`);
     }

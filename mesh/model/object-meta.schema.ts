@@ -17,11 +17,16 @@ export const SERVER_SET_METADATA: readonly string[] = [
 
 const serverSet = Object.fromEntries(SERVER_SET_METADATA.map((field) => [field, z.unknown().optional()]));
 
+export const objectName: z.ZodType<string> = textThat(
+  isDnsSubdomain,
+  "a valid name: small letters, digits, dashes and dots (RFC 1123)",
+);
+
 /** An object's metadata, with the namespace that it gets when it names none. */
-export function objectMeta(defaultNamespace: string): z.ZodType<ObjectMeta> {
+export function objectMeta(defaultNamespace: string, name: z.ZodType<string>): z.ZodType<ObjectMeta> {
   return z
     .object({
-      name: textThat(isDnsSubdomain, "a valid name: small letters, digits, dashes and dots (RFC 1123)"),
+      name,
       namespace: dnsLabel.default(defaultNamespace),
       labels,
       annotations,

@@ -1,14 +1,11 @@
-import { Composer, type Document, LineCounter, Parser } from "yaml";
 import { errorAt, type FieldPath, type Finding } from "./finding.ts";
 import { type ObjectKey, objectKey, type ParsedObject } from "./object.ts";
-import { checkObject, toViolation } from "./parse-object.ts";
+import { checkObject, type ParseObjectOptions, toViolation } from "./parse-object.ts";
 import { isFields } from "./plain-data.ts";
 import type { LocatedViolation } from "./violation.ts";
-import { offsetOf, toPlainDocument } from "./yaml-tree.ts";
+import { MOST_DOCUMENTS, readYamlDocuments, tooManyDocuments, type YamlDocument } from "./yaml-documents.ts";
 
-export interface ParseDocumentsOptions {
-  /** Namespace of objects that name none. */
-  readonly defaultNamespace: string;
+export interface ParseDocumentsOptions extends ParseObjectOptions {
   /** Where the text is from, for the violations. */
   readonly file?: string;
 }
@@ -29,12 +26,6 @@ export interface ParseDocumentsResult {
   readonly violations: readonly LocatedViolation[];
 }
 
-export const LARGEST_INPUT_BYTES: number = 1024 * 1024;
-/** YAML documents, and objects in lists. */
-const MOST_DOCUMENTS = 1000;
-/** A file that is no YAML at all has an error at each character. */
-const MOST_SYNTAX_ERRORS = 10;
-
 /**
  * Reads API objects from YAML (several documents) or JSON, also from lists (`kind: List`, `kind: VirtualServiceList`,
  * or a plain array). All violations are told at once, with their lines. Input may be hostile: size, documents, depth,
@@ -52,9 +43,9 @@ class DocumentReader {
   readonly violations: LocatedViolation[] = [];
   readonly #text: string;
   readonly #options: ParseDocumentsOptions;
-  readonly #lines = new LineCounter();
   /** Line of each object that was read: the second of the same name is an error. */
   readonly #seen = new Map<ObjectKey, number>();
+  /** Objects in lists count like documents. */
   #read = 0;
 
   constructor(text: string, options: ParseDocumentsOptions) {
@@ -63,61 +54,28 @@ class DocumentReader {
   }
 
   read(): void {
-    if (Buffer.byteLength(this.#text) > LARGEST_INPUT_BYTES) {
-      this.#tell(errorAt([], `is larger than ${LARGEST_INPUT_BYTES / 1024} KiB`), { document: 0, line: 0 });
-      return;
-    }
-    const tokens = new Parser(this.#lines.addNewLine).parse(this.#text);
-    // Duplicate keys are looked for in yaml-tree.ts: the library's own check takes the square of a map's size.
-    const composer = new Composer({ uniqueKeys: false, logLevel: "silent", prettyErrors: false });
-    let index = 0;
-    for (const document of composer.compose(tokens)) {
-      if (index >= MOST_DOCUMENTS) {
-        this.#tell(tooManyDocuments(), { document: index, line: this.#lineAt(document.range[0]) });
-        return;
-      }
-      this.#readDocument(document, index);
-      index += 1;
-    }
+    for (const document of readYamlDocuments(this.#text)) this.#readDocument(document);
   }
 
-  #readDocument(document: Document.Parsed, index: number): void {
-    const syntax = [...document.errors, ...document.warnings];
-    for (const { message, pos } of syntax.slice(0, MOST_SYNTAX_ERRORS)) {
-      const finding = errorAt([], `is not valid YAML: ${lowerFirst(message)}`);
-      this.#tell(finding, { document: index, line: this.#lineAt(pos[0]) });
-    }
-    if (syntax.length > 0 || document.contents === null) return;
-    const { value, findings } = toPlainDocument(document);
-    for (const finding of findings) {
-      this.#tell(finding, {
-        document: index,
-        line: this.#lineAt(finding.offset ?? offsetOf(document, finding.path)),
-      });
-    }
-    if (findings.length > 0 || value === null) return;
+  #readDocument(document: YamlDocument): void {
+    const { value, index } = document;
+    for (const { line, ...finding } of document.findings) this.#tell(finding, { document: index, line });
+    if (value === undefined) return;
     const items = listedItems(value);
-    if (items === undefined) return this.#readObject(value, document, index, []);
+    if (items === undefined) return this.#readObject(value, document, []);
     for (const [item, object] of items.list.entries()) {
       const prefix = [...items.path, item];
-      if (this.#read >= MOST_DOCUMENTS) {
-        const line = this.#lineAt(offsetOf(document, prefix));
-        return this.#tell(tooManyDocuments(), { document: index, line });
-      }
-      this.#readObject(object, document, index, prefix);
+      if (this.#read >= MOST_DOCUMENTS)
+        return this.#tell(tooManyDocuments(), { document: index, line: document.lineOf(prefix) });
+      this.#readObject(object, document, prefix);
     }
   }
 
-  #readObject(
-    value: unknown,
-    document: Document.Parsed,
-    index: number,
-    prefix: readonly (string | number)[],
-  ): void {
+  #readObject(value: unknown, document: YamlDocument, prefix: FieldPath): void {
     this.#read += 1;
-    const lineOf = (path: Finding["path"]): number => this.#lineAt(offsetOf(document, [...prefix, ...path]));
+    const lineOf = (path: FieldPath): number => document.lineOf([...prefix, ...path]);
     const { object, findings } = checkObject(value, this.#options);
-    const place = { document: index, ...identityOf(value, this.#options.defaultNamespace) };
+    const place = { document: document.index, ...identityOf(value, this.#options.defaultNamespace) };
     for (const finding of findings) this.#tell(finding, { ...place, line: lineOf(finding.path) });
     if (object === undefined || findings.some(({ severity }) => severity === "error")) return;
     const key = objectKey(object.kind, object.metadata.namespace, object.metadata.name);
@@ -138,10 +96,6 @@ class DocumentReader {
   #tell(finding: Finding, place: Place): void {
     const file = this.#options.file === undefined ? {} : { file: this.#options.file };
     this.violations.push({ kind: "", namespace: "", name: "", ...toViolation(finding), ...place, ...file });
-  }
-
-  #lineAt(offset: number | undefined): number {
-    return offset === undefined ? 0 : this.#lines.linePos(offset).line;
   }
 }
 
@@ -184,12 +138,4 @@ function creationTimestampOf(value: unknown): string | undefined {
   const metadata = isFields(value) ? value["metadata"] : undefined;
   const written = isFields(metadata) ? metadata["creationTimestamp"] : undefined;
   return typeof written === "string" ? written : undefined;
-}
-
-function tooManyDocuments(): Finding {
-  return errorAt([], `has more than ${MOST_DOCUMENTS} documents`);
-}
-
-function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }

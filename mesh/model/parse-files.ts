@@ -31,7 +31,7 @@ interface ParseFilesOptions {
 type Parse = (
   text: string,
   options: ParseFilesOptions & { readonly file: string },
-) => Pick<ParseDocumentsResult, "objects" | "violations" | "places">;
+) => Pick<ParseDocumentsResult, "objects" | "violations"> & Partial<Pick<ParseDocumentsResult, "places">>;
 
 const IDENTITY: FieldPath = ["metadata", "name"];
 
@@ -52,7 +52,7 @@ export function parseFiles(
     violations.push(...parsed.violations.map((one) => ({ ...one, file })));
     for (const object of parsed.objects) {
       const { kind, metadata } = object;
-      const place = parsed.places.get(object) ?? UNKNOWN_PLACE;
+      const place = parsed.places?.get(object) ?? UNKNOWN_PLACE;
       const key = objectKey(kind, metadata.namespace, metadata.name);
       const first = seen.get(key);
       if (first === undefined) {

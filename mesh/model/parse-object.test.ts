@@ -85,8 +85,8 @@ const refused = [
   { name: "no kind", input: {}, want: ["error kind: is required"] },
   {
     name: "a kind of Istio that is to come",
-    input: policy({ kind: "Gateway" }),
-    want: ["error kind: Gateway is not supported yet"],
+    input: policy({ kind: "Telemetry" }),
+    want: ["error kind: Telemetry is not supported yet"],
   },
   {
     name: "a misspelt kind",
@@ -119,6 +119,26 @@ for (const { name, input, want } of refused) {
   test(`refused: ${name}`, () => {
     assert.equal(parseObject(input, OPTIONS).object, undefined);
     if (want !== undefined) assert.deepEqual(told(input), want);
+  });
+}
+
+const namespaces = [
+  { namespace: "default", root: "mesh-root", accepted: true },
+  { namespace: "mesh-root", root: "mesh-root", accepted: true },
+  { namespace: "shop", root: "mesh-root", accepted: false },
+  { namespace: "shop", root: undefined, accepted: true },
+];
+for (const { namespace, root, accepted } of namespaces) {
+  test(`a MeshConfig in ${namespace} is ${accepted ? "accepted" : "refused"} where the root is ${root}`, () => {
+    const { object, violations } = parseObject(
+      { apiVersion: "mesh.istio.io/v1alpha1", kind: "MeshConfig", metadata: { name: "a", namespace } },
+      { ...OPTIONS, ...(root === undefined ? {} : { rootNamespace: root }) },
+    );
+    assert.equal(object !== undefined, accepted);
+    assert.deepEqual(
+      violations.map(({ path }) => path),
+      accepted ? [] : ["metadata.namespace"],
+    );
   });
 }
 

@@ -1,17 +1,21 @@
 import { z } from "zod";
 import { didYouMean } from "../spelling/closest.ts";
+import { checkExportTo } from "./export-to.ts";
 import { errorAt, type Finding, formatPath, quoted } from "./finding.ts";
 import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
 import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
-import { objectMeta, SERVER_SET_METADATA } from "./object-meta.schema.ts";
+import { objectMeta, objectName, SERVER_SET_METADATA } from "./object-meta.schema.ts";
 import { type Fields, isFields, plainDataProblem } from "./plain-data.ts";
+import { dnsLabel } from "./scalars.schema.ts";
 import { reviewFields } from "./schema-notice.ts";
-import { describeIssue } from "./schema-rule.ts";
+import { describeIssue, rule } from "./schema-rule.ts";
 import type { Violation } from "./violation.ts";
 
 export interface ParseObjectOptions {
   /** Namespace of objects that name none. */
   readonly defaultNamespace: string;
+  /** Where objects of the whole mesh belong, beside `default`; left out: it is not known and not looked at. */
+  readonly rootNamespace?: string;
 }
 
 export interface ParseObjectResult {
@@ -46,14 +50,28 @@ export function checkObject(input: unknown, options: ParseObjectOptions): Checke
   const kindProblem = findKindProblem(input["kind"]);
   if (kindProblem !== undefined) return refuse(kindProblem);
   const definition = KINDS[input["kind"] as Kind];
-  const schema = documentSchema(definition, options.defaultNamespace);
+  const document = definition.bare === true ? withSpec(input) : input;
+  const { value, findings } = checkFields(documentSchema(definition, options.defaultNamespace), document);
+  const placed = definition.bare === true ? findings.map(withoutSpec) : findings;
+  if (value === undefined) return { object: undefined, findings: placed };
+  const { apiVersion, metadata, spec } = value;
+  const misplaced = definition.meshWide === true ? namespaceProblem(metadata, options) : undefined;
+  if (misplaced !== undefined) return { object: undefined, findings: [misplaced, ...placed] };
+  const written = asWritten(input, metadata);
+  return { object: { apiVersion, kind: definition.kind, metadata, spec, written }, findings: placed };
+}
+
+interface CheckedFields<T> {
+  /** Undefined when a finding is an error. */
+  readonly value: T | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** Parses plain data by a schema, and tells everything that is wrong with it or deserves a warning. */
+export function checkFields<T>(schema: z.ZodType<T>, input: unknown): CheckedFields<T> {
   const parsed = schema.safeParse(input, { error: describeIssue, reportInput: true });
   const errors = parsed.success ? [] : parsed.error.issues.map(toFinding);
-  const findings = limited([...errors, ...reviewFields(schema, input)]);
-  if (!parsed.success) return { object: undefined, findings };
-  const { apiVersion, metadata, spec } = parsed.data;
-  const written = asWritten(input, metadata);
-  return { object: { apiVersion, kind: definition.kind, metadata, spec, written }, findings };
+  return { value: parsed.data, findings: limited([...errors, ...reviewFields(schema, input)]) };
 }
 
 export function toViolation({ path, message, severity }: Finding): Violation {
@@ -76,15 +94,39 @@ function documentSchema(definition: KindDefinition, namespace: string): z.ZodTyp
   const known = schemas.get(definition);
   if (known?.namespace === namespace) return known.schema;
   const spec: z.ZodType<ParsedObject["spec"]> = definition.spec;
-  const schema = z.object({
-    apiVersion: z.enum(definition.apiVersions as [string, ...string[]]),
-    kind: z.literal(definition.kind),
-    metadata: objectMeta(namespace),
-    spec: spec.prefault({}),
-    status: z.unknown().optional(),
-  });
+  const schema = z
+    .object({
+      apiVersion: z.enum(definition.apiVersions as [string, ...string[]]),
+      kind: z.literal(definition.kind),
+      metadata: objectMeta(namespace, definition.nameIsLabel === true ? dnsLabel : objectName),
+      spec: spec.prefault({}),
+      status: z.unknown().optional(),
+    })
+    .check(
+      rule(["metadata", "spec"], ({ metadata, spec }, report) =>
+        checkExportTo(spec, metadata.namespace, (path, message) => report(["spec", ...path], message)),
+      ),
+    );
   schemas.set(definition, { namespace, schema });
   return schema;
+}
+
+/** A document whose fields stand beside `metadata`, in the form that all others have. */
+function withSpec({ apiVersion, kind, metadata, ...spec }: Fields): Fields {
+  return { apiVersion, kind, metadata, spec };
+}
+
+function withoutSpec(finding: Finding): Finding {
+  return finding.path[0] === "spec" ? { ...finding, path: finding.path.slice(1) } : finding;
+}
+
+function namespaceProblem(
+  { namespace }: ObjectMeta,
+  { rootNamespace }: ParseObjectOptions,
+): Finding | undefined {
+  if (rootNamespace === undefined || namespace === rootNamespace || namespace === "default") return undefined;
+  const message = `must be ${rootNamespace}, the root namespace, or default: it is for the whole mesh`;
+  return errorAt(["metadata", "namespace"], message);
 }
 
 function findKindProblem(kind: unknown): Finding | undefined {

@@ -27,13 +27,17 @@ export const protocolName: z.ZodType<ProtocolName> = z
   .check(problemCheck(protocolProblem))
   .transform((written) => written.toUpperCase() as ProtocolName);
 
-export const protocol: z.ZodType<Protocol> = protocolName.default("TCP").transform(protocolOf);
+/** Undefined for the empty string too: a port about which nobody said what it speaks. */
+export const protocolNameIfSaid: z.ZodType<ProtocolName | undefined> = z
+  .string()
+  .check(problemCheck((written) => (written === "" ? undefined : protocolProblem(written))))
+  .transform((written) => (written === "" ? undefined : (written.toUpperCase() as ProtocolName)));
 
 export function protocolOf(name: ProtocolName): Protocol {
   return PROTOCOLS[name];
 }
 
-function protocolProblem(written: string): string | undefined {
+export function protocolProblem(written: string): string | undefined {
   const name = written.toUpperCase();
   if (Object.hasOwn(PROTOCOLS, name)) return undefined;
   if (name === "UDP") return "UDP is not supported: the proxies carry TCP";

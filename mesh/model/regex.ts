@@ -16,3 +16,14 @@ export function regexProblem(pattern: string): string | undefined {
     return `is not a valid RE2 expression: ${messageOf(error)}`;
   }
 }
+
+/** What is wrong with a replacement for what a valid RE2 pattern matches: `\\1` is its first group, `\\\\` a backslash. */
+export function replacementProblem(pattern: string, replacement: string): string | undefined {
+  const groups = RE2JS.compile(pattern).groupCount();
+  for (const [, escaped = ""] of replacement.matchAll(/\\([\s\S]?)/g)) {
+    if (escaped === "\\") continue;
+    if (!/^\d$/.test(escaped)) return "must have a digit or a backslash after a backslash";
+    if (Number(escaped) > groups) return `names group ${escaped}, but the pattern has ${groups}`;
+  }
+  return undefined;
+}

@@ -1,17 +1,30 @@
 import { z } from "zod";
-import { isDnsLabel, isIpRange, isWildcardHost } from "./dns-names.ts";
+import { isDnsLabel, isIpRange, isMixedCaseLabel, isWildcardHost } from "./dns-names.ts";
 import { parseDuration } from "./duration.ts";
 import { quoted } from "./finding.ts";
 import { problemCheck } from "./schema-rule.ts";
 
 const LARGEST_INT32 = 2 ** 31 - 1;
+const LARGEST_UINT32 = 2 ** 32 - 1;
 
 export const text: z.ZodType<string> = z.string();
 export const optionalText: z.ZodType<string> = z.string().default("");
 export const flag: z.ZodType<boolean> = z.boolean().default(false);
 /** A non-negative number of things. */
 export const count: z.ZodType<number> = z.int().min(0).max(LARGEST_INT32);
+export const uint32: z.ZodType<number> = z.int().min(0).max(LARGEST_UINT32);
+/** A limit that is not there when it is 0: the wire format of Istio cannot tell the two apart. */
+export const limit: z.ZodType<number | undefined> = count
+  .transform((written) => (written === 0 ? undefined : written))
+  .optional();
 export const portNumber: z.ZodType<number> = z.int().min(1).max(65535);
+/** A port that a match may name; 0 names none, as in Istio. */
+export const anyPort: z.ZodType<number | undefined> = z
+  .int()
+  .min(0)
+  .max(65535)
+  .transform((written) => (written === 0 ? undefined : written))
+  .optional();
 export const percentage: z.ZodType<number> = z.number().min(0).max(100);
 export const wholePercent: z.ZodType<number> = z.int().min(0).max(100);
 
@@ -52,18 +65,28 @@ export function textThat(valid: (written: string) => boolean, what: string): z.Z
     );
 }
 
+/** The same, or empty (the default) when there is none. */
+export function textOrNone(valid: (written: string) => boolean, what: string): z.ZodType<string> {
+  return z
+    .string()
+    .check(
+      problemCheck((written) =>
+        written === "" || valid(written) ? undefined : `${quoted(written)} is not ${what}`,
+      ),
+    )
+    .default("");
+}
+
 const LABEL_RULE = "a DNS label: small letters, digits and dashes, at most 63 characters";
+const MIXED_CASE_RULE = "a DNS label: letters, digits and dashes, at most 63 characters";
 
 export const dnsLabel: z.ZodType<string> = textThat(isDnsLabel, LABEL_RULE);
-/** A name of a namespace or a subset, or empty when there is none. */
-export const optionalDnsLabel: z.ZodType<string> = z
-  .string()
-  .check(
-    problemCheck((name) =>
-      name === "" || isDnsLabel(name) ? undefined : `${quoted(name)} is not ${LABEL_RULE}`,
-    ),
-  )
-  .default("");
+/** What a subset and a port are called. */
+export const mixedCaseLabel: z.ZodType<string> = textThat(isMixedCaseLabel, MIXED_CASE_RULE);
+/** A name of a namespace, or empty when there is none. */
+export const optionalDnsLabel: z.ZodType<string> = textOrNone(isDnsLabel, LABEL_RULE);
+/** A name of a subset, or empty when there is none. */
+export const optionalMixedCaseLabel: z.ZodType<string> = textOrNone(isMixedCaseLabel, MIXED_CASE_RULE);
 export const wildcardHost: z.ZodType<string> = textThat(
   isWildcardHost,
   "a host name: labels joined by dots, `*` only at the start",
@@ -74,16 +97,18 @@ export const wildcardHostButNotAll: z.ZodType<string> = wildcardHost.check(
   problemCheck((host) => (host === "*" ? "must not be `*` alone" : undefined)),
 );
 
-/** Where an object is seen: `*` everywhere, `.` in its own namespace, `~` nowhere, or namespaces. Default everywhere. */
-export const exportTo: z.ZodType<readonly string[]> = z
-  .array(
-    textThat(
-      (name) => ["*", ".", "~"].includes(name) || isDnsLabel(name),
-      "`.`, `*`, `~` or the name of a namespace",
-    ),
-  )
-  .check(problemCheck(exportToProblem))
-  .default([]);
+/** Where an object is seen: `*` everywhere, `.` in its own namespace, or namespaces. Empty: the mesh's default. */
+export const exportTo: z.ZodType<readonly string[]> = visibility(["*", "."]);
+/** The same for a service, which may also be seen nowhere (`~`). */
+export const serviceExportTo: z.ZodType<readonly string[]> = visibility(["*", ".", "~"]);
+
+function visibility(signs: readonly string[]): z.ZodType<readonly string[]> {
+  const rule = `${signs.map((sign) => `\`${sign}\``).join(", ")} or the name of a namespace`;
+  return z
+    .array(textThat((name) => signs.includes(name) || isDnsLabel(name), rule))
+    .check(problemCheck(exportToProblem))
+    .default([]);
+}
 
 function exportToProblem(names: readonly string[]): string | undefined {
   if (new Set(names).size < names.length) return "names a namespace twice";

@@ -92,6 +92,19 @@ function reviewInside(schema: z.core.$ZodType, input: unknown, path: FieldPath):
   }
 }
 
+/** A field of what was written, whatever that is. */
+export function writtenField(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+/** The same where it should be a list: empty when it is none. */
+export function writtenList(value: unknown, name: string): readonly unknown[] {
+  const list = writtenField(value, name);
+  return Array.isArray(list) ? list : [];
+}
+
 function entriesOf(input: unknown): readonly [string, unknown][] {
   return typeof input === "object" && input !== null && !Array.isArray(input) ? Object.entries(input) : [];
 }

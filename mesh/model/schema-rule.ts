@@ -16,7 +16,9 @@ export function rule<T extends object, K extends keyof T & string>(
   const read: readonly PropertyKey[] = fields;
   return z.superRefine<T>(
     (value, context) =>
-      check(value, (path, message) => context.addIssue({ code: "custom", path: [...path], message })),
+      check(value, (path, message) =>
+        context.addIssue({ code: "custom", path: [...path], message, params: { ruleDepth: path.length } }),
+      ),
     { when: ({ issues }) => !issues.some((issue) => concerns(issue, read)) },
   );
 }
@@ -31,8 +33,10 @@ export function presenceRule<T extends object>(
   });
 }
 
-/** True for an issue of one of the fields, and for one of the object itself that no other rule of it has raised. */
+/** True for an issue of one of the fields, and for one of the object itself, that no other rule of it has raised. */
 function concerns(issue: z.core.$ZodRawIssue, fields: readonly PropertyKey[]): boolean {
+  // An issue from inside a field has got a longer path on its way here than the one that it was raised with.
+  if (issue.code === "custom" && issue.params?.["ruleDepth"] === issue.path?.length) return false;
   const field = issue.path?.[0];
   return field === undefined ? issue.continue !== true : fields.includes(field);
 }

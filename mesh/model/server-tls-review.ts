@@ -16,7 +16,15 @@ const CIPHER_SUITES: readonly string[] = [
   "DES-CBC3-SHA",
 ];
 
-const CURVES: readonly string[] = ["P-224", "P-256", "P-384", "P-521", "X25519", "X25519MLKEM768", "X25519Kyber768Draft00"];
+const CURVES: readonly string[] = [
+  "P-224",
+  "P-256",
+  "P-384",
+  "P-521",
+  "X25519",
+  "X25519MLKEM768",
+  "X25519Kyber768Draft00",
+];
 
 const CERTIFICATE_FIELDS: readonly string[] = [
   "serverCertificate",
@@ -36,8 +44,11 @@ export function isKnownCipherSuite(suite: string): boolean {
 /** What Istio accepts in ServerTLSSettings and yet warns about. */
 export function reviewServerTls(tls: unknown, warn: Report): void {
   if (!isFields(tls)) return;
-  reviewNames(tls["cipherSuites"], (suite) => isKnownCipherSuite(suite), CIPHER_SUITES, (index, what) =>
-    warn(["cipherSuites", index], `${what} and is ignored`),
+  reviewNames(
+    tls["cipherSuites"],
+    (suite) => isKnownCipherSuite(suite),
+    CIPHER_SUITES,
+    (index, what) => warn(["cipherSuites", index], `${what} and is ignored`),
   );
   reviewCurves(tls["ecdhCurves"], ["ecdhCurves"], warn);
   const old = tls["minProtocolVersion"] === "TLSV1_0" || tls["minProtocolVersion"] === "TLSV1_1";
@@ -54,8 +65,11 @@ export function reviewServerTls(tls: unknown, warn: Report): void {
 
 /** Warns about curves that BoringSSL does not have, and about repeated ones. */
 export function reviewCurves(curves: unknown, path: readonly string[], warn: Report): void {
-  reviewNames(curves, (curve) => curve === "" || CURVES.includes(curve), CURVES, (index, what) =>
-    warn([...path, index], what),
+  reviewNames(
+    curves,
+    (curve) => curve === "" || CURVES.includes(curve),
+    CURVES,
+    (index, what) => warn([...path, index], what),
   );
 }
 

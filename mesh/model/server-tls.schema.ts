@@ -5,7 +5,14 @@ import { withReview } from "./schema-notice.ts";
 import { type Report, rule } from "./schema-rule.ts";
 import { isKnownCipherSuite, reviewServerTls } from "./server-tls-review.ts";
 
-const MODES = ["PASSTHROUGH", "SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL"] as const;
+const MODES = [
+  "PASSTHROUGH",
+  "SIMPLE",
+  "MUTUAL",
+  "OPTIONAL_MUTUAL",
+  "AUTO_PASSTHROUGH",
+  "ISTIO_MUTUAL",
+] as const;
 const VERSIONS = ["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"] as const;
 
 const SPKI = /^[A-Za-z0-9+/]{43}=$/;
@@ -27,13 +34,15 @@ const fields = z.object({
   caCertificates: optionalText,
   caCrl: optionalText,
   credentialName: optionalText,
-  credentialNames: z.array(textThat(() => true, "")).min(1).max(2).optional(),
+  credentialNames: z
+    .array(textThat(() => true, ""))
+    .min(1)
+    .max(2)
+    .optional(),
   caCertCredentialName: optionalText,
   tlsCertificates: z.array(certificate).min(1).max(2).optional(),
   subjectAltNames: z.array(text).default([]),
-  verifyCertificateSpki: z
-    .array(textThat((hash) => SPKI.test(hash), "the base64 of a SHA-256"))
-    .default([]),
+  verifyCertificateSpki: z.array(textThat((hash) => SPKI.test(hash), "the base64 of a SHA-256")).default([]),
   verifyCertificateHash: z
     .array(textThat((hash) => HASH.test(hash), "a SHA-256 in hexadecimal, with or without colons"))
     .default([]),
@@ -84,7 +93,8 @@ export const ingressTls: z.ZodType<ServerTls> = withReview(
     .check(
       rule(["mode", ...NOT_FOR_INGRESS], (tls, report) => {
         for (const field of NOT_FOR_INGRESS) {
-          if (isSaid(tls[field])) report([field], "is not for a Sidecar: its ingress takes certificates from files");
+          if (isSaid(tls[field]))
+            report([field], "is not for a Sidecar: its ingress takes certificates from files");
         }
         if (tls.mode === "ISTIO_MUTUAL" || tls.mode === "AUTO_PASSTHROUGH")
           report(["mode"], `must not be ${tls.mode} for a Sidecar's ingress`);
@@ -129,7 +139,8 @@ function checkFiles(
   for (const { pair, path } of pairs ?? [{ pair: tls, path: [] }]) {
     if (pair.serverCertificate === "")
       report([...path, "serverCertificate"], `or a credentialName is required with ${mode}`);
-    if (pair.privateKey === "") report([...path, "privateKey"], `or a credentialName is required with ${mode}`);
+    if (pair.privateKey === "")
+      report([...path, "privateKey"], `or a credentialName is required with ${mode}`);
   }
 }
 

@@ -88,9 +88,76 @@ const good: readonly GoodCase<"ServiceEntry">[] = [
     },
   },
   {
-    name: "a dynamic wildcard is not in force yet",
-    spec: { hosts: ["*.example.com"], ports: [HTTPS], resolution: "DYNAMIC_DNS" },
-    warnings: [["spec.resolution", "DYNAMIC_DNS is accepted but not in force yet"]],
+    name: "a wildcard that is resolved for each call",
+    spec: {
+      hosts: ["*.example.com"],
+      ports: [
+        { number: 443, name: "tls", protocol: "TLS" },
+        { number: 80, name: "http", protocol: "http2" },
+      ],
+      resolution: "DYNAMIC_DNS",
+    },
+    want: { resolution: "DYNAMIC_DNS" },
+  },
+  {
+    name: "one of the addresses of a name at a time, and nowhere seen",
+    spec: {
+      hosts: ["a.example.com"],
+      ports: [{ number: 80, name: "HTTP", protocol: "" }],
+      resolution: "DNS_ROUND_ROBIN",
+      endpoints: [{ address: "b.example.com" }],
+      exportTo: ["~"],
+      subjectAltNames: ["spiffe://a/ns/b/sa/c"],
+    },
+    want: {
+      ports: [{ number: 80, name: "HTTP", protocol: "tcp", targetPort: undefined }],
+      resolution: "DNS_ROUND_ROBIN",
+      exportTo: ["~"],
+      subjectAltNames: ["spiffe://a/ns/b/sa/c"],
+    },
+  },
+  {
+    name: "an endpoint that only its network's gateway reaches",
+    spec: {
+      hosts: ["a.example.com"],
+      ports: [HTTPS],
+      resolution: "STATIC",
+      endpoints: [{ network: "vm", ports: { https: 444 } }],
+    },
+    want: { endpoints: [{ ...endpoint, address: "", network: "vm", ports: { https: 444 } }] },
+    warnings: [["spec.endpoints[0]", "through the gateway of its network"]],
+  },
+  {
+    name: "UDP ports are left out, also where an endpoint names them",
+    spec: {
+      hosts: ["dns.example.com"],
+      ports: [HTTPS, { number: 53, name: "dns", protocol: "udp" }],
+      resolution: "STATIC",
+      endpoints: [{ address: "10.0.0.1", ports: { dns: 5353 } }],
+    },
+    want: { ports: [{ number: 443, name: "https", protocol: "tls", targetPort: undefined }] },
+    warnings: [["spec.ports[1].protocol", "UDP is left out"]],
+  },
+  {
+    name: "what is hardly meant",
+    spec: { hosts: ["*x.example.com"], workloadSelector: {} },
+    want: { ports: [], workloadSelector: {} },
+    warnings: [
+      ["spec.ports", "is empty"],
+      ["spec.hosts[0]", "wildcard for a part of a label"],
+      ["spec.workloadSelector", "no labels"],
+      ["spec.workloadSelector", "nothing with resolution NONE"],
+    ],
+  },
+  {
+    name: "several hosts at one address, over TLS",
+    spec: {
+      hosts: ["a.example.com", "b.example.com"],
+      addresses: ["10.0.0.1"],
+      ports: [HTTPS],
+      resolution: "DNS",
+    },
+    warnings: [["spec.addresses", "shared by several hosts"]],
   },
 ];
 
@@ -102,10 +169,7 @@ const bad: readonly BadCase[] = [
   {
     name: "nothing in it",
     spec: {},
-    errors: [
-      ["spec.hosts", "is required"],
-      ["spec.ports", "at least 1 entry"],
-    ],
+    errors: [["spec.hosts", "is required"]],
   },
   { name: "no host", spec: entry({ hosts: [] }), errors: [["spec.hosts", "at least 1 entry"]] },
   { name: "every host", spec: entry({ hosts: ["*"] }), errors: [["spec.hosts[0]", "must not be `*` alone"]] },
@@ -129,7 +193,7 @@ const bad: readonly BadCase[] = [
         { number: 0, name: "a" },
         { number: 1 },
         { number: 2, name: "b", protocol: "HTTPX" },
-        { number: 3, name: "c", protocol: "UDP" },
+        { number: 3, name: "c d" },
         { number: 4, name: "d", targetPort: 65536 },
       ],
     }),
@@ -137,7 +201,7 @@ const bad: readonly BadCase[] = [
       ["spec.ports[0].number", "at least 1"],
       ["spec.ports[1].name", "is required"],
       ["spec.ports[2].protocol", "did you mean `HTTP`?"],
-      ["spec.ports[3].protocol", "UDP is not supported"],
+      ["spec.ports[3].name", "is not a DNS label"],
       ["spec.ports[4].targetPort", "at most 65535"],
     ],
   },
@@ -194,13 +258,43 @@ const bad: readonly BadCase[] = [
   },
   {
     name: "several hosts on a TCP port, which nothing tells apart",
-    spec: entry({ hosts: ["a.example.com", "b.example.com"], ports: [HTTPS, TCP] }),
-    errors: [["spec.ports[1].protocol", "must not be TCP when there are several hosts"]],
+    spec: entry({
+      hosts: ["a.example.com", "b.example.com"],
+      addresses: ["10.0.0.1"],
+      resolution: "STATIC",
+      ports: [HTTPS, TCP, { number: 1, name: "a" }],
+    }),
+    errors: [
+      ["spec.ports[1].protocol", "must not be MONGO when there are several hosts"],
+      ["spec.ports[2].protocol", "must not be unsaid when there are several hosts"],
+    ],
   },
   {
-    name: "a dynamic name without a wildcard",
-    spec: entry({ resolution: "DYNAMIC_DNS" }),
-    errors: [["spec.hosts[0]", "must begin with `*`"]],
+    name: "a dynamic name without a wildcard, with what a wildcard cannot have",
+    spec: entry({
+      resolution: "DYNAMIC_DNS",
+      addresses: ["10.0.0.1"],
+      endpoints: [{ address: "10.0.0.1" }],
+    }),
+    errors: [
+      ["spec.hosts[0]", "must begin with `*`"],
+      ["spec.addresses", "must not be set with resolution DYNAMIC_DNS"],
+      ["spec.endpoints", "must not be set with resolution DYNAMIC_DNS"],
+      ["spec.ports[0].protocol", "must be one of HTTP, TLS, GRPC, HTTP2"],
+    ],
+  },
+  {
+    name: "endpoints by DNS without an address",
+    spec: entry({ endpoints: [{ network: "vm" }] }),
+    errors: [["spec.endpoints[0].address", "must be a host name or an IP address"]],
+  },
+  {
+    name: "a selector with a wildcard, and exports that contradict themselves",
+    spec: entry({ workloadSelector: { labels: { app: "*" } }, exportTo: ["~", "a"] }),
+    errors: [
+      ["spec.workloadSelector.labels.app", "wildcard"],
+      ["spec.exportTo", "`~` must stand alone"],
+    ],
   },
   {
     name: "an unknown resolution and location",

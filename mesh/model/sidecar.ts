@@ -25,12 +25,14 @@ export interface OutboundTrafficPolicy {
 export type CaptureMode = "DEFAULT" | "IPTABLES" | "NONE";
 
 export interface SidecarPort {
+  /** 0 for an egress listener that is bound to a socket. */
   readonly number: number;
   readonly protocol: Protocol;
   readonly name: string;
 }
 
 export interface SidecarIngress {
+  /** Where `tls` takes TLS off, its protocol is that of what is inside. */
   readonly port: SidecarPort;
   /** IP address; empty: the workload's. */
   readonly bind: string;

@@ -16,6 +16,9 @@ test("a service that says nothing is not in the mesh and has only its name as a 
       weight: undefined,
       locality: undefined,
       app: undefined,
+      network: undefined,
+      discovery: undefined,
+      httpProxy: undefined,
     },
     problems: [],
   });
@@ -38,6 +41,9 @@ const everything = {
   weight: 5,
   locality: "eu/eu-1",
   app: { address: "127.0.0.1", port: 9081 },
+  network: "dmz",
+  discovery: "on-demand",
+  httpProxy: { address: undefined, port: 15_080 },
 };
 
 const written: Readonly<Record<string, string>> = {
@@ -51,6 +57,9 @@ const written: Readonly<Record<string, string>> = {
   weight: "5",
   locality: "eu/eu-1",
   app: "127.0.0.1:9081",
+  network: "dmz",
+  discovery: "on-demand",
+  "http-proxy": "15080",
 };
 
 test("tags spell every word with dots", () => {
@@ -110,6 +119,9 @@ const mistakes: readonly { readonly tag: string; readonly says: RegExp }[] = [
   { tag: "lateen.weight=0", says: /from 1 to 65535/ },
   { tag: "lateen.locality=a/b/c/d", says: /region\/zone\/subzone/ },
   { tag: "lateen.app=9080", says: /address:port/ },
+  { tag: "lateen.network=a b", says: /label's value/ },
+  { tag: "lateen.discovery=all", says: /one of upstreams, mesh, on-demand/ },
+  { tag: "lateen.http-proxy=127.0.0.1", says: /a port or address:port/ },
   { tag: "lateen.upstreams=reviews", says: /“reviews” is not host:port/ },
   { tag: "lateen.upstreams=reviews:9080@x", says: /is not host:port/ },
   { tag: "lateen.upstreams=a:1@2@3", says: /is not host:port/ },

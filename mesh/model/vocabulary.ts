@@ -2,7 +2,7 @@ import { closest } from "../spelling/closest.ts";
 import type { Protocol } from "./service.ts";
 import type { Violation } from "./violation.ts";
 import { isPort, parseHostPort, parseUpstreams, type UpstreamHint } from "./vocabulary-upstreams.ts";
-import type { SocketAddress } from "./workload.ts";
+import type { SocketAddress, Workload } from "./workload.ts";
 
 /**
  * What a catalog's tags (`lateen.port=9080`) and metadata (`lateen-port: "9080"`) say of a service. Undefined: not
@@ -25,6 +25,11 @@ export interface ServiceHints {
   readonly locality: string | undefined;
   /** Where the application listens, where that is not for the agent to work out. */
   readonly app: SocketAddress | undefined;
+  /** The network of its addresses. */
+  readonly network: string | undefined;
+  readonly discovery: Workload["discovery"] | undefined;
+  /** Where its HTTP forward proxy listens; an address that is not said is the agent's to choose. */
+  readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
 }
 
 export interface ParsedHints {
@@ -44,6 +49,9 @@ const KEYS = [
   "weight",
   "locality",
   "app",
+  "network",
+  "discovery",
+  "http-proxy",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -51,6 +59,8 @@ type Key = (typeof KEYS)[number];
 const LATER: readonly string[] = ["mtls", "metrics"];
 
 const PROTOCOLS: readonly Protocol[] = ["http", "http2", "grpc", "tcp", "tls"];
+
+export const DISCOVERIES: readonly ["upstreams", "mesh", "on-demand"] = ["upstreams", "mesh", "on-demand"];
 
 const TAG_PREFIX = "lateen.";
 const META_PREFIX = "lateen-";
@@ -87,6 +97,9 @@ export function parseServiceHints(
     weight: read("weight", weight),
     locality: read("locality", locality),
     app: read("app", app),
+    network: read("network", labelValue),
+    discovery: read("discovery", discovery),
+    httpProxy: read("http-proxy", httpProxy),
   };
   return { hints, problems };
 }
@@ -194,7 +207,8 @@ function labelValue(text: string): string | Refusal {
 const LABEL_VALUE_RULE =
   "up to 63 letters, digits, “-”, “_” and “.”, beginning and ending with a letter or digit";
 
-function isLabelValue(text: string): boolean {
+/** Kubernetes' rule for the value of a label, which names of networks follow too. */
+export function isLabelValue(text: string): boolean {
   return /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(text);
 }
 
@@ -236,4 +250,20 @@ export function isLocality(text: string): boolean {
 
 function app(text: string): SocketAddress | Refusal {
   return parseHostPort(text) ?? new Refusal(`must be address:port, not “${text}”`);
+}
+
+function discovery(text: string): Workload["discovery"] | Refusal {
+  return (
+    DISCOVERIES.find((candidate) => candidate === text) ??
+    new Refusal(`must be one of ${DISCOVERIES.join(", ")}, not “${text}”`)
+  );
+}
+
+function httpProxy(text: string): NonNullable<ServiceHints["httpProxy"]> | Refusal {
+  return parseHttpProxy(text) ?? new Refusal(`must be a port or address:port, not “${text}”`);
+}
+
+/** `15080` or `127.0.0.1:15080`. */
+export function parseHttpProxy(text: string): ServiceHints["httpProxy"] {
+  return isPort(text) ? { address: undefined, port: Number(text) } : parseHostPort(text);
 }

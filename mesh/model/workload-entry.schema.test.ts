@@ -35,12 +35,18 @@ const good: readonly GoodCase<"WorkloadEntry">[] = [
     },
   },
   { name: "an abstract socket", spec: { address: "unix://@app" }, want: { address: "unix://@app" } },
+  {
+    name: "a network instead of an address",
+    spec: { network: "vm" },
+    want: { address: "", network: "vm" },
+    warnings: [["spec", "through the gateway of its network"]],
+  },
   { name: "weight 0 counts as 1", spec: { address: "::1", weight: 0 }, want: { weight: 1 } },
 ];
 
 const bad: readonly BadCase[] = [
   { name: "no address", spec: {}, errors: [["spec.address", "is required"]] },
-  { name: "an empty address", spec: { address: "" }, errors: [["spec.address", "must not be empty"]] },
+  { name: "an empty address", spec: { address: "" }, errors: [["spec.address", "is required"]] },
   {
     name: "an address that is none",
     spec: { address: "a b" },
@@ -52,6 +58,16 @@ const bad: readonly BadCase[] = [
     errors: [["spec.address", "is not an IP address"]],
   },
   {
+    name: "a socket that is a folder",
+    spec: { address: "unix:///run/" },
+    errors: [["spec.address", "is not an IP address"]],
+  },
+  {
+    name: "an address whose last part is too large a number",
+    spec: { address: "10.0.0.256" },
+    errors: [["spec.address", "is not an IP address"]],
+  },
+  {
     name: "a socket with ports",
     spec: { address: "unix:///app", ports: { a: 1 } },
     errors: [["spec.ports", "must not be set with a unix:// address"]],
@@ -60,7 +76,7 @@ const bad: readonly BadCase[] = [
     name: "ports, weights, labels and accounts that are none",
     spec: {
       address: "10.0.0.1",
-      ports: { a: 0, b: "80" },
+      ports: { a: 0, b: "80", "c d": 1 },
       weight: -1,
       labels: { "a b": "c", d: "e f" },
       serviceAccount: "../root",
@@ -68,6 +84,7 @@ const bad: readonly BadCase[] = [
     errors: [
       ["spec.ports.a", "at least 1"],
       ["spec.ports.b", "must be a number, not a string"],
+      ['spec.ports["c d"]', "is not a port's name"],
       ["spec.weight", "at least 0"],
       ['spec.labels["a b"]', "is not a valid key"],
       ["spec.labels.d", "is not a valid label value"],

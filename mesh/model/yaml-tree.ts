@@ -33,6 +33,22 @@ export function toPlainDocument(document: Document.Parsed): PlainDocument {
 
 /** Offset of the field, or of its closest parent that is written down; undefined when not even the root is. */
 export function offsetOf(document: Document.Parsed, path: FieldPath): number | undefined {
+  return locate(document, path).offset;
+}
+
+/** Offset of the `|` of a block scalar, whose text begins on the next line; undefined for what is written otherwise. */
+export function blockTextOffset(document: Document.Parsed, path: FieldPath): number | undefined {
+  const { node } = locate(document, path);
+  return isScalar(node) && node.type === "BLOCK_LITERAL" ? node.range[0] : undefined;
+}
+
+interface Location {
+  readonly offset: number | undefined;
+  /** Undefined when the path leads to nothing. */
+  readonly node: Node;
+}
+
+function locate(document: Document.Parsed, path: FieldPath): Location {
   let node: Node = document.contents;
   let offset = node?.range[0];
   for (const part of path) {
@@ -43,12 +59,12 @@ export function offsetOf(document: Document.Parsed, path: FieldPath): number | u
       const pair = (node.items as readonly Pair<ParsedNode, ParsedNode | null>[]).find(
         ({ key }) => keyText(key) === String(part),
       );
-      if (pair === undefined) return offset;
+      if (pair === undefined) return { offset, node: undefined };
       offset = pair.key.range[0];
       node = pair.value;
-    } else return offset;
+    } else return { offset, node: undefined };
   }
-  return offset;
+  return { offset, node };
 }
 
 class PlainBuilder {

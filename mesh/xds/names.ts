@@ -30,6 +30,14 @@ export function meshServerName(port: number, subset: string, hostname: string): 
 /** Answers nothing: where a route points when its destination does not exist. */
 export const BLACK_HOLE_CLUSTER = "BlackHoleCluster";
 
+/** Goes on to the address that was called, past the mesh: outbound, and inbound to the application. */
+export const PASSTHROUGH_CLUSTER = "PassthroughCluster";
+export const INBOUND_PASSTHROUGH_CLUSTER = "InboundPassthroughCluster";
+
+/** Where captured connections arrive, as Istio has it. */
+export const VIRTUAL_OUTBOUND = { name: "virtualOutbound", port: 15_001 } as const;
+export const VIRTUAL_INBOUND = { name: "virtualInbound", port: 15_006 } as const;
+
 /** The workload's own SVID and key, and the trust bundle: what the agent's SDS serves. */
 export const SVID_SECRET = "default";
 export const TRUST_BUNDLE_SECRET = "ROOTCA";
@@ -37,16 +45,26 @@ export const TRUST_BUNDLE_SECRET = "ROOTCA";
 /** ALPN that Istio's proxies choose a filter chain by. */
 export const ALPN_ISTIO = ["istio-http/1.0", "istio-http/1.1", "istio-h2", "istio"] as const;
 
+/** What Istio calls a proxy of each role. */
+const NODE_TYPES = { sidecar: "sidecar", gateway: "router" } as const;
+
 /** xDS node id in Istio's form: `sidecar~10.0.0.3~reviews-v1.default~default.svc.cluster.local`. */
-export function nodeId(address: string, name: string, namespace: string, domainSuffix: string): string {
-  return `sidecar~${address}~${name}.${namespace}~${namespace}.svc.${domainSuffix}`;
+export function nodeId(
+  address: string,
+  name: string,
+  namespace: string,
+  domainSuffix: string,
+  role: keyof typeof NODE_TYPES = "sidecar",
+): string {
+  return `${NODE_TYPES[role]}~${address}~${name}.${namespace}~${namespace}.svc.${domainSuffix}`;
 }
 
 /** The workload that an xDS node id names, or undefined when it has another form. */
 export function parseNodeId(id: string): { readonly name: string; readonly namespace: string } | undefined {
   const [kind, , pod, domain, ...rest] = id.split("~");
   const namespace = domain?.split(".svc.")[0];
-  if (kind !== "sidecar" || rest.length > 0 || !pod || !namespace) return undefined;
+  const isKnown = Object.values(NODE_TYPES).some((type) => type === kind);
+  if (!isKnown || rest.length > 0 || !pod || !namespace) return undefined;
   if (!pod.endsWith(`.${namespace}`) || pod.length === namespace.length + 1) return undefined;
   return { name: pod.slice(0, -namespace.length - 1), namespace };
 }

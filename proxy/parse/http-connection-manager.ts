@@ -16,6 +16,8 @@ import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { readRouteConfiguration } from "./route.ts";
 import { anyType, decode, fromAds, milliseconds } from "./values.ts";
 
+/** Does nothing by itself: a route that brings a policy for it is refused. */
+const CORS_TYPE = "envoy.extensions.filters.http.cors.v3.Cors";
 const RBAC_TYPE = "envoy.extensions.filters.http.rbac.v3.RBAC";
 const ROUTER_TYPE = "envoy.extensions.filters.http.router.v3.Router";
 
@@ -105,7 +107,10 @@ function parseRoutes(where: string, from: HcmMessage): HttpConnectionManager["ro
 }
 
 function parseFilters(where: string, filters: readonly HttpFilterMessage[]): HttpFilter[] {
-  const parsed = filters.filter(({ disabled }) => !disabled).map((filter) => parseFilter(where, filter));
+  const active = filters.filter(
+    ({ disabled, typedConfig }) => !disabled && anyType(typedConfig) !== CORS_TYPE,
+  );
+  const parsed = active.map((filter) => parseFilter(where, filter));
   const routers = parsed.filter(({ kind }) => kind === "router");
   if (routers.length !== 1 || parsed.at(-1)?.kind !== "router") {
     throw invalid(where, "the last HTTP filter, and no other, must be the router");

@@ -1,6 +1,8 @@
 import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
 import type {
+  AnalysisMessage,
+  DiffReply,
   EmbeddedInstance,
   ProxyReply,
   ProxyResourceReply,
@@ -23,6 +25,10 @@ export interface FakeServer {
   readonly resources: Map<string, readonly ProxyResourceReply[]>;
   /** What `waitForSync` answers; undefined: it waits until it is told to stop, then 1 of 2. */
   sync: Omit<SyncReply, "snapshot"> | undefined;
+  /** What an analysis and a diff answer, and the objects (`file name`) that they were asked about. */
+  messages: readonly AnalysisMessage[];
+  difference: DiffReply;
+  readonly overlays: (readonly string[])[];
   /** Thrown by `services()` when set. */
   failure: Error | undefined;
 }
@@ -35,6 +41,9 @@ export function fakeServer(): FakeServer {
     proxies: [],
     resources: new Map(),
     sync: { acked: 2, total: 2, rejected: [] },
+    messages: [],
+    difference: { objects: [], workloads: [] },
+    overlays: [],
     failure: undefined,
     deps: {
       store,
@@ -51,6 +60,16 @@ export function fakeServer(): FakeServer {
         list: () => server.proxies,
         config: (workload, types) =>
           server.resources.get(workload)?.filter(({ type }) => types.includes(type)),
+      },
+      whatIf: {
+        analyze: (over) => {
+          server.overlays.push(over.map(({ file, object }) => `${file} ${object.metadata.name}`));
+          return server.messages;
+        },
+        diff: async (over) => {
+          server.overlays.push(over.map(({ file, object }) => `${file} ${object.metadata.name}`));
+          return server.difference;
+        },
       },
       tokens: {
         create: (binding, ttlMs) => {

@@ -58,6 +58,16 @@ export function port(over: Partial<WorkloadPort> = {}): WorkloadPort {
   };
 }
 
+/** What a workload is that asked for nothing more. */
+export const PLAIN_SIDECAR = {
+  network: "",
+  role: "sidecar",
+  interception: "none",
+  discovery: "upstreams",
+  httpProxy: undefined,
+  bindsVips: false,
+} as const;
+
 export function workload(service: string, over: Partial<PlacedWorkload> = {}): PlacedWorkload {
   return {
     name: `${service}-1`,
@@ -70,12 +80,7 @@ export function workload(service: string, over: Partial<PlacedWorkload> = {}): P
     healthy: true,
     weight: 1,
     locality: "",
-    network: "",
-    role: "sidecar",
-    interception: "none",
-    discovery: "upstreams",
-    httpProxy: undefined,
-    bindsVips: false,
+    ...PLAIN_SIDECAR,
     dataPlane: "builtin",
     catalog: undefined,
     agentId: "agent-1",

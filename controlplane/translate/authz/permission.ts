@@ -28,10 +28,14 @@ export function path(value: string): Permission {
 
 /**
  * Policies name the port that the application listens on, as in Istio; the proxy may take its traffic at another one.
- * A listener serves one port only, so any other is never met.
+ * A chain serves one port only, so any other is never met. Undefined: one that takes captured connections of all ports,
+ * which keep the number that was called.
  */
-export function port(value: string, { app, inbound }: PolicyPort): Permission {
-  return Number(value) === app ? Permission.fromPartial({ destinationPort: inbound }) : permissions.never;
+export function port(value: string, own: PolicyPort | undefined): Permission {
+  if (own === undefined) return Permission.fromPartial({ destinationPort: Number(value) });
+  return Number(value) === own.app
+    ? Permission.fromPartial({ destinationPort: own.inbound })
+    : permissions.never;
 }
 
 export function destinationAddress(block: string): Permission {

@@ -13,7 +13,7 @@ type RbacPolicy = Pick<Policy, "permissions" | "principals">;
 
 export interface PolicyTarget {
   readonly trustDomain: string;
-  readonly port: PolicyPort;
+  readonly port: PolicyPort | undefined;
   readonly http: boolean;
 }
 

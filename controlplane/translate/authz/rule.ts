@@ -14,7 +14,7 @@ import * as principal from "./principal.ts";
 export interface RuleContext {
   readonly trustDomain: string;
   readonly policyNamespace: string;
-  readonly port: permission.PolicyPort;
+  readonly port: permission.PolicyPort | undefined;
   readonly http: boolean;
   readonly strictness: Strictness;
   /** Told why a part is not enforced as written, with the part's path. */

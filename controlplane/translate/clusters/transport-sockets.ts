@@ -5,126 +5,99 @@ import {
   Cluster_TransportSocketMatch,
 } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import {
-  type SubjectAltNameMatcher,
-  SubjectAltNameMatcher_SanType,
-} from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
-import { UpstreamTlsContext } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
 import { meshServerName } from "../../../mesh/xds/names.ts";
+import { mtlsMode } from "../../policy/peer-authentication.ts";
 import { workloadSpiffeId } from "../../snapshot/identities.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
-import { TLS_MODE } from "../endpoints/assignment.ts";
-import { isHttp, isHttp2 } from "../protocols.ts";
-import { CLIENT_ALPN, clientSocket, meshClientSocket, plaintextSocket } from "../tls/mesh-tls.ts";
+import { byText } from "../../snapshot/text-order.ts";
+import { TLS_MODE, takesMeshTls } from "../endpoints/assignment.ts";
+import { isHttp } from "../protocols.ts";
+import { CLIENT_ALPN, meshClientSocket, plaintextSocket } from "../tls/mesh-tls.ts";
+import type { UpstreamHttp } from "./connection-pool.ts";
 
 type Sockets = Partial<Pick<Cluster, "transportSocket" | "transportSocketMatches">>;
 
-/** Roots of the public web, where Debian and its kin keep them. */
-const SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt";
+export interface MeshTlsOf {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly subset: string;
+  readonly http: UpstreamHttp;
+  /** A rule's ISTIO_MUTUAL, where there is one. */
+  readonly tls: ClientTls | undefined;
+}
 
 /**
- * How the endpoints of a cluster are reached. Nothing said: mesh TLS to those that a mesh proxy takes the traffic of,
- * plaintext to the others. Outside the mesh there is plaintext only, unless an endpoint has an identity.
+ * Whether calls for which no rule says how are mesh TLS. Outside the mesh they are plaintext, and where the policy of
+ * the namespace or of the mesh says so; that of single workloads is told by their endpoints.
  */
-export function transportSockets(
-  view: SnapshotView,
-  service: Service,
-  port: ServicePort,
-  subset: string,
-  tls: ClientTls | undefined,
-): Sockets {
-  if (tls === undefined) {
-    if (service.external && view.identities(service.hostname).length === 0) return {};
-    return { transportSocketMatches: byEndpoint(meshSocket(view, service, port, subset, tls)) };
-  }
-  switch (tls.mode) {
-    case "ISTIO_MUTUAL":
-      return { transportSocket: meshSocket(view, service, port, subset, tls) };
-    case "SIMPLE":
-    case "MUTUAL":
-      return { transportSocket: originatedTls(service, port, tls) };
-    case "DISABLE":
-      return {};
-    default:
-      return tls.mode satisfies never;
-  }
+export function isAutoMtls(view: SnapshotView, { external, namespace }: Service): boolean {
+  if (external || view.settings.mesh.enableAutoMtls === false) return false;
+  return mtlsMode(view, { namespace, labels: {} }, 0) !== "DISABLE";
 }
 
-function byEndpoint(mesh: TransportSocket): Cluster_TransportSocketMatch[] {
-  return [
-    Cluster_TransportSocketMatch.fromPartial({
-      name: "tlsMode-istio",
-      match: { [TLS_MODE]: "istio" },
-      transportSocket: mesh,
-    }),
-    Cluster_TransportSocketMatch.fromPartial({
-      name: "tlsMode-disabled",
-      match: {},
-      transportSocket: plaintextSocket(),
-    }),
-  ];
+/** Mesh TLS to those endpoints that a mesh proxy takes the traffic of, plaintext to the others. */
+export function autoSockets(view: SnapshotView, of: MeshTlsOf): Sockets {
+  return {
+    transportSocketMatches: [
+      Cluster_TransportSocketMatch.fromPartial({
+        name: "tlsMode-istio",
+        match: { [TLS_MODE]: "istio" },
+        transportSocket: meshSocket(view, of),
+      }),
+      Cluster_TransportSocketMatch.fromPartial({
+        name: "tlsMode-disabled",
+        match: {},
+        transportSocket: plaintextSocket(),
+      }),
+    ],
+  };
 }
 
-function meshSocket(
+/** Endpoints that are only known as addresses cannot be told apart, so mesh TLS is for when all of them take it. */
+export function originalDestinationSockets(view: SnapshotView, of: MeshTlsOf): Sockets {
+  const targets = view.endpoints(of.service.hostname).flatMap((endpoint) => {
+    const target = endpoint.targets.find(({ servicePort }) => servicePort === of.port.number);
+    return target === undefined ? [] : [takesMeshTls(view, endpoint, target)];
+  });
+  return targets.length > 0 && !targets.includes(false) ? { transportSocket: meshSocket(view, of) } : {};
+}
+
+export function meshSocket(
   view: SnapshotView,
-  service: Service,
-  port: ServicePort,
-  subset: string,
-  tls: ClientTls | undefined,
+  { service, port, subset, http, tls }: MeshTlsOf,
 ): TransportSocket {
+  const { trustDomain, mesh } = view.settings;
   const asked = tls?.subjectAltNames ?? [];
   const known = asked.length > 0 ? asked : view.identities(service.hostname);
+  // Before the first endpoint is known no identity is, but an empty list would accept any certificate of the mesh. By
+  // default a service's account has its name.
+  const expected = workloadSpiffeId(trustDomain, service.namespace, service.name);
   return meshClientSocket({
     serverName: tls?.sni || meshServerName(port.number, subset, service.hostname),
-    identities: known.length > 0 ? known : [expectedIdentity(view, service)],
-    alpn: isHttp2(port.protocol)
-      ? CLIENT_ALPN.http2
-      : isHttp(port.protocol)
-        ? CLIENT_ALPN.http
-        : CLIENT_ALPN.tcp,
+    identities: withAliases(known.length > 0 ? known : [expected], trustDomain, mesh.trustDomainAliases),
+    alpn: meshAlpn(isHttp(port.protocol), http),
+    least: mesh.meshMtlsMinVersion,
   });
 }
 
-/**
- * Before the first endpoint is known no identity is, but an empty list would accept any certificate of the mesh. By
- * default a service's account has its name.
- */
-function expectedIdentity({ settings }: SnapshotView, { namespace, name }: Service): string {
-  return workloadSpiffeId(settings.trustDomain, namespace, name);
+/** Where either may be spoken nothing is said of HTTP: the server finds out from the first bytes. */
+function meshAlpn(isHttpPort: boolean, http: UpstreamHttp): readonly string[] {
+  if (http === "http2") return CLIENT_ALPN.http2;
+  return isHttpPort && http === "http1" ? CLIENT_ALPN.http : CLIENT_ALPN.tcp;
 }
 
-/** TLS that the application would otherwise speak itself, from files on the proxy's host. */
-function originatedTls(service: Service, port: ServicePort, tls: ClientTls): TransportSocket {
-  const ca = tls.caCertificates === "" || tls.caCertificates === "system" ? SYSTEM_ROOTS : tls.caCertificates;
-  const names = tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.subjectAltNames;
-  return clientSocket(
-    UpstreamTlsContext.fromPartial({
-      sni: tls.sni || (service.hostname.startsWith("*") ? "" : service.hostname),
-      commonTlsContext: {
-        ...(tls.mode === "MUTUAL" && {
-          tlsCertificates: [
-            {
-              certificateChain: { filename: tls.clientCertificate },
-              privateKey: { filename: tls.privateKey },
-            },
-          ],
-        }),
-        ...(!tls.insecureSkipVerify && {
-          validationContext: {
-            trustedCa: { filename: ca },
-            matchTypedSubjectAltNames: sanMatchers(names.length > 0 ? names : [tls.sni || service.hostname]),
-          },
-        }),
-        alpnProtocols: isHttp2(port.protocol) ? ["h2"] : isHttp(port.protocol) ? ["http/1.1"] : [],
-      },
-    }),
-  );
-}
-
-function sanMatchers(names: readonly string[]): SubjectAltNameMatcher[] {
-  return names.map((exact) => ({
-    sanType: exact.includes("://") ? SubjectAltNameMatcher_SanType.URI : SubjectAltNameMatcher_SanType.DNS,
-    matcher: { exact, ignoreCase: false },
-    oid: "",
-  }));
+/** A server that has moved to another trust domain, or not yet, is still the same one. */
+function withAliases(
+  identities: readonly string[],
+  trustDomain: string,
+  aliases: readonly string[],
+): readonly string[] {
+  if (aliases.length === 0) return identities;
+  const domains = [trustDomain, ...aliases];
+  const all = identities.flatMap((identity) => {
+    const path = /^spiffe:\/\/([^/]+)(\/.*)$/.exec(identity);
+    const [, domain = "", rest = ""] = path ?? [];
+    return domains.includes(domain) ? domains.map((one) => `spiffe://${one}${rest}`) : [identity];
+  });
+  return [...new Set(all)].sort(byText);
 }

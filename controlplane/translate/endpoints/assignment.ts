@@ -1,112 +1,136 @@
 import { isIP } from "node:net";
 import type { Endpoint, EndpointTarget } from "../../../mesh/model/service.ts";
-import { Locality, Metadata } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { Metadata } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { ClusterLoadAssignment } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
-import {
-  LbEndpoint,
-  LocalityLbEndpoints,
-} from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
-import { outboundClusterName } from "../../../mesh/xds/names.ts";
+import { LbEndpoint } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
+import type { Placement } from "../../policy/locality.ts";
 import { mtlsMode } from "../../policy/peer-authentication.ts";
 import { selects } from "../../snapshot/labels.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
-import { by, byText } from "../../snapshot/text-order.ts";
+import { by } from "../../snapshot/text-order.ts";
 import { address, isUnixAddress } from "../addresses.ts";
 import type { Scope } from "../memo.ts";
+import { groupByLocality, type WeighedEndpoint } from "./locality-groups.ts";
+import { type NetworkGateway, networkGateways, networkOf } from "./networks.ts";
 
-/** What one cluster is made of. Empty labels: all endpoints of the service. */
+/** What one cluster is made of. */
 export interface AssignmentOf {
+  readonly clusterName: string;
   readonly hostname: string;
   readonly port: number;
-  readonly subset: string;
+  /** Empty: all endpoints of the service. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly placement: Placement;
+  /** Networks that are entered through their gateways, and whether callers may go in there: by mesh TLS only. */
+  readonly remote: readonly string[];
+  readonly entersRemote: boolean;
+  /** Where Envoy looks up names there may be some. */
+  readonly names: boolean;
 }
 
 /** Key that the TLS of an endpoint is told by, and the filter metadata that transport sockets are matched against. */
 export const TLS_MODE = "tlsMode";
 const TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match";
 
-/** The healthy endpoints of a cluster, for EDS: addresses only, since Envoy looks up no names there. */
-export function edsAssignment(scope: Scope, of: AssignmentOf): ClusterLoadAssignment {
-  return assignment(scope, of, ({ address: host }) => isIP(host) !== 0 || isUnixAddress(host));
-}
-
-/** The same with host names, for a cluster that looks them up. */
-export function dnsAssignment(scope: Scope, of: AssignmentOf): ClusterLoadAssignment {
-  return assignment(scope, of, () => true);
-}
-
-function assignment(
-  { view, warn }: Scope,
-  { hostname, port, subset, labels }: AssignmentOf,
-  usable: (target: EndpointTarget) => boolean,
-): ClusterLoadAssignment {
-  const localities = new Map<string, LbEndpoint[]>();
-  for (const endpoint of [...view.endpoints(hostname)].sort(by(({ id }) => id))) {
-    if (!endpoint.healthy || !selects(labels, endpoint.labels)) continue;
-    const target = endpoint.targets.find(({ servicePort }) => servicePort === port);
-    if (target === undefined) continue;
-    if (!usable(target)) {
-      warn({
-        subject: `Service/${hostname}`,
-        message: `endpoint ${endpoint.id} is left out: ${target.address} is no IP address`,
-      });
-      continue;
+/** The healthy endpoints of a cluster, those in other networks replaced by the gateways there. */
+export function assignment(scope: Scope, of: AssignmentOf): ClusterLoadAssignment {
+  const { view } = scope;
+  const gateways = new Map(of.remote.map((network) => [network, networkGateways(view, network)]));
+  // Weights are whole numbers, so they are scaled for a network's weight to be shared out among its gateways.
+  const scale = [...gateways.values()].map(({ length }) => length).reduce(leastCommonMultiple, 1);
+  const endpoints: WeighedEndpoint[] = [];
+  const throughGateways: {
+    readonly endpoint: Endpoint;
+    readonly weight: number;
+    readonly network: string;
+  }[] = [];
+  for (const { endpoint, target } of usable(scope, of)) {
+    const weight = Math.max(1, Math.round(endpoint.weight)) * scale;
+    const network = networkOf(view, endpoint);
+    const tls = takesMeshTls(view, endpoint, target);
+    if (!gateways.has(network)) {
+      endpoints.push({ endpoint, weight, make: (share) => lbEndpoint(view, endpoint, target, share, tls) });
+    } else if (of.entersRemote && tls) {
+      throughGateways.push({ endpoint, weight, network });
+    } else if (of.entersRemote) {
+      leftOut(scope, of, endpoint, `network ${network} is entered by mesh TLS only`);
     }
-    const group = localities.get(endpoint.locality) ?? [];
-    localities.set(endpoint.locality, group);
-    group.push(
-      lbEndpoint(endpoint, target, {
-        meshTls: takesMeshTls(view, endpoint, target),
-        cluster: view.settings.trustDomain,
-      }),
-    );
+  }
+  for (const { endpoint, weight, network } of throughGateways) {
+    const ways = gateways.get(network) ?? [];
+    for (const gateway of ways) {
+      endpoints.push({
+        endpoint,
+        weight: weight / ways.length,
+        gateway: `${gateway.address}:${gateway.port}`,
+        make: (share) => gatewayEndpoint(gateway, share),
+      });
+    }
   }
   return ClusterLoadAssignment.fromPartial({
-    clusterName: outboundClusterName(port, subset, hostname),
-    endpoints: [...localities]
-      .sort(([a], [b]) => byText(a, b))
-      .map(([name, members]) => localityEndpoints(name, members)),
+    clusterName: of.clusterName,
+    endpoints: groupByLocality(endpoints, of.placement, (one) => ({
+      locality: one.locality,
+      network: networkOf(view, one),
+      labels: one.labels,
+    })),
   });
 }
 
-function localityEndpoints(name: string, lbEndpoints: LbEndpoint[]): LocalityLbEndpoints {
-  const weight = lbEndpoints.reduce((sum, one) => sum + (one.loadBalancingWeight ?? 1), 0);
-  return LocalityLbEndpoints.fromPartial({
-    ...(name === "" ? {} : { locality: locality(name) }),
-    lbEndpoints,
-    loadBalancingWeight: weight,
+interface Usable {
+  readonly endpoint: Endpoint;
+  readonly target: EndpointTarget;
+}
+
+function usable(scope: Scope, of: AssignmentOf): readonly Usable[] {
+  return [...scope.view.endpoints(of.hostname)].sort(by(({ id }) => id)).flatMap((endpoint) => {
+    if (!endpoint.healthy || !selects(of.labels, endpoint.labels)) return [];
+    const target = endpoint.targets.find(({ servicePort }) => servicePort === of.port);
+    if (target === undefined) return [];
+    if (of.names || isIP(target.address) !== 0 || isUnixAddress(target.address))
+      return [{ endpoint, target }];
+    leftOut(scope, of, endpoint, `${target.address} is no IP address`);
+    return [];
   });
 }
 
-function locality(name: string): Locality {
-  const [region = "", zone = "", subZone = ""] = name.split("/");
-  return { region, zone, subZone };
+function leftOut({ warn }: Scope, { hostname }: AssignmentOf, { id }: Endpoint, why: string): void {
+  warn({ subject: `Service/${hostname}`, message: `endpoint ${id} is left out: ${why}` });
 }
 
-interface Traits {
-  readonly meshTls: boolean;
-  /** The mesh that the endpoint is of, for telemetry. */
-  readonly cluster: string;
-}
-
-function lbEndpoint(endpoint: Endpoint, target: EndpointTarget, traits: Traits): LbEndpoint {
+function lbEndpoint(
+  { settings }: SnapshotView,
+  endpoint: Endpoint,
+  target: EndpointTarget,
+  weight: number,
+  meshTls: boolean,
+): LbEndpoint {
   return LbEndpoint.fromPartial({
     endpoint: { address: address(target.address, target.port) },
-    loadBalancingWeight: Math.max(1, Math.round(endpoint.weight)),
-    metadata: metadataOf(endpoint, traits),
+    loadBalancingWeight: weight,
+    metadata: metadataOf(endpoint, meshTls, settings.trustDomain),
+  });
+}
+
+/** What goes through a gateway is mesh TLS all the way to the endpoint. */
+function gatewayEndpoint(gateway: NetworkGateway, weight: number): LbEndpoint {
+  return LbEndpoint.fromPartial({
+    endpoint: { address: address(gateway.address, gateway.port) },
+    loadBalancingWeight: weight,
+    metadata: { filterMetadata: { [TRANSPORT_SOCKET_MATCH]: { [TLS_MODE]: "istio" } } },
   });
 }
 
 /** Its proxy takes no TLS where a PeerAuthentication says DISABLE, and callers have to know. */
-function takesMeshTls(view: SnapshotView, endpoint: Endpoint, target: EndpointTarget): boolean {
+export function takesMeshTls(view: SnapshotView, endpoint: Endpoint, target: EndpointTarget): boolean {
   if (!endpoint.meshed) return false;
   const workload = endpoint.workload === undefined ? undefined : view.workload(endpoint.workload);
   const port = workload?.ports.find(({ servicePort }) => servicePort === target.servicePort);
   return mtlsMode(view, workload ?? endpoint, port?.app.port ?? target.port) !== "DISABLE";
 }
 
-function metadataOf({ workload, namespace, labels }: Endpoint, { meshTls, cluster }: Traits): Metadata {
+/** `mesh`: the trust domain, for telemetry. */
+function metadataOf({ workload, namespace, labels }: Endpoint, meshTls: boolean, mesh: string): Metadata {
   const filterMetadata: { [filter: string]: { [key: string]: string } } = {};
   if (meshTls) filterMetadata[TRANSPORT_SOCKET_MATCH] = { [TLS_MODE]: "istio" };
   const name = workload?.slice(workload.indexOf("/") + 1);
@@ -114,7 +138,15 @@ function metadataOf({ workload, namespace, labels }: Endpoint, { meshTls, cluste
     // `workload;namespace;canonical name;canonical revision;cluster`: telemetry of the client side, as Istio has it.
     const canonical = labels["service.istio.io/canonical-name"] ?? labels["app"] ?? name;
     const revision = labels["service.istio.io/canonical-revision"] ?? labels["version"] ?? "latest";
-    filterMetadata["istio"] = { workload: [name, namespace, canonical, revision, cluster].join(";") };
+    filterMetadata["istio"] = { workload: [name, namespace, canonical, revision, mesh].join(";") };
   }
   return Metadata.fromPartial({ filterMetadata });
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  return b === 0 ? a : (a * b) / greatestCommonDivisor(a, b);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

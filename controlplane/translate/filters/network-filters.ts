@@ -1,13 +1,18 @@
+import type { MeshConfigSpec } from "../../../mesh/model/mesh-config.ts";
 import {
   Filter,
   ListenerFilter,
 } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import type { RBAC as Rules } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
+import { Cors } from "../../../mesh/xds/gen/envoy/extensions/filters/http/cors/v3/cors.ts";
 import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
 import { RBAC as HttpRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
 import { Router } from "../../../mesh/xds/gen/envoy/extensions/filters/http/router/v3/router.ts";
+import { HttpInspector } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector.ts";
+import { OriginalDst } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst.ts";
 import { TlsInspector } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.ts";
 import {
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager,
   HttpFilter,
 } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
@@ -30,6 +35,26 @@ export const tlsInspector: ListenerFilter = ListenerFilter.fromPartial({
   ),
 });
 
+/** Tells HTTP from other plaintext by its first bytes. */
+export const httpInspector: ListenerFilter = ListenerFilter.fromPartial({
+  name: "envoy.filters.listener.http_inspector",
+  typedConfig: pack(
+    "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+    HttpInspector,
+    HttpInspector.fromPartial({}),
+  ),
+});
+
+/** Looks up where a captured connection was going. */
+export const originalDestination: ListenerFilter = ListenerFilter.fromPartial({
+  name: "envoy.filters.listener.original_dst",
+  typedConfig: pack(
+    "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+    OriginalDst,
+    OriginalDst.fromPartial({}),
+  ),
+});
+
 export const routerFilter: HttpFilter = HttpFilter.fromPartial({
   name: "envoy.filters.http.router",
   typedConfig: pack("envoy.extensions.filters.http.router.v3.Router", Router, Router.fromPartial({})),
@@ -40,6 +65,39 @@ export const faultFilter: HttpFilter = HttpFilter.fromPartial({
   name: FAULT_FILTER,
   typedConfig: pack("envoy.extensions.filters.http.fault.v3.HTTPFault", HTTPFault, HTTPFault.fromPartial({})),
 });
+
+/** Answers preflights by what routes bring of CORS. */
+export const corsFilter: HttpFilter = HttpFilter.fromPartial({
+  name: "envoy.filters.http.cors",
+  typedConfig: pack("envoy.extensions.filters.http.cors.v3.Cors", Cors, Cors.fromPartial({})),
+});
+
+type PathNormalization = Pick<
+  HttpConnectionManager,
+  "normalizePath" | "mergeSlashes" | "pathWithEscapedSlashesAction"
+>;
+
+/** How a path is cleaned before anything is decided by it (MeshConfig `pathNormalization`). */
+export function pathNormalization(
+  level: NonNullable<MeshConfigSpec["pathNormalization"]>,
+): Partial<PathNormalization> {
+  switch (level) {
+    case "NONE":
+      return { normalizePath: false };
+    case "BASE":
+      return { normalizePath: true };
+    case "MERGE_SLASHES":
+      return { normalizePath: true, mergeSlashes: true };
+    case "DECODE_AND_MERGE_SLASHES":
+      return {
+        normalizePath: true,
+        mergeSlashes: true,
+        pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD,
+      };
+    default:
+      return level satisfies never;
+  }
+}
 
 export function httpRbacFilter(rules: Rules): HttpFilter {
   return HttpFilter.fromPartial({

@@ -1,14 +1,11 @@
 import { GRPC_STATUS_NAMES } from "../../../mesh/model/grpc-status.ts";
 import type { FaultInjection } from "../../../mesh/model/virtual-service.ts";
 import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
-import {
-  type FractionalPercent,
-  FractionalPercent_DenominatorType,
-} from "../../../mesh/xds/gen/envoy/type/v3/percent.ts";
 import type { Any } from "../../../mesh/xds/gen/google/protobuf/any.ts";
 import { pack } from "../any.ts";
 import { duration } from "../durations.ts";
 import { FAULT_FILTER } from "../filters/network-filters.ts";
+import { fraction } from "./fractions.ts";
 
 /** What a route hands to the fault filter. */
 export function faultConfig(fault: FaultInjection | undefined): { [filter: string]: Any } {
@@ -30,9 +27,4 @@ function abortStatus({
   if (grpcStatus === undefined) return { httpStatus: httpStatus ?? 500 };
   const named = GRPC_STATUS_NAMES.findIndex((name) => name === grpcStatus.toUpperCase());
   return { grpcStatus: named >= 0 ? named : Number(grpcStatus) };
-}
-
-/** Percent to a millionth, as fine as Envoy counts. */
-function fraction(percent: number): FractionalPercent {
-  return { numerator: Math.round(percent * 10_000), denominator: FractionalPercent_DenominatorType.MILLION };
 }

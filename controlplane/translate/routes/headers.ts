@@ -15,18 +15,19 @@ export interface HeaderFields {
 
 const HOST_HEADERS = new Set(["host", ":authority"]);
 
-export function headerFields({ request, response }: HeaderOperations): HeaderFields {
+/** Of several operations the later come after the earlier, so that their `set` has the last word. */
+export function headerFields(...operations: readonly HeaderOperations[]): HeaderFields {
   return {
-    requestHeadersToAdd: toAdd(request),
-    requestHeadersToRemove: [...request.remove],
-    responseHeadersToAdd: toAdd(response),
-    responseHeadersToRemove: [...response.remove],
+    requestHeadersToAdd: operations.flatMap(({ request }) => toAdd(request)),
+    requestHeadersToRemove: operations.flatMap(({ request }) => toRemove(request)),
+    responseHeadersToAdd: operations.flatMap(({ response }) => toAdd(response)),
+    responseHeadersToRemove: operations.flatMap(({ response }) => toRemove(response)),
   };
 }
 
 /** Setting the request's host is a rewrite of the authority, not a header: Envoy refuses to add it. */
 export function authorityFrom({ request }: HeaderOperations): string | undefined {
-  return Object.entries({ ...request.add, ...request.set }).find(([name]) => isHost(name))?.[1];
+  return Object.entries({ ...request.add, ...request.set }).findLast(([name]) => isHost(name))?.[1];
 }
 
 function toAdd({ set, add }: HeaderEdits): HeaderValueOption[] {
@@ -36,16 +37,25 @@ function toAdd({ set, add }: HeaderEdits): HeaderValueOption[] {
   ];
 }
 
+function toRemove({ remove }: HeaderEdits): string[] {
+  return remove.filter((name) => !isInternal(name));
+}
+
 function options(
   headers: Readonly<Record<string, string>>,
   appendAction: HeaderValueOption_HeaderAppendAction,
 ): HeaderValueOption[] {
   return Object.entries(headers)
-    .filter(([key]) => !isHost(key))
+    .filter(([key]) => !isInternal(key))
     .sort(([a], [b]) => byText(a, b))
     .map(([key, value]) => HeaderValueOption.fromPartial({ header: { key, value }, appendAction }));
 }
 
 function isHost(name: string): boolean {
   return HOST_HEADERS.has(name.toLowerCase());
+}
+
+/** Envoy lets nobody edit these. */
+function isInternal(name: string): boolean {
+  return name.startsWith(":") || isHost(name);
 }

@@ -2,8 +2,10 @@ import type { RetryPolicy as RetryRule } from "../../../mesh/model/virtual-servi
 import {
   RetryPolicy,
   type RetryPolicy_RetryHostPredicate,
+  type RetryPolicy_RetryPriority,
 } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { PreviousHostsPredicate } from "../../../mesh/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts";
+import { PreviousPrioritiesConfig } from "../../../mesh/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.ts";
 import { pack } from "../any.ts";
 import { duration } from "../durations.ts";
 
@@ -22,19 +24,35 @@ const NOT_THE_SAME_HOST: RetryPolicy_RetryHostPredicate = {
   ),
 };
 
-/** Undefined: no retries. Nothing said is the mesh's default; numbers among the conditions are status codes. */
-export function retryPolicy(rule: RetryRule | undefined): RetryPolicy | undefined {
+/** Tries the localities that have not been tried, anew after every second try. */
+const OTHER_LOCALITIES: RetryPolicy_RetryPriority = {
+  name: "envoy.retry_priorities.previous_priorities",
+  typedConfig: pack(
+    "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+    PreviousPrioritiesConfig,
+    PreviousPrioritiesConfig.fromPartial({ updateFrequency: 2 }),
+  ),
+};
+
+/**
+ * Undefined: no retries. Nothing said is the default; numbers among the conditions are status codes. Calls that a hash
+ * sends to one host are sent there again, unless the rule says otherwise.
+ */
+export function retryPolicy(rule: RetryRule | undefined, hashed: boolean): RetryPolicy | undefined {
   if (rule?.attempts === 0) return undefined;
   const conditions = (rule?.retryOn || DEFAULT_RETRY_ON).split(",").map((one) => one.trim());
   const codes = conditions.filter((one) => /^\d+$/.test(one));
   const named = conditions.filter((one) => one !== "" && !codes.includes(one));
   if (codes.length > 0 && !named.includes(STATUS_CODES)) named.push(STATUS_CODES);
+  const elsewhere = rule?.retryIgnorePreviousHosts ?? !hashed;
   return RetryPolicy.fromPartial({
     retryOn: named.join(","),
     numRetries: rule?.attempts ?? DEFAULT_RETRIES,
     retriableStatusCodes: codes.map(Number),
-    retryHostPredicate: [NOT_THE_SAME_HOST],
+    retryHostPredicate: elsewhere ? [NOT_THE_SAME_HOST] : [],
     hostSelectionRetryMaxAttempts: 5,
     ...(rule?.perTryTimeoutMs ? { perTryTimeout: duration(rule.perTryTimeoutMs) } : {}),
+    ...(rule?.retryRemoteLocalities ? { retryPriority: OTHER_LOCALITIES } : {}),
+    ...(rule?.backoffMs ? { retryBackOff: { baseInterval: duration(rule.backoffMs) } } : {}),
   });
 }

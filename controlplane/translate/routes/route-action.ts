@@ -1,93 +1,90 @@
-import type {
-  HttpRedirect,
-  HttpRewrite,
-  HttpRoute,
-  HttpRouteDestination,
-} from "../../../mesh/model/virtual-service.ts";
+import type { HttpRewrite, HttpRoute, RetryPolicy } from "../../../mesh/model/virtual-service.ts";
 import {
-  DirectResponseAction,
-  RedirectAction,
-  RedirectAction_RedirectResponseCode as RedirectCode,
-  type Route,
   RouteAction,
+  type RouteAction_HashPolicy,
+  RouteAction_MaxStreamDuration,
+  type RouteAction_RequestMirrorPolicy,
   WeightedCluster_ClusterWeight,
 } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
-import { weighted } from "../destinations.ts";
+import { clusterOf, type ResolvedDestination, type ServiceDestination, weighted } from "../destinations.ts";
 import { duration } from "../durations.ts";
+import { fraction } from "./fractions.ts";
 import { authorityFrom, headerFields } from "./headers.ts";
 import { retryPolicy } from "./retry.ts";
 
-/** Names the cluster of a destination. */
-export type ClusterNamer = (destination: HttpRouteDestination["destination"]) => string;
+type Destination = HttpRoute["route"][number];
 
-/** What a route does: redirect, answer by itself, or forward. */
-export function routeAction(
-  route: HttpRoute,
-  clusterName: ClusterNamer,
-): Pick<Route, "route" | "redirect" | "directResponse"> {
-  if (route.redirect !== undefined) return { redirect: redirectAction(route.redirect) };
-  if (route.directResponse !== undefined) {
-    const { status, body } = route.directResponse;
-    return {
-      directResponse: DirectResponseAction.fromPartial({
-        status,
-        ...(body === "" ? {} : { body: { inlineString: body } }),
-      }),
-    };
-  }
-  return { route: forwardAction(route, clusterName) };
+/** What a forwarding route needs to know beside itself. */
+export interface Forwarding {
+  /** `path` is the destination's field in the route, for messages; see `DestinationResolver`. */
+  readonly resolve: (
+    destination: Destination["destination"],
+    path: string,
+    consequence: string,
+  ) => ResolvedDestination;
+  readonly hashPolicy: (destination: ServiceDestination) => RouteAction_HashPolicy | undefined;
+  /** Where the route says nothing about retries. */
+  readonly defaultRetries: RetryPolicy | undefined;
 }
 
-const REDIRECT_CODES: Readonly<Record<HttpRedirect["code"], RedirectCode>> = {
-  301: RedirectCode.MOVED_PERMANENTLY,
-  302: RedirectCode.FOUND,
-  303: RedirectCode.SEE_OTHER,
-  307: RedirectCode.TEMPORARY_REDIRECT,
-  308: RedirectCode.PERMANENT_REDIRECT,
-};
-
-function redirectAction({ uri, authority, scheme, port, code }: HttpRedirect): RedirectAction {
-  return RedirectAction.fromPartial({
-    hostRedirect: authority,
-    portRedirect: port ?? 0,
-    responseCode: REDIRECT_CODES[code],
-    ...(uri === "" ? {} : { pathRedirect: uri }),
-    ...(scheme === "" ? {} : { schemeRedirect: scheme }),
-  });
+interface Chosen extends Destination {
+  readonly resolved: ResolvedDestination;
 }
 
-/** To one cluster with Istio's defaults; `0s` is without limit. */
+/** To one cluster with Istio's defaults; `0s` is without limit, and a gRPC call's own deadline is kept. */
 export function plainForward(cluster: string): RouteAction {
-  return RouteAction.fromPartial({ cluster, timeout: duration(0) });
+  return RouteAction.fromPartial({ cluster, ...timeouts(0) });
 }
 
-function forwardAction(route: HttpRoute, clusterName: ClusterNamer): RouteAction {
-  const retry = retryPolicy(route.retries);
+/** To the destinations of a route. The header edits of a lone destination are the route's: see `loneDestination`. */
+export function forwardAction(route: HttpRoute, forwarding: Forwarding): RouteAction {
+  const chosen = weighted(route.route).map((one) => ({
+    ...one,
+    resolved: forwarding.resolve(
+      one.destination,
+      `route[${route.route.indexOf(one)}].destination`,
+      "its requests fail",
+    ),
+  }));
+  const hashPolicy = chosen.flatMap(({ resolved }) =>
+    resolved.kind === "found" ? (forwarding.hashPolicy(resolved) ?? []) : [],
+  );
+  // Where several destinations share the calls, one hash does not bind them to a host.
+  const hashed = route.route.length === 1 && hashPolicy.length > 0;
+  const retry = retryPolicy(route.retries ?? forwarding.defaultRetries, hashed);
+  const lone = loneDestination(route);
+  const authority =
+    route.rewrite?.authority || authorityFrom(route.headers) || (lone && authorityFrom(lone.headers));
   return RouteAction.fromPartial({
-    ...clusters(route, clusterName),
-    ...rewrite(route.rewrite),
-    ...hostRewrite(route.rewrite?.authority || authorityFrom(route.headers)),
-    timeout: duration(route.timeoutMs ?? 0),
+    ...clusters(chosen),
+    ...pathRewrite(route.rewrite),
+    ...hostRewrite(authority),
+    ...timeouts(route.timeoutMs ?? 0),
+    hashPolicy,
+    requestMirrorPolicies: mirrors(route, forwarding),
     ...(retry && { retryPolicy: retry }),
   });
 }
 
+/** The destination that gets all calls of a route; undefined when several share them. */
+export function loneDestination({ route }: HttpRoute): Destination | undefined {
+  const [first, ...others] = weighted(route);
+  return others.length === 0 ? first : undefined;
+}
+
 function clusters(
-  { route }: HttpRoute,
-  clusterName: ClusterNamer,
+  chosen: readonly Chosen[],
 ): Pick<RouteAction, "cluster"> | { weightedClusters: { clusters: WeightedCluster_ClusterWeight[] } } {
-  const chosen = weighted(route);
   const [first, ...others] = chosen;
   if (first === undefined) return { cluster: BLACK_HOLE_CLUSTER };
-  if (others.length === 0 && !editsHeaders(first)) return { cluster: clusterName(first.destination) };
+  if (others.length === 0) return { cluster: clusterOf(first.resolved) };
   return {
     weightedClusters: {
-      clusters: chosen.map(({ destination, weight, headers }) =>
+      clusters: chosen.map(({ resolved, weight, headers }) =>
         WeightedCluster_ClusterWeight.fromPartial({
-          name: clusterName(destination),
-          // A lone destination gets everything, whatever weight it was given.
-          weight: others.length === 0 ? 1 : weight,
+          name: clusterOf(resolved),
+          weight,
           ...headerFields(headers),
           ...hostRewrite(authorityFrom(headers)),
         }),
@@ -96,18 +93,45 @@ function clusters(
   };
 }
 
-function editsHeaders({ headers }: HttpRouteDestination): boolean {
-  return (
-    authorityFrom(headers) !== undefined ||
-    Object.values(headerFields(headers)).some((list: readonly unknown[]) => list.length > 0)
-  );
+/** A mirror without a destination, or one that gets nothing, is left out. */
+function mirrors(
+  { mirrors: list }: HttpRoute,
+  { resolve }: Forwarding,
+): Partial<RouteAction_RequestMirrorPolicy>[] {
+  return list.flatMap(({ destination, percent }, index) => {
+    if (percent === 0) return [];
+    const resolved = resolve(destination, `mirrors[${index}].destination`, "nothing is mirrored there");
+    if (resolved.kind === "missing") return [];
+    return [
+      {
+        cluster: clusterOf(resolved),
+        runtimeFraction: { defaultValue: fraction(percent), runtimeKey: "" },
+        traceSampled: false,
+      },
+    ];
+  });
 }
 
-/** Envoy puts it in the place of what matched: a prefix, or the whole path of an exact or regex match. */
-function rewrite(rewriteRule: HttpRewrite | undefined): { prefixRewrite?: string } {
-  return rewriteRule === undefined || rewriteRule.uri === "" ? {} : { prefixRewrite: rewriteRule.uri };
+/**
+ * The whole path by a regular expression, or what matched: Envoy puts `prefix_rewrite` in the place of a prefix, and of the
+ * whole path where the match is exact or a regular expression.
+ */
+function pathRewrite(rewrite: HttpRewrite | undefined): Partial<RouteAction> {
+  if (rewrite?.uriRegex !== undefined) {
+    const { match, rewrite: substitution } = rewrite.uriRegex;
+    return { regexRewrite: { pattern: { regex: match, googleRe2: undefined }, substitution } };
+  }
+  return rewrite === undefined || rewrite.uri === "" ? {} : { prefixRewrite: rewrite.uri };
 }
 
 function hostRewrite(authority: string | undefined): { hostRewriteLiteral?: string } {
-  return authority === undefined ? {} : { hostRewriteLiteral: authority };
+  return authority === undefined || authority === "" ? {} : { hostRewriteLiteral: authority };
+}
+
+/** Envoy heeds the deadline that a gRPC call brings only where its route gives that a limit, of which 0 is none. */
+function timeouts(ms: number): Pick<RouteAction, "timeout" | "maxStreamDuration"> {
+  return {
+    timeout: duration(ms),
+    maxStreamDuration: RouteAction_MaxStreamDuration.fromPartial({ grpcTimeoutHeaderMax: duration(ms) }),
+  };
 }

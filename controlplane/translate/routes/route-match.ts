@@ -5,9 +5,11 @@ import {
   QueryParameterMatcher,
   RouteMatch,
 } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import type { MetadataMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/metadata.ts";
 import { RegexMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/regex.ts";
 import { StringMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
 import { byText } from "../../snapshot/text-order.ts";
+import { claimMatcher, claimPath } from "./jwt-claims.ts";
 
 /** An HTTP match as Envoy asks it; undefined means every request. Port, source and gateways are decided before. */
 export function routeMatch(match: HttpMatch | undefined): RouteMatch {
@@ -15,13 +17,26 @@ export function routeMatch(match: HttpMatch | undefined): RouteMatch {
   return RouteMatch.fromPartial({
     ...pathMatch(match),
     headers: [
-      ...sorted(match.headers).map(([name, value]) => headerMatcher(name.toLowerCase(), value)),
-      ...sorted(match.withoutHeaders).map(([name, value]) => withoutHeader(name.toLowerCase(), value)),
+      ...sorted(match.headers).flatMap(([name, value]) =>
+        claimPath(name) === undefined ? [headerMatcher(name.toLowerCase(), value)] : [],
+      ),
+      ...sorted(match.withoutHeaders).flatMap(([name, value]) =>
+        claimPath(name) === undefined ? [withoutHeader(name.toLowerCase(), value)] : [],
+      ),
       ...pseudoHeader(":method", match.method),
       ...pseudoHeader(":authority", match.authority),
       ...pseudoHeader(":scheme", match.scheme),
     ],
     queryParameters: sorted(match.queryParams).map(([name, value]) => queryMatcher(name, value)),
+    dynamicMetadata: [...claims(match.headers, false), ...claims(match.withoutHeaders, true)],
+  });
+}
+
+/** A sidecar's calls carry no verified token, so there such a match is never met. */
+function claims(headers: HttpMatch["headers"], invert: boolean): readonly MetadataMatcher[] {
+  return sorted(headers).flatMap(([name, value]) => {
+    const path = claimPath(name);
+    return path === undefined ? [] : [claimMatcher(path, stringMatcher(value), invert)];
   });
 }
 

@@ -1,3 +1,4 @@
+import type { MeshConfigSpec } from "../../../mesh/model/mesh-config.ts";
 import { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { RawBuffer } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts";
 import {
@@ -19,10 +20,19 @@ import { pack } from "../any.ts";
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_PACKAGE = "envoy.extensions.transport_sockets.tls.v3";
 
-const TLS_PARAMETERS = TlsParameters.fromPartial({
+/** What Envoy may negotiate. Its own default for a client ends at 1.2. */
+export const TLS_PARAMETERS = TlsParameters.fromPartial({
   tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 });
+
+const TLS_1_3_ONLY = TlsParameters.fromPartial({
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+});
+
+/** Of mesh connections, as MeshConfig `meshMTLS` has it; undefined: 1.2. */
+export type MinTlsVersion = MeshConfigSpec["meshMtlsMinVersion"];
 
 /** What our side of a mesh connection presents on an HTTP port, and on any other. */
 export const SERVER_ALPN = { http: ["h2", "http/1.1"], tcp: ["istio"] } as const;
@@ -35,9 +45,14 @@ export const CLIENT_ALPN = {
 } as const;
 
 /** Accepts mesh peers only: a certificate of a workload of this trust domain, never that of an agent. */
-export function meshServerSocket(trustDomain: string, alpn: readonly string[]): TransportSocket {
+export function meshServerSocket(
+  trustDomains: readonly string[],
+  alpn: readonly string[],
+  least: MinTlsVersion,
+): TransportSocket {
+  const peers = trustDomains.map((domain) => uriMatcher({ prefix: `spiffe://${domain}/ns/` }));
   const context = DownstreamTlsContext.fromPartial({
-    commonTlsContext: meshContext([uriMatcher({ prefix: `spiffe://${trustDomain}/ns/` })], alpn),
+    commonTlsContext: meshContext(peers, alpn, least),
     requireClientCertificate: true,
   });
   return tlsSocket(pack(`${TLS_PACKAGE}.DownstreamTlsContext`, DownstreamTlsContext, context));
@@ -48,13 +63,16 @@ export interface MeshClientOptions {
   /** Names of which the server must present one. At least one: without any every certificate would do. */
   readonly identities: readonly string[];
   readonly alpn: readonly string[];
+  readonly least: MinTlsVersion;
 }
 
-export function meshClientSocket({ serverName, identities, alpn }: MeshClientOptions): TransportSocket {
+export function meshClientSocket(options: MeshClientOptions): TransportSocket {
+  const { serverName, identities, alpn, least } = options;
   const context = UpstreamTlsContext.fromPartial({
     commonTlsContext: meshContext(
       identities.map((exact) => uriMatcher({ exact })),
       alpn,
+      least,
     ),
     sni: serverName,
   });
@@ -83,9 +101,10 @@ function tlsSocket(typedConfig: ReturnType<typeof pack>): TransportSocket {
 function meshContext(
   names: readonly SubjectAltNameMatcher[],
   alpnProtocols: readonly string[],
+  least: MinTlsVersion,
 ): CommonTlsContext {
   return CommonTlsContext.fromPartial({
-    tlsParams: TLS_PARAMETERS,
+    tlsParams: least === "TLSV1_3" ? TLS_1_3_ONLY : TLS_PARAMETERS,
     tlsCertificateSdsSecretConfigs: [sdsSecret(SVID_SECRET)],
     combinedValidationContext: {
       defaultValidationContext: { matchTypedSubjectAltNames: [...names] },

@@ -1,0 +1,84 @@
+import { hostMatches } from "../../mesh/model/hosts.ts";
+import type { StoredObject } from "../../mesh/model/object.ts";
+import type { Service } from "../../mesh/model/service.ts";
+import type {
+  CaptureMode,
+  EgressHost,
+  OutboundTrafficPolicy,
+  SidecarPort,
+} from "../../mesh/model/sidecar.ts";
+import { hostPatterns } from "../snapshot/host-names.ts";
+import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+import { isVisible } from "./services.ts";
+
+/** One way out of a workload: the services that are reached through one set of listeners. */
+export interface EgressListener {
+  /** Undefined: at every port of the services. */
+  readonly port: SidecarPort | undefined;
+  /** IP address or `unix://` path; empty: what follows from how connections come to the proxy. */
+  readonly bind: string;
+  readonly captureMode: CaptureMode;
+  /** Oldest first. */
+  readonly hosts: readonly string[];
+}
+
+/** What a workload may call. */
+export interface EgressScope {
+  readonly listeners: readonly EgressListener[];
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
+}
+
+/** Without a Sidecar: everything that its owner exports to the namespace. */
+export function meshScope(view: SnapshotView, namespace: string): EgressScope {
+  const hosts = view.hosts.filter((host) => {
+    const service = view.service(host);
+    return service !== undefined && isVisible(view, service, namespace);
+  });
+  return scopeOf(view, hosts);
+}
+
+/** These services and no others. */
+export function scopeOf(view: SnapshotView, hosts: readonly string[]): EgressScope {
+  return {
+    listeners: [{ port: undefined, bind: "", captureMode: "DEFAULT", hosts }],
+    outboundTrafficPolicy: meshPolicy(view),
+  };
+}
+
+/** What a Sidecar lets the workloads of a namespace call. In the root namespace it speaks for the one of the workload. */
+export function sidecarScope(
+  view: SnapshotView,
+  { spec }: StoredObject<"Sidecar">,
+  namespace: string,
+): EgressScope {
+  const outboundTrafficPolicy = spec.outboundTrafficPolicy ?? meshPolicy(view);
+  if (spec.egress.length === 0) return { ...meshScope(view, namespace), outboundTrafficPolicy };
+  const services = view.hosts.flatMap((host) => {
+    const service = view.service(host);
+    return service !== undefined && isVisible(view, service, namespace) ? [service] : [];
+  });
+  const listeners = spec.egress.map(({ port, bind, captureMode, hosts }) => {
+    const wanted = hosts.filter(({ excluded }) => !excluded);
+    const unwanted = hosts.filter(({ excluded }) => excluded);
+    const chosen = services.filter(
+      (service) =>
+        wanted.some((one) => brings(view, one, service, namespace)) &&
+        !unwanted.some((one) => brings(view, one, service, namespace)) &&
+        (port === undefined || service.ports.some(({ number }) => number === port.number)),
+    );
+    return { port, bind, captureMode, hosts: chosen.map(({ hostname }) => hostname) };
+  });
+  return { listeners, outboundTrafficPolicy };
+}
+
+function brings(view: SnapshotView, { namespace, host }: EgressHost, service: Service, own: string): boolean {
+  if (namespace === "~") return false;
+  const owner = namespace === "." ? own : namespace;
+  if (owner !== "*" && owner !== service.namespace) return false;
+  const written = owner === "*" ? own : owner;
+  return hostPatterns(host, written, view.settings).some((pattern) => hostMatches(pattern, service.hostname));
+}
+
+function meshPolicy({ settings }: SnapshotView): OutboundTrafficPolicy {
+  return { mode: settings.mesh.outboundTrafficPolicy ?? "ALLOW_ANY", egressProxy: undefined };
+}

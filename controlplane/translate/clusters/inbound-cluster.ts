@@ -1,0 +1,70 @@
+import type { ConnectionPool } from "../../../mesh/model/destination-rule.ts";
+import {
+  Cluster,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+} from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { inboundClusterName } from "../../../mesh/xds/names.ts";
+import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
+import { portPolicy } from "../../policy/port-policy.ts";
+import { sidecarFor } from "../../policy/sidecars.ts";
+import { serviceHostname } from "../../snapshot/host-names.ts";
+import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
+import { address } from "../addresses.ts";
+import { duration } from "../durations.ts";
+import type { InboundPort } from "../inbound/inbound-port.ts";
+import type { Scope } from "../memo.ts";
+import { isHttp2 } from "../protocols.ts";
+import { connectionPool } from "./connection-pool.ts";
+import { passthroughBind } from "./fixed-clusters.ts";
+
+/** The longest duration that Envoy takes: the application's address is never forgotten. */
+const NEVER_MS = 315_576_000_000_000;
+
+/**
+ * The application behind one port of the workload: at its address, or, where connections are captured, wherever they
+ * were going.
+ */
+export function inboundCluster({ view }: Scope, workload: WorkloadConfig, port: InboundPort): Cluster {
+  const name = inboundClusterName(port.number);
+  const pool = port.pool ?? ownPool(view, workload, port.number);
+  const http = pool?.useClientProtocol ? "as-called" : isHttp2(port.protocol) ? "http2" : "http1";
+  const cluster = Cluster.fromPartial({ name, ...connectionPool(view.settings, pool, { http }) });
+  if (goesOn(view, workload, port)) {
+    return {
+      ...cluster,
+      type: Cluster_DiscoveryType.ORIGINAL_DST,
+      lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+      cleanupInterval: duration(NEVER_MS),
+      upstreamBindConfig: passthroughBind(),
+    };
+  }
+  return Cluster.fromPartial({
+    ...cluster,
+    type: Cluster_DiscoveryType.STATIC,
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ endpoint: { address: address(port.app.address, port.app.port) } }] }],
+    },
+  });
+}
+
+/** Whether a captured connection keeps its address. Not where somebody has said where the application is. */
+function goesOn(view: SnapshotView, workload: WorkloadConfig, port: InboundPort): boolean {
+  if (port.binds || view.settings.mesh.inboundTrafficPolicy === "LOCALHOST") return false;
+  const ingress = sidecarFor(view, workload)?.spec.ingress.find((one) => one.port.number === port.number);
+  if (ingress !== undefined) return ingress.defaultEndpoint === "";
+  return port.app.port === port.bind.port;
+}
+
+/** What callers of the workload's service are told of its connections holds for the last leg too, as in Istio. */
+function ownPool(
+  view: SnapshotView,
+  { namespace, labels, service }: WorkloadConfig,
+  port: number,
+): ConnectionPool | undefined {
+  const hostname = serviceHostname(service, namespace, view.settings);
+  const rules = findDestinationRules(view, { namespace, labels }, { hostname, namespace }, "inbound");
+  const { mesh } = view.settings;
+  return portPolicy(destinationPolicy(view, rules), "", port, mesh.defaultTrafficPolicy).connectionPool;
+}

@@ -1,0 +1,99 @@
+import type { ClientTls } from "../../../mesh/model/destination-rule.ts";
+import type { Service } from "../../../mesh/model/service.ts";
+import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import {
+  type SubjectAltNameMatcher,
+  SubjectAltNameMatcher_SanType,
+} from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
+import {
+  CommonTlsContext,
+  UpstreamTlsContext,
+} from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import { sdsSecret } from "../ads.ts";
+import { credentialSecret } from "../gateway/credentials.ts";
+import { clientSocket, TLS_PARAMETERS } from "../tls/mesh-tls.ts";
+import type { UpstreamHttp } from "./connection-pool.ts";
+
+/** Roots of the public web, where Debian and its kin keep them. */
+const SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt";
+
+/** What of a client its own TLS depends on. */
+export interface TlsCaller {
+  /** Whether its calls name the host that they are for; those to a declared upstream name localhost. */
+  readonly namesHosts: boolean;
+  /** The namespace whose secrets it may use; undefined: it may use none. */
+  readonly secretsOf: string | undefined;
+}
+
+export interface OriginatedTls {
+  readonly socket: TransportSocket | undefined;
+  /** The host of each call is the SNI, and what the certificate must be for. */
+  readonly autoSni: boolean;
+  readonly autoSan: boolean;
+}
+
+/** TLS that the application would otherwise speak itself. */
+export function originatedTls(
+  service: Pick<Service, "hostname" | "subjectAltNames">,
+  tls: ClientTls,
+  {
+    isHttp,
+    http,
+    caller,
+  }: { readonly isHttp: boolean; readonly http: UpstreamHttp; readonly caller: TlsCaller },
+): OriginatedTls {
+  const host = service.hostname.startsWith("*") ? "" : service.hostname;
+  const autoSni = isHttp && tls.sni === "" && (caller.namesHosts || host === "");
+  const sni = tls.sni || (autoSni ? "" : host);
+  const names = tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.subjectAltNames;
+  const autoSan = autoSni && names.length === 0 && !tls.insecureSkipVerify;
+  const verified = names.length > 0 ? names : sni === "" ? [] : [sni];
+  const context = UpstreamTlsContext.fromPartial({
+    sni,
+    commonTlsContext: {
+      tlsParams: TLS_PARAMETERS,
+      alpnProtocols: http === "http2" ? ["h2"] : isHttp && http === "http1" ? ["http/1.1"] : [],
+      ...(tls.credentialName === "" ? fromFiles(tls, verified) : fromSecrets(tls, verified)),
+    },
+  });
+  return { socket: clientSocket(context), autoSni, autoSan };
+}
+
+function fromFiles(tls: ClientTls, names: readonly string[]): Partial<CommonTlsContext> {
+  const ca = tls.caCertificates === "" || tls.caCertificates === "system" ? SYSTEM_ROOTS : tls.caCertificates;
+  return CommonTlsContext.fromPartial({
+    ...(tls.mode === "MUTUAL" && {
+      tlsCertificates: [
+        { certificateChain: { filename: tls.clientCertificate }, privateKey: { filename: tls.privateKey } },
+      ],
+    }),
+    ...(!tls.insecureSkipVerify && {
+      validationContext: {
+        trustedCa: { filename: ca },
+        matchTypedSubjectAltNames: names.map(sanMatcher),
+        ...(tls.caCrl !== "" && { crl: { filename: tls.caCrl } }),
+      },
+    }),
+  });
+}
+
+function fromSecrets(tls: ClientTls, names: readonly string[], namespace: string): Partial<CommonTlsContext> {
+  const name = secretName(namespace, tls.credentialName);
+  return CommonTlsContext.fromPartial({
+    ...(tls.mode === "MUTUAL" && { tlsCertificateSdsSecretConfigs: [sdsSecret(name)] }),
+    ...(!tls.insecureSkipVerify && {
+      combinedValidationContext: {
+        defaultValidationContext: { matchTypedSubjectAltNames: names.map(sanMatcher) },
+        validationContextSdsSecretConfig: sdsSecret(`${name}-cacert`),
+      },
+    }),
+  });
+}
+
+function sanMatcher(exact: string): SubjectAltNameMatcher {
+  return {
+    sanType: exact.includes("://") ? SubjectAltNameMatcher_SanType.URI : SubjectAltNameMatcher_SanType.DNS,
+    matcher: { exact, ignoreCase: false },
+    oid: "",
+  };
+}

@@ -1,0 +1,65 @@
+import { hostMatches } from "../../../mesh/model/hosts.ts";
+import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { ALPN_ISTIO, meshServerName } from "../../../mesh/xds/names.ts";
+import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
+import type { BoundServer } from "../../policy/gateways.ts";
+import { isVisible } from "../../policy/services.ts";
+import { configMetadata } from "../config-metadata.ts";
+import { tcpProxy } from "../filters/network-filters.ts";
+import type { Scope } from "../memo.ts";
+import type { GatewayClass } from "./gateway-class.ts";
+import type { ServerChain } from "./server-chains.ts";
+
+/**
+ * A way for each service of the mesh and each subset, chosen by the server name that a peer of the mesh asks for. TLS is
+ * not taken off, so the two ends see each other's identities. Only names of mesh TLS get in: whoever comes out at the other
+ * side has to present an identity there.
+ */
+export function autoPassthroughChains(
+  scope: Scope,
+  of: GatewayClass,
+  bound: BoundServer,
+): readonly ServerChain[] {
+  return passedHosts(scope, of, [bound]).flatMap((hostname) => {
+    const ports = scope.view.service(hostname)?.ports ?? [];
+    const subsets = ["", ...subsetsOf(scope, of, hostname)];
+    return ports.flatMap(({ number }) =>
+      subsets.map((subset): ServerChain => {
+        const name = meshServerName(number, subset, hostname);
+        return {
+          serverNames: [name],
+          alpn: ALPN_ISTIO,
+          chain: FilterChain.fromPartial({
+            filters: [tcpProxy(name, [{ name, weight: 1 }])],
+            metadata: configMetadata(bound.gateway),
+          }),
+        };
+      }),
+    );
+  });
+}
+
+/** Services that come through AUTO_PASSTHROUGH servers: those of the mesh that the gateway sees and a host covers. */
+export function passedHosts(
+  { view }: Scope,
+  of: GatewayClass,
+  servers: readonly BoundServer[],
+): readonly string[] {
+  const patterns = servers
+    .filter(({ server }) => server.tls?.mode === "AUTO_PASSTHROUGH")
+    .flatMap(({ hosts }) => hosts.map(({ host }) => host));
+  if (patterns.length === 0) return [];
+  return view.hosts.filter((hostname) => {
+    if (!patterns.some((pattern) => hostMatches(pattern, hostname))) return false;
+    const service = view.service(hostname);
+    return service !== undefined && !service.external && isVisible(view, service, of.client.namespace);
+  });
+}
+
+function subsetsOf({ view }: Scope, of: GatewayClass, hostname: string): readonly string[] {
+  const service = view.service(hostname);
+  if (service === undefined) return [];
+  return destinationPolicy(view, findDestinationRules(view, of.client, service)).subsets.map(
+    ({ name }) => name,
+  );
+}

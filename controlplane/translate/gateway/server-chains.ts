@@ -1,0 +1,115 @@
+import type { ServerTls } from "../../../mesh/model/gateway.ts";
+import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import {
+  type Filter,
+  FilterChain,
+} from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
+import { type BoundServer, passesOn } from "../../policy/gateways.ts";
+import { keyOf } from "../../snapshot/config-index.ts";
+import { byText } from "../../snapshot/text-order.ts";
+import { configMetadata } from "../config-metadata.ts";
+import { tcpProxy } from "../filters/network-filters.ts";
+import type { Scope } from "../memo.ts";
+import { SERVER_ALPN } from "../tls/mesh-tls.ts";
+import { autoPassthroughChains } from "./auto-passthrough.ts";
+import { missingCredential } from "./credentials.ts";
+import type { GatewayClass } from "./gateway-class.ts";
+import { httpFilter, tcpFilters } from "./gateway-filters.ts";
+import { tcpTargets, tlsTargets } from "./layer4-targets.ts";
+import { serverTlsSocket } from "./server-tls.ts";
+
+/** Connections that a server takes, and what becomes of them. */
+export interface ServerChain {
+  /** Empty: any. */
+  readonly serverNames: readonly string[];
+  readonly alpn: readonly string[];
+  /** Without a match. */
+  readonly chain: FilterChain;
+  /** Takes connections only to close them. */
+  readonly closes?: boolean;
+}
+
+/** The chains of one server of a listener that speaks TLS. */
+export function tlsServerChains(scope: Scope, of: GatewayClass, bound: BoundServer): readonly ServerChain[] {
+  const { server } = bound;
+  const { tls } = server;
+  if (tls === undefined) return [];
+  if (tls.mode === "AUTO_PASSTHROUGH") return autoPassthroughChains(scope, of, bound);
+  if (passesOn(tls)) return passthroughChains(scope, of, bound);
+  const serverNames = serverNamesOf(bound);
+  const missing = missingCredential(scope, of.client.namespace, tls);
+  if (missing !== undefined) {
+    scope.warn({
+      subject: keyOf(bound.gateway),
+      message: `${where(bound)} takes no connections: ${missing}`,
+    });
+    // Without a chain for these names another server's wildcard would take what was meant to be verified here.
+    return serverNames.length === 0
+      ? []
+      : [{ ...toChain(bound, serverNames, undefined, [closing]), closes: true }];
+  }
+  const filters =
+    bound.routeName === undefined
+      ? tcpServerFilters(scope, of, bound)
+      : [httpFilter(scope, of, bound, bound.routeName)];
+  return filters === undefined
+    ? []
+    : [toChain(bound, serverNames, serverTlsSocket(scope, tls, alpnOf(bound, tls)), filters)];
+}
+
+/** The filters of a server that hands on bytes; undefined, with a warning, when no VirtualService says where to. */
+export function tcpServerFilters(
+  scope: Scope,
+  of: GatewayClass,
+  bound: BoundServer,
+): readonly Filter[] | undefined {
+  const targets = tcpTargets(scope, of, bound);
+  if (targets !== undefined) return tcpFilters(scope, of, bound, targets);
+  scope.warn({
+    subject: keyOf(bound.gateway),
+    message: `${where(bound)} takes no connections: no VirtualService of it has a TCP route for port ${bound.server.port.number}`,
+  });
+  return undefined;
+}
+
+function passthroughChains(scope: Scope, of: GatewayClass, bound: BoundServer): readonly ServerChain[] {
+  return tlsTargets(scope, of, bound).map(({ serverNames, clusters }) =>
+    toChain(bound, serverNames, undefined, tcpFilters(scope, of, bound, clusters)),
+  );
+}
+
+function toChain(
+  bound: BoundServer,
+  serverNames: readonly string[],
+  transportSocket: TransportSocket | undefined,
+  filters: readonly Filter[],
+): ServerChain {
+  return {
+    serverNames,
+    alpn: [],
+    chain: FilterChain.fromPartial({
+      filters: [...filters],
+      metadata: configMetadata(bound.gateway),
+      transportSocket,
+    }),
+  };
+}
+
+/** Istio offers HTTP's names for bytes too, except to peers of the mesh. */
+function alpnOf({ routeName }: BoundServer, { mode }: ServerTls): readonly string[] {
+  return routeName === undefined && mode === "ISTIO_MUTUAL" ? SERVER_ALPN.tcp : SERVER_ALPN.http;
+}
+
+/** Names by which clients choose the server; none for `*`. */
+function serverNamesOf({ hosts }: BoundServer): readonly string[] {
+  const names = new Set(hosts.map(({ host }) => host.toLowerCase()));
+  return names.has("*") ? [] : [...names].sort(byText);
+}
+
+export function where({ gateway, server }: BoundServer): string {
+  return `spec.servers[${gateway.spec.servers.indexOf(server)}]`;
+}
+
+/** Takes connections and closes them. */
+const closing = tcpProxy(BLACK_HOLE_CLUSTER, [{ name: BLACK_HOLE_CLUSTER, weight: 1 }]);

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Protocol, Service } from "../../../mesh/model/service.ts";
+import type { EgressListener } from "../../policy/egress-scope.ts";
+import { type EgressPlan, planEgress, type Ways } from "./egress-plan.ts";
+
+function service(
+  hostname: string,
+  ports: Readonly<Record<number, Protocol>>,
+  addresses: readonly string[] = [],
+): Service {
+  return {
+    hostname,
+    name: hostname,
+    namespace: "default",
+    ports: Object.entries(ports).map(([number, protocol]) => ({
+      name: protocol,
+      number: Number(number),
+      protocol,
+    })),
+    resolution: "static",
+    addresses,
+    external: false,
+    subjectAltNames: [],
+    exportTo: [],
+    createdAt: 0,
+    source: "test",
+  };
+}
+
+const CAPTURED: Ways = { captured: true, bindsVips: false, httpProxy: undefined };
+const VIPS: Ways = { captured: false, bindsVips: true, httpProxy: undefined };
+const NONE: Ways = { captured: false, bindsVips: false, httpProxy: undefined };
+const PROXY: Ways = { ...NONE, httpProxy: { address: "127.0.0.1", port: 15_080 } };
+
+function plan(
+  ways: Ways,
+  services: readonly Service[],
+  listeners: readonly Partial<EgressListener>[] = [{}],
+): EgressPlan {
+  const all = services.map(({ hostname }) => hostname);
+  return planEgress(
+    {
+      listeners: listeners.map((one) => ({
+        port: undefined,
+        bind: "",
+        captureMode: "DEFAULT",
+        hosts: all,
+        ...one,
+      })),
+      outboundTrafficPolicy: { mode: "ALLOW_ANY", egressProxy: undefined },
+    },
+    ways,
+    (hostname) => services.find((one) => one.hostname === hostname),
+  );
+}
+
+/** `listener[*] -> routes | host:port@destination…`; the star says that it really binds. */
+function lines({ listeners }: EgressPlan): readonly string[] {
+  return [...listeners.values()].map(({ name, binds, routeName, tcp }) => {
+    const claims = tcp.map(({ hostname, port, destinations }) => {
+      const at = destinations.length > 0 ? `@${destinations.join()}` : "";
+      return `${hostname}:${port}${at}`;
+    });
+    return `${name}${binds ? "*" : ""} -> ${[...(routeName === undefined ? [] : [`routes ${routeName}`]), ...claims].join(" | ")}`;
+  });
+}
+
+function routes({ routes: all }: EgressPlan): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...all.values()].map(({ name, places }) => [name, places.map(({ hostname }) => hostname).join(" ")]),
+  );
+}
+
+const web = service("web", { 80: "http", 443: "tls" }, ["240.240.0.1"]);
+const api = service("api", { 80: "http2", 9000: "tcp" }, ["240.240.0.2"]);
+const db = service("db", { 9000: "tcp" }, ["10.1.0.0/16", "10.2.0.1"]);
+const bare = service("bare", { 9000: "tcp" });
+
+const CASES: readonly {
+  readonly says: string;
+  readonly given: EgressPlan;
+  readonly want: readonly string[];
+}[] = [
+  {
+    says: "captured HTTP of one port shares a wildcard listener",
+    given: plan(CAPTURED, [service("a", { 80: "http" }), service("b", { 80: "grpc", 81: "http" })]),
+    want: ["0.0.0.0_80 -> routes 80", "0.0.0.0_81 -> routes 81"],
+  },
+  {
+    says: "captured TCP is told by address, TLS without a given address by the server's name",
+    given: plan(CAPTURED, [web, api]),
+    want: [
+      "0.0.0.0_443 -> web:443",
+      "0.0.0.0_80 -> routes 80",
+      "240.240.0.1_443 -> web:443",
+      "240.240.0.2_9000 -> api:9000",
+    ],
+  },
+  {
+    says: "a CIDR block goes to the wildcard listener, an address has its own",
+    given: plan(CAPTURED, [db]),
+    want: ["0.0.0.0_9000 -> db:9000@10.1.0.0/16", "10.2.0.1_9000 -> db:9000"],
+  },
+  {
+    says: "a service without an address takes the rest of its port, beside one with blocks",
+    given: plan(CAPTURED, [db, bare]),
+    want: ["0.0.0.0_9000 -> db:9000@10.1.0.0/16 | bare:9000", "10.2.0.1_9000 -> db:9000"],
+  },
+  {
+    says: "HTTP and TCP of one wildcard port share the listener",
+    given: plan(CAPTURED, [service("a", { 9000: "http" }), bare]),
+    want: ["0.0.0.0_9000 -> routes 9000 | bare:9000"],
+  },
+  {
+    says: "VIPs are bound on loopback, each port by itself",
+    given: plan(VIPS, [web, api]),
+    want: [
+      "127.240.0.1_443* -> web:443",
+      "127.240.0.1_80* -> routes 80",
+      "127.240.0.2_80* -> routes 80",
+      "127.240.0.2_9000* -> api:9000",
+    ],
+  },
+  {
+    says: "without capture or VIPs, ports are bound on loopback",
+    given: plan(NONE, [web]),
+    want: ["127.0.0.1_443* -> web:443", "127.0.0.1_80* -> routes 80"],
+  },
+  {
+    says: "a forward proxy takes all HTTP and nothing else",
+    given: plan(PROXY, [web, api]),
+    want: ["127.0.0.1_15080* -> routes http_proxy"],
+  },
+  {
+    says: "a Sidecar's own port is a listener of its hosts alone, and what is for every port stays out of it",
+    given: plan(
+      CAPTURED,
+      [web, api],
+      [{ port: { number: 80, protocol: "http", name: "http" }, hosts: ["api"] }, { hosts: ["web"] }],
+    ),
+    want: ["0.0.0.0_443 -> web:443", "0.0.0.0_80 -> routes 80", "240.240.0.1_443 -> web:443"],
+  },
+  {
+    says: "a Sidecar's bind is taken as it is, and really bound where nothing is captured",
+    given: plan(
+      NONE,
+      [api],
+      [
+        { port: { number: 80, protocol: "http", name: "http" }, bind: "127.0.0.5" },
+        { port: { number: 9000, protocol: "tcp", name: "tcp" }, bind: "unix:///run/api.sock" },
+      ],
+    ),
+    want: ["127.0.0.5_80* -> routes 80", "unix:///run/api.sock* -> api:9000"],
+  },
+  {
+    says: "captureMode NONE binds although the rest is captured",
+    given: plan(
+      CAPTURED,
+      [api],
+      [{ port: { number: 80, protocol: "http", name: "http" }, captureMode: "NONE" }],
+    ),
+    want: ["127.0.0.1_80* -> routes 80"],
+  },
+];
+for (const { says, given, want } of CASES) {
+  test(says, () => assert.deepEqual(lines(given), want));
+}
+
+test("the routes of a port have every service that has it, oldest first", () => {
+  assert.deepEqual(routes(plan(CAPTURED, [web, api])), { "80": "web api" });
+  assert.deepEqual(routes(plan(PROXY, [web, api])), { http_proxy: "web api" });
+  const own = [
+    { port: { number: 80, protocol: "http" as const, name: "http" }, hosts: ["api"] },
+    { hosts: ["web"] },
+  ];
+  assert.deepEqual(routes(plan(CAPTURED, [web, api], own)), { "80": "api" });
+});
+
+test("two services that cannot be told apart: the older has the port, and it is said", () => {
+  const { conflicts } = plan(CAPTURED, [bare, service("other", { 9000: "tcp" })]);
+  assert.deepEqual(
+    conflicts.map(({ hostname }) => hostname),
+    ["other"],
+  );
+});
+
+test("a service whose address is not of this mesh cannot be called by VIP, and it is said", () => {
+  assert.deepEqual(
+    plan(VIPS, [db]).conflicts.map(({ hostname }) => hostname),
+    ["db"],
+  );
+});

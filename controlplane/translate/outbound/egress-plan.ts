@@ -1,0 +1,211 @@
+import type { Service, ServicePort } from "../../../mesh/model/service.ts";
+import { isAutoVip, loopbackVip } from "../../../mesh/model/vips.ts";
+import type { SocketAddress } from "../../../mesh/model/workload.ts";
+import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
+import { byText } from "../../snapshot/text-order.ts";
+import { isHttp } from "../protocols.ts";
+
+/** How a workload's calls come to its proxy, beside declared upstreams. */
+export interface Ways {
+  /** All its connections come in with their original destinations. */
+  readonly captured: boolean;
+  /** Services' VIPs are bound on loopback. */
+  readonly bindsVips: boolean;
+  readonly httpProxy: SocketAddress | undefined;
+}
+
+/** A port of a service. */
+export interface ServicePlace {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A service port that speaks no HTTP, as one listener takes it. */
+export interface TcpClaim extends ServicePlace {
+  readonly tls: boolean;
+  /** Addresses and CIDR blocks by which it is told from the others of the listener; empty: none, it takes the rest. */
+  readonly destinations: readonly string[];
+}
+
+export interface PlannedListener {
+  readonly name: string;
+  /** `port` is 0 for a `unix://` path. */
+  readonly bind: SocketAddress;
+  /** False: it is there for connections that were captured. */
+  readonly binds: boolean;
+  /** The routes of its HTTP calls; undefined: it takes none. */
+  readonly routeName: string | undefined;
+  readonly tcp: readonly TcpClaim[];
+}
+
+export interface PlannedRoutes {
+  readonly name: string;
+  readonly places: readonly ServicePlace[];
+  /** Only calls of this port are meant; undefined: of several, which the host header tells apart. */
+  readonly port: number | undefined;
+}
+
+export interface EgressPlan {
+  readonly listeners: ReadonlyMap<string, PlannedListener>;
+  readonly routes: ReadonlyMap<string, PlannedRoutes>;
+  /** What is left out, and why. */
+  readonly conflicts: readonly { readonly hostname: string; readonly message: string }[];
+}
+
+export const HTTP_PROXY_ROUTES = "http_proxy";
+const WILDCARD = "0.0.0.0";
+const LOOPBACK = "127.0.0.1";
+
+interface Draft {
+  readonly bind: SocketAddress;
+  readonly binds: boolean;
+  /** A Sidecar named this very listener: what is found for every port stays out of it. */
+  readonly explicit: boolean;
+  routeName: string | undefined;
+  readonly tcp: TcpClaim[];
+}
+
+/** Listeners and route configurations of the calling side, before any of them is built. */
+export function planEgress(
+  scope: EgressScope,
+  ways: Ways,
+  serviceOf: (hostname: string) => Service | undefined,
+): EgressPlan {
+  const planner = new Planner(ways);
+  // Those that a Sidecar gives a port go first, and keep it.
+  const [open, ported] = partition(scope.listeners, ({ port }) => port === undefined);
+  for (const listener of [...ported, ...open]) {
+    for (const hostname of listener.hosts) {
+      const service = serviceOf(hostname);
+      for (const port of service?.ports ?? []) {
+        if (service === undefined) continue;
+        if (listener.port === undefined) planner.everywhere(service, port);
+        else if (port.number === listener.port.number)
+          planner.at(listener, listener.port.number, service, port);
+      }
+    }
+  }
+  return planner.plan();
+}
+
+class Planner {
+  readonly #ways: Ways;
+  readonly #listeners = new Map<string, Draft>();
+  readonly #routes = new Map<string, Map<string, ServicePlace>>();
+  readonly #portOf = new Map<string, number>();
+  readonly #conflicts: { hostname: string; message: string }[] = [];
+
+  constructor(ways: Ways) {
+    this.#ways = ways;
+  }
+
+  /** At the one listener that a Sidecar describes. */
+  at({ bind, captureMode }: EgressListener, number: number, service: Service, port: ServicePort): void {
+    const binds = !this.#ways.captured || captureMode === "NONE";
+    const address = bind === "" ? (binds ? LOOPBACK : WILDCARD) : bind;
+    const at = { address, port: address.startsWith("unix://") ? 0 : number };
+    const draft = this.#listener(at, binds, true);
+    if (isHttp(port.protocol)) this.#route(draft, at.port === 0 ? address : String(number), service, port);
+    else this.#claim(draft, service, port, []);
+  }
+
+  /** Wherever the workload's calls to the service may come in. */
+  everywhere(service: Service, port: ServicePort): void {
+    const { captured, bindsVips, httpProxy } = this.#ways;
+    const http = isHttp(port.protocol);
+    if (http && httpProxy !== undefined) {
+      this.#route(this.#listener(httpProxy, true, true), HTTP_PROXY_ROUTES, service, port);
+    }
+    if (captured) this.#captured(service, port);
+    else if (bindsVips) this.#onVips(service, port);
+    else if (httpProxy === undefined) this.#general(LOOPBACK, true, service, port, []);
+  }
+
+  plan(): EgressPlan {
+    const listeners = [...this.#listeners]
+      .filter(([, { routeName, tcp }]) => routeName !== undefined || tcp.length > 0)
+      .sort(([a], [b]) => byText(a, b))
+      .map(
+        ([name, { bind, binds, routeName, tcp }]) => [name, { name, bind, binds, routeName, tcp }] as const,
+      );
+    const routes = [...this.#routes].map(
+      ([name, places]) =>
+        [name, { name, places: [...places.values()], port: this.#portOf.get(name) }] as const,
+    );
+    return { listeners: new Map(listeners), routes: new Map(routes), conflicts: this.#conflicts };
+  }
+
+  #captured(service: Service, port: ServicePort): void {
+    if (isHttp(port.protocol)) {
+      this.#general(WILDCARD, false, service, port, []);
+      return;
+    }
+    const given = service.addresses.filter((address) => !isAutoVip(address));
+    const blocks = given.filter((address) => address.includes("/"));
+    const single = service.addresses.filter((address) => !address.includes("/"));
+    // Of TLS the server's name tells more than an address that nobody may have been told.
+    if (service.addresses.length === 0 || (port.protocol === "tls" && given.length === 0)) {
+      this.#general(WILDCARD, false, service, port, []);
+    }
+    if (blocks.length > 0) this.#general(WILDCARD, false, service, port, blocks);
+    for (const address of single) this.#general(address, false, service, port, []);
+  }
+
+  #onVips(service: Service, port: ServicePort): void {
+    const vips = service.addresses.flatMap((address) => loopbackVip(address) ?? []);
+    if (vips.length === 0) {
+      const message = `port ${port.number} cannot be called by address: it has no address of this mesh`;
+      this.#conflicts.push({ hostname: service.hostname, message });
+    }
+    for (const vip of vips) this.#general(vip, true, service, port, []);
+  }
+
+  #general(
+    address: string,
+    binds: boolean,
+    service: Service,
+    port: ServicePort,
+    destinations: readonly string[],
+  ): void {
+    const draft = this.#listener({ address, port: port.number }, binds, false);
+    if (draft.explicit) return;
+    if (isHttp(port.protocol)) this.#route(draft, String(port.number), service, port);
+    else this.#claim(draft, service, port, destinations);
+  }
+
+  #listener(bind: SocketAddress, binds: boolean, explicit: boolean): Draft {
+    const name = bind.port === 0 ? bind.address : `${bind.address}_${bind.port}`;
+    const known = this.#listeners.get(name);
+    if (known !== undefined) return known;
+    const draft: Draft = { bind, binds, explicit, routeName: undefined, tcp: [] };
+    this.#listeners.set(name, draft);
+    return draft;
+  }
+
+  #route(draft: Draft, name: string, { hostname }: Service, { number }: ServicePort): void {
+    draft.routeName ??= name;
+    const places = this.#routes.get(name) ?? new Map<string, ServicePlace>();
+    this.#routes.set(name, places.set(`${hostname}:${number}`, { hostname, port: number }));
+    if (name !== HTTP_PROXY_ROUTES) this.#portOf.set(name, number);
+  }
+
+  #claim(
+    draft: Draft,
+    { hostname }: Service,
+    { number, protocol }: ServicePort,
+    destinations: readonly string[],
+  ): void {
+    const tls = protocol === "tls";
+    const sameAsAll = draft.tcp.find((one) => !one.tls && one.destinations.length === 0);
+    if (!tls && destinations.length === 0 && sameAsAll !== undefined) {
+      const message = `port ${number} is taken by ${sameAsAll.hostname} at ${draft.bind.address}: give it an address of its own`;
+      this.#conflicts.push({ hostname, message });
+      return;
+    }
+    draft.tcp.push({ hostname, port: number, tls, destinations });
+  }
+}
+
+function partition<T>(list: readonly T[], test: (item: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [list.filter(test), list.filter((item) => !test(item))];
+}

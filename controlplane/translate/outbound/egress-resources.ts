@@ -1,0 +1,157 @@
+import { SharedMap } from "../../../mesh/collections/shared-map.ts";
+import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
+import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
+import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
+import { checkReferences } from "../check-references.ts";
+import { blackHoleCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
+import { clustersOf } from "../clusters/service-clusters.ts";
+import { clusterOf, resolveDestination } from "../destinations.ts";
+import { assignmentsOf } from "../endpoints/service-assignments.ts";
+import type { Scope } from "../memo.ts";
+import { resource, sameMap, sameResource } from "../resource.ts";
+import { clusterHosts, type EgressClass, egressScope } from "./egress-class.ts";
+import { type EgressPlan, planEgress } from "./egress-plan.ts";
+import { plannedListener } from "./planned-listener.ts";
+import { portRouteConfiguration, type UnknownHosts } from "./route-configuration.ts";
+import { virtualOutbound } from "./virtual-outbound.ts";
+
+type Resources = SharedMap<EncodedResource>;
+
+/** What the workloads of a class share, by type. Every map is an entry of its own: a change renews those that it is in. */
+export function egressMap(scope: Scope, of: EgressClass, type: TypeUrl): Resources {
+  switch (type) {
+    case TYPE_URL.cluster:
+      return clusters(scope, of);
+    case TYPE_URL.endpoints:
+      return assignments(scope, of);
+    case TYPE_URL.listener:
+      return listeners(scope, of);
+    case TYPE_URL.route:
+      return routes(scope, of);
+    default:
+      return NONE;
+  }
+}
+
+/** Throws when what a class shares is not consistent in itself. Looks only at what has changed since it last was. */
+export function checkEgress(scope: Scope, of: EgressClass): void {
+  scope.get<ReadonlyMap<TypeUrl, Resources>>(`egress-checked/${of.key}`, (inner, before) => {
+    const types = new Map(SHARED_TYPES.map((type) => [type, egressMap(inner, of, type)]));
+    checkReferences(types, before);
+    return types;
+  });
+}
+
+const NONE: Resources = SharedMap.empty();
+
+const SHARED_TYPES: readonly TypeUrl[] = [
+  TYPE_URL.cluster,
+  TYPE_URL.endpoints,
+  TYPE_URL.listener,
+  TYPE_URL.route,
+];
+
+function clusters(scope: Scope, of: EgressClass): Resources {
+  const build = (inner: Scope): Resources => {
+    const services = inner.collect(
+      `service-clusters/${of.key}`,
+      clusterHosts(inner, of),
+      (member, hostname) => byName(clustersOf(member, of.client, hostname)),
+    );
+    const fixed = [
+      resource(inner, "cluster/black-hole", Cluster, blackHoleCluster),
+      ...(of.ways.captured ? [resource(inner, "cluster/passthrough", Cluster, passthroughCluster)] : []),
+    ];
+    return services.edited(byName(fixed));
+  };
+  return scope.get(`clusters/${of.key}`, build, sameMap);
+}
+
+function assignments(scope: Scope, of: EgressClass): Resources {
+  return scope.collect(`assignments/${of.key}`, clusterHosts(scope, of), (member, hostname) =>
+    byName(assignmentsOf(member, of.client, hostname)),
+  );
+}
+
+function listeners(scope: Scope, of: EgressClass): Resources {
+  const build = (inner: Scope): Resources => {
+    const { names } = listenerPlan(inner, of);
+    const services = inner.collect(`service-listeners/${of.key}`, names, (member, name) => {
+      const planned = listenerPlan(member, of).plan.listeners.get(name);
+      if (planned === undefined) return NONE;
+      const built = resource(member, `listener/${of.key}/${name}`, Listener, (own) =>
+        plannedListener(own, of.client, planned, unknownHosts(own, of)),
+      );
+      return byName([built]);
+    });
+    if (!of.ways.captured) return services;
+    const virtual = resource(inner, `listener/virtual-outbound/${of.key}`, Listener, (own) =>
+      virtualOutbound(unknownHosts(own, of).cluster ?? BLACK_HOLE_CLUSTER),
+    );
+    return services.edited(byName([virtual]));
+  };
+  return scope.get(`listeners/${of.key}`, build, sameMap);
+}
+
+function routes(scope: Scope, of: EgressClass): Resources {
+  return scope.get(`routes/${of.key}`, (inner) =>
+    inner.collect(`service-routes/${of.key}`, listenerPlan(inner, of).routeNames, (member, name) => {
+      const planned = listenerPlan(member, of).plan.routes.get(name);
+      if (planned === undefined) return NONE;
+      const built = member.get(
+        `route/${of.key}/${name}`,
+        (own) => portRouteConfiguration(own, of.client, planned, unknownHosts(own, of)),
+        sameResource,
+      );
+      return byName([built]);
+    }),
+  );
+}
+
+interface ListenerPlan {
+  readonly plan: EgressPlan;
+  readonly names: readonly string[];
+  readonly routeNames: readonly string[];
+}
+
+function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
+  return scope.get(
+    `listener-plan/${of.key}`,
+    (inner) => {
+      const { captured, bindsVips, httpProxy } = of.ways;
+      const general = captured || bindsVips || httpProxy !== undefined;
+      // Declared upstreams are the workload's only way out, and these are its own.
+      const ways = general || of.source.kind !== "hosts";
+      const plan = ways
+        ? planEgress(egressScope(inner, of), of.ways, (host) => inner.view.service(host))
+        : NOTHING_PLANNED;
+      for (const { hostname, message } of plan.conflicts)
+        inner.warn({ subject: `Service/${hostname}`, message });
+      return { plan, names: [...plan.listeners.keys()], routeNames: [...plan.routes.keys()] };
+    },
+    (a, b) => planText(a.plan) === planText(b.plan),
+  );
+}
+
+const NOTHING_PLANNED: EgressPlan = { listeners: new Map(), routes: new Map(), conflicts: [] };
+
+function planText({ listeners: listenersByName, routes: routesByName }: EgressPlan): string {
+  return JSON.stringify([[...listenersByName.values()], [...routesByName.values()]]);
+}
+
+/** Where calls go that no service is for: on, where that is known and allowed. */
+function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {
+  const { mode, egressProxy } = egressScope(scope, of).outboundTrafficPolicy;
+  if (mode === "REGISTRY_ONLY") return { cluster: undefined };
+  if (egressProxy !== undefined) {
+    const { namespace } = of.client;
+    return { cluster: clusterOf(resolveDestination(scope.view, of.client, egressProxy, namespace, 0)) };
+  }
+  return { cluster: of.ways.captured ? PASSTHROUGH_CLUSTER : undefined };
+}
+
+function byName(resources: readonly EncodedResource[]): ReadonlyMap<string, EncodedResource> {
+  return new Map(resources.map((one) => [one.name, one]));
+}

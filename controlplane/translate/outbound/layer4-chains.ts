@@ -1,0 +1,52 @@
+import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { BLACK_HOLE_CLUSTER, outboundClusterName } from "../../../mesh/xds/names.ts";
+import type { Client } from "../../policy/client.ts";
+import { cidrRange } from "../addresses.ts";
+import { tcpProxy } from "../filters/network-filters.ts";
+import type { Scope } from "../memo.ts";
+import { applicableTcpRoutes, applicableTlsRoutes, type Layer4Route } from "../routes/layer4-routes.ts";
+import type { TcpClaim } from "./egress-plan.ts";
+
+/**
+ * The chains that a service's connections take through one listener. `shared`: others may come in at the same address, so
+ * that TLS is told by the server's name when nothing else tells it.
+ */
+export function layer4Chains(scope: Scope, client: Client, claim: TcpClaim, shared: boolean): FilterChain[] {
+  const { hostname, port, tls } = claim;
+  const routes = tls
+    ? applicableTlsRoutes(scope, client, hostname, port)
+    : applicableTcpRoutes(scope, client, hostname, port);
+  return routes.map((route) => chain(route, claim, shared));
+}
+
+function chain(
+  route: Layer4Route,
+  { hostname, port, tls, destinations }: TcpClaim,
+  shared: boolean,
+): FilterChain {
+  const subnets = route.destinationSubnets.length > 0 ? route.destinationSubnets : destinations;
+  const byName = tls && shared && subnets.length === 0 && route.sniHosts.length === 0;
+  const serverNames = byName ? [hostname] : route.sniHosts;
+  const clusters = route.clusters.length > 0 ? route.clusters : [{ name: BLACK_HOLE_CLUSTER, weight: 1 }];
+  return FilterChain.fromPartial({
+    filterChainMatch: {
+      prefixRanges: subnets.map(cidrRange),
+      sourcePrefixRanges: route.sourceSubnet === "" ? [] : [cidrRange(route.sourceSubnet)],
+      serverNames: serverNames.filter((name) => name !== "*"),
+      transportProtocol: tls && (serverNames.length > 0 || shared) ? "tls" : "",
+    },
+    filters: [tcpProxy(outboundClusterName(port, "", hostname), clusters)],
+  });
+}
+
+/** What a chain asks of a connection, as text: Envoy refuses a listener two of whose chains ask for the same. */
+export function chainKey({ filterChainMatch: match }: FilterChain): string {
+  return JSON.stringify([
+    match?.destinationPort ?? 0,
+    match?.prefixRanges ?? [],
+    match?.sourcePrefixRanges ?? [],
+    match?.serverNames ?? [],
+    match?.transportProtocol ?? "",
+    match?.applicationProtocols ?? [],
+  ]);
+}

@@ -1,0 +1,26 @@
+import type { Filter } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { HttpConnectionManager } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
+import { ADS } from "../ads.ts";
+import {
+  corsFilter,
+  faultFilter,
+  httpConnectionManager,
+  pathNormalization,
+  routerFilter,
+} from "../filters/network-filters.ts";
+
+/** Handles an application's HTTP calls; their routes come by RDS. */
+export function outboundHttpFilter(
+  { mesh }: Pick<MeshSettings, "mesh">,
+  listener: string,
+  routeName: string,
+): Filter {
+  const manager = HttpConnectionManager.fromPartial({
+    statPrefix: `outbound_${listener}`,
+    rds: { configSource: ADS, routeConfigName: routeName },
+    httpFilters: [faultFilter, corsFilter, routerFilter],
+    ...pathNormalization(mesh.pathNormalization ?? "BASE"),
+  });
+  return httpConnectionManager(manager);
+}

@@ -1,0 +1,79 @@
+import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
+import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
+import type { Client } from "../../policy/client.ts";
+import { address } from "../addresses.ts";
+import { duration } from "../durations.ts";
+import { httpInspector, tcpProxy, tlsInspector } from "../filters/network-filters.ts";
+import type { Scope } from "../memo.ts";
+import type { PlannedListener } from "./egress-plan.ts";
+import { chainKey, layer4Chains } from "./layer4-chains.ts";
+import { outboundHttpFilter } from "./outbound-http.ts";
+import type { UnknownHosts } from "./route-configuration.ts";
+
+const WILDCARDS: readonly string[] = ["0.0.0.0", "::"];
+
+/** What HTTP looks like to the inspector. */
+const PLAIN_HTTP = { transportProtocol: "raw_buffer", applicationProtocols: ["http/1.1", "h2c"] };
+
+/**
+ * A listener of the calling side for all services that come in at its address. HTTP and other protocols on one address
+ * are told apart by their first bytes.
+ */
+export function plannedListener(
+  scope: Scope,
+  client: Client,
+  { name, bind, binds, routeName, tcp }: PlannedListener,
+  unknown: UnknownHosts,
+): Listener {
+  const shared = WILDCARDS.includes(bind.address) || tcp.length > 1;
+  // A captured connection to a wildcard may speak anything: whatever runs at that port of some host comes in here.
+  const mixed = routeName !== undefined && (tcp.length > 0 || (!binds && WILDCARDS.includes(bind.address)));
+  const chains = new Map<string, FilterChain>();
+  const add = (chain: FilterChain, hostname: string): void => {
+    const key = chainKey(chain);
+    if (!chains.has(key)) chains.set(key, chain);
+    else {
+      const message = `some of its connections at ${name} are taken by an older service of the same address`;
+      scope.warn({ subject: `Service/${hostname}`, message });
+    }
+  };
+  if (routeName !== undefined) {
+    const filters = [outboundHttpFilter(scope.view.settings, name, routeName)];
+    add(
+      FilterChain.fromPartial({ name: "http", filterChainMatch: mixed ? PLAIN_HTTP : {}, filters }),
+      routeName,
+    );
+  }
+  for (const claim of tcp) {
+    for (const chain of layer4Chains(scope, client, claim, shared)) add(chain, claim.hostname);
+  }
+  const all = [...chains.values()];
+  const looksForTls = mixed || all.some(({ filterChainMatch: match }) => match?.transportProtocol === "tls");
+  return Listener.fromPartial({
+    name,
+    address: address(bind.address, bind.port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    ...(binds ? {} : { bindToPort: false }),
+    listenerFilters: [...(looksForTls ? [tlsInspector] : []), ...(mixed ? [httpInspector] : [])],
+    ...(looksForTls && {
+      listenerFiltersTimeout: duration(scope.view.settings.mesh.protocolDetectionTimeoutMs ?? 0),
+      continueOnListenerFiltersTimeout: true,
+    }),
+    filterChains: all,
+    ...(needsFallback(all, binds) && { defaultFilterChain: fallback(unknown) }),
+  });
+}
+
+/** Captured connections that no chain is for are somebody else's and go on. */
+function needsFallback(chains: readonly FilterChain[], binds: boolean): boolean {
+  return !binds && !chains.some((chain) => chainKey(chain) === chainKey(FilterChain.fromPartial({})));
+}
+
+function fallback({ cluster = BLACK_HOLE_CLUSTER }: UnknownHosts): FilterChain {
+  return FilterChain.fromPartial({
+    name: "PassthroughFilterChain",
+    filters: [tcpProxy(cluster, [{ name: cluster, weight: 1 }])],
+  });
+}

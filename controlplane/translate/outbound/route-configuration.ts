@@ -1,0 +1,130 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
+import { Route, VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import { type Client, clientKey } from "../../policy/client.ts";
+import { findService } from "../../policy/services.ts";
+import { MESH_GATEWAY } from "../../snapshot/object-lists.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { byText } from "../../snapshot/text-order.ts";
+import type { EncodedResource } from "../../xds/config-source.ts";
+import { encodedResource } from "../encode.ts";
+import type { Scope } from "../memo.ts";
+import { plainForward } from "../routes/route-action.ts";
+import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
+import { routedHost } from "../routes/routed-host.ts";
+import { foreignVirtualHost, type RoutedHost } from "../routes/virtual-host.ts";
+import { HTTP_PROXY_ROUTES, type PlannedRoutes } from "./egress-plan.ts";
+
+/** What becomes of calls to hosts that no virtual host is for. */
+export interface UnknownHosts {
+  /** Undefined: they are answered 502. */
+  readonly cluster: string | undefined;
+}
+
+/** Port 80 is the only one that a host of no registry is called at, as in Istio. */
+const FOREIGN_PORT = 80;
+
+/** Field 2 of RouteConfiguration, length-delimited. */
+const VIRTUAL_HOSTS_TAG = (2 << 3) | 2;
+
+interface EncodedHost {
+  readonly routed: RoutedHost;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * All virtual hosts of one port, put together from parts that are encoded one by one: a change of one host costs that
+ * host and a copy. When two hosts claim a domain, the older service has it.
+ */
+export function portRouteConfiguration(
+  scope: Scope,
+  client: Client,
+  planned: PlannedRoutes,
+  unknown: UnknownHosts,
+): EncodedResource {
+  const proxied = planned.name === HTTP_PROXY_ROUTES;
+  const hosts = planned.places.map(({ hostname, port }) => encodedHost(scope, client, hostname, port));
+  if (planned.port === FOREIGN_PORT || proxied) hosts.push(...foreignHosts(scope, client));
+  const writer = new BinaryWriter();
+  writer.raw(
+    RouteConfiguration.encode(
+      RouteConfiguration.fromPartial({
+        name: planned.name,
+        validateClusters: false,
+        ignorePortInHostMatching: !proxied,
+        maxDirectResponseBodySizeBytes: LONGEST_DIRECT_RESPONSE,
+      }),
+    ).finish(),
+  );
+  const taken = new Set<string>();
+  for (const { routed, bytes } of hosts) {
+    const { virtualHost } = routed;
+    const wanted = proxied ? withPorts(virtualHost) : virtualHost.domains;
+    const free = wanted.filter((domain) => !taken.has(domain));
+    for (const domain of free) taken.add(domain);
+    if (free.length === 0) continue;
+    const asItIs = !proxied && free.length === wanted.length;
+    writer
+      .uint32(VIRTUAL_HOSTS_TAG)
+      .bytes(asItIs ? bytes : VirtualHost.encode({ ...virtualHost, domains: free }).finish());
+  }
+  const rest = VirtualHost.encode(unknownHost(unknown)).finish();
+  return encodedResource(planned.name, writer.uint32(VIRTUAL_HOSTS_TAG).bytes(rest).finish());
+}
+
+function encodedHost(scope: Scope, client: Client, hostname: string, port: number): EncodedHost {
+  return scope.get(`virtual-host/${hostname}:${port}/${clientKey(client)}`, (inner) =>
+    encoded(routedHost(inner, client, hostname, port)),
+  );
+}
+
+/** Hosts of VirtualServices that no registry knows. */
+function foreignHosts(scope: Scope, client: Client): readonly EncodedHost[] {
+  const patterns = scope.get(
+    `foreign-hosts/${client.namespace}`,
+    ({ view }) => foreignPatterns(view, client.namespace),
+    (a, b) => a.length === b.length && a.every((one, index) => one === b[index]),
+  );
+  return patterns.flatMap((pattern) => {
+    const host = scope.get<EncodedHost | undefined>(
+      `foreign-host/${pattern}/${clientKey(client)}`,
+      (inner, before) => {
+        const routed = foreignVirtualHost(inner, client, pattern, before?.routed);
+        return routed && encoded(routed);
+      },
+    );
+    return host ?? [];
+  });
+}
+
+function foreignPatterns(view: SnapshotView, namespace: string): readonly string[] {
+  const patterns = view
+    .virtualServicesOf(MESH_GATEWAY)
+    .flatMap(({ spec, metadata }) =>
+      spec.http.length === 0
+        ? []
+        : spec.hosts.filter((host) => findService(view, host, metadata.namespace, namespace) === undefined),
+    );
+  return [...new Set(patterns)].sort(byText);
+}
+
+function encoded(routed: RoutedHost): EncodedHost {
+  return { routed, bytes: VirtualHost.encode(routed.virtualHost).finish() };
+}
+
+/** A forward proxy is told the port in the host header; port 80 may be left out. */
+function withPorts({ name, domains }: VirtualHost): readonly string[] {
+  const port = name.slice(name.lastIndexOf(":") + 1);
+  const full = domains.map((domain) => `${domain}:${port}`);
+  return port === String(FOREIGN_PORT) ? [...domains, ...full] : full;
+}
+
+function unknownHost({ cluster }: UnknownHosts): VirtualHost {
+  const name = cluster === undefined ? "block_all" : "allow_any";
+  const route = Route.fromPartial({
+    name,
+    match: { prefix: "/" },
+    ...(cluster === undefined ? { directResponse: { status: 502 } } : { route: plainForward(cluster) }),
+  });
+  return VirtualHost.fromPartial({ name, domains: ["*"], routes: [route], includeRequestAttemptCount: true });
+}

@@ -1,0 +1,47 @@
+import { isIP, isIPv6 } from "node:net";
+import type { Service } from "../../../mesh/model/service.ts";
+import { loopbackVip } from "../../../mesh/model/vips.ts";
+import { parseServiceHostname, serviceHostname } from "../../snapshot/host-names.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+
+/** Namespace of the names that have no place for one: `reviews.mesh`, `reviews.service.consul`. */
+const ALIAS_NAMESPACE = "default";
+
+/**
+ * All that callers of a namespace write in the host header for a service, without ports: its name, the short forms of it
+ * that mean it there, its addresses.
+ */
+export function serviceDomains(view: SnapshotView, service: Service, from: string): readonly string[] {
+  const { hostname, addresses } = service;
+  const absolute = isIP(hostname) === 0 && !hostname.startsWith("*") ? [`${hostname}.`] : [];
+  return [hostname, ...absolute, ...shortNames(view, hostname, from), ...addresses.flatMap(asDomain)];
+}
+
+function shortNames(view: SnapshotView, hostname: string, from: string): readonly string[] {
+  const parsed = parseServiceHostname(hostname, view.settings);
+  if (parsed === undefined) return [];
+  const { name, namespace } = parsed;
+  return [
+    ...(namespace === from ? [name] : []),
+    `${name}.${namespace}`,
+    `${name}.${namespace}.svc`,
+    `${name}.${namespace}.mesh`,
+    ...(namespace === ALIAS_NAMESPACE ? [`${name}.mesh`] : []),
+    ...(isConsuls(view, name, namespace, from) ? [`${name}.service.consul`] : []),
+  ];
+}
+
+/** Consul's name means the service of the caller's own namespace, else that of `default`. */
+function isConsuls(view: SnapshotView, name: string, namespace: string, from: string): boolean {
+  if (namespace === from) return true;
+  return (
+    namespace === ALIAS_NAMESPACE && view.service(serviceHostname(name, from, view.settings)) === undefined
+  );
+}
+
+/** CIDR blocks and "any address" are no hosts. A VIP of ours is also called at its loopback twin. */
+function asDomain(address: string): readonly string[] {
+  if (isIP(address) === 0 || address === "0.0.0.0" || address === "::") return [];
+  const twin = loopbackVip(address);
+  return [isIPv6(address) ? `[${address}]` : address, ...(twin === undefined ? [] : [twin])];
+}

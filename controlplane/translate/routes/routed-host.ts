@@ -1,0 +1,39 @@
+import type { Client } from "../../policy/client.ts";
+import type { ServiceDestination } from "../destinations.ts";
+import type { Scope } from "../memo.ts";
+import { isHttp } from "../protocols.ts";
+import { applicableTcpRoutes, applicableTlsRoutes } from "./layer4-routes.ts";
+import { type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
+
+/**
+ * `serviceVirtualHost` from the memo, which also remembers what was in force before. All that asks about one host of one
+ * client has to ask here, so that clusters, routes and listeners agree on what is in force.
+ */
+export function routedHost(scope: Scope, client: Client, hostname: string, port: number): RoutedHost {
+  const key = `routed-host/${hostname}:${port}/${routingKey(client)}`;
+  return scope.get<RoutedHost>(key, (inner, before) =>
+    serviceVirtualHost(inner, client, hostname, port, before),
+  );
+}
+
+/**
+ * Where the calls of a client to a port of a service lead, by whatever protocol it speaks: to what these are of, the client
+ * needs clusters. The service itself is among them only when a route leads there.
+ */
+export function destinationsOf(
+  scope: Scope,
+  client: Client,
+  hostname: string,
+  port: number,
+): readonly ServiceDestination[] {
+  const protocol = scope.view.service(hostname)?.ports.find(({ number }) => number === port)?.protocol;
+  if (protocol === undefined) return [];
+  if (isHttp(protocol)) return routedHost(scope, client, hostname, port).destinations;
+  const routes = protocol === "tls" ? applicableTlsRoutes : applicableTcpRoutes;
+  return routes(scope, client, hostname, port).flatMap(({ destinations }) => destinations);
+}
+
+/** Clients that routing does not tell apart have an equal one: neither locality nor network matters to it. */
+function routingKey({ namespace, labels }: Client): string {
+  return `${namespace}${JSON.stringify(labels)}`;
+}
