@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bench bench-ca bench-sync bench-mesh-path clean
+.PHONY: help setup demo test check format tools bench bench-ca bench-sync bench-mesh-path bench-xds clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,7 +37,7 @@ tools: setup ## put Envoy and Consul into .tools/ (nothing is installed on the m
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
 
-bench: bench-ca bench-sync bench-mesh-path ## all benchmarks; tables here, figures in bench-results/
+bench: bench-ca bench-sync bench-mesh-path bench-xds ## all benchmarks; tables here, figures in bench-results/
 
 bench-ca: setup ## SVIDs issued per second
 	@node_modules/.bin/node bench/ca.bench.ts
@@ -47,6 +47,9 @@ bench-sync: setup tools ## time from a registry change to the proxy's acknowledg
 
 bench-mesh-path: setup tools ## CPU of a request through two sidecars, the built-in proxy beside Envoy
 	@node_modules/.bin/node bench/mesh-path.bench.ts
+
+bench-xds: setup ## the xDS server with thousands of proxies; ARGS=quick takes a tenth
+	@node_modules/.bin/node bench/xds.bench.ts $(ARGS)
 
 clean: ## remove everything that the targets made
 	@rm -rf node_modules .tools bench-results mesh/xds/gen

@@ -12,7 +12,7 @@ import { childEnvironment } from "./dataplane/child-environment.ts";
 import type { DataPlane } from "./dataplane/data-plane.ts";
 import { envoyDataPlane } from "./dataplane/envoy/envoy-data-plane.ts";
 import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
-import type { Discovery } from "./discovery/discovery.ts";
+import { type Discovery, noDiscovery } from "./discovery/discovery.ts";
 import { FileDiscovery } from "./discovery/file/file-discovery.ts";
 import { addressTowards } from "./host/address-towards.ts";
 import type { AgentStatus } from "./host/agent-status.ts";
@@ -95,11 +95,14 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const xdsSocket = join(runDir, "xds.sock");
   const { domainSuffix, loopback } = config;
   const folders = { stateDir, runDir, xdsSocket };
-  const names = { trustDomain, domainSuffix, loopback };
+  const ownAddress = await addressTowards(servers);
+  const { gateways, locality, network } = config;
+  const names = { trustDomain, domainSuffix, loopback, gateways, locality, network };
   const reconciler = new Reconciler({
     ...seams,
     ...folders,
     ...names,
+    ownAddress: config.address ?? ownAddress,
     svids,
     dataPlane,
     registration,
@@ -113,7 +116,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     secrets: workloadSecrets(svids, bundle),
     serves: (nodeId) => reconciler.serves(nodeId),
   });
-  using discovery = chooseDiscovery(config, await addressTowards(servers), seams);
+  using discovery = chooseDiscovery(config, ownAddress, seams);
   const { name } = discovery.source;
   const parts = {
     version: VERSION,
@@ -192,6 +195,7 @@ function chooseDiscovery(
   if (kind === "file") {
     return { source: new FileDiscovery({ ...seams, path, address, ownAddress }), [Symbol.dispose]: () => {} };
   }
+  if (kind === "none") return { source: noDiscovery, [Symbol.dispose]: () => {} };
   const client = consulClient({ address: consul, tokenFile });
   return {
     source: new ConsulDiscovery({ ...seams, client, address }),

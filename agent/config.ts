@@ -1,10 +1,46 @@
 import { hostname } from "node:os";
 import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const ip = z.union([z.ipv4(), z.ipv6()], "must be an IP address");
 const hostPort = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/, "must be host:port");
+
+const dnsLabel = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be up to 63 of a-z, 0-9 and -");
+const networkName = z
+  .string()
+  .refine((text) => text === "" || isLabelValue(text), "must be a network's name");
+const locality = z.string().refine(isLocality, "must be region/zone/subzone");
+
+const gateway = z.strictObject({
+  /** The workload's name, and its service's and service account's unless they are given. */
+  name: dnsLabel,
+  namespace: dnsLabel.default("istio-system"),
+  service: dnsLabel.optional(),
+  serviceAccount: dnsLabel.optional(),
+  /** What the selectors of Gateways look at. */
+  labels: z.record(z.string(), z.string()).default({ istio: "ingressgateway" }),
+  /** Where others reach it; default: the host's address. */
+  address: ip.optional(),
+  /** Its ports as a service of the mesh. What it listens at is for Gateways to say. */
+  ports: z
+    .array(
+      z.strictObject({
+        port: z.number().int().min(1).max(65_535),
+        protocol: z.enum(["http", "http2", "grpc", "tcp", "tls"]).default("tcp"),
+        name: z.string().max(63).optional(),
+      }),
+    )
+    .default([]),
+  /** Default: the host's. */
+  network: networkName.optional(),
+  locality: locality.optional(),
+});
+
+export type GatewayRole = z.output<typeof gateway>;
 
 const schema = z.strictObject({
   /** Servers to talk to. Empty: those that the join token named. */
@@ -18,7 +54,8 @@ const schema = z.strictObject({
   domainSuffix: z.string().default("cluster.local"),
   discovery: z
     .strictObject({
-      kind: z.enum(["consul", "file"]).default("consul"),
+      /** `none`: this host has no services, only gateways. */
+      kind: z.enum(["consul", "file", "none"]).default("consul"),
       /** HTTP address of the local Consul agent. */
       consul: z.url().default("http://127.0.0.1:8500"),
       /** Holds the Consul token; re-read before each use. */
@@ -27,6 +64,12 @@ const schema = z.strictObject({
       path: z.string().default("/etc/lateen.d/services.d"),
     })
     .prefault({}),
+  /** Gateways that run on this host. */
+  gateways: z.array(gateway).default([]),
+  /** `region/zone/subzone` of workloads that say none. */
+  locality: locality.default(""),
+  /** The network of the host's addresses, of workloads that say none. Empty: the default network. */
+  network: networkName.default(""),
   dataPlane: z.enum(["builtin", "envoy"]).default("builtin"),
   /** Path of the Envoy binary, 1.30 or newer. */
   envoy: z.string().default("envoy"),

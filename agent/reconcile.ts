@@ -5,9 +5,11 @@ import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import { type Workload, type WorkloadId, workloadId } from "../mesh/model/workload.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
+import type { GatewayRole } from "./config.ts";
 import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
 import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
+import { planGateways } from "./registration/plan-gateways.ts";
 import { type PlanProblem, planWorkloads } from "./registration/plan-workloads.ts";
 import { readHostPorts } from "./registration/read-host-ports.ts";
 import type { Registration } from "./registration/registration.ts";
@@ -17,6 +19,12 @@ import { type RunnerOptions, WorkloadRunner } from "./workload-runner.ts";
 
 export interface ReconcilerOptions extends RunnerOptions {
   readonly loopback: string;
+  readonly gateways: readonly GatewayRole[];
+  /** The address of this host towards its server. */
+  readonly ownAddress: string;
+  /** Of workloads that say none. */
+  readonly locality: string;
+  readonly network: string;
   readonly registration: Registration;
   readonly logger: Logger;
   /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
@@ -123,8 +131,10 @@ export class Reconciler {
     const records = await readRecords(runDir);
     const ownPids = new Set([...records.values()].map(({ pid }) => pid));
     const ports = await readHostPorts(this.#services, loopback, ownPids);
-    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain };
+    const { gateways, ownAddress, locality, network } = this.#options;
+    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
+    const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
     const before = new Set(this.#problems.map(({ error }) => error.message));
     for (const { workload, error } of plan.problems) {
       if (before.has(error.message)) continue;
@@ -136,9 +146,9 @@ export class Reconciler {
       });
     }
     this.#problems = plan.problems;
-    await this.#apply(plan.workloads);
+    await this.#apply(workloads);
     if (!this.#swept) await this.#sweep();
-    await writeLastWorkloads(this.#options, plan.workloads);
+    await writeLastWorkloads(this.#options, workloads);
   }
 
   /** A change of node or identity is another workload under the same name: the old one goes first. */

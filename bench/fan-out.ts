@@ -105,6 +105,12 @@ function workloads(count: number): readonly Workload[] {
     healthy: true,
     weight: 1,
     locality: "",
+    network: "",
+    role: "sidecar",
+    interception: "none",
+    discovery: "upstreams",
+    httpProxy: undefined,
+    bindsVips: false,
     dataPlane: "builtin",
     catalog: undefined,
   }));

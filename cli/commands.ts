@@ -80,6 +80,36 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/delete.ts")).deleteCommand,
   },
   {
+    name: "validate",
+    aliases: [],
+    summary: "check files against the schemas, without a server",
+    load: async () => (await import("./commands/validate.ts")).validateCommand,
+  },
+  {
+    name: "analyze",
+    aliases: [],
+    summary: "find what is valid and still wrong, in files or on the server",
+    load: async () => (await import("./commands/analyze.ts")).analyzeCommand,
+  },
+  {
+    name: "diff",
+    aliases: [],
+    summary: "what applying files would change, for each proxy too",
+    load: async () => (await import("./commands/diff.ts")).diffCommand,
+  },
+  {
+    name: "render",
+    aliases: [],
+    summary: "what a workload's proxy would get, from files alone",
+    load: async () => (await import("./commands/render.ts")).renderCommand,
+  },
+  {
+    name: "explain",
+    aliases: [],
+    summary: "which way a call would take, and the objects that decide it",
+    load: async () => (await import("./commands/explain.ts")).explainCommand,
+  },
+  {
     name: "proxy-status",
     aliases: ["ps"],
     summary: "what each proxy has of what it should have",

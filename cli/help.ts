@@ -18,7 +18,7 @@ lateen <command> --help tells a command's options, lateen help exit-codes what i
 }
 
 export const EXIT_CODE_HELP = `${EXIT.ok}     done; allowed; no difference
-${EXIT.negative}     a negative answer: not there, refused by the mesh, rejected by a proxy
+${EXIT.negative}     a negative answer: not there, a difference, refused by the mesh, rejected by a proxy
 ${EXIT.undecided}     could not tell: unreachable, no credential, an internal failure
 ${EXIT.usage}    the command line is wrong
 ${EXIT.invalidInput}    an input file is not valid

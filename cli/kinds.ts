@@ -10,6 +10,13 @@ const KIND_WORDS: Readonly<Record<Kind, readonly string[]>> = {
   DestinationRule: ["destinationrule", "destinationrules", "dr"],
   ServiceEntry: ["serviceentry", "serviceentries", "se"],
   WorkloadEntry: ["workloadentry", "workloadentries", "we"],
+  WorkloadGroup: ["workloadgroup", "workloadgroups", "wg"],
+  Gateway: ["gateway", "gateways", "gw"],
+  Sidecar: ["sidecar", "sidecars"],
+  ProxyConfig: ["proxyconfig", "proxyconfigs"],
+  EnvoyFilter: ["envoyfilter", "envoyfilters", "ef"],
+  MeshConfig: ["meshconfig", "meshconfigs"],
+  Secret: ["secret", "secrets"],
   PeerAuthentication: ["peerauthentication", "peerauthentications", "pa"],
   AuthorizationPolicy: ["authorizationpolicy", "authorizationpolicies", "ap"],
 };
@@ -43,7 +50,7 @@ function lookUp<K extends string>(
   words: Readonly<Record<K, readonly string[]>>,
 ): K | undefined {
   // `virtualservices.networking.istio.io` is kubectl's full spelling.
-  const word = text.toLowerCase().replace(/\.(networking|security)\.istio\.io$/, "");
+  const word = text.toLowerCase().replace(/\.(networking|security|mesh)\.istio\.io$/, "");
   return (Object.keys(words) as K[]).find((key) => words[key].includes(word));
 }
 

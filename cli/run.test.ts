@@ -216,6 +216,15 @@ agents:
   assert.equal(bad.code, 65);
 });
 
+test("an agent's gateways are read from the command line, and told with their path where they are wrong", async () => {
+  const wrong = await runCli(["agent", "--gateway", "Edge.shop"]);
+  assert.equal(wrong.code, 65);
+  assert.match(wrong.stderr, /gateways\.0\.name: must be up to 63 of a-z/);
+  const labels = await runCli(["agent", "--gateway", "edge", "--gateway-labels", "istio"]);
+  assert.equal(labels.code, 64);
+  assert.match(labels.stderr, /must be key=value, with commas between: istio/);
+});
+
 test("join takes its token from an argument, a file, standard input or the environment, and never prints it", async (t) => {
   const cli = await startCli(t);
   const secret = "lateen1.not-a-real.token.hush";

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { certificatePin } from "../mesh/identity/spki-pin.ts";
 import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
+import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { parseDocuments } from "../mesh/model/parse-documents.ts";
 import { VERSION } from "../mesh/version.ts";
 import { createXdsJson, DESCRIPTORS_URL } from "../mesh/xds/json.ts";
@@ -15,9 +16,11 @@ import type { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
+import { explainWith } from "./simulate/explain-workload.ts";
 import type { Publisher } from "./snapshot/publisher.ts";
 import type { ConfigStore } from "./store/config-store.ts";
 import type { Translator } from "./translate/translator.ts";
+import { whatIf } from "./what-if.ts";
 import type { AdsServer } from "./xds/ads-handlers.ts";
 
 export interface AdminParts {
@@ -32,6 +35,8 @@ export interface AdminParts {
   readonly agents: AgentRecords;
   readonly ca: CertificateAuthority;
   readonly trustDomain: TrustDomain;
+  readonly rootNamespace: string;
+  readonly clock: Clock;
   /** `host:port` for join tokens. */
   readonly addresses: () => readonly string[];
 }
@@ -40,6 +45,7 @@ export interface AdminParts {
 export function adminDeps(parts: AdminParts): AdminDeps {
   const { store, publisher, translator, ads, embedded, registries, placements, agents, ca, trustDomain } =
     parts;
+  const { rootNamespace } = parts;
   const nodeNameOf = (workload: string): string => {
     const agentId = placements.get(workload)?.agentId ?? "";
     return agents.get(agentId)?.nodeName ?? agentId;
@@ -47,7 +53,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
   const xdsJson = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
   return {
     store,
-    parseDocuments,
+    parseDocuments: (text, options) => parseDocuments(text, { ...options, rootNamespace }),
     embedded,
     sync: {
       snapshotWith: (revision, signal) => publisher.snapshotWith(revision, signal),
@@ -60,6 +66,8 @@ export function adminDeps(parts: AdminParts): AdminDeps {
         return resources && toProxyResources(xdsJson, resources, types);
       },
     },
+    whatIf: whatIf(parts),
+    explain: (workload, call) => explainWith(publisher.current, translator, workload, call),
     tokens: tokenPort(parts.tokens, () => ({
       addresses: parts.addresses(),
       trustDomain,

@@ -61,6 +61,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     source: translator,
     authenticate: (call) => void authenticator.authenticate(call),
     authorize,
+    authorizationRevision: () => placements.revision + agents.revision,
     server: options.serverName,
     logger: options.logger.child("xds"),
     clock,

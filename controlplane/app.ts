@@ -19,6 +19,7 @@ import { agentFacingServices } from "./agent-services.ts";
 import { serveAgents } from "./agents/server.ts";
 import { agentServerCredentials } from "./agents/server-credentials.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
+import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
@@ -45,6 +46,7 @@ interface RunningServer {
 /** `lateen server`: runs until the signal is aborted. Throws `config.invalid` for what cannot be started. */
 export async function runServer(config: ServerConfig, deps: ServerDeps): Promise<void> {
   const { clock, logger } = deps;
+  countBuffersWithHeap();
   await using closing = new AsyncDisposableStack();
   // What has been started already stops when a later part cannot start.
   const failed = new AbortController();
@@ -53,7 +55,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const state = closing.use(await openServerState(config, { clock, logger }));
   const { ca, trustDomain, placements } = state;
 
-  const translator = createTranslator();
+  const translator = createTranslator({ onAsked: (id, names) => publisher.setObserved(id, names) });
   const publisher = newPublisher(config, trustDomain, translator, deps);
   const advertised = advertisedAddresses(config);
   const identity = await ServerIdentity.open({
@@ -88,7 +90,15 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const sources = publishSources({ ...state, publisher, logger: logger.child("sources") });
   const adminSocket = join(config.runDir, "admin.sock");
   const addresses = (): readonly string[] => advertised.at(serving.port);
-  const admin = adminDeps({ ...state, publisher, translator, ads, addresses });
+  const admin = adminDeps({
+    ...state,
+    rootNamespace: config.rootNamespace,
+    publisher,
+    translator,
+    ads,
+    addresses,
+    clock,
+  });
   closing.use(await serveAdmin(config, admin, adminSocket, logger));
   closing.use(await serveHealth(config, sources, metrics));
   logger.info("server ready", {

@@ -73,6 +73,13 @@ export async function openServerState(
 
   function directorySource(directory: string): DirectorySource {
     const log = logger.child("policy-dir");
-    return new DirectorySource({ directory, store, clock, logger: log, defaultNamespace: "default" });
+    return new DirectorySource({
+      directory,
+      store,
+      clock,
+      logger: log,
+      defaultNamespace: "default",
+      rootNamespace: config.rootNamespace,
+    });
   }
 }

@@ -4,6 +4,7 @@ import { AdminServer } from "./admin/admin-server.ts";
 import { AdsClient } from "./ads/ads-client.ts";
 import type { Bootstrap, LogLevel } from "./config.ts";
 import { SecretStore } from "./data-path/tls/secret-store.ts";
+import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoints.ts";
 import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
 import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
@@ -17,6 +18,8 @@ export interface ProxyOptions {
   readonly drainMs: number;
   /** Of [0, 1): weights, balancing, jitter. */
   readonly random?: () => number;
+  /** Looks up names; the system's resolver unless it is given. */
+  readonly resolve?: Resolver;
   /** Where access log lines go, when a listener asks for them. */
   readonly writeAccessLog?: (line: string) => void;
   /** Lets `/logging` change the level. */
@@ -36,8 +39,10 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     listeners: runtime.listeners.list().map(({ model, connections }) => ({ name: model.name, connections })),
     uptimeSeconds: (clock.now() - startedMs) / 1000,
   }));
-  const runtime = new ProxyRuntime({
+  const runtime: ProxyRuntime = new ProxyRuntime({
     secrets: new SecretStore(),
+    resolve: options.resolve ?? systemResolver,
+    interestsChanged: () => ads.refresh(),
     observer: withAccessLog(
       metrics.observer,
       options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
@@ -60,7 +65,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     }),
   );
   cleanup.defer(() => runtime.close());
-  const ads = new AdsClient({
+  const ads: AdsClient = new AdsClient({
     socketPath: bootstrap.xdsSocket,
     node: { ...bootstrap.node, metadata: { ...bootstrap.node.metadata } },
     sink: runtime,

@@ -1,10 +1,11 @@
 /**
  * Generates the message types that Lateen speaks (Envoy's xDS v3, Istio's certificate service, its own agent service)
- * into `mesh/xds/gen/`, together with a descriptor set for canonical ProtoJSON. Runs at set-up; nothing of it is
- * committed. A stamp over the inputs makes a second run free.
+ * into `mesh/xds/gen/`, together with a descriptor set for canonical ProtoJSON, which has all of Envoy's extensions too.
+ * Runs at set-up; nothing of it is committed. A stamp over the inputs makes a second run free.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -26,7 +27,9 @@ const ROOTS = [
   "envoy/extensions/access_loggers/stream/v3/stream.proto",
   "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto",
   "envoy/extensions/filters/http/cors/v3/cors.proto",
+  "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto",
   "envoy/extensions/filters/http/fault/v3/fault.proto",
+  "envoy/extensions/filters/http/on_demand/v3/on_demand.proto",
   "envoy/extensions/filters/http/rbac/v3/rbac.proto",
   "envoy/extensions/filters/http/router/v3/router.proto",
   "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
@@ -115,10 +118,34 @@ async function allowIgnoreEmpty(path: string): Promise<void> {
 async function runBuf(work: string): Promise<void> {
   const buf = join(root, "node_modules/.bin/buf");
   const run = promisify(execFile);
-  const paths = ROOTS.flatMap((file) => ["--path", `proto/${file}`]);
+  const pathsOf = (files: readonly string[]): string[] =>
+    files.flatMap((file) => ["--path", `proto/${file}`]);
   const options = { cwd: work, maxBuffer: 64 << 20 };
-  await run(buf, ["generate", ...paths], options);
-  await run(buf, ["build", ...paths, "--exclude-source-info", "-o", "gen/descriptors.binpb"], options);
+  await run(buf, ["generate", ...pathsOf(ROOTS)], options);
+  const described = pathsOf([...ROOTS, ...extensionFiles(join(work, "proto"))]);
+  await run(buf, ["build", ...described, "--exclude-source-info", "-o", "gen/descriptors.binpb"], options);
+}
+
+/** All that an EnvoyFilter may put into a resource, but for the few files whose imports are not in the package. */
+function extensionFiles(protos: string): readonly string[] {
+  const whole = new Map<string, boolean>();
+  const isWhole = (file: string): boolean => {
+    const known = whole.get(file);
+    if (known !== undefined) return known;
+    whole.set(file, true);
+    const path = join(protos, file);
+    const answer =
+      file.startsWith("google/protobuf/") ||
+      (existsSync(path) && importsOf(readFileSync(path, "utf8")).every(isWhole));
+    whole.set(file, answer);
+    return answer;
+  };
+  const globs = ["envoy/{config,extensions}/**/v3/*.proto", "{udpa,xds}/type/**/*.proto"];
+  return globSync(globs, { cwd: protos }).filter(isWhole);
+}
+
+function importsOf(proto: string): readonly string[] {
+  return [...proto.matchAll(/^import (?:public |weak )?"([^"]+)"/gm)].map((found) => found[1] ?? "");
 }
 
 /** Generated files are outside our compiler settings: their types are used, their bodies are not checked. */

@@ -25,7 +25,8 @@ function documented(section: string): ReadonlyMap<string, string> {
   );
 }
 
-const print = (value: unknown): string => (Array.isArray(value) ? JSON.stringify(value) : String(value));
+const print = (value: unknown): string =>
+  Array.isArray(value) || value === "" ? JSON.stringify(value) : String(value);
 
 test("docs/config.md has each key of server.yaml with its default", () => {
   const defaults = leaves(loadServerConfig({ environment: {}, flags: { consul: {} } }));

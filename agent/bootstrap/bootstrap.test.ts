@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { Workload } from "../../mesh/model/workload.ts";
+import { PLAIN_SIDECAR } from "../../test/fakes/sample-mesh.ts";
 import { requireTool, skipWithout } from "../../test/harness/tools.ts";
 import { builtinBootstrap } from "./builtin-bootstrap.ts";
 import { dataPlaneNode, workloadNodeId } from "./data-plane-node.ts";
@@ -32,6 +33,7 @@ const workload: Workload = {
   healthy: true,
   weight: 1,
   locality: "",
+  ...PLAIN_SIDECAR,
   dataPlane: "envoy",
   catalog: undefined,
 };

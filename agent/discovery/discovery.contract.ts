@@ -103,6 +103,9 @@ export function testDiscovery(
         healthy: true,
         weight: 1,
         locality: "",
+        network: "",
+        discovery: undefined,
+        httpProxy: undefined,
       });
     });
 

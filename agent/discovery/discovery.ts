@@ -1,5 +1,5 @@
 import type { Protocol } from "../../mesh/model/service.ts";
-import type { SocketAddress } from "../../mesh/model/workload.ts";
+import type { SocketAddress, Workload } from "../../mesh/model/workload.ts";
 
 /** A service instance that runs on this host and wants to be in the mesh. */
 export interface LocalService {
@@ -19,7 +19,14 @@ export interface LocalService {
   readonly upstreams: readonly LocalUpstream[];
   readonly healthy: boolean;
   readonly weight: number;
+  /** Empty: the host's. */
   readonly locality: string;
+  /** Empty: the host's. */
+  readonly network: string;
+  /** Undefined: what its ways out ask for. */
+  readonly discovery: Workload["discovery"] | undefined;
+  /** Where its HTTP forward proxy listens; without an address, at the agent's loopback one. Undefined: it has none. */
+  readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
   /** The catalog that must have this instance for it to be an endpoint. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
 }
@@ -41,3 +48,11 @@ export interface Discovery {
    */
   watch(signal: AbortSignal): AsyncIterable<readonly LocalService[]>;
 }
+
+/** Of a host that has no services of its own. */
+export const noDiscovery: Discovery = {
+  name: "none",
+  async *watch() {
+    yield [];
+  },
+};

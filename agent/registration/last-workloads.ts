@@ -28,6 +28,13 @@ const schema = z.array(
     healthy: z.boolean(),
     weight: z.number(),
     locality: z.string(),
+    // What earlier agents did not write has its default.
+    network: z.string().default(""),
+    role: z.enum(["sidecar", "gateway"]).default("sidecar"),
+    interception: z.enum(["none", "redirect", "tproxy"]).default("none"),
+    discovery: z.enum(["upstreams", "mesh", "on-demand"]).default("upstreams"),
+    httpProxy: place.optional(),
+    bindsVips: z.boolean().default(false),
     dataPlane: z.enum(["envoy", "builtin"]),
     catalog: z.object({ registry: z.string(), instanceId: z.string() }).optional(),
   }),
@@ -48,7 +55,11 @@ export async function readLastWorkloads(options: LastWorkloadsOptions): Promise<
   try {
     const text = await readPrivate(path);
     if (text === undefined) return [];
-    return schema.parse(JSON.parse(text)).map((workload) => ({ ...workload, catalog: workload.catalog }));
+    return schema.parse(JSON.parse(text)).map((workload) => ({
+      ...workload,
+      httpProxy: workload.httpProxy,
+      catalog: workload.catalog,
+    }));
   } catch (error) {
     const aside = await quarantine(path, options.clock.now()).catch(() => "nowhere");
     options.logger.warn("the last workloads on disk cannot be used and were put aside", {

@@ -20,6 +20,9 @@ function service(over: Partial<LocalService> = {}): LocalService {
     healthy: true,
     weight: 1,
     locality: "",
+    network: "",
+    discovery: undefined,
+    httpProxy: undefined,
     catalog: undefined,
     ...over,
   };
@@ -40,6 +43,8 @@ function plan(
     loopback: "127.0.0.1",
     dataPlane: "builtin",
     trustDomain: "cluster.local",
+    locality: "eu/north",
+    network: "dmz",
   });
 }
 
@@ -97,6 +102,24 @@ test("a workload has its service's facts", () => {
   assert.equal(workload?.name, "reviews-v1");
   assert.equal(workload?.ports[0]?.name, "http-9080");
   assert.deepEqual(workload?.labels, { version: "v1" });
+});
+
+test("a workload that says no locality and network has the host's, and its forward proxy opens the mesh to it", () => {
+  const [plain] = plan([service()]).workloads;
+  assert.deepEqual([plain?.locality, plain?.network, plain?.discovery], ["eu/north", "dmz", "upstreams"]);
+  const httpProxy = { address: undefined, port: 15_080 };
+  const [own] = plan([service({ locality: "us", network: "core", httpProxy })]).workloads;
+  assert.deepEqual([own?.locality, own?.network, own?.discovery], ["us", "core", "mesh"]);
+  assert.deepEqual(own?.httpProxy, { address: "127.0.0.1", port: 15_080 });
+});
+
+test("a forward proxy without a place is left out, and the rest goes on", () => {
+  const made = plan(
+    [service({ httpProxy: { address: undefined, port: 15_080 } })],
+    [held("127.0.0.1", 15_080, "squid")],
+  );
+  assert.equal(made.workloads[0]?.httpProxy, undefined);
+  assert.match(made.problems[0]?.error.message ?? "", /HTTP forward proxy.*process 4711 \(squid\)/);
 });
 
 test("mesh ports differ, avoid what is occupied, and stay with their workloads", () => {

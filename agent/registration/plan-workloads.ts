@@ -16,6 +16,9 @@ export interface PlanSettings {
   readonly loopback: string;
   readonly dataPlane: Workload["dataPlane"];
   readonly trustDomain: string;
+  /** The host's own, for services that say none. */
+  readonly locality: string;
+  readonly network: string;
 }
 
 /** Something of a workload that cannot be had now. */
@@ -56,7 +59,8 @@ export function planWorkloads(
         const bound = bindUpstream(upstream, id, ports, settings, note);
         return bound === undefined ? [] : [bound];
       });
-      workloads.push(toWorkload(service, place, upstreams, settings));
+      const httpProxy = bindHttpProxy(service, id, ports, settings, note);
+      workloads.push(toWorkload(service, place, upstreams, httpProxy, settings));
     } catch (error) {
       note(MeshError.from(error));
     }
@@ -143,6 +147,21 @@ function bindUpstream(
   return undefined;
 }
 
+function bindHttpProxy(
+  { httpProxy }: LocalService,
+  id: WorkloadId,
+  ports: HostPorts,
+  { loopback }: PlanSettings,
+  note: (error: MeshError) => void,
+): SocketAddress | undefined {
+  if (httpProxy === undefined) return undefined;
+  const place = { address: httpProxy.address ?? loopback, port: httpProxy.port };
+  const holder = ports.claim(place, id);
+  if (holder === undefined) return place;
+  note(portTaken(id, "HTTP forward proxy", place, holder));
+  return undefined;
+}
+
 function portTaken(
   id: WorkloadId,
   what: string,
@@ -160,6 +179,7 @@ function toWorkload(
   service: LocalService,
   place: InboundPlace,
   upstreams: readonly WorkloadUpstream[],
+  httpProxy: SocketAddress | undefined,
   settings: PlanSettings,
 ): Workload {
   const { protocol, servicePort } = service;
@@ -173,7 +193,14 @@ function toWorkload(
     upstreams,
     healthy: service.healthy,
     weight: service.weight,
-    locality: service.locality,
+    locality: service.locality || settings.locality,
+    network: service.network || settings.network,
+    role: "sidecar",
+    interception: "none",
+    // A forward proxy that knew the declared upstreams alone would be of no use.
+    discovery: service.discovery ?? (service.httpProxy === undefined ? "upstreams" : "mesh"),
+    httpProxy,
+    bindsVips: false,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
   };

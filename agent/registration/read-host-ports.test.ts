@@ -33,6 +33,9 @@ function service(address: string, port: number): LocalService {
     healthy: true,
     weight: 1,
     locality: "",
+    network: "",
+    discovery: undefined,
+    httpProxy: undefined,
     catalog: undefined,
   };
 }

@@ -15,13 +15,14 @@ export async function readHostPorts(
   look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
   const sockets = await look();
-  const wanted = services.flatMap(({ address, upstreams }) => [
+  const wanted = services.flatMap(({ address, upstreams, httpProxy }) => [
     address,
     { address: loopback, port: address.port },
     ...upstreams.map((upstream) => ({
       address: upstream.bindAddress ?? loopback,
       port: upstream.bindPort ?? upstream.port,
     })),
+    ...(httpProxy === undefined ? [] : [{ address: httpProxy.address ?? loopback, port: httpProxy.port }]),
   ]);
   const asked = (socket: ListeningSocket): boolean => wanted.some((place) => covers(socket, place));
   const foreign = sockets

@@ -29,5 +29,11 @@ export function toMessage(workload: Workload): WorkloadMessage {
     locality: workload.locality,
     dataPlane: workload.dataPlane,
     weight: workload.weight,
+    network: workload.network,
+    role: workload.role,
+    interception: workload.interception,
+    discovery: workload.discovery,
+    httpProxy: workload.httpProxy === undefined ? undefined : { ...workload.httpProxy },
+    bindsVips: workload.bindsVips,
   };
 }

@@ -1,5 +1,5 @@
 import { DeltaSubscription } from "../../mesh/xds/delta-subscription.ts";
-import type { EncodedResource, ResourceMap } from "../../mesh/xds/encoded-resource.ts";
+import { type EncodedResource, NO_RESOURCES, type ResourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { type Answer, WILDCARD } from "../../mesh/xds/subscription.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import type { ParsedResponse } from "./parse-response.ts";
@@ -10,7 +10,12 @@ export interface Announcement {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-const NAMED_ONLY: ReadonlySet<string> = new Set([TYPE_URL.endpoints, TYPE_URL.route, TYPE_URL.secret]);
+const NAMED_ONLY: ReadonlySet<string> = new Set([
+  TYPE_URL.endpoints,
+  TYPE_URL.route,
+  TYPE_URL.virtualHost,
+  TYPE_URL.secret,
+]);
 
 /** More unanswered responses of one type than any sound server sends. */
 const MOST_UNANSWERED = 64;
@@ -37,10 +42,11 @@ export class RelayLane {
     this.typeUrl = typeUrl;
     this.subscription = new DeltaSubscription({
       legacyWildcard: !NAMED_ONLY.has(typeUrl),
+      answersFirst: typeUrl === TYPE_URL.virtualHost,
       absence: "unknown",
     });
     this.#offered = lastGood;
-    this.#good = lastGood ?? new Map();
+    this.#good = lastGood ?? NO_RESOURCES;
     this.#isStored = lastGood !== undefined;
   }
 
@@ -56,12 +62,11 @@ export class RelayLane {
 
   /** Takes a response of the server in. False when it goes on sending without waiting for answers. */
   receive(nonce: string, response: ParsedResponse): boolean {
-    const offered = new Map(this.#offered);
-    for (const resource of response.upserts) {
-      if (this.subscription.covers(resource.name)) offered.set(resource.name, resource);
-    }
-    for (const name of response.removals) offered.delete(name);
-    this.#offered = offered;
+    const covered = response.upserts.filter(({ name }) => this.subscription.covers(name));
+    this.#offered = (this.#offered ?? NO_RESOURCES).edited([
+      ...covered.map((resource) => [resource.name, resource] as const),
+      ...response.removals.map((name) => [name, undefined] as const),
+    ]);
     // All that it sends goes on, even in a version that is known: the data plane may wait for it (warming).
     this.subscription.refresh([...response.upserts.map((resource) => resource.name), ...response.removals]);
     this.answered = true;
@@ -92,24 +97,20 @@ export class RelayLane {
   /** Keeps what the data plane took. True when that changed what is to be stored. */
   commit(answer: Extract<Answer, { kind: "ack" | "nack" }>): boolean {
     const refused = new Set(answer.kind === "nack" ? answer.rejected : []);
-    const good = new Map(this.#good);
     // An empty set that was acknowledged is worth storing too: it is an answer.
     let changed = answer.kind === "ack" && !this.#isStored;
     this.#isStored ||= changed;
+    const edits: [string, EncodedResource | undefined][] = [];
     for (const resource of answer.sent.upserts) {
-      const before = good.get(resource.name);
-      if (refused.has(resource.name)) {
-        // It took this before and does not now (an update of the data plane): no longer good.
-        if (before?.version === resource.version) changed = good.delete(resource.name) || changed;
-      } else if (before !== resource && this.subscription.covers(resource.name)) {
-        good.set(resource.name, resource);
-        changed = true;
-      }
+      const { name, version } = resource;
+      // It took this before and does not now (an update of the data plane): no longer good.
+      if (refused.has(name) && this.#good.get(name)?.version === version) edits.push([name, undefined]);
+      else if (!refused.has(name) && this.subscription.covers(name)) edits.push([name, resource]);
     }
-    for (const name of answer.sent.removals) {
-      if (!refused.has(name)) changed = good.delete(name) || changed;
-    }
-    if (changed) this.#good = good;
+    for (const name of answer.sent.removals) if (!refused.has(name)) edits.push([name, undefined]);
+    const good = this.#good.edited(edits);
+    changed ||= good !== this.#good;
+    this.#good = good;
     return changed;
   }
 
@@ -139,9 +140,7 @@ export class RelayLane {
     this.#inFlight = [];
     const missing = [...this.#good.values()].filter(({ name }) => !this.#offered?.has(name));
     if (this.#offered === undefined || missing.length === 0) return;
-    const offered = new Map<string, EncodedResource>(this.#offered);
-    for (const resource of missing) offered.set(resource.name, resource);
-    this.#offered = offered;
+    this.#offered = this.#offered.edited(missing.map((resource) => [resource.name, resource]));
   }
 
   /**
@@ -155,7 +154,7 @@ export class RelayLane {
     const isLegacy = wildcard && names.size === 0 && !NAMED_ONLY.has(this.typeUrl);
     const subscribe = isLegacy ? [] : [...(wildcard ? [WILDCARD] : []), ...names];
     const versions: Record<string, string> = {};
-    for (const name of new Set([...this.#good.keys(), ...subscription.known.keys()])) {
+    for (const name of new Set([...this.#good.keys(), ...subscription.knownNames()])) {
       if (!subscription.covers(name)) continue;
       const good = this.#good.get(name);
       const isSure = good !== undefined && this.#offered?.get(name)?.version === good.version;
@@ -166,8 +165,5 @@ export class RelayLane {
 }
 
 function without(resources: ResourceMap | undefined, names: readonly string[]): ResourceMap | undefined {
-  if (resources === undefined || !names.some((name) => resources.has(name))) return resources;
-  const rest = new Map(resources);
-  for (const name of names) rest.delete(name);
-  return rest;
+  return resources?.edited(names.map((name) => [name, undefined]));
 }

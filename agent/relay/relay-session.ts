@@ -14,7 +14,7 @@ import type { Answer, Change } from "../../mesh/xds/subscription.ts";
 import { PUSH_ORDER, TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import { type ParsedResponse, parseDeltaResponse } from "./parse-response.ts";
 import { RelayLane } from "./relay-lane.ts";
-import { SecretLane, type SecretSource } from "./secret-lane.ts";
+import { divideSecrets, SecretLane, type SecretSource } from "./secret-lane.ts";
 import { type UpstreamAds, UpstreamLink } from "./upstream-link.ts";
 
 export interface RelaySessionDeps {
@@ -100,11 +100,17 @@ export class RelaySession {
 
   /** Takes a request of the data plane in. Throws `xds.refused` when it asks for too much. */
   request(request: DeltaDiscoveryRequest): void {
-    if (request.typeUrl === TYPE_URL.secret) {
-      this.#note(request.typeUrl, this.#secrets.request(request));
-      this.secretsChanged();
+    if (request.typeUrl !== TYPE_URL.secret) {
+      this.#take(request);
       return;
     }
+    const { own, others } = divideSecrets(request, (nonce) => this.#secrets.awaits(nonce));
+    if (own !== undefined) this.#note(own.typeUrl, this.#secrets.request(own));
+    if (others !== undefined) this.#take(others);
+    this.secretsChanged();
+  }
+
+  #take(request: DeltaDiscoveryRequest): void {
     const lane = this.#lane(request.typeUrl);
     const answer = lane.subscription.request(request);
     this.#note(request.typeUrl, answer);

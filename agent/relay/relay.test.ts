@@ -9,7 +9,7 @@ import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { openDeltaStream } from "../../mesh/xds/ads-service.ts";
 import { nodeId } from "../../mesh/xds/names.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
-import { DeltaClient } from "../../test/harness/ads-clients.ts";
+import { DeltaClient, deltaLine } from "../../test/harness/ads-clients.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { type RunningAds, startAds } from "../../test/harness/running-ads.ts";
 import { createRelay, type Relay, type RelayOptions } from "./relay.ts";
@@ -132,7 +132,7 @@ describe("with a server", () => {
     assert.deepEqual(result, { acked: [WEB], pending: [], rejected: [] });
     assert.deepEqual(
       [...(server.ads.status.list()[0]?.types.values() ?? [])].map(({ state }) => state),
-      ["SYNCED", "SYNCED", "SYNCED", "SYNCED"],
+      ["IGNORED", "SYNCED", "SYNCED", "SYNCED", "SYNCED"],
     );
   });
 
@@ -413,6 +413,47 @@ describe("secrets", () => {
     await running.stop();
     const files = (await readdir(at.xdsDir("web"))).toSorted();
     assert.deepEqual(files, ["clusters.xds", "endpoints.xds", "listeners.xds", "routes.xds"]);
+  });
+
+  test("of a gateway's credentials come from the server, beside its identity on one subscription", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    await using running = await at.start(server);
+    server.source.publish(WEB, { secret: { "kubernetes://edge": "1" } });
+    at.secrets.set("default/web", "default", "1");
+    const client = running.connect();
+    client.request(secret, { node: { id: WEB }, resourceNamesSubscribe: ["kubernetes://edge", "default"] });
+    const first = [await client.inbox.next(), await client.inbox.next()];
+    assert.deepEqual(first.map(deltaLine).toSorted(), ["secret +default@1", "secret +kubernetes://edge@1"]);
+    for (const response of first) client.ack(response);
+    const renewed = server.source.publish(WEB, { secret: { "kubernetes://edge": "2" } });
+    assert.equal(await client.take(), "secret +kubernetes://edge@2");
+    assert.deepEqual((await server.ads.status.waitForSync(renewed, within())).acked, [WEB]);
+    at.secrets.set("default/web", "default", "2");
+    assert.equal(await client.take(), "secret +default@2");
+    assert.equal(server.ads.status.list()[0]?.types.get(secret)?.resources, 1);
+  });
+
+  test("of a gateway's credentials are kept for a time without the server", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const running = await at.start(server);
+    server.source.publish(WEB, { secret: { "kubernetes://edge": "1" } });
+    const client = running.connect();
+    client.request(secret, { node: { id: WEB }, resourceNamesSubscribe: ["kubernetes://edge"] });
+    assert.equal(await client.take(), "secret +kubernetes://edge@1");
+    await acked(running, secret);
+    await running.stop();
+    server.down();
+    const file = join(at.xdsDir("web"), "secrets.xds");
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    await using again = await at.start(server);
+    const restarted = again.connect();
+    restarted.request(secret, {
+      node: { id: WEB },
+      resourceNamesSubscribe: ["kubernetes://edge", "default"],
+    });
+    assert.equal(await restarted.take(), "secret +kubernetes://edge@1");
   });
 
   test("a refused secret is not sent again in the same version", async () => {

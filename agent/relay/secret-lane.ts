@@ -1,5 +1,7 @@
 import { type DeltaRequest, DeltaSubscription } from "../../mesh/xds/delta-subscription.ts";
-import type { EncodedResource, ResourceMap } from "../../mesh/xds/encoded-resource.ts";
+import { type EncodedResource, type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
+import type { DeltaDiscoveryRequest } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
+import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../mesh/xds/names.ts";
 import type { Answer, Change } from "../../mesh/xds/subscription.ts";
 
 /** Where the secrets of this host's workloads are: the agent's identity store. */
@@ -16,7 +18,43 @@ export interface SecretSource {
   onChange(listener: (workload: string) => void, signal: AbortSignal): void;
 }
 
-/** One data plane's subscription to its secrets. They come from memory, go to the socket, and are stored nowhere here. */
+/** A request for secrets, in what the agent answers and what the server does. */
+export interface DividedRequest {
+  readonly own: DeltaDiscoveryRequest | undefined;
+  readonly others: DeltaDiscoveryRequest | undefined;
+}
+
+/**
+ * A data plane asks for its identity and for credentials in one subscription. `isOwn` tells of an answer whether it is to
+ * what this lane has sent.
+ */
+export function divideSecrets(
+  request: DeltaDiscoveryRequest,
+  isOwn: (nonce: string) => boolean,
+): DividedRequest {
+  const part = (own: boolean): DeltaDiscoveryRequest | undefined => {
+    const mine = (name: string): boolean => IDENTITY.has(name) === own;
+    const answers = request.responseNonce !== "" && isOwn(request.responseNonce) === own;
+    const resourceNamesSubscribe = request.resourceNamesSubscribe.filter(mine);
+    const resourceNamesUnsubscribe = request.resourceNamesUnsubscribe.filter(mine);
+    if (!answers && resourceNamesSubscribe.length + resourceNamesUnsubscribe.length === 0) return undefined;
+    return {
+      ...request,
+      resourceNamesSubscribe,
+      resourceNamesUnsubscribe,
+      initialResourceVersions: Object.fromEntries(
+        Object.entries(request.initialResourceVersions).filter(([name]) => mine(name)),
+      ),
+      responseNonce: answers ? request.responseNonce : "",
+      errorDetail: answers ? request.errorDetail : undefined,
+    };
+  };
+  return { own: part(true), others: part(false) };
+}
+
+const IDENTITY: ReadonlySet<string> = new Set([SVID_SECRET, TRUST_BUNDLE_SECRET]);
+
+/** One data plane's subscription to its identity: from memory to the socket, and stored nowhere here. */
 export class SecretLane {
   readonly #subscription = new DeltaSubscription({ legacyWildcard: false, absence: "unknown" });
   readonly #workload: string;
@@ -31,6 +69,11 @@ export class SecretLane {
     return this.#subscription.request(request);
   }
 
+  /** Whether a nonce is that of what was sent last. */
+  awaits(nonce: string): boolean {
+    return this.#subscription.outstanding?.nonce === nonce;
+  }
+
   /** What may go out now. A secret that does not exist yet is waited for: the data plane is told nothing. */
   next(): Change | undefined {
     if (this.#subscription.outstanding !== undefined) return undefined;
@@ -42,11 +85,11 @@ export class SecretLane {
   }
 
   #current(): ResourceMap {
-    const secrets = new Map<string, EncodedResource>();
+    const secrets: EncodedResource[] = [];
     for (const name of this.#subscription.names) {
       const secret = this.#source.secret(this.#workload, name);
-      if (secret !== undefined) secrets.set(name, { name, ...secret });
+      if (secret !== undefined) secrets.push({ name, ...secret });
     }
-    return secrets;
+    return resourceMap(secrets);
   }
 }

@@ -5,7 +5,7 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import { encodeDeltaResponse } from "../../mesh/xds/encode-response.ts";
-import type { EncodedResource, ResourceMap } from "../../mesh/xds/encoded-resource.ts";
+import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { DeltaDiscoveryResponse } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import { ensurePrivateDir, quarantine, readPrivate, writePrivate } from "../state/private-files.ts";
@@ -19,12 +19,14 @@ export interface LastGoodStoreOptions {
   readonly clock: Pick<Clock, "now">;
 }
 
-/** Secrets are not here: they are the identity store's, and the relay never writes them. */
+/** Of secrets these are the credentials of gateways; a workload's own key is the identity store's and never comes here. */
 const FILES: ReadonlyMap<TypeUrl, string> = new Map([
   [TYPE_URL.cluster, "clusters.xds"],
   [TYPE_URL.endpoints, "endpoints.xds"],
   [TYPE_URL.listener, "listeners.xds"],
   [TYPE_URL.route, "routes.xds"],
+  [TYPE_URL.virtualHost, "virtual-hosts.xds"],
+  [TYPE_URL.secret, "secrets.xds"],
 ]);
 
 const header = z.strictObject({
@@ -103,7 +105,7 @@ export class LastGoodStore {
 }
 
 function toText(node: string, typeUrl: TypeUrl, resources: ResourceMap): string {
-  const body = encodeDeltaResponse({ typeUrl, nonce: "", version: "" }, resources.values(), []);
+  const body = encodeDeltaResponse({ typeUrl, nonce: "", version: "" }, resources, []);
   const head = { format: 1, node, typeUrl, sha256: checksum(node, typeUrl, body) };
   return `${JSON.stringify(head)}\n${Buffer.from(body).toString("base64")}\n`;
 }
@@ -120,7 +122,7 @@ function parseText(text: string, node: string, typeUrl: TypeUrl): ResourceMap | 
   }
   if (head.node !== node) return undefined;
   const { upserts } = parseDeltaResponse(DeltaDiscoveryResponse.decode(body));
-  return new Map(upserts.map((resource): [string, EncodedResource] => [resource.name, resource]));
+  return resourceMap(upserts);
 }
 
 function checksum(node: string, typeUrl: string, body: Uint8Array): string {

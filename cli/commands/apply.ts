@@ -1,13 +1,14 @@
 import { Command, Option } from "commander";
-import type { ApplyReply, SyncReply } from "../../mesh/admin-api/replies.ts";
-import type { LocatedViolation } from "../../mesh/model/violation.ts";
+import { type ApplyReply, filesBody, type SyncReply } from "../../mesh/admin-api/replies.ts";
+import type { SourceFile } from "../../mesh/model/parse-files.ts";
 import { type AdminClient, RefusedCall } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
-import { type JoinedFiles, joinFiles, readInputs } from "../input-files.ts";
+import { readInputs } from "../input-files.ts";
 import { objectLabel } from "../kinds.ts";
 import { printable } from "../output/table.ts";
+import { tellViolations } from "../output/violations.ts";
 import {
   type ClientOptions,
   type NamespaceOptions,
@@ -40,11 +41,11 @@ export function applyCommand(context: CliContext, exit: Exit): Command {
 
 async function apply(context: CliContext, options: ApplyOptions): Promise<number> {
   const waitMs = options.wait === undefined ? undefined : parseDuration(options.wait);
-  const files = joinFiles(await readInputs(options.filename, context));
+  const files = await readInputs(options.filename, context);
   await using client = openClient(context, options);
   const started = context.clock.monotonic();
   const reply = await send(client, context, files, options);
-  tellViolations(context, reply.violations, files);
+  tellViolations(context, reply.violations);
   const changed = reply.objects.some(({ outcome }) => outcome !== "unchanged");
   if (reply.snapshot === undefined || !changed || waitMs === 0) {
     const note = reply.dryRun ? " (server dry run)" : "";
@@ -60,16 +61,16 @@ async function apply(context: CliContext, options: ApplyOptions): Promise<number
 async function send(
   client: AdminClient,
   context: CliContext,
-  files: JoinedFiles,
+  files: readonly SourceFile[],
   { dryRun, strict, namespace }: ApplyOptions,
 ): Promise<ApplyReply> {
   try {
-    return await client.post<ApplyReply>("/v1/apply", files.text, {
+    return await client.post<ApplyReply>("/v1/apply", filesBody(files), {
       query: { namespace, dryRun: dryRun === "server", strict },
       signal: context.signal,
     });
   } catch (error) {
-    if (error instanceof RefusedCall) tellViolations(context, error.violations, files);
+    if (error instanceof RefusedCall) tellViolations(context, error.violations);
     throw error;
   }
 }
@@ -111,19 +112,5 @@ function printOutcomes(context: CliContext, { objects }: ApplyReply, note: strin
   for (const [index, { kind, name, outcome }] of objects.entries()) {
     const last = index === objects.length - 1;
     context.stdout.write(`${objectLabel(kind, name)} ${outcome}${last ? note : ""}\n`);
-  }
-}
-
-/** `reviews.yaml:14  spec.http[0].route  message`: the first word is what editors and terminals jump to. */
-function tellViolations(
-  context: CliContext,
-  violations: readonly LocatedViolation[],
-  files: JoinedFiles,
-): void {
-  for (const { line, path, message, severity, kind, name } of violations) {
-    const place = files.locate(line);
-    const where = place === undefined ? `${kind}/${name}` : `${place.file}:${place.line}`;
-    const what = path === "" ? printable(message) : `${path}  ${printable(message)}`;
-    context.stderr.write(`${where}  ${what}${severity === "warning" ? " (warning)" : ""}\n`);
   }
 }

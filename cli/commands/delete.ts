@@ -6,7 +6,7 @@ import type { Kind } from "../../mesh/model/object.ts";
 import { type AdminClient, apiPath } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { joinFiles, readInputs } from "../input-files.ts";
+import { readInputs } from "../input-files.ts";
 import { objectLabel, parseKind } from "../kinds.ts";
 import {
   type ClientOptions,
@@ -99,8 +99,9 @@ function namesInArguments(
 }
 
 async function namesInFiles(context: CliContext, options: DeleteOptions): Promise<readonly ObjectName[]> {
-  const { text } = joinFiles(await readInputs(options.filename ?? [], context));
-  return parseAllDocuments(text)
+  const files = await readInputs(options.filename ?? [], context);
+  return files
+    .flatMap(({ text }) => [...parseAllDocuments(text)])
     .map((document): unknown => document.toJS({ maxAliasCount: 20 }))
     .filter((content) => content !== null && content !== undefined)
     .map((content) => objectName(content, options.namespace));

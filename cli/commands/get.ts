@@ -28,8 +28,9 @@ export function getCommand(context: CliContext, exit: Exit): Command {
     .description("list configuration objects, services, workloads or registries")
     .argument(
       "<kind[/name]>",
-      "virtualservice (vs), destinationrule (dr), serviceentry (se), workloadentry (we), " +
-        "peerauthentication (pa), authorizationpolicy (ap), services (svc), workloads (wl), registries",
+      "virtualservice (vs), destinationrule (dr), serviceentry (se), workloadentry (we), workloadgroup (wg), " +
+        "gateway (gw), sidecar, proxyconfig, envoyfilter (ef), meshconfig, secret, peerauthentication (pa), " +
+        "authorizationpolicy (ap), services (svc), workloads (wl), registries",
     )
     .argument("[name]")
     .option("-A, --all-namespaces", "of every namespace", false);

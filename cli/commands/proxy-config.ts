@@ -10,11 +10,8 @@ import { MeshError } from "../../mesh/errors.ts";
 import { type AdminClient, apiPath } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { type Column, render } from "../output/render.ts";
-import { CLUSTER_COLUMNS, clusterRows } from "../output/xds/cluster-rows.ts";
-import { ENDPOINT_COLUMNS, endpointRows } from "../output/xds/endpoint-rows.ts";
-import { LISTENER_COLUMNS, listenerRows } from "../output/xds/listener-rows.ts";
-import { ROUTE_COLUMNS, routeRows } from "../output/xds/route-rows.ts";
+import { render } from "../output/render.ts";
+import { renderProxyResources } from "../output/xds/proxy-resources.ts";
 import { workloadCandidates } from "../workload-name.ts";
 import {
   type ClientOptions,
@@ -69,16 +66,17 @@ async function proxyConfig(
   await using client = openClient(context, options);
   const items = await fetchConfig(context, client, type, workload, options.namespace);
   const structured = options.output === "json" || options.output === "yaml";
-  if (structured || type !== "all") {
-    renderType(context, type === "all" ? "listener" : type, items, options);
-    return EXIT.ok;
-  }
-  for (const [index, each] of PROXY_RESOURCE_TYPES.entries()) {
-    if (index > 0) context.stdout.write("\n");
-    const ofType = items.filter((item) => item.type === each);
-    renderType(context, each, ofType, options);
-  }
+  if (structured) renderStructured(context, items, options);
+  else renderProxyResources(context, type === "all" ? PROXY_RESOURCE_TYPES : [type], items, options);
   return EXIT.ok;
+}
+
+function renderStructured(
+  context: CliContext,
+  items: readonly ProxyResourceReply[],
+  options: FormatOptions,
+): void {
+  render(context, { items, columns: [], name: ({ name }) => name, value: listOf(items), none: "" }, options);
 }
 
 async function fetchConfig(
@@ -104,35 +102,4 @@ async function fetchConfig(
     }
   }
   throw notFound;
-}
-
-function renderType(
-  context: CliContext,
-  shown: ProxyResourceType,
-  items: readonly ProxyResourceReply[],
-  options: FormatOptions,
-): void {
-  const value = listOf(items);
-  const none = `No ${shown}s.`;
-  const show = <T extends { readonly resource: string }>(
-    rows: readonly T[],
-    columns: readonly Column<T>[],
-  ): void =>
-    render(context, { items: rows, columns, name: ({ resource }) => resource, value, none }, options);
-  switch (shown) {
-    case "cluster":
-      show(items.flatMap(clusterRows), CLUSTER_COLUMNS);
-      return;
-    case "listener":
-      show(items.flatMap(listenerRows), LISTENER_COLUMNS);
-      return;
-    case "route":
-      show(items.flatMap(routeRows), ROUTE_COLUMNS);
-      return;
-    case "endpoint":
-      show(items.flatMap(endpointRows), ENDPOINT_COLUMNS);
-      return;
-    default:
-      shown satisfies never;
-  }
 }

@@ -9,8 +9,11 @@ import {
 import { MeshError } from "../../mesh/errors.ts";
 import { KINDS } from "../../mesh/model/kinds.ts";
 import { type Kind, type ObjectKey, objectKey, type StoredObject } from "../../mesh/model/object.ts";
+import { shownDocument } from "../../mesh/model/secret-redaction.ts";
+import { flag, namespaceName } from "./fields.ts";
 import type { AdminDeps } from "./ports.ts";
 import { InvalidObjects } from "./problem.ts";
+import { readObjects } from "./read-objects.ts";
 import { type AdminCall, type AdminRoute, notFound, parsePart } from "./route.ts";
 
 /** Objects of the API belong to this origin; those of the watched directory to their file. */
@@ -19,16 +22,14 @@ const ORIGIN = "api";
 /** How long an answer waits for its change to be published; the change itself is stored by then. */
 const PUBLISH_WAIT_MS = 5_000;
 
-const flag = z.enum(["", "true", "false"], "must be true or false").transform((value) => value !== "false");
-const name = z.string().min(1).max(253);
 const applyQuery = z.strictObject({
   dryRun: flag.default(false),
   strict: flag.default(false),
-  namespace: name.default("default"),
+  namespace: namespaceName.default("default"),
 });
-const listQuery = z.strictObject({ namespace: name.optional() });
+const listQuery = z.strictObject({ namespace: namespaceName.optional() });
 const kindPath = z.object({ kind: z.string() });
-const objectPath = z.object({ kind: z.string(), namespace: name, name });
+const objectPath = z.object({ kind: z.string(), namespace: namespaceName, name: namespaceName });
 
 export const objectRoutes: readonly AdminRoute[] = [
   { method: "POST", path: "/v1/apply", needs: "write", handle: apply },
@@ -39,7 +40,7 @@ export const objectRoutes: readonly AdminRoute[] = [
 
 async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
   const { dryRun, strict, namespace } = parsePart("query", applyQuery, call.query);
-  const { objects, violations } = deps.parseDocuments(call.body, { defaultNamespace: namespace });
+  const { objects, violations } = readObjects(call.body, namespace, deps);
   if (violations.some(({ severity }) => strict || severity === "error")) throw new InvalidObjects(violations);
   if (objects.length === 0) {
     throw new MeshError("admin.request", "the body has no object", {
@@ -113,7 +114,8 @@ function identityOf({ kind, metadata }: StoredObject): {
 }
 
 function toReply(object: StoredObject): ObjectReply {
-  const written = object.written["metadata"];
+  const shown = shownDocument(object);
+  const written = shown["metadata"];
   const metadata = {
     ...(typeof written === "object" ? written : {}),
     name: object.metadata.name,
@@ -121,7 +123,7 @@ function toReply(object: StoredObject): ObjectReply {
   };
   return {
     ...identityOf(object),
-    object: { ...object.written, metadata },
+    object: { ...shown, metadata },
     createdAt: new Date(object.createdAt).toISOString(),
     revision: object.revision,
     origin: object.origin,

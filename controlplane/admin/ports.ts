@@ -1,6 +1,9 @@
 import type {
+  AnalysisMessage,
   CreatedTokenReply,
+  DiffReply,
   EmbeddedInstance,
+  ExplainReply,
   ProxyReply,
   ProxyResourceReply,
   ProxyResourceType,
@@ -13,7 +16,9 @@ import type {
   WorkloadReply,
 } from "../../mesh/admin-api/replies.ts";
 import type { ParsedObject } from "../../mesh/model/object.ts";
+import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
+import type { CallQuestion } from "../simulate/call-question.ts";
 import type { ConfigStore } from "../store/config-store.ts";
 
 /** Text in, model objects and everything that is wrong with it out. Never throws for bad text. */
@@ -41,6 +46,20 @@ interface ProxyPort {
   config(workload: string, types: readonly ProxyResourceType[]): readonly ProxyResourceReply[] | undefined;
 }
 
+/** How a workload's (`namespace/name`) call would fare; undefined when the server knows no such workload. */
+type Explain = (workload: string, call: CallQuestion) => ExplainReply | undefined;
+
+/** What would be with other objects. Nothing of it is stored or published. */
+interface WhatIfPort {
+  /** What is wrong with the stored objects, with these over them. */
+  analyze(over: readonly FiledObject[]): readonly AnalysisMessage[];
+  /** What applying these would change. `verbose` tells the fields of changed resources too. */
+  diff(
+    over: readonly FiledObject[],
+    options: { readonly verbose: boolean; readonly signal: AbortSignal },
+  ): Promise<DiffReply>;
+}
+
 export interface TokenPort {
   create(binding: TokenBinding, ttlMs: number): CreatedTokenReply | Promise<CreatedTokenReply>;
   list(): readonly TokenReply[];
@@ -61,6 +80,8 @@ export interface AdminDeps {
   readonly parseDocuments: ParseDocuments;
   readonly sync: SyncPort;
   readonly proxies: ProxyPort;
+  readonly whatIf: WhatIfPort;
+  readonly explain: Explain;
   readonly tokens: TokenPort;
   readonly embedded: EmbeddedPort;
   readonly services: () => readonly ServiceReply[];

@@ -1,13 +1,17 @@
 import { catalogRoutes } from "./catalog-routes.ts";
+import { explainRoutes } from "./explain-routes.ts";
 import { objectRoutes } from "./object-routes.ts";
 import { proxyRoutes } from "./proxy-routes.ts";
 import type { AdminRoute } from "./route.ts";
 import { tokenRoutes } from "./token-routes.ts";
+import { whatIfRoutes } from "./what-if-routes.ts";
 
 /** All there is, each with the permission that it needs. Fastify's routes are made from this table and nothing else. */
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...objectRoutes,
   ...proxyRoutes,
+  ...whatIfRoutes,
+  ...explainRoutes,
   ...tokenRoutes,
   ...catalogRoutes,
 ];

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { parseJoinToken } from "../../mesh/identity/join-token.ts";
 import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import { type EncodedResource, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { createXdsJson, DESCRIPTORS_URL } from "../../mesh/xds/json.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
@@ -52,13 +53,12 @@ test("a proxy's row tells each type's state and the reason of a refusal", async 
 });
 
 test("what a proxy gets is told in ProtoJSON, by type and name", () => {
-  const encode = (name: string): readonly [string, { name: string; version: string; bytes: Uint8Array }] => [
-    name,
-    { name, version: "v", bytes: Cluster.encode(Cluster.fromPartial({ name })).finish() },
-  ];
+  const encode = (name: string): EncodedResource => {
+    return { name, version: "v", bytes: Cluster.encode(Cluster.fromPartial({ name })).finish() };
+  };
   const resources = {
     snapshot: 1,
-    types: new Map([[TYPE_URL.cluster, new Map([encode("b"), encode("a")])]]),
+    types: new Map([[TYPE_URL.cluster, resourceMap([encode("b"), encode("a")])]]),
   };
   const json = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
   assert.deepEqual(toProxyResources(json, resources, ["listener", "cluster"]), [
@@ -113,6 +113,12 @@ test("workloads are told with their identity and where they are reached, registr
     healthy: true,
     weight: 1,
     locality: "",
+    network: "",
+    role: "sidecar",
+    interception: "none",
+    discovery: "mesh",
+    httpProxy: undefined,
+    bindsVips: false,
     dataPlane: "envoy",
     catalog: undefined,
     agentId: "a1",

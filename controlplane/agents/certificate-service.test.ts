@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import { PLAIN_SIDECAR } from "../../test/fakes/sample-mesh.ts";
 import { type AgentBinding, UNBOUND } from "../attest/agent-binding.ts";
 import type { AgentRecord } from "../attest/agent-records.ts";
 import { decideIdentity } from "./certificate-service.ts";
@@ -24,6 +25,7 @@ function placed(agentId: string, namespace: string, serviceAccount: string): Pla
     healthy: true,
     weight: 1,
     locality: "",
+    ...PLAIN_SIDECAR,
     dataPlane: "builtin",
     catalog: undefined,
     agentId,

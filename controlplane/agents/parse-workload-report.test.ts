@@ -30,6 +30,12 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
     catalog: { registry: "consul", instanceId: "reviews-1" },
     dataPlane: "envoy",
     locality: "eu/1/a",
+    network: "dmz",
+    role: "gateway",
+    interception: "tproxy",
+    discovery: "mesh",
+    httpProxy: { address: "127.0.0.1", port: 15_080 },
+    bindsVips: true,
   });
   // Over the wire and back, as it comes in.
   const decoded = WorkloadReport.decode(WorkloadReport.encode({ sequence: 7, workloads: [wire] }).finish());
@@ -56,6 +62,12 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
         healthy: true,
         weight: 1,
         locality: "eu/1/a",
+        network: "dmz",
+        role: "gateway",
+        interception: "tproxy",
+        discovery: "mesh",
+        httpProxy: { address: "127.0.0.1", port: 15_080 },
+        bindsVips: true,
         dataPlane: "envoy",
         catalog: { registry: "consul", instanceId: "reviews-1" },
       },
@@ -81,6 +93,15 @@ const wrong: readonly {
   },
   { name: "another data plane", changes: { dataPlane: "nginx" }, reason: /dataPlane must/ },
   { name: "a huge weight", changes: { weight: 4_294_967_295 }, reason: /weight must/ },
+  { name: "another role", changes: { role: "waypoint" }, reason: /role must/ },
+  { name: "another interception", changes: { interception: "ebpf" }, reason: /interception must/ },
+  { name: "another discovery", changes: { discovery: "all" }, reason: /discovery must/ },
+  { name: "a control character in its network", changes: { network: "\u001b" }, reason: /network must/ },
+  {
+    name: "a forward proxy without a port",
+    changes: { httpProxy: { address: "127.0.0.1", port: 0 } },
+    reason: /httpProxy\.port/,
+  },
   { name: "a control character in a label", changes: { labels: { a: "\u001b[2J" } }, reason: /label "a"/ },
   { name: "a label without a key", changes: { labels: { "": "x" } }, reason: /label ""/ },
   {

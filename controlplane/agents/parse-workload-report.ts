@@ -34,6 +34,9 @@ const HOST = /^[A-Za-z0-9*_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
 const PORT_NAME = /^[A-Za-z0-9._-]{0,63}$/;
 const PROTOCOLS: ReadonlySet<string> = new Set<Protocol>(["http", "http2", "grpc", "tcp", "tls"]);
+const ROLES: readonly Workload["role"][] = ["sidecar", "gateway"];
+const INTERCEPTIONS: readonly Workload["interception"][] = ["none", "redirect", "tproxy"];
+const DISCOVERIES: readonly Workload["discovery"][] = ["upstreams", "mesh", "on-demand"];
 
 /**
  * Reads a report. A workload in which anything is wrong is refused with all that is wrong with it, and the others stand.
@@ -63,6 +66,8 @@ function problemsOf(raw: wire.Workload): readonly string[] {
   const expect = (fine: boolean, problem: string): void => {
     if (!fine) problems.push(problem);
   };
+  const expectOneOf = (field: string, known: readonly string[], value: string): void =>
+    expect(value === "" || known.includes(value), `${field} must be one of ${known.join(", ")}`);
   expect(WORKLOAD_NAME.test(raw.name), "name must be 1 to 253 of A-Z, a-z, 0-9, '.', '_' and '-'");
   expect(DNS_LABEL.test(raw.namespace), "namespace must be a DNS label");
   expect(SERVICE.test(raw.service), "service must be 1 to 63 of a-z, 0-9, '-' and '_'");
@@ -73,6 +78,14 @@ function problemsOf(raw: wire.Workload): readonly string[] {
   expect(raw.locality.length <= MAX_TEXT && isPlain(raw.locality), "locality must be region/zone/subzone");
   expect(raw.dataPlane === "envoy" || raw.dataPlane === "builtin", "dataPlane must be envoy or builtin");
   expect(raw.weight <= MAX_WEIGHT, `weight must be at most ${MAX_WEIGHT}`);
+  expect(raw.network.length <= MAX_TEXT && isPlain(raw.network), "network must be a network's name");
+  expectOneOf("role", ROLES, raw.role);
+  expectOneOf("interception", INTERCEPTIONS, raw.interception);
+  expectOneOf("discovery", DISCOVERIES, raw.discovery);
+  if (raw.httpProxy !== undefined) {
+    expect(isIP(raw.httpProxy.address) !== 0, "httpProxy.address must be an IP address");
+    expect(isPort(raw.httpProxy.port), "httpProxy.port must be 1 to 65535");
+  }
   if (raw.catalog !== undefined) {
     expect(isText(raw.catalog.registry), "catalog.registry must be a registry's name");
     expect(isText(raw.catalog.instanceId), "catalog.instanceId must be an instance's id");
@@ -136,6 +149,12 @@ function toWorkload(raw: wire.Workload): Workload {
     healthy: raw.healthy,
     weight: Math.max(1, raw.weight),
     locality: raw.locality,
+    network: raw.network,
+    role: oneOf(ROLES, raw.role) ?? "sidecar",
+    interception: oneOf(INTERCEPTIONS, raw.interception) ?? "none",
+    discovery: oneOf(DISCOVERIES, raw.discovery) ?? "upstreams",
+    httpProxy: raw.httpProxy && { address: raw.httpProxy.address, port: raw.httpProxy.port },
+    bindsVips: raw.bindsVips,
     dataPlane: raw.dataPlane === "envoy" ? "envoy" : "builtin",
     catalog: raw.catalog && { registry: raw.catalog.registry, instanceId: raw.catalog.instanceId },
   };
@@ -153,6 +172,10 @@ function toPort(port: wire.Port): WorkloadPort {
 
 function toUpstream({ host, port, bindAddress, bindPort }: wire.Upstream): WorkloadUpstream {
   return { host, port, bind: { address: bindAddress, port: bindPort } };
+}
+
+function oneOf<T extends string>(known: readonly T[], value: string): T | undefined {
+  return known.find((candidate) => candidate === value);
 }
 
 function isPort(port: number): boolean {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Workload } from "../../mesh/model/workload.ts";
 import { ManualClock } from "../../test/fakes/manual-clock.ts";
+import { PLAIN_SIDECAR } from "../../test/fakes/sample-mesh.ts";
 import { openDatabase } from "../store/database.ts";
 import { type PlacementChange, Placements } from "./placements.ts";
 
@@ -22,6 +23,7 @@ function workload(name: string, changes: Partial<Workload> = {}): Workload {
     healthy: true,
     weight: 1,
     locality: "",
+    ...PLAIN_SIDECAR,
     dataPlane: "builtin",
     catalog: undefined,
     ...changes,

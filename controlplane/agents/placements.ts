@@ -47,6 +47,7 @@ export class Placements {
   readonly #listeners = new Set<PlacementListener>();
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
+  #revision = 0;
 
   constructor(database: DatabaseSync, clock: Clock, options: PlacementOptions = {}) {
     database.exec(TABLE);
@@ -60,6 +61,11 @@ export class Placements {
     this.#delete = database.prepare("DELETE FROM placements WHERE id = ?");
     for (const row of database.prepare("SELECT * FROM placements").all()) this.#index(fromRow(row));
     for (const agentId of this.#byAgent.keys()) this.#goneSince.set(agentId, clock.monotonic());
+  }
+
+  /** Grows with each change. */
+  get revision(): number {
+    return this.#revision;
   }
 
   get(id: WorkloadId): PlacedWorkload | undefined {
@@ -169,6 +175,7 @@ export class Placements {
         hint: "check the disk",
       });
     }
+    this.#revision += 1;
     for (const { before, after } of changes) {
       if (before !== undefined) this.#unindex(before);
       if (after !== undefined) this.#index(after);
@@ -197,11 +204,22 @@ function isSame(a: PlacedWorkload, b: PlacedWorkload): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+/** What a server before this one did not store. */
+const ADDED_LATER = {
+  network: "",
+  role: "sidecar",
+  interception: "none",
+  discovery: "upstreams",
+  httpProxy: undefined,
+  bindsVips: false,
+} as const;
+
 function fromRow(row: Readonly<Record<string, unknown>>): PlacedWorkload {
   try {
     const workload: PlacedWorkload = JSON.parse(String(row["workload"]));
     return {
       ...workload,
+      ...Object.fromEntries(Object.entries(ADDED_LATER).filter(([field]) => !(field in workload))),
       agentId: String(row["agent_id"]),
       registeredAt: Number(row["registered_at"]),
       catalog: workload.catalog,

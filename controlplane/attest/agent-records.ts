@@ -40,6 +40,7 @@ export class AgentRecords {
   readonly #setSerial: StatementSync;
   readonly #setSeen: StatementSync;
   readonly #setBanned: StatementSync;
+  #revision = 0;
 
   constructor(database: DatabaseSync, clock: Clock) {
     database.exec(TABLE);
@@ -55,9 +56,15 @@ export class AgentRecords {
     this.#setBanned = database.prepare("UPDATE agents SET banned = ? WHERE id = ?");
   }
 
+  /** Grows whenever an agent comes or is banned or forgiven. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Keeps the record that is there when the id is known already: a join that is repeated changes nothing. */
   add(agent: Pick<AgentRecord, "id" | "nodeName" | "version" | "binding">): void {
     const now = this.#clock.now();
+    this.#revision += 1;
     this.#insert.run(agent.id, agent.nodeName, agent.version, formatBinding(agent.binding), now, now);
   }
 
@@ -85,6 +92,7 @@ export class AgentRecords {
 
   /** Takes effect with the agent's next call. False when there is no such agent. */
   setBanned(id: string, banned: boolean): boolean {
+    this.#revision += 1;
     return Number(this.#setBanned.run(banned ? 1 : 0, id).changes) === 1;
   }
 

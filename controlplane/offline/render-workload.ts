@@ -5,6 +5,7 @@ import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import { closest } from "../../mesh/spelling/closest.ts";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue, type XdsJson } from "../../mesh/xds/json.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import { by } from "../snapshot/text-order.ts";
 import type { NodeResources } from "../xds/config-source.ts";
 import { buildFileMesh } from "./file-mesh.ts";
@@ -28,17 +29,16 @@ export interface RenderedWorkload {
 }
 
 /**
- * The resources that a workload (`namespace/name` of a WorkloadEntry) would get if these objects were all there is.
- * Throws `object.not-found` when there is no such workload, and what its translation throws.
+ * The resources that a workload would get if these objects were all there is: the first of the candidates
+ * (`namespace/name`) that is a WorkloadEntry. Throws `object.not-found` when there is no such workload, and what its translation throws.
  */
 export function renderWorkload(
   objects: readonly FiledObject[],
-  workload: string,
+  candidates: readonly string[],
   mesh?: MeshConfigSpec,
 ): RenderedWorkload {
-  const { translator, workloads, report } = buildFileMesh(asStored(objects), mesh);
-  const names = workloads.map(({ namespace, name }) => `${namespace}/${name}`);
-  if (!names.includes(workload)) throw noWorkload(workload, names);
+  const { snapshot, translator, report } = buildFileMesh(asStored(objects), mesh);
+  const workload = workloadAmong(snapshot, candidates);
   const resources = translator.preview(workload);
   const { failures, warnings } = report();
   const failure = failures.find((one) => one.workload === workload);
@@ -57,7 +57,7 @@ export function renderWorkload(
   };
 }
 
-export function toRendered(resources: NodeResources, json: XdsJson): RenderedResources {
+function toRendered(resources: NodeResources, json: XdsJson): RenderedResources {
   const listOf = (type: TypeUrl): readonly RenderedResource[] =>
     [...(resources.types.get(type)?.values() ?? [])].sort(by(({ name }) => name)).map(({ bytes }) => ({
       "@type": type,
@@ -73,6 +73,13 @@ export function toRendered(resources: NodeResources, json: XdsJson): RenderedRes
 
 export function xdsJson(): XdsJson {
   return createXdsJson(() => readFileSync(DESCRIPTORS_URL));
+}
+
+/** The first of the candidates (`namespace/name`) that there is. Throws `object.not-found` when there is none. */
+export function workloadAmong({ workloads }: MeshSnapshot, candidates: readonly string[]): string {
+  const workload = candidates.find((one) => workloads.has(one));
+  if (workload === undefined) throw noWorkload(candidates[0] ?? "", [...workloads.keys()]);
+  return workload;
 }
 
 function noWorkload(workload: string, names: readonly string[]): MeshError {

@@ -1,7 +1,5 @@
-import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
-import { objectKey } from "../../mesh/model/object.ts";
+import type { StoredObject } from "../../mesh/model/object.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
-import type { StoreChange } from "../store/config-store.ts";
 
 /** Created after everything that says when it was: what a server gives to objects that it has not seen before. */
 const NOT_CREATED_YET = Date.UTC(9999, 0, 1);
@@ -20,15 +18,6 @@ export function asStored(objects: readonly FiledObject[]): readonly StoredObject
       origin: file,
     };
   });
-}
-
-export function keyOf({ kind, metadata }: Pick<StoredObject, "kind" | "metadata">): ObjectKey {
-  return objectKey(kind, metadata.namespace, metadata.name);
-}
-
-/** The changes that bring objects into an empty state. */
-export function asAdded(objects: readonly StoredObject[]): readonly StoreChange[] {
-  return objects.map((after) => ({ key: keyOf(after), before: undefined, after }));
 }
 
 export function ofKind<K extends StoredObject["kind"]>(

@@ -1,9 +1,10 @@
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
-import { byPrecedence, type StoredObject } from "../../mesh/model/object.ts";
+import type { StoredObject } from "../../mesh/model/object.ts";
 import type { ServiceEntryPort } from "../../mesh/model/service-entry.ts";
 import type { PlacedWorkload, WorkloadPort } from "../../mesh/model/workload.ts";
 import type { WorkloadEntrySpec } from "../../mesh/model/workload-entry.ts";
 import { selects } from "../snapshot/labels.ts";
+import { entryLabels, ServiceEntryIndex } from "./service-entry-index.ts";
 import { ofKind } from "./stored-objects.ts";
 
 /** Who "registered" a workload that only files know. */
@@ -18,11 +19,11 @@ export function workloadsFromEntries(
   objects: readonly StoredObject[],
   mesh: Pick<MeshConfigSpec, "interceptionMode">,
 ): readonly PlacedWorkload[] {
-  const serviceEntries = ofKind(objects, "ServiceEntry").toSorted(byPrecedence);
+  const services = new ServiceEntryIndex(ofKind(objects, "ServiceEntry"));
   const gateways = ofKind(objects, "Gateway");
   return ofKind(objects, "WorkloadEntry").map((entry) => {
     const labels = entryLabels(entry);
-    const ports = portsOf(entry, serviceEntriesOf(entry, serviceEntries));
+    const ports = portsOf(entry, services.having(entry));
     const selected = gateways.some(
       ({ spec }) => Object.keys(spec.selector).length > 0 && selects(spec.selector, labels),
     );
@@ -48,29 +49,6 @@ export function workloadsFromEntries(
       agentId: FILES_AGENT,
       registeredAt: entry.createdAt,
     };
-  });
-}
-
-/** Labels of a WorkloadEntry, as selectors see them. */
-export function entryLabels({
-  metadata,
-  spec,
-}: StoredObject<"WorkloadEntry">): Readonly<Record<string, string>> {
-  return { ...metadata.labels, ...spec.labels };
-}
-
-/** The ServiceEntries of the entry's namespace that have it as an endpoint: by label, or by its address. */
-export function serviceEntriesOf(
-  entry: StoredObject<"WorkloadEntry">,
-  serviceEntries: readonly StoredObject<"ServiceEntry">[],
-): readonly StoredObject<"ServiceEntry">[] {
-  const labels = entryLabels(entry);
-  return serviceEntries.filter(({ metadata, spec }) => {
-    if (metadata.namespace !== entry.metadata.namespace) return false;
-    if (spec.workloadSelector !== undefined) return selects(spec.workloadSelector, labels);
-    return spec.endpoints.some(
-      ({ address, network }) => address === entry.spec.address && network === entry.spec.network,
-    );
   });
 }
 

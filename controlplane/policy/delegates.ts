@@ -17,7 +17,7 @@ export interface OwnedRoute {
 }
 
 /** A route that delegates, and why what it delegates to (or a part of that) does not count. */
-export interface DelegateProblem {
+interface DelegateProblem {
   readonly index: number;
   readonly reason: string;
 }

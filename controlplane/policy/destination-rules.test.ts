@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampleState } from "../../test/fakes/sample-mesh.ts";
 import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
-import { destinationPolicy, findDestinationRules, portPolicy } from "./destination-rules.ts";
+import { type Direction, destinationPolicy, findDestinationRules } from "./destination-rules.ts";
 
 const service = { hostname: "reviews.default.svc.cluster.local", namespace: "default" };
 
@@ -20,11 +20,22 @@ spec: { ${host} ${spec} }
 ---`;
 }
 
+function meshConfig(spec: string): string {
+  return `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { ${spec} }
+---`;
+}
+
 const lookups: readonly {
   readonly name: string;
   readonly yaml: string;
   readonly from?: string;
   readonly labels?: Record<string, string>;
+  readonly mesh?: string;
+  readonly direction?: Direction;
   readonly want: readonly string[];
 }[] = [
   { name: "none", yaml: rule("a", "elsewhere"), want: [] },
@@ -67,6 +78,87 @@ const lookups: readonly {
   },
   { name: "all of one host and namespace", yaml: rule("b", "shop") + rule("a", "shop"), want: ["b", "a"] },
   {
+    name: "a client in the root namespace has what is private there first",
+    yaml: rule("r", "istio-system", 'exportTo: ["."]') + rule("s", "default"),
+    from: "istio-system",
+    want: ["r"],
+  },
+  {
+    name: "a rule that is exported to others only does not count at home",
+    yaml: rule("c", "shop", "exportTo: [other]") + rule("s", "default"),
+    want: ["s"],
+  },
+  { name: "exported to the client by name", yaml: rule("s", "default", "exportTo: [shop]"), want: ["s"] },
+  {
+    name: "by default exported to all",
+    yaml: rule("s", "default"),
+    mesh: "defaultDestinationRuleExportTo: ['*']",
+    want: ["s"],
+  },
+  {
+    name: "by the mesh's default private",
+    yaml: rule("s", "default") + rule("r", "istio-system", "exportTo: ['*']"),
+    mesh: "defaultDestinationRuleExportTo: ['.']",
+    want: ["r"],
+  },
+  {
+    name: "the mesh's default keeps them where they are",
+    yaml: rule("c", "shop"),
+    mesh: "defaultDestinationRuleExportTo: ['.']",
+    want: ["c"],
+  },
+  {
+    name: "the most specific host of a namespace decides, though it is not for this client",
+    yaml:
+      rule("exact", "default", "exportTo: [other]") +
+      rule("wild", "default", 'host: "*.default.svc.cluster.local"'),
+    want: [],
+  },
+  {
+    name: "another root namespace",
+    yaml: rule("r", "istio-system") + rule("n", "mesh-root"),
+    mesh: "rootNamespace: mesh-root",
+    want: ["n"],
+  },
+  {
+    name: "rules for the same namespaces are one",
+    yaml: rule("a", "default", "exportTo: [shop, x]") + rule("b", "default", "exportTo: [x, shop]"),
+    want: ["a", "b"],
+  },
+  {
+    name: "a rule for more namespaces joins one for fewer",
+    yaml: rule("a", "default", "exportTo: [shop]") + rule("b", "default", "exportTo: [shop, x]"),
+    want: ["a", "b"],
+  },
+  {
+    name: "rules for others apart stand for themselves: of what is seen the youngest",
+    yaml: rule("a", "default", "exportTo: [shop, x]") + rule("b", "default", "exportTo: ['*']"),
+    want: ["b"],
+  },
+  {
+    name: "selecting rules with different selectors stand for themselves: the oldest that fits",
+    yaml:
+      rule("a", "shop", "workloadSelector: { matchLabels: { app: web } }") +
+      rule("b", "shop", "workloadSelector: { matchLabels: { tier: x } }"),
+    labels: { app: "web", tier: "x" },
+    want: ["a"],
+  },
+  {
+    name: "selecting rules with the same selector are one",
+    yaml:
+      rule("a", "shop", "workloadSelector: { matchLabels: { app: web } }") +
+      rule("b", "shop", "workloadSelector: { matchLabels: { app: web } }"),
+    labels: { app: "web" },
+    want: ["a", "b"],
+  },
+  {
+    name: "selecting rules say nothing of how a proxy calls its own application",
+    yaml: rule("all", "shop") + rule("web", "shop", "workloadSelector: { matchLabels: { app: web } }"),
+    labels: { app: "web" },
+    direction: "inbound",
+    want: ["all"],
+  },
+  {
     name: "a selecting rule before an older one without",
     yaml: rule("all", "shop") + rule("web", "shop", "workloadSelector: { matchLabels: { app: web } }"),
     labels: { app: "web" },
@@ -84,9 +176,10 @@ const lookups: readonly {
     want: [],
   },
 ];
-for (const { name, yaml, from = "shop", labels = {}, want } of lookups) {
+for (const { name, yaml, from = "shop", labels = {}, mesh, direction, want } of lookups) {
   test(`DestinationRule look-up: ${name}`, () => {
-    const found = findDestinationRules(view(yaml), { namespace: from, labels }, service);
+    const all = mesh === undefined ? yaml : yaml + meshConfig(mesh);
+    const found = findDestinationRules(view(all), { namespace: from, labels }, service, direction);
     assert.deepEqual(found?.keys.map((key) => key.split("/").at(-1)) ?? [], want);
   });
 }
@@ -115,38 +208,3 @@ test("rules of one host are merged: first subset of a name, first traffic policy
   );
   assert.equal(trafficPolicy?.loadBalancer?.simple, "RANDOM");
 });
-
-const LAYERS = rule(
-  "a",
-  "shop",
-  `trafficPolicy: {
-      loadBalancer: { simple: ROUND_ROBIN },
-      connectionPool: { tcp: { maxConnections: 1 } },
-      portLevelSettings: [{ port: { number: 90 }, connectionPool: { tcp: { maxConnections: 2 } } }] },
-    subsets: [
-      { name: plain },
-      { name: lb, trafficPolicy: { loadBalancer: { simple: RANDOM } } },
-      { name: port, trafficPolicy: {
-          loadBalancer: { simple: RANDOM },
-          portLevelSettings: [{ port: { number: 90 }, tls: { mode: DISABLE } }] } }]`,
-);
-
-const merged: readonly (readonly [string, number, readonly (string | number | undefined)[]])[] = [
-  ["", 80, ["ROUND_ROBIN", 1, undefined]],
-  ["", 90, [undefined, 2, undefined]],
-  ["plain", 80, ["ROUND_ROBIN", 1, undefined]],
-  ["plain", 90, [undefined, 2, undefined]],
-  ["lb", 80, ["RANDOM", 1, undefined]],
-  ["lb", 90, ["RANDOM", 2, undefined]],
-  ["port", 80, ["RANDOM", 1, undefined]],
-  ["port", 90, [undefined, undefined, "DISABLE"]],
-];
-for (const [subset, port, want] of merged) {
-  test(`the policy of subset "${subset}" at port ${port} is merged block by block`, () => {
-    const policy = portPolicy(policyOf(LAYERS), subset, port);
-    assert.deepEqual(
-      [policy.loadBalancer?.simple, policy.connectionPool?.maxConnections, policy.tls?.mode],
-      want,
-    );
-  });
-}

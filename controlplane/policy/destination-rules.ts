@@ -41,16 +41,19 @@ export function findDestinationRules(
   service: Pick<Service, "hostname" | "namespace">,
   direction: Direction = "outbound",
 ): RuleReference | undefined {
+  const covering = patternsCovering(service.hostname)
+    .map((pattern) => ({ pattern, rules: view.destinationRules(pattern) }))
+    .filter(({ rules }) => rules.length > 0);
+  if (covering.length === 0) return undefined;
   const { rootNamespace } = view.settings;
   const inRoot = client.namespace === rootNamespace;
-  const patterns = patternsCovering(service.hostname);
-  const own = mostSpecific(view, patterns, client.namespace, (rule) => {
+  const own = mostSpecific(view, covering, client.namespace, (rule) => {
     const { local, exported } = audience(view, rule);
     return inRoot ? !exported : local;
   });
   if (own !== undefined) return choose(own, client, direction);
   for (const namespace of new Set([service.namespace, rootNamespace])) {
-    const there = mostSpecific(view, patterns, namespace, (rule) => audience(view, rule).exported);
+    const there = mostSpecific(view, covering, namespace, (rule) => audience(view, rule).exported);
     const groups = there?.groups.filter((group) => {
       const seen = visibility(group.exportTo, namespace, client.namespace);
       return seen === "public" || seen === "exported";
@@ -99,15 +102,13 @@ interface RulesOfHost {
 
 function mostSpecific(
   view: SnapshotView,
-  patterns: readonly string[],
+  covering: readonly { readonly pattern: string; readonly rules: readonly DestinationRule[] }[],
   namespace: string,
   belongs: (rule: DestinationRule) => boolean,
 ): RulesOfHost | undefined {
-  for (const pattern of patterns) {
-    const rules = view
-      .destinationRules(pattern)
-      .filter((rule) => rule.metadata.namespace === namespace && belongs(rule));
-    if (rules.length > 0) return { pattern, groups: grouped(view, rules) };
+  for (const { pattern, rules } of covering) {
+    const here = rules.filter((rule) => rule.metadata.namespace === namespace && belongs(rule));
+    if (here.length > 0) return { pattern, groups: grouped(view, here) };
   }
   return undefined;
 }

@@ -22,7 +22,7 @@ export type Placement =
       readonly byLocality: Readonly<Record<string, number>> | undefined;
     };
 
-export interface LocalityShare {
+interface LocalityShare {
   readonly pattern: string;
   readonly percent: number;
 }

@@ -1,21 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sampleState } from "../../test/fakes/sample-mesh.ts";
+import { DEFAULT_MESH_CONFIG } from "../../mesh/model/mesh-config.ts";
+import { type SampleParts, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
-import { applicableHttpRoutes, applicableTcpRoute, governingVirtualService } from "./virtual-services.ts";
+import { governingRoutes, layer4VirtualServices } from "./virtual-services.ts";
 
 const HOST = "reviews.default.svc.cluster.local";
 
-function view(yaml: string): SnapshotView {
-  return viewOf(sampleState({ yaml }).next().snapshot);
+function view(parts: SampleParts): SnapshotView {
+  return viewOf(sampleState(parts).next().snapshot);
 }
 
-function service(name: string, namespace: string, spec: string): string {
+/** A VirtualService. `match` is that of its only route; empty: every call. */
+function service(name: string, namespace: string, spec: string, match = ""): string {
   return `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: ${name}, namespace: ${namespace} }
-spec: { ${spec}, http: [{ route: [{ destination: { host: reviews } }] }] }
+spec: { ${spec}, http: [{ match: [${match}], route: [{ destination: { host: reviews } }] }] }
 ---`;
 }
 
@@ -23,6 +25,8 @@ const precedence: readonly {
   readonly name: string;
   readonly yaml: string;
   readonly from: string;
+  readonly host?: string;
+  readonly defaultExportTo?: readonly string[];
   readonly want: string | undefined;
 }[] = [
   {
@@ -93,76 +97,113 @@ const precedence: readonly {
     from: "default",
     want: "both",
   },
+  {
+    name: "of the same age the one whose name comes first, in one namespace",
+    yaml: service("b", "default", "hosts: [reviews]") + service("c", "default", "hosts: [reviews]"),
+    from: "default",
+    want: "b",
+  },
+  {
+    name: "the next one where the oldest has no route for the client",
+    yaml:
+      service("other", "default", "hosts: [reviews]", "{ sourceLabels: { app: other } }") +
+      service("next", "default", "hosts: [reviews]"),
+    from: "default",
+    want: "next",
+  },
+  {
+    name: "no wildcard where the exact one has no route for the client",
+    yaml:
+      service("exact", "default", "hosts: [reviews]", "{ port: 1 }") +
+      service("wild", "default", 'hosts: ["*.local"]'),
+    from: "default",
+    want: undefined,
+  },
+  {
+    name: "a wildcard with a dash",
+    yaml:
+      service("dot", "default", 'hosts: ["*.svc.cluster.local"]') +
+      service("dash", "default", `hosts: ["*-team.svc.cluster.local"]`),
+    from: "default",
+    host: "reviews.a-team.svc.cluster.local",
+    want: "dash",
+  },
+  {
+    name: "a host written as service and namespace",
+    yaml: service("short", "shop", "hosts: [reviews.default]"),
+    from: "default",
+    want: "short",
+  },
+  {
+    name: "a host written as Consul's name, of the own namespace where that has such a service",
+    yaml: service("consul", "shop", "hosts: [ratings.service.consul]"),
+    from: "default",
+    host: "ratings.default.svc.cluster.local",
+    want: undefined,
+  },
+  {
+    name: "a host written as Consul's name, of default where the own namespace has no such service",
+    yaml: service("consul", "shop", "hosts: [reviews.service.consul]"),
+    from: "default",
+    want: "consul",
+  },
+  {
+    name: "a host written with Lateen's suffix",
+    yaml: service("mesh", "shop", "hosts: [reviews.default.mesh]"),
+    from: "default",
+    want: "mesh",
+  },
+  {
+    name: "the mesh's default export, where it says nothing",
+    yaml: service("private", "default", `hosts: [${HOST}]`),
+    from: "shop",
+    defaultExportTo: ["."],
+    want: undefined,
+  },
+  {
+    name: "its own export before the mesh's default",
+    yaml: service("public", "default", `hosts: [${HOST}], exportTo: ["*"]`),
+    from: "shop",
+    defaultExportTo: ["."],
+    want: "public",
+  },
 ];
-for (const { name, yaml, from, want } of precedence) {
+const workloads = [
+  workload("reviews"),
+  workload("ratings"),
+  workload("ratings", { name: "ratings-2", namespace: "shop" }),
+];
+for (const { name, yaml, from, host = HOST, defaultExportTo = [], want } of precedence) {
   test(`the VirtualService that governs a host: ${name}`, () => {
-    const found = governingVirtualService(view(yaml), { namespace: from, labels: {} }, HOST);
-    assert.equal(found?.metadata.name, want);
+    const mesh = { ...DEFAULT_MESH_CONFIG, defaultVirtualServiceExportTo: defaultExportTo };
+    const seen = view({ yaml, workloads, settings: { mesh } });
+    const found = governingRoutes(seen, { namespace: from, labels: {} }, host, 9080);
+    assert.equal(found?.virtualService.metadata.name, want);
   });
 }
 
-const ROUTES = `
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: reviews }
-spec:
-  hosts: [reviews]
-  http:
-    - name: by-port
-      match: [{ port: 1 }]
-      route: [{ destination: { host: a } }]
-    - name: by-source
-      match: [{ sourceLabels: { app: web }, uri: { prefix: /x } }, { sourceNamespace: shop, uri: { prefix: /y } }]
-      route: [{ destination: { host: b } }]
-    - name: by-gateway
-      match: [{ gateways: [edge], uri: { prefix: /z } }]
-      route: [{ destination: { host: c } }]
-    - name: everything
-      match: [{ uri: { prefix: /only } }, { uri: { prefix: / } }, { uri: { prefix: /late } }]
-      route: [{ destination: { host: d } }]
-    - name: unreachable
-      route: [{ destination: { host: e } }]
-  tcp:
-    - match: [{ destinationSubnets: [10.0.0.0/8] }]
-      route: [{ destination: { host: a } }]
-    - match: [{ port: 7 }]
-      route: [{ destination: { host: b } }]
-    - match: [{ sourceLabels: { app: web } }]
-      route: [{ destination: { host: c } }]
-`;
-
-function routesFor(
-  client: { namespace: string; labels: Record<string, string> },
-  port: number,
-): readonly string[] {
-  const governing = governingVirtualService(view(ROUTES), client, HOST);
-  assert.ok(governing);
-  return applicableHttpRoutes(governing, client, port).map(
-    ({ route, match }) => `${route.name} ${match?.uri?.kind === "prefix" ? match.uri.value : "*"}`,
+test("all VirtualServices of a host count for TLS and TCP: the nearest first, then the oldest, wildcards among them", () => {
+  const yaml =
+    service("public-wild", "default", 'hosts: ["*.local"]') +
+    service("public", "default", `hosts: [${HOST}]`) +
+    service("unseen", "default", `hosts: [${HOST}], exportTo: ["."]`) +
+    service("own", "shop", `hosts: [${HOST}], exportTo: ["."]`);
+  const found = layer4VirtualServices(view({ yaml, workloads }), { namespace: "shop", labels: {} }, HOST);
+  assert.deepEqual(
+    found.map(({ metadata }) => metadata.name),
+    ["own", "public-wild", "public"],
   );
-}
-
-test("matches that the client can never meet are left out, and generation stops at the first catch-all", () => {
-  assert.deepEqual(routesFor({ namespace: "default", labels: {} }, 9080), [
-    "everything /only",
-    "everything /",
-  ]);
-  assert.deepEqual(routesFor({ namespace: "shop", labels: { app: "web" } }, 9080), [
-    "by-source /x",
-    "by-source /y",
-    "everything /only",
-    "everything /",
-  ]);
-  assert.deepEqual(routesFor({ namespace: "default", labels: {} }, 1), ["by-port *"]);
 });
 
-test("a TCP route applies when one of its matches can hold on an explicit listener", () => {
-  const client = { namespace: "default", labels: { app: "web" } };
-  const governing = governingVirtualService(view(ROUTES), client, HOST);
-  assert.ok(governing);
-  const first = (labels: Record<string, string>, port: number): string | undefined =>
-    applicableTcpRoute(governing, { namespace: "default", labels }, port)?.route[0]?.destination.host;
-  assert.equal(first({}, 7), "b");
-  assert.equal(first({ app: "web" }, 9), "c");
-  assert.equal(first({}, 9), undefined);
+test("for a service with a wildcard the VirtualServices of the hosts that it covers count for TLS and TCP too", () => {
+  const yaml =
+    service("covered", "shop", "hosts: [en.example.com]") +
+    service("same", "shop", 'hosts: ["*.example.com"]') +
+    service("other", "shop", "hosts: [en.example.org]") +
+    service("edge", "shop", "hosts: [de.example.com], gateways: [edge]");
+  const found = layer4VirtualServices(view({ yaml }), { namespace: "default", labels: {} }, "*.example.com");
+  assert.deepEqual(
+    found.map(({ metadata }) => metadata.name),
+    ["covered", "same"],
+  );
 });

@@ -1,4 +1,4 @@
-import { resolveHost } from "../../mesh/model/hosts.ts";
+import { hostMatches, resolveHost } from "../../mesh/model/hosts.ts";
 import { byPrecedence, type StoredObject } from "../../mesh/model/object.ts";
 import { keyOf } from "../snapshot/config-index.ts";
 import { patternsCovering } from "../snapshot/host-names.ts";
@@ -44,13 +44,25 @@ export function governingRoutes(
   return undefined;
 }
 
-/** All VirtualServices whose TLS and TCP routes count for a host, in order: of these, unlike HTTP's, several may. */
+/**
+ * All VirtualServices whose TLS and TCP routes count for a host, in order: of these, unlike HTTP's, several may. For a
+ * service with a wildcard also those whose hosts it covers.
+ */
 export function layer4VirtualServices(
   view: SnapshotView,
   { namespace }: RoutingClient,
   hostname: string,
 ): readonly VirtualService[] {
   const all = patternsCovering(hostname).flatMap((pattern) => meantVirtualServices(view, namespace, pattern));
+  if (hostname.startsWith("*")) {
+    const { domainSuffix } = view.settings;
+    const within = view
+      .virtualServicesOf(MESH_GATEWAY)
+      .filter(({ spec, metadata }) =>
+        spec.hosts.some((host) => hostMatches(hostname, resolveHost(host, metadata.namespace, domainSuffix))),
+      );
+    all.push(...within);
+  }
   const unique = [...new Map(all.map((one) => [keyOf(one), one])).values()].sort(byPrecedence);
   return nearestFirst(view, unique, namespace);
 }

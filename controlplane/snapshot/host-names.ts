@@ -31,6 +31,6 @@ export function hostPatterns(host: string, namespace: string, { domainSuffix }: 
  * dot or, as in `*-api.example.com`, a dash, then `*`.
  */
 export function patternsCovering(hostname: string): readonly string[] {
-  const endings = [...hostname.matchAll(/(?<=.)[.-]/g)].map(({ index }) => `*${hostname.slice(index)}`);
+  const endings = [...hostname.matchAll(/(?<=[^*])[.-]/g)].map(({ index }) => `*${hostname.slice(index)}`);
   return [hostname, ...endings, "*"];
 }

@@ -6,12 +6,12 @@ export function workloadSpiffeId(trustDomain: string, namespace: string, service
 }
 
 /**
- * The names that a server of a service may present: those of its meshed endpoints' service accounts, healthy or not (so
+ * The names that a server of a service may present: those of its endpoints' service accounts, healthy or not (so
  * that a flapping instance does not change how the others are called), and what its ServiceEntry adds.
  */
 export function identitiesOf({ service, endpoints }: JoinedService, trustDomain: string): readonly string[] {
-  const accounts = endpoints.flatMap(({ meshed, namespace, serviceAccount }) =>
-    meshed && serviceAccount !== undefined ? [workloadSpiffeId(trustDomain, namespace, serviceAccount)] : [],
+  const accounts = endpoints.flatMap(({ namespace, serviceAccount }) =>
+    serviceAccount !== undefined ? [workloadSpiffeId(trustDomain, namespace, serviceAccount)] : [],
   );
   return [...new Set([...accounts, ...service.subjectAltNames])].sort(byText);
 }

@@ -156,7 +156,8 @@ function workloadEndpoint(
     id,
     targets,
     labels: workload.labels,
-    meshed: true,
+    // What a gateway listens at is for Gateways to say: callers use mesh TLS where a DestinationRule tells them to.
+    meshed: workload.role === "sidecar",
     namespace: workload.namespace,
     serviceAccount: workload.serviceAccount,
     healthy: workload.healthy,

@@ -36,7 +36,7 @@ export interface MeshSnapshot {
   /** By host name: the sorted names (URI SANs) that a server of the service may present. */
   readonly identities: SharedMap<readonly string[]>;
   readonly workloads: SharedMap<PlacedWorkload>;
-  /** Services that a workload with `discovery: on-demand` has been seen to call; sorted host names. */
+  /** Virtual hosts that a workload with `discovery: on-demand` has asked for: `<route configuration>/<host>`, sorted. */
   readonly observed: SharedMap<readonly string[]>;
   readonly lists: SnapshotLists;
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients; sorted. */

@@ -115,9 +115,10 @@ export class MeshState {
     }
   }
 
-  /** Host names that a workload has been seen to call; they stay until the workload goes. */
-  setObserved(id: WorkloadId, hosts: readonly string[]): void {
-    this.#observed.set(id, hosts);
+  /** Virtual hosts that a workload has asked for; they stay until the workload goes. */
+  setObserved(id: WorkloadId, names: readonly string[]): void {
+    if (!this.#workloads.has(id)) return;
+    this.#observed.set(id, names);
     this.#dirty.observed.add(id);
   }
 

@@ -1,5 +1,6 @@
 import { MeshError } from "../../mesh/errors.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
+import type { WorkloadId } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
@@ -88,6 +89,12 @@ export class Publisher {
 
   setWorkloads(changes: readonly WorkloadChange[]): void {
     this.#state.setWorkloads(changes);
+    this.#debounce.trigger();
+  }
+
+  /** Virtual hosts that a workload has asked for so far. */
+  setObserved(id: WorkloadId, names: readonly string[]): void {
+    this.#state.setObserved(id, names);
     this.#debounce.trigger();
   }
 

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { messageOf } from "../../mesh/errors.ts";
-import { LARGEST_INPUT_BYTES } from "../../mesh/model/parse-documents.ts";
+import { LARGEST_INPUT_BYTES } from "../../mesh/model/yaml-documents.ts";
 
 const EXTENSIONS: ReadonlySet<string> = new Set([".yaml", ".yml", ".json"]);
 const MOST_FILES = 1000;

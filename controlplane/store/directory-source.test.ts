@@ -33,6 +33,7 @@ class Setup {
       clock: { ...systemClock, now: () => this.now },
       logger: silentLogger,
       defaultNamespace: "default",
+      rootNamespace: "istio-system",
       rescanMs: 60_000,
       debounceMs: 5,
     });
@@ -290,6 +291,7 @@ test("without notifications the slow re-scan finds the directory", async (t) => 
     clock: systemClock,
     logger: silentLogger,
     defaultNamespace: "default",
+    rootNamespace: "istio-system",
     rescanMs: 5,
     debounceMs: 1,
   });

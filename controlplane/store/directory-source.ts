@@ -18,6 +18,7 @@ export interface DirectorySourceOptions {
   readonly logger: Logger;
   /** Namespace of objects that name none. */
   readonly defaultNamespace: string;
+  readonly rootNamespace: string;
   /** How often the directory is read again without a notification (network file systems send none). */
   readonly rescanMs?: number;
   /** How long the directory must be quiet before it is read. */
@@ -131,8 +132,8 @@ export class DirectorySource {
     { text, signature }: { readonly text: string; readonly signature: Signature },
     lastGood: readonly ParsedObject[] | undefined,
   ): KnownFile {
-    const { defaultNamespace } = this.#options;
-    const { objects, violations } = parseDocuments(text, { defaultNamespace, file: path });
+    const { defaultNamespace, rootNamespace } = this.#options;
+    const { objects, violations } = parseDocuments(text, { defaultNamespace, rootNamespace, file: path });
     const errors = violations.filter(({ severity }) => severity === "error").length;
     if (errors > 0) {
       const reason = `it has ${errors} ${errors === 1 ? "error" : "errors"}`;

@@ -14,6 +14,14 @@ interface Case extends SampleParts {
   readonly workload: string;
 }
 
+/** Types that a golden file has even when there is none of them. */
+const SERVED_ALWAYS: readonly string[] = [
+  TYPE_URL.cluster,
+  TYPE_URL.endpoints,
+  TYPE_URL.listener,
+  TYPE_URL.route,
+];
+
 const json = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
 
 const subsets = `
@@ -87,7 +95,7 @@ for (const { name, workload, ...parts } of cases) {
     };
     for (const [short, url] of Object.entries(TYPE_URL)) {
       const map = resources.types.get(url);
-      if (map !== undefined)
+      if (map !== undefined && (map.size > 0 || SERVED_ALWAYS.includes(url)))
         printed[short] = [...map.values()]
           .sort(by(({ name }) => name))
           .map(({ bytes }) => json.resourceToJson(url, bytes));

@@ -18,7 +18,13 @@ export function nodeKey(id: WorkloadId): string {
   return `node/${id}`;
 }
 
-const TYPES: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints, TYPE_URL.listener, TYPE_URL.route];
+const TYPES: readonly TypeUrl[] = [
+  TYPE_URL.cluster,
+  TYPE_URL.endpoints,
+  TYPE_URL.listener,
+  TYPE_URL.route,
+  TYPE_URL.virtualHost,
+];
 
 /**
  * Everything that one workload gets, with its references checked; undefined when there is no such workload. It is what

@@ -2,6 +2,7 @@ import { Cluster, Cluster_DiscoveryType } from "../../mesh/xds/gen/envoy/config/
 import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import type { Filter } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { RouteConfiguration } from "../../mesh/xds/gen/envoy/config/route/v3/route.ts";
+import { VirtualHost } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
@@ -38,7 +39,9 @@ function read(type: TypeUrl, bytes: Uint8Array): readonly Reference[] {
         .filterChains.flatMap(({ filters }) => filters)
         .flatMap(filterReferences);
     case TYPE_URL.route:
-      return routeReferences(RouteConfiguration.decode(bytes));
+      return routeReferences(RouteConfiguration.decode(bytes).virtualHosts);
+    case TYPE_URL.virtualHost:
+      return routeReferences([VirtualHost.decode(bytes)]);
     default:
       return [];
   }
@@ -53,13 +56,13 @@ function filterReferences({ typedConfig }: Filter): readonly Reference[] {
   }
   if (type === HTTP_CONNECTION_MANAGER) {
     const { rds, routeConfig } = HttpConnectionManager.decode(typedConfig.value);
-    if (routeConfig !== undefined) return routeReferences(routeConfig);
+    if (routeConfig !== undefined) return routeReferences(routeConfig.virtualHosts);
     return rds === undefined ? [] : [{ type: TYPE_URL.route, name: rds.routeConfigName }];
   }
   return [];
 }
 
-function routeReferences({ virtualHosts }: RouteConfiguration): readonly Reference[] {
+function routeReferences(virtualHosts: readonly VirtualHost[]): readonly Reference[] {
   return virtualHosts
     .flatMap(({ routes }) => routes)
     .flatMap(({ route }) =>

@@ -16,6 +16,8 @@ import { type InboundPort, inboundPorts } from "./inbound/inbound-port.ts";
 import type { Scope } from "./memo.ts";
 import type { NodeParts } from "./node-parts.ts";
 import { type EgressClass, egressScope } from "./outbound/egress-class.ts";
+import { unknownHosts } from "./outbound/egress-resources.ts";
+import { askedVirtualHosts } from "./outbound/on-demand.ts";
 import {
   blackHoleListener,
   upstreamHttpListener,
@@ -44,6 +46,7 @@ export function sidecarParts(scope: Scope, id: WorkloadId, of: EgressClass): Nod
       [...inboundListeners(scope, id, workload, ports), ...upstreams.map(({ listener }) => listener)],
     ],
     [TYPE_URL.route, upstreams.flatMap(({ routes }) => routes ?? [])],
+    [TYPE_URL.virtualHost, askedVirtualHosts(scope, id, of, unknownHosts(scope, of))],
   ]);
 }
 

@@ -1,110 +1,25 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { promisify } from "node:util";
-import { requireTool, skipWithout } from "../../test/harness/tools.ts";
-
-type Json = { [key: string]: unknown };
+import { staticBootstrap } from "../../test/harness/static-bootstrap.ts";
+import { skipWithout } from "../../test/harness/tools.ts";
+import { validateBootstrap } from "../../test/harness/validate-envoy.ts";
 
 const golden = join(import.meta.dirname, "golden");
 const names = (await readdir(golden)).filter((name) => name.endsWith(".json")).sort();
 
-/**
- * Puts the resources of a golden file into a static bootstrap: Envoy then validates each of them as it would from ADS,
- * which is itself configured but never called in `--mode validate`.
- */
-function bootstrap(resources: { readonly [type: string]: readonly Json[] }): Json {
-  const listeners = (resources["listener"] ?? []).map((listener) =>
-    inlineRoutes(listener, resources["route"] ?? []),
-  );
-  return {
-    node: { id: "sidecar~10.0.0.1~a.default~default.svc.cluster.local", cluster: "test" },
-    dynamicResources: {
-      adsConfig: {
-        apiType: "DELTA_GRPC",
-        transportApiVersion: "V3",
-        grpcServices: [{ envoyGrpc: { clusterName: "ads" } }],
-      },
-    },
-    staticResources: {
-      listeners,
-      clusters: [
-        ...(resources["cluster"] ?? []),
-        ...(resources["endpoints"] ?? []).map(asStatic),
-        ADS_CLUSTER,
-      ],
-    },
-  };
-}
-
-/** An assignment is looked at as part of a cluster, since a bootstrap has no place for one by itself. */
-function asStatic(loadAssignment: Json, index: number): Json {
-  return { name: `assignment-${index}`, type: "STATIC", connectTimeout: "1s", loadAssignment };
-}
-
-const ADS_CLUSTER: Json = {
-  name: "ads",
-  type: "STATIC",
-  connectTimeout: "1s",
-  typedExtensionProtocolOptions: {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-      explicitHttpConfig: { http2ProtocolOptions: {} },
-    },
-  },
-  loadAssignment: {
-    clusterName: "ads",
-    endpoints: [{ lbEndpoints: [{ endpoint: { address: { pipe: { path: "/nowhere/xds.sock" } } } }] }],
-  },
-};
-
-/** Validation fetches nothing, so the routes that RDS would bring are written into the listener that asks for them. */
-function inlineRoutes(value: unknown, routes: readonly Json[]): Json {
-  const walk = (node: unknown): unknown => {
-    if (Array.isArray(node)) return node.map(walk);
-    if (node === null || typeof node !== "object") return node;
-    const { rds, ...rest } = node as { readonly rds?: { readonly routeConfigName: string } };
-    const entries = Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, walk(inner)]));
-    if (rds === undefined) return entries;
-    const routeConfig = routes.find((route) => route["name"] === rds.routeConfigName);
-    assert.ok(routeConfig, `the golden file has the routes ${rds.routeConfigName}`);
-    return { ...entries, routeConfig };
-  };
-  return walk(value) as Json;
-}
-
-async function validate(config: Json): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "lateen-envoy-"));
-  try {
-    const path = join(folder, "bootstrap.json");
-    await writeFile(path, JSON.stringify(config));
-    const { stderr } = await promisify(execFile)(
-      requireTool("envoy"),
-      ["--mode", "validate", "-c", path, "--log-level", "warn", "--disable-hot-restart"],
-      { timeout: 60_000 },
-    );
-    return stderr;
-  } catch (error) {
-    return `REFUSED ${(error as { stderr?: string }).stderr ?? String(error)}`;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 for (const name of names) {
   test(`Envoy accepts ${name}`, { skip: skipWithout("envoy") }, async () => {
     const resources = JSON.parse(await readFile(join(golden, name), "utf8"));
-    const said = await validate(bootstrap(resources));
+    const said = await validateBootstrap(staticBootstrap(resources));
     assert.doesNotMatch(said, /REFUSED|deprecated/i, said);
   });
 }
 
 test("Envoy's validation would notice a bad resource", { skip: skipWithout("envoy") }, async () => {
-  const said = await validate(
-    bootstrap({ cluster: [{ name: "bad", type: "STATIC", connectTimeout: "-1s" }], listener: [] }),
+  const said = await validateBootstrap(
+    staticBootstrap({ cluster: [{ name: "bad", type: "STATIC", connectTimeout: "-1s" }], listener: [] }),
   );
   assert.match(said, /REFUSED[\s\S]*positive duration/i);
 });

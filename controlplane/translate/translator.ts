@@ -3,14 +3,17 @@ import { type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
 import { parseNodeId } from "../../mesh/xds/names.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
-import { by } from "../snapshot/text-order.ts";
+import { by, byText } from "../snapshot/text-order.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "../xds/config-source.ts";
 import { Memo } from "./memo.ts";
 import { nodeKey, nodeResources, type ResourceTypes } from "./node-resources.ts";
+import { parseAskedHost } from "./outbound/called-hosts.ts";
 
 export interface TranslatorOptions {
   /** Told the key of each memo entry that is built: for tests and metrics. */
   readonly onBuild?: (key: string) => void;
+  /** Told all virtual hosts that a workload has asked for, when there are new ones. */
+  readonly onAsked?: (id: WorkloadId, names: readonly string[]) => void;
 }
 
 export interface Translator extends ConfigSource {
@@ -23,6 +26,9 @@ export interface Translator extends ConfigSource {
   preview(id: WorkloadId): NodeResources | undefined;
 }
 
+/** Hosts that one workload may have asked for; what goes beyond is answered as unknown by its proxy. */
+const MOST_ASKED = 2_000;
+
 /** What a node has now, and the snapshot that it was last translated for. */
 interface Served {
   readonly resources: ResourceTypes;
@@ -30,23 +36,24 @@ interface Served {
 }
 
 export function createTranslator(options: TranslatorOptions = {}): Translator {
-  return new MemoTranslator(options.onBuild);
+  return new MemoTranslator(options);
 }
 
 class MemoTranslator implements Translator {
-  readonly #onBuild: ((key: string) => void) | undefined;
+  readonly #options: TranslatorOptions;
+  readonly #asked = new Map<WorkloadId, Set<string>>();
   readonly #listeners = new Set<(snapshot: number) => void>();
   readonly #served = new Map<WorkloadId, Served>();
   readonly #failures = new Map<WorkloadId, NodeFailure>();
   #memo: Memo | undefined;
   #snapshot: MeshSnapshot | undefined;
 
-  constructor(onBuild: ((key: string) => void) | undefined) {
-    this.#onBuild = onBuild;
+  constructor(options: TranslatorOptions) {
+    this.#options = options;
   }
 
   publish(snapshot: MeshSnapshot, changed: ReadonlySet<SnapshotKey>): PublishReport {
-    if (this.#memo === undefined) this.#memo = new Memo(snapshot, this.#onBuild);
+    if (this.#memo === undefined) this.#memo = new Memo(snapshot, this.#options.onBuild);
     else this.#memo.advance(snapshot, changed);
     this.#snapshot = snapshot;
     for (const id of new Set([...this.#served.keys(), ...this.#failures.keys()])) {
@@ -70,6 +77,16 @@ class MemoTranslator implements Translator {
     if (served === undefined) return undefined;
     // What no change has touched is also what this snapshot asks for; only a node that failed is behind.
     return { snapshot: this.#failures.has(id) ? served.snapshot : snapshot.version, types: served.resources };
+  }
+
+  asked({ workload }: XdsNode, names: readonly string[]): void {
+    const known = this.#asked.get(workload) ?? new Set();
+    const before = known.size;
+    for (const name of names)
+      if (known.size < MOST_ASKED && parseAskedHost(name) !== undefined) known.add(name);
+    if (known.size === before) return;
+    this.#asked.set(workload, known);
+    this.#options.onAsked?.(workload, [...known].sort(byText));
   }
 
   onPublish(listener: (snapshot: number) => void, signal: AbortSignal): void {
@@ -104,6 +121,7 @@ class MemoTranslator implements Translator {
     this.#memo?.release(nodeKey(id));
     this.#served.delete(id);
     this.#failures.delete(id);
+    this.#asked.delete(id);
   }
 
   #sortedFailures(): readonly NodeFailure[] {

@@ -2,9 +2,10 @@ import { Metadata, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { LateBytes } from "../../mesh/xds/ads-service.ts";
 import type { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type { Subscription } from "../../mesh/xds/subscription.ts";
-import { PUSH_ORDER } from "../../mesh/xds/type-urls.ts";
+import { PUSH_ORDER, TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { toStatus } from "../agents/status.ts";
 import { type AdsObserver, AdsStream } from "./ads-stream.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "./config-source.ts";
@@ -30,9 +31,16 @@ export interface AdsConnectionDeps extends AdsObserver {
    * publication, so that a workload that has moved away is served no longer; keep what is costly per `call`.
    */
   readonly authorize: (call: AdsCall, nodeId: string) => Authorization;
+  /**
+   * Grows whenever `authorize` may have another answer for some stream, so that it is not asked for all of them after
+   * each publication; time alone may change an answer within a minute. Without it, it is asked each time.
+   */
+  readonly authorizationRevision?: () => number;
   /** This server's name in responses and in the status. */
   readonly server: string;
   readonly table: ProxyStatusTable;
+  /** Does what follows from a request, now or when there is time for it. */
+  readonly hear: (work: () => void) => void;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -51,6 +59,12 @@ type State<S extends Subscription> =
 
 const LONGEST_NODE_ID = 1024;
 
+/** An answer of `authorize` holds no longer: certificates expire. */
+const ASK_AGAIN_MS = 30_000;
+
+/** More is not given to the transport before this much of it is out: it might be outdated by then. */
+const MOST_UNSENT_BYTES = 64 * 1024;
+
 /** One ADS call: from its first request, which names the node, to its end. */
 export class AdsConnection<Q extends AdsRequest = never, S extends Subscription = Subscription> {
   readonly #deps: AdsConnectionDeps;
@@ -58,6 +72,9 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
   readonly #wire: Wire<Q, S>;
   readonly #onClose: () => void;
   #state: State<S> = { kind: "new" };
+  #unsentBytes = 0;
+  /** What `authorize` allowed last, and when (monotonic). */
+  #allowed: { readonly revision: number; readonly at: number } | undefined;
 
   constructor(
     deps: AdsConnectionDeps,
@@ -69,7 +86,7 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
     this.#call = call;
     this.#wire = wire;
     this.#onClose = onClose;
-    call.on("data", (request: Q) => this.#guard(() => this.#take(request)));
+    call.on("data", (request: Q) => deps.hear(() => this.#guard(() => this.#take(request))));
     call.on("end", () => {
       this.#close();
       call.end();
@@ -88,11 +105,22 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
       const state = this.#state;
       if (state.kind === "waiting") this.#admit(state.nodeId, state.first as Q);
       if (state.kind !== "serving") return;
-      const verdict = this.#deps.authorize(this.#call, state.node.id);
-      if (verdict.kind === "refused") this.#refuse(state.node.id, verdict.reason);
-      const resources = verdict.kind === "allowed" ? this.#resources(state.node) : undefined;
+      if (!this.#isStillAllowed(state.node.id, at)) return;
+      const resources = this.#resources(state.node);
       if (resources !== undefined) state.stream.resources(resources, at);
     });
+  }
+
+  #isStillAllowed(nodeId: string, now: number): boolean {
+    const revision = this.#deps.authorizationRevision?.();
+    const allowed = this.#allowed;
+    if (revision !== undefined && allowed?.revision === revision && now - allowed.at < ASK_AGAIN_MS)
+      return true;
+    const verdict = this.#deps.authorize(this.#call, nodeId);
+    if (verdict.kind === "refused") this.#refuse(nodeId, verdict.reason);
+    if (verdict.kind !== "allowed") return false;
+    this.#allowed = revision === undefined ? undefined : { revision, at: now };
+    return true;
   }
 
   end(code: status, details: string): void {
@@ -163,7 +191,8 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
     const stream = new AdsStream<S>({
       node,
       create: (typeUrl) => this.#wire.create(typeUrl),
-      send: (push, snapshot) => this.#call.write(this.#wire.encode(push, snapshot, server)),
+      send: (push, snapshot) => this.#send(() => this.#wire.encode(push, snapshot, server)),
+      canSend: () => this.#unsentBytes < MOST_UNSENT_BYTES,
       status: entry,
       clock,
       logger,
@@ -179,11 +208,32 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
     this.#call.resume();
   }
 
+  #send(encode: LateBytes): void {
+    // Until its turn has come and its size is known, nothing may be queued behind it.
+    let size = MOST_UNSENT_BYTES;
+    this.#unsentBytes += size;
+    const late: LateBytes = () => {
+      const bytes = encode();
+      this.#unsentBytes += bytes.length - size;
+      size = bytes.length;
+      return bytes;
+    };
+    this.#call.write(late, () => {
+      const isHeld = this.#unsentBytes >= MOST_UNSENT_BYTES;
+      this.#unsentBytes -= size;
+      const state = this.#state;
+      if (isHeld && state.kind === "serving") this.#guard(() => state.stream.writable());
+    });
+  }
+
   #subscribe(stream: AdsStream<S>, request: Q): void {
     const typeUrl = PUSH_ORDER.find((known) => known === request.typeUrl);
-    // Secrets are the agent's to answer; of types that nobody serves, a client learns by its own time limit.
+    // Of types that nobody serves, a client learns by its own time limit.
     if (typeUrl === undefined) return;
     stream.request(typeUrl, (subscription) => this.#wire.take(subscription, request));
+    if (typeUrl !== TYPE_URL.virtualHost || this.#state.kind !== "serving") return;
+    const names = this.#wire.named(request);
+    if (names.length > 0) this.#deps.source.asked?.(this.#state.node, names);
   }
 
   /** A source that fails for one node leaves that node with what it has. */

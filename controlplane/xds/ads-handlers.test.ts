@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { MeshError } from "../../mesh/errors.ts";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { type DeltaClient, deltaLine } from "../../test/harness/ads-clients.ts";
 import { startAds } from "../../test/harness/running-ads.ts";
@@ -113,12 +114,28 @@ describe("delta", () => {
     assert.equal(await client.take(), "cluster -gone");
   });
 
-  test("secrets and types that nobody serves are never answered", async () => {
+  test("a credential is sent to who names it, before what refers to it", async () => {
+    await using server = await startAds();
+    server.source.publish("node-1", { secret: { "kubernetes://edge": "1" }, listener: { l: "1" } });
+    const client = server.delta();
+    client.request(listener, { node: NODE });
+    const first = await client.inbox.next();
+    assert.equal(deltaLine(first), "listener +l@1");
+    client.request(secret, { resourceNamesSubscribe: ["kubernetes://edge"] });
+    const credential = await client.inbox.next();
+    assert.equal(deltaLine(credential), "secret +kubernetes://edge@1");
+    client.ack(first);
+    client.ack(credential);
+    server.source.publish("node-1", { secret: { "kubernetes://edge": "2" }, listener: { l: "2" } });
+    assert.equal(await client.take(), "secret +kubernetes://edge@2");
+    assert.equal(await client.take(), "listener +l@2");
+  });
+
+  test("types that nobody serves are never answered", async () => {
     await using server = await startAds();
     server.source.publish("node-1", SMALL);
     const client = server.delta();
-    client.request(secret, { node: NODE, resourceNamesSubscribe: ["default"] });
-    client.request("type.googleapis.com/unheard.of", { resourceNamesSubscribe: ["*"] });
+    client.request("type.googleapis.com/unheard.of", { node: NODE, resourceNamesSubscribe: ["*"] });
     assert.equal(await client.inbox.quiet(), undefined);
     client.request(cluster);
     assert.equal(await client.take(), "cluster +c@1");
@@ -245,6 +262,44 @@ describe("who is served", () => {
     assert.deepEqual(server.ads.status.list(), []);
   });
 
+  test("where it is told when an answer may have changed, it is asked for again then, and after a while", async () => {
+    let [asked, revision, minutes] = [0, 0, 0];
+    await using server = await startAds({
+      authorize: (_call, id) => {
+        asked += 1;
+        if (revision > 1) return { kind: "refused", reason: "moved" };
+        return { kind: "allowed", node: { id, workload: `default/${id}` } };
+      },
+      authorizationRevision: () => revision,
+      clock: { ...systemClock, monotonic: () => systemClock.monotonic() + minutes * 60_000 },
+    });
+    let version = 0;
+    const publish = (): void => {
+      version += 1;
+      server.source.publish("node-1", { cluster: { c: String(version) } });
+    };
+    publish();
+    const client = server.delta();
+    client.request(cluster, { node: NODE });
+    await client.take();
+    const askedAfter = async (change: () => void): Promise<number> => {
+      change();
+      const before = asked;
+      for (let round = 0; round < 3; round++) {
+        publish();
+        await client.take();
+      }
+      return asked - before;
+    };
+    assert.equal(await askedAfter(() => {}), 1, "the first answer was for the stream's start");
+    assert.equal(await askedAfter(() => {}), 0);
+    assert.equal(await askedAfter(() => (revision = 1)), 1);
+    assert.equal(await askedAfter(() => (minutes = 1)), 1);
+    revision = 2;
+    publish();
+    assert.equal(await client.inbox.ended, status.PERMISSION_DENIED);
+  });
+
   test("a stream without a node, or that changes its node, is refused", async () => {
     await using server = await startAds();
     const [nameless, changing] = [server.delta(), server.delta()];
@@ -299,14 +354,14 @@ describe("status", () => {
     client.request(listener);
     await client.inbox.quiet();
     const states = () => [...(server.ads.status.list()[0]?.types.values() ?? [])].map(({ state }) => state);
-    assert.deepEqual(states(), ["NOT SENT", "IGNORED", "NOT SENT", "IGNORED"]);
+    assert.deepEqual(states(), ["IGNORED", "NOT SENT", "IGNORED", "NOT SENT", "IGNORED", "IGNORED"]);
     const snapshot = server.source.publish("node-1", SMALL);
     const first = await client.inbox.next();
-    assert.deepEqual(states(), ["STALE", "IGNORED", "STALE", "IGNORED"]);
+    assert.deepEqual(states(), ["IGNORED", "STALE", "IGNORED", "STALE", "IGNORED", "IGNORED"]);
     client.ack(first);
     client.nack(await client.inbox.next(), "port 80 is taken");
     const result = await server.ads.status.waitForSync(snapshot, within());
-    assert.deepEqual(states(), ["SYNCED", "IGNORED", "REJECTED", "IGNORED"]);
+    assert.deepEqual(states(), ["IGNORED", "SYNCED", "IGNORED", "REJECTED", "IGNORED", "IGNORED"]);
     assert.equal(result.rejected[0]?.nack.message, "port 80 is taken");
     const [proxy] = server.ads.status.list();
     assert.equal(proxy?.server, "server-1");

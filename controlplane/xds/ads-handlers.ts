@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type handleBidiStreamingCall, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import type { LateBytes } from "../../mesh/xds/ads-service.ts";
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
@@ -9,9 +9,10 @@ import type {
 import type { Subscription } from "../../mesh/xds/subscription.ts";
 import { AdsConnection, type AdsConnectionDeps } from "./ads-connection.ts";
 import { ProxyStatusTable } from "./proxy-status.ts";
+import { PushWaves } from "./push-waves.ts";
 import { type AdsRequest, deltaWire, sotwWire, type Wire } from "./wire.ts";
 
-export interface AdsServerOptions extends Omit<AdsConnectionDeps, "table"> {
+export interface AdsServerOptions extends Omit<AdsConnectionDeps, "table" | "hear"> {
   /** Streams at a time; one more is refused. */
   readonly mostStreams?: number;
 }
@@ -27,58 +28,35 @@ export interface AdsServer {
   run(signal: AbortSignal): Promise<void>;
 }
 
-type Handler<Q, S> = handleBidiStreamingCall<Q, S | Uint8Array>;
+type Handler<Q, S> = handleBidiStreamingCall<Q, S | Uint8Array | LateBytes>;
 
 const MOST_STREAMS = 20_000;
 
-/** How long pushes may keep the event loop from everything else. */
-const SLICE_MS = 10;
-
 /**
- * The aggregated discovery service on a source of configuration. A publication reaches all streams in slices, so that
- * many of them do not stop the process; one that comes while a stream still waits for the last is joined with it.
+ * The aggregated discovery service on a source of configuration. Each publication reaches all streams in one wave.
  */
 export function adsHandlers(options: AdsServerOptions): AdsServer {
   const { clock, source, mostStreams = MOST_STREAMS } = options;
   const table = new ProxyStatusTable();
   const connections = new Set<AdsConnection>();
-  /** Streams that have not seen the latest publication, and when the first of those they missed was (monotonic). */
-  const behind = new Map<AdsConnection, number>();
-  let pushing: Promise<void> = Promise.resolve();
-  let isPushing = false;
+  const waves = new PushWaves(clock);
 
   function serve<Q extends AdsRequest, S extends Subscription>(
     call: ServerDuplexStream<Q, unknown>,
     wire: Wire<Q, S>,
   ): void {
-    const connection = new AdsConnection({ ...options, table }, call, wire, () => {
-      connections.delete(connection);
-      behind.delete(connection);
-    });
+    const connection = new AdsConnection(
+      { ...options, table, hear: (work) => waves.hear(work) },
+      call,
+      wire,
+      () => {
+        connections.delete(connection);
+        waves.forget(connection);
+      },
+    );
     connections.add(connection);
     if (connections.size > mostStreams) connection.end(status.RESOURCE_EXHAUSTED, "too many streams");
     else connection.open();
-  }
-
-  function published(): void {
-    const at = clock.monotonic();
-    for (const connection of connections) if (!behind.has(connection)) behind.set(connection, at);
-    if (isPushing) return;
-    isPushing = true;
-    pushing = pushAll();
-  }
-
-  async function pushAll(): Promise<void> {
-    while (behind.size > 0) {
-      await nextTurn();
-      const sliceEnd = clock.monotonic() + SLICE_MS;
-      for (const [connection, at] of behind) {
-        behind.delete(connection);
-        connection.published(at);
-        if (clock.monotonic() >= sliceEnd) break;
-      }
-    }
-    isPushing = false;
   }
 
   return {
@@ -88,13 +66,13 @@ export function adsHandlers(options: AdsServerOptions): AdsServer {
     },
     status: table,
     async run(signal) {
-      source.onPublish(published, signal);
+      source.onPublish(() => waves.publish(connections), signal);
       const { promise: aborted, resolve } = Promise.withResolvers<void>();
       signal.addEventListener("abort", () => resolve(), { once: true });
       if (signal.aborted) resolve();
       await aborted;
       for (const connection of connections) connection.end(status.UNAVAILABLE, "the server is stopping");
-      await pushing;
+      await waves.idle();
     },
   };
 }

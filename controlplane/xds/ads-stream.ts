@@ -26,6 +26,8 @@ export interface AdsStreamDeps<S extends Subscription> {
   readonly create: (typeUrl: TypeUrl) => S;
   /** Puts a push on the wire. */
   readonly send: (push: Push, snapshot: number) => void;
+  /** False while what was sent before is still on its way out; `writable` is called afterwards. */
+  readonly canSend: () => boolean;
   readonly status: ProxyStatusEntry;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,6 +41,8 @@ interface InFlight {
   readonly publishedAt: number | undefined;
 }
 
+const NONE: readonly never[] = [];
+
 /** One proxy's stream once its node is known: joins the scheduler to the status table. No transport in it. */
 export class AdsStream<S extends Subscription> {
   readonly #deps: AdsStreamDeps<S>;
@@ -47,6 +51,8 @@ export class AdsStream<S extends Subscription> {
   /** The first publication of each type that waits to be sent. */
   readonly #waitingSince = new Map<TypeUrl, number>();
   #resources: NodeResources | undefined;
+  /** Types of which something is to be sent or answered, as it was when last looked at. */
+  #unsettled: readonly TypeUrl[] = PUSH_ORDER;
 
   constructor(deps: AdsStreamDeps<S>) {
     this.#deps = deps;
@@ -57,18 +63,33 @@ export class AdsStream<S extends Subscription> {
   request(typeUrl: TypeUrl, take: (subscription: S) => Answer): void {
     const answer = this.#scheduler.request(typeUrl, take);
     this.#record(typeUrl, answer);
-    this.#pump();
+    // Most requests acknowledge the one response that was on its way.
+    const [unsettled, ...others] = this.#unsettled;
+    const isLast = answer.kind === "ack" && unsettled === typeUrl && others.length === 0;
+    const resources = this.#resources;
+    if (isLast && resources !== undefined && !this.#scheduler.isPending(typeUrl, resources)) {
+      this.#unsettled = this.#tell(typeUrl, resources) ? NONE : [typeUrl];
+    } else this.#pump();
   }
 
   /** The node should have these resources from now on. `publishedAt`: monotonic; undefined when nothing new was. */
   resources(resources: NodeResources, publishedAt?: number): void {
+    const before = this.#unsettled.length === 0 ? this.#resources : undefined;
     this.#resources = resources;
-    this.#deps.status.evaluated(resources.snapshot);
-    for (const typeUrl of publishedAt === undefined ? [] : PUSH_ORDER) {
-      if (this.#waitingSince.has(typeUrl) || !this.#scheduler.isPending(typeUrl, resources)) continue;
-      this.#waitingSince.set(typeUrl, publishedAt ?? 0);
+    const pending = this.#scheduler.pending(resources, before);
+    for (const typeUrl of publishedAt === undefined ? NONE : pending) {
+      if (!this.#waitingSince.has(typeUrl)) this.#waitingSince.set(typeUrl, publishedAt ?? 0);
     }
-    this.#pump();
+    // Most publications concern few streams, and one type.
+    const [first, ...others] = pending;
+    if (before === undefined || others.length > 0) this.#pump();
+    else if (first !== undefined) this.#pumpAlone(first, resources);
+    this.#deps.status.evaluated(resources.snapshot);
+  }
+
+  /** What was sent is out: more may go. */
+  writable(): void {
+    if (this.#unsettled.length > 0) this.#pump();
   }
 
   #record(typeUrl: TypeUrl, answer: Answer): void {
@@ -97,13 +118,23 @@ export class AdsStream<S extends Subscription> {
 
   #pump(): void {
     const resources = this.#resources;
-    if (resources !== undefined) {
-      for (let push = this.#scheduler.next(resources); push !== undefined; ) {
-        this.#send(push, resources.snapshot);
-        push = this.#scheduler.next(resources);
-      }
+    while (this.#deps.canSend()) {
+      const push = resources && this.#scheduler.next(resources);
+      if (resources === undefined || push === undefined) break;
+      this.#send(push, resources.snapshot);
     }
-    for (const typeUrl of PUSH_ORDER) this.#tell(typeUrl, resources);
+    this.#unsettled = this.#scheduler.typeUrls.filter((typeUrl) => !this.#tell(typeUrl, resources));
+  }
+
+  /** Nothing else waits, and no other response is unanswered. */
+  #pumpAlone(typeUrl: TypeUrl, resources: NodeResources): void {
+    const push = this.#deps.canSend() ? this.#scheduler.alone(typeUrl, resources) : undefined;
+    if (push === undefined) {
+      this.#pump();
+      return;
+    }
+    this.#send(push, resources.snapshot);
+    this.#unsettled = this.#tell(typeUrl, resources) ? NONE : [typeUrl];
   }
 
   #send(push: Push, snapshot: number): void {
@@ -115,21 +146,17 @@ export class AdsStream<S extends Subscription> {
     this.#deps.status.update(typeUrl, { sentSnapshot: snapshot, sentAt: this.#deps.clock.now() });
   }
 
-  #tell(typeUrl: TypeUrl, resources: NodeResources | undefined): void {
+  /** Whether nothing is to be sent or answered. */
+  #tell(typeUrl: TypeUrl, resources: NodeResources | undefined): boolean {
     const subscription = this.#scheduler.get(typeUrl);
-    if (subscription === undefined) return;
+    if (subscription === undefined) return true;
     const { status } = this.#deps;
     const before = status.type(typeUrl);
     const state = this.#state(typeUrl, subscription, resources);
-    const ackedSnapshot = state === "SYNCED" ? resources?.snapshot : before.ackedSnapshot;
-    if (
-      state === before.state &&
-      subscription.size === before.resources &&
-      ackedSnapshot === before.ackedSnapshot
-    ) {
-      return;
-    }
-    status.update(typeUrl, { state, resources: subscription.size, ackedSnapshot });
+    const { size } = subscription;
+    if (state !== before.state || size !== before.resources)
+      status.update(typeUrl, { state, resources: size });
+    return state === "SYNCED" || state === "REJECTED";
   }
 
   #state(

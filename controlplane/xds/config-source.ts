@@ -22,6 +22,11 @@ export interface XdsNode {
 export interface ConfigSource {
   /** Undefined while the workload is not (or no longer) known: the stream then waits. */
   resourcesFor(node: XdsNode): NodeResources | undefined;
+  /**
+   * The node asks for virtual hosts by these names (`<route configuration>/<host>`), because a call is for them. Those that
+   * are to be had are among its resources after a later publication.
+   */
+  asked?(node: XdsNode, names: readonly string[]): void;
   /** Calls back after each published snapshot until the signal is aborted. */
   onPublish(listener: (snapshot: number) => void, signal: AbortSignal): void;
 }

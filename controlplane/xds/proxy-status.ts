@@ -59,57 +59,36 @@ export interface SyncResult {
   }[];
 }
 
-const IGNORED: TypeStatus = {
-  state: "IGNORED",
-  resources: 0,
-  sentSnapshot: undefined,
-  ackedSnapshot: undefined,
-  sentAt: undefined,
-  ackedAt: undefined,
-  lastNack: undefined,
-};
+type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A stream's line in the table; the stream itself writes it. */
 export interface ProxyStatusEntry {
-  /** The stream now compares with this snapshot. */
+  /** The stream has compared with this snapshot: what is `SYNCED` is so at this one. */
   evaluated(snapshot: number): void;
   update(typeUrl: TypeUrl, change: Partial<TypeStatus>): void;
-  type(typeUrl: TypeUrl): TypeStatus;
+  type(typeUrl: TypeUrl): Pick<TypeStatus, "state" | "resources">;
   close(): void;
 }
 
 /** The live table of connected proxies. */
 export class ProxyStatusTable {
-  readonly #proxies = new Set<ProxyStatus>();
+  readonly #proxies = new Set<Line>();
   readonly #watchers = new Set<() => void>();
   #notifying = false;
 
   /** The connected proxies; one that has two streams for a moment is there twice, the newer one later. */
   list(): readonly ProxyStatus[] {
-    return [...this.#proxies];
+    return [...this.#proxies].map((line) => line.status());
   }
 
   connect(proxy: ConnectedProxy): ProxyStatusEntry {
-    const types = new Map<TypeUrl, TypeStatus>(PUSH_ORDER.map((typeUrl) => [typeUrl, IGNORED]));
-    const status = { ...proxy, snapshot: undefined as number | undefined, types };
-    this.#proxies.add(status);
+    const line = new Line(proxy, {
+      changed: () => this.#changed(),
+      close: () => this.#proxies.delete(line),
+    });
+    this.#proxies.add(line);
     this.#changed();
-    const type = (typeUrl: TypeUrl): TypeStatus => types.get(typeUrl) ?? IGNORED;
-    return {
-      evaluated: (snapshot) => {
-        status.snapshot = snapshot;
-        this.#changed();
-      },
-      update: (typeUrl, change) => {
-        types.set(typeUrl, { ...type(typeUrl), ...change });
-        this.#changed();
-      },
-      type,
-      close: () => {
-        this.#proxies.delete(status);
-        this.#changed();
-      },
-    };
+    return line;
   }
 
   /**
@@ -126,21 +105,16 @@ export class ProxyStatusTable {
   }
 
   #syncResult(snapshot: number): SyncResult {
-    const newest = new Map([...this.#proxies].map((proxy) => [proxy.nodeId, proxy]));
+    const newest = new Map([...this.#proxies].map((line) => [line.proxy.nodeId, line]));
     const acked: string[] = [];
     const pending: string[] = [];
     const rejected: SyncResult["rejected"][number][] = [];
-    for (const { nodeId, workload, types, snapshot: evaluated } of newest.values()) {
-      if (evaluated === undefined) continue;
-      const asked = [...types].filter(([, { state }]) => state !== "IGNORED");
-      const refused = asked.find(([, { state }]) => state === "REJECTED");
-      const nack = refused?.[1].lastNack;
-      if (evaluated < snapshot) pending.push(nodeId);
-      else if (refused !== undefined && nack !== undefined) {
-        rejected.push({ nodeId, workload, typeUrl: refused[0], nack });
-      } else if (asked.every(([, { ackedSnapshot }]) => (ackedSnapshot ?? -1) >= snapshot))
-        acked.push(nodeId);
-      else pending.push(nodeId);
+    for (const line of newest.values()) {
+      const { nodeId, workload } = line.proxy;
+      const result = line.syncedAt(snapshot);
+      if (result === "acked") acked.push(nodeId);
+      else if (result === "pending") pending.push(nodeId);
+      else if (result !== "unknown") rejected.push({ nodeId, workload, ...result });
     }
     return { acked, pending, rejected };
   }
@@ -164,4 +138,77 @@ export class ProxyStatusTable {
     signal.removeEventListener("abort", wake);
     this.#watchers.delete(wake);
   }
+}
+
+class Line implements ProxyStatusEntry {
+  readonly proxy: ConnectedProxy;
+  readonly #table: { changed(): void; close(): void };
+  #snapshot: number | undefined;
+  /** Where a type is `SYNCED`, the snapshot that it acknowledged is the line's; else the one that is told here. */
+  readonly #types: ReadonlyMap<TypeUrl, Changing<TypeStatus>> = new Map(
+    PUSH_ORDER.map((typeUrl) => [typeUrl, ignored()]),
+  );
+
+  constructor(proxy: ConnectedProxy, table: { changed(): void; close(): void }) {
+    this.proxy = proxy;
+    this.#table = table;
+  }
+
+  evaluated(snapshot: number): void {
+    this.#snapshot = snapshot;
+    this.#table.changed();
+  }
+
+  update(typeUrl: TypeUrl, change: Partial<TypeStatus>): void {
+    const type = this.#types.get(typeUrl);
+    if (type === undefined) return;
+    type.ackedSnapshot = this.#acked(type);
+    Object.assign(type, change);
+    this.#table.changed();
+  }
+
+  type(typeUrl: TypeUrl): Pick<TypeStatus, "state" | "resources"> {
+    return this.#types.get(typeUrl) ?? ignored();
+  }
+
+  close(): void {
+    this.#table.close();
+    this.#table.changed();
+  }
+
+  status(): ProxyStatus {
+    const types = [...this.#types].map(
+      ([typeUrl, type]) => [typeUrl, { ...type, ackedSnapshot: this.#acked(type) }] as const,
+    );
+    return { ...this.proxy, snapshot: this.#snapshot, types: new Map(types) };
+  }
+
+  syncedAt(
+    snapshot: number,
+  ): "acked" | "pending" | "unknown" | { readonly typeUrl: TypeUrl; readonly nack: Nack } {
+    if (this.#snapshot === undefined) return "unknown";
+    if (this.#snapshot < snapshot) return "pending";
+    let pending = false;
+    for (const [typeUrl, type] of this.#types) {
+      if (type.state === "REJECTED" && type.lastNack !== undefined) return { typeUrl, nack: type.lastNack };
+      pending ||= type.state !== "IGNORED" && (this.#acked(type) ?? -1) < snapshot;
+    }
+    return pending ? "pending" : "acked";
+  }
+
+  #acked({ state, ackedSnapshot }: TypeStatus): number | undefined {
+    return state === "SYNCED" ? this.#snapshot : ackedSnapshot;
+  }
+}
+
+function ignored(): Changing<TypeStatus> {
+  return {
+    state: "IGNORED",
+    resources: 0,
+    sentSnapshot: undefined,
+    ackedSnapshot: undefined,
+    sentAt: undefined,
+    ackedAt: undefined,
+    lastNack: undefined,
+  };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type DeltaRequest, DeltaSubscription } from "../../mesh/xds/delta-subscription.ts";
+import { resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { PUSH_ORDER, TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import type { NodeResources, ResourceMap } from "./config-source.ts";
 import { type Push, PushScheduler } from "./push-scheduler.ts";
@@ -18,7 +19,7 @@ function state(versions: Versions): NodeResources {
     const entries = Object.entries(versions[short] ?? {});
     types.set(
       TYPE_URL[short],
-      new Map(entries.map(([name, version]) => [name, { name, version, bytes: new Uint8Array() }])),
+      resourceMap(entries.map(([name, version]) => ({ name, version, bytes: new Uint8Array() }))),
     );
   }
   return { snapshot: 1, types };

@@ -1,3 +1,4 @@
+import { NO_RESOURCES } from "../../mesh/xds/encoded-resource.ts";
 import type { Change, Subscription } from "../../mesh/xds/subscription.ts";
 import { PUSH_ORDER, TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import type { NodeResources, ResourceMap } from "./config-source.ts";
@@ -9,18 +10,21 @@ export interface Push {
   readonly nonce: string;
 }
 
-const NO_RESOURCES: ResourceMap = new Map();
-
-/** What refers to clusters and endpoints: these are removed only when nothing old refers to them any more. */
-const REFERRERS: readonly TypeUrl[] = [TYPE_URL.listener, TYPE_URL.route];
+/** What refers to clusters, endpoints and secrets: these are removed only when nothing old refers to them any more. */
+const REFERRERS: readonly TypeUrl[] = [TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost];
 
 /** Only when those are quiet may the last references to a removed resource be gone. */
-const REMOVED_LAST: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints];
+const REMOVED_LAST: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints, TYPE_URL.secret];
+
+/** What is taken into use once its endpoints or routes are there. */
+const WARMED: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.listener];
+
+const NONE: readonly never[] = [];
 
 /**
  * Decides what one stream is sent, and when (xDS protocol, "eventual consistency considerations"). Pure state.
  *
- * - Order: cluster, endpoints, listener, route. A type whose newer state waits for an answer holds back those after it.
+ * - Order: secret, cluster, endpoints, listener, route. A type whose newer state waits for an answer holds back those after it.
  *   Listeners and routes also wait until the client has taken clusters that were just sent, with their endpoints: Envoy
  *   answers 503 for a cluster that still warms.
  * - At most one response per type is unanswered. What is sent then is the state at that time, not those in between.
@@ -30,30 +34,39 @@ const REMOVED_LAST: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints];
  *   would keep the new one waiting.
  */
 export class PushScheduler<S extends Subscription> {
-  readonly #subscriptions = new Map<TypeUrl, S>();
   readonly #create: (typeUrl: TypeUrl) => S;
+  /** In push order. */
+  #lanes: readonly Lane<S>[] = [];
   /** Warming for a type that the client has not asked for yet on this stream. */
-  readonly #early = new Map<TypeUrl, Set<string> | "known">();
+  readonly #early = new Map<TypeUrl, readonly Names[] | "known">();
   /** Clusters that were sent and whose endpoints may not have been taken. */
-  #fresh: ReadonlySet<string> = new Set();
+  #fresh: readonly Names[] = NONE;
   #nonces = 0;
 
   constructor(create: (typeUrl: TypeUrl) => S) {
     this.#create = create;
   }
 
+  /** What the client has asked for, in push order. */
+  get typeUrls(): readonly TypeUrl[] {
+    return this.#lanes.map(({ typeUrl }) => typeUrl);
+  }
+
   get(typeUrl: TypeUrl): S | undefined {
-    return this.#subscriptions.get(typeUrl);
+    for (const lane of this.#lanes) if (lane.typeUrl === typeUrl) return lane.subscription;
+    return undefined;
   }
 
   /** Gives a request to its type's subscription, which its first request makes. */
   request<T>(typeUrl: TypeUrl, take: (subscription: S) => T): T {
-    const existing = this.#subscriptions.get(typeUrl);
+    const existing = this.get(typeUrl);
     if (existing !== undefined) return take(existing);
     const subscription = this.#create(typeUrl);
-    this.#subscriptions.set(typeUrl, subscription);
+    this.#lanes = [...this.#lanes, toLane(typeUrl, subscription)].sort((a, b) => a.order - b.order);
     const answer = take(subscription);
-    subscription.refresh(this.#early.get(typeUrl) ?? []);
+    const early = this.#early.get(typeUrl) ?? NONE;
+    if (early === "known") subscription.refresh("known");
+    else for (const names of early) subscription.refresh(names.keys());
     this.#early.delete(typeUrl);
     return answer;
   }
@@ -61,26 +74,22 @@ export class PushScheduler<S extends Subscription> {
   /** The next response that may go out, already recorded as sent; undefined when there is none now. */
   next(resources: NodeResources): Push | undefined {
     let held = false;
-    for (const typeUrl of PUSH_ORDER) {
-      if (REFERRERS.includes(typeUrl) && (held || this.#isWarming())) {
-        held = true;
-        break;
-      }
-      const subscription = this.#subscriptions.get(typeUrl);
-      const removals = REMOVED_LAST.includes(typeUrl) ? "later" : "now";
-      const change = subscription?.change(of(resources, typeUrl), removals);
-      if (subscription === undefined || change === undefined) continue;
+    for (const { typeUrl, subscription, isReferrer, isRemovedLast } of this.#lanes) {
+      if (isReferrer && (held || this.#isWarming())) return undefined;
+      const change = subscription.change(of(resources, typeUrl), isRemovedLast ? "later" : "now");
+      if (change === undefined) continue;
       if (subscription.outstanding === undefined) return this.#push(typeUrl, subscription, change);
       held = true;
       // Envoy answers clusters only when those that warm have their endpoints: holding these back would wait for ever.
-      if (typeUrl !== TYPE_URL.cluster) break;
+      if (typeUrl !== TYPE_URL.cluster) return undefined;
     }
-    return held || !this.#referrersAreQuiet() ? undefined : this.#removal(resources);
+    if (held || this.#isWarming() || !this.#referrersAreQuiet()) return undefined;
+    return this.#removal(resources);
   }
 
   /** Whether the client has all of this type, and said so. */
   isSettled(typeUrl: TypeUrl, resources: NodeResources): boolean {
-    const subscription = this.#subscriptions.get(typeUrl);
+    const subscription = this.get(typeUrl);
     if (subscription === undefined) return true;
     if (subscription.outstanding !== undefined || subscription.rejected.size > 0) return false;
     return subscription.change(of(resources, typeUrl), "now") === undefined;
@@ -88,33 +97,55 @@ export class PushScheduler<S extends Subscription> {
 
   /** Whether something of this type waits to be sent. */
   isPending(typeUrl: TypeUrl, resources: NodeResources): boolean {
-    return this.#subscriptions.get(typeUrl)?.change(of(resources, typeUrl), "now") !== undefined;
+    return this.get(typeUrl)?.change(of(resources, typeUrl), "now") !== undefined;
+  }
+
+  /**
+   * The same as `next`, for a client to which nothing else is to be sent and that has answered everything; undefined also
+   * when it is for `next` to decide.
+   */
+  alone(typeUrl: TypeUrl, resources: NodeResources): Push | undefined {
+    const lane = this.#lanes.find((one) => one.typeUrl === typeUrl);
+    if (lane === undefined || WARMED.includes(typeUrl)) return undefined;
+    const change = lane.subscription.change(of(resources, typeUrl), lane.isRemovedLast ? "later" : "now");
+    return change === undefined ? undefined : this.#push(typeUrl, lane.subscription, change);
+  }
+
+  /** Types of which something waits to be sent. `settled`: resources of which the client has everything. */
+  pending(resources: NodeResources, settled: NodeResources | undefined): readonly TypeUrl[] {
+    if (resources.types === settled?.types) return NONE;
+    let pending: readonly TypeUrl[] = NONE;
+    for (const { typeUrl, subscription } of this.#lanes) {
+      const map = of(resources, typeUrl);
+      if (settled !== undefined && of(settled, typeUrl) === map) continue;
+      if (subscription.change(map, "now") !== undefined) pending = [...pending, typeUrl];
+    }
+    return pending;
   }
 
   /** Clients ask for a new cluster's endpoints before they answer the cluster (Envoy does), so nothing is missed here. */
   #isWarming(): boolean {
-    const clusters = this.#subscriptions.get(TYPE_URL.cluster)?.outstanding;
-    if (clusters !== undefined && clusters.upserts.length > 0) return true;
-    const assignments = this.#subscriptions.get(TYPE_URL.endpoints)?.outstanding;
-    if (assignments?.upserts.some(({ name }) => this.#fresh.has(name))) return true;
-    this.#fresh = new Set();
+    if (this.#fresh.length === 0) return false;
+    const clusters = this.get(TYPE_URL.cluster)?.outstanding;
+    if (clusters !== undefined && namesOf(clusters).size > 0) return true;
+    const assignments = this.get(TYPE_URL.endpoints)?.outstanding;
+    for (const name of assignments === undefined ? NONE : namesOf(assignments).keys()) {
+      if (this.#fresh.some((names) => names.has(name))) return true;
+    }
+    this.#fresh = NONE;
     return false;
   }
 
   #referrersAreQuiet(): boolean {
-    return REFERRERS.every((typeUrl) => {
-      const subscription = this.#subscriptions.get(typeUrl);
-      return (
-        subscription === undefined ||
-        (subscription.outstanding === undefined && subscription.rejected.size === 0)
-      );
-    });
+    return this.#lanes.every(
+      ({ subscription, isReferrer }) =>
+        !isReferrer || (subscription.outstanding === undefined && subscription.rejected.size === 0),
+    );
   }
 
   #removal(resources: NodeResources): Push | undefined {
-    for (const typeUrl of REMOVED_LAST) {
-      const subscription = this.#subscriptions.get(typeUrl);
-      if (subscription === undefined) continue;
+    for (const { typeUrl, subscription, isRemovedLast } of this.#lanes) {
+      if (!isRemovedLast) continue;
       // A removed cluster ends its subscription to endpoints by itself: wait for that instead of saying it twice.
       if (subscription.outstanding !== undefined) return undefined;
       const change = subscription.change(of(resources, typeUrl), "now");
@@ -127,30 +158,55 @@ export class PushScheduler<S extends Subscription> {
     this.#nonces += 1;
     const nonce = String(this.#nonces);
     subscription.sent(nonce, change);
-    if (typeUrl === TYPE_URL.cluster || typeUrl === TYPE_URL.listener) {
-      const names = change.upserts.map((resource) => resource.name);
-      if (typeUrl === TYPE_URL.cluster) this.#fresh = new Set(names).union(this.#fresh);
-      this.#warm(typeUrl, names);
+    if (WARMED.includes(typeUrl)) {
+      const names = namesOf(change);
+      if (typeUrl === TYPE_URL.cluster && names.size > 0) this.#fresh = [...this.#fresh, names];
+      if (names.size > 0) this.#warm(typeUrl, names);
     }
     return { typeUrl, change, nonce };
   }
 
   /** An EDS cluster's assignment has the cluster's name; which routes a listener refers to is not known here. */
-  #warm(typeUrl: TypeUrl, names: readonly string[]): void {
-    if (names.length === 0) return;
+  #warm(typeUrl: TypeUrl, names: Names): void {
     const follower = typeUrl === TYPE_URL.cluster ? TYPE_URL.endpoints : TYPE_URL.route;
-    const which = follower === TYPE_URL.endpoints ? new Set(names) : "known";
-    const subscription = this.#subscriptions.get(follower);
-    if (subscription !== undefined) {
-      subscription.refresh(which);
+    const subscription = this.get(follower);
+    if (follower === TYPE_URL.route) {
+      if (subscription === undefined) this.#early.set(follower, "known");
+      else subscription.refresh("known");
       return;
     }
-    const early = this.#early.get(follower);
-    this.#early.set(
-      follower,
-      which === "known" || early === "known" ? "known" : which.union(early ?? new Set()),
-    );
+    if (subscription !== undefined) {
+      subscription.refresh(names.keys());
+      return;
+    }
+    const early = this.#early.get(follower) ?? NONE;
+    if (early !== "known") this.#early.set(follower, [...early, names]);
   }
+}
+
+interface Lane<S> {
+  readonly typeUrl: TypeUrl;
+  readonly subscription: S;
+  readonly order: number;
+  readonly isReferrer: boolean;
+  readonly isRemovedLast: boolean;
+}
+
+function toLane<S>(typeUrl: TypeUrl, subscription: S): Lane<S> {
+  return {
+    typeUrl,
+    subscription,
+    order: PUSH_ORDER.indexOf(typeUrl),
+    isReferrer: REFERRERS.includes(typeUrl),
+    isRemovedLast: REMOVED_LAST.includes(typeUrl),
+  };
+}
+
+/** Of the upserts of a change. */
+type Names = Pick<ReadonlyMap<string, unknown>, "has" | "keys" | "size">;
+
+function namesOf({ whole, upserts }: Change): Names {
+  return whole ?? new Set(upserts.map(({ name }) => name));
 }
 
 function of(resources: NodeResources, typeUrl: TypeUrl): ResourceMap {

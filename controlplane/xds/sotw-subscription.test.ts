@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { ResourceMap } from "../../mesh/xds/encoded-resource.ts";
+import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { type SotwOptions, type SotwRequest, SotwSubscription } from "./sotw-subscription.ts";
 
 const CLUSTERS: SotwOptions = { wholeState: true };
 const ENDPOINTS: SotwOptions = { wholeState: false };
 
 function resources(versions: Record<string, string>): ResourceMap {
-  return new Map(
-    Object.entries(versions).map(([name, version]) => [name, { name, version, bytes: new Uint8Array() }]),
+  return resourceMap(
+    Object.entries(versions).map(([name, version]) => ({ name, version, bytes: new Uint8Array() })),
   );
 }
 

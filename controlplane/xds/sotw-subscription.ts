@@ -1,4 +1,6 @@
 import type { EncodedResource, ResourceMap } from "../../mesh/xds/encoded-resource.ts";
+import { KnownResources } from "../../mesh/xds/known-resources.ts";
+import { byName } from "../../mesh/xds/resource-diff.ts";
 import {
   type Answer,
   type Change,
@@ -8,6 +10,7 @@ import {
   type Subscription,
   tooManyNames,
   WILDCARD,
+  withNonce,
 } from "../../mesh/xds/subscription.ts";
 
 /** The part of a DiscoveryRequest that concerns one subscription. */
@@ -25,6 +28,13 @@ export interface SotwOptions {
   readonly wholeState: boolean;
 }
 
+/** What `change` found last. It holds until a request, a refresh or a response. */
+interface Told {
+  readonly resources: ResourceMap;
+  readonly removals: "now" | "later";
+  readonly change: Change | undefined;
+}
+
 /**
  * A client's state-of-the-world subscription to one type on one stream (xDS protocol, "SotW"). Pure state, as
  * `DeltaSubscription` is; a change's `upserts` are all that the response carries.
@@ -32,16 +42,14 @@ export interface SotwOptions {
 export class SotwSubscription implements Subscription {
   readonly #options: SotwOptions;
   #started = false;
-  #wildcard = false;
   #everNamed = false;
-  #names = new Set<string>();
-  /** What the client has, or has been sent. */
-  readonly #known = new Map<string, EncodedResource>();
+  readonly #known = new KnownResources();
   readonly #wanted = new Set<string>();
   readonly #rejected = new Map<string, string>();
   #owesAnswer = false;
   #outstanding: SentChange | undefined;
   #lastNonce = "";
+  #told: Told | undefined;
   #settled: ResourceMap | undefined;
 
   constructor(options: SotwOptions) {
@@ -49,7 +57,7 @@ export class SotwSubscription implements Subscription {
   }
 
   get wildcard(): boolean {
-    return this.#wildcard;
+    return this.#known.wildcard;
   }
 
   get outstanding(): SentChange | undefined {
@@ -65,7 +73,7 @@ export class SotwSubscription implements Subscription {
   }
 
   covers(name: string): boolean {
-    return this.#wildcard || this.#names.has(name);
+    return this.#known.covers(name);
   }
 
   /**
@@ -79,72 +87,93 @@ export class SotwSubscription implements Subscription {
     const first = !this.#started;
     if (!first && responseNonce !== "" && responseNonce !== this.#lastNonce) return { kind: "stale" };
     this.#started = true;
-    this.#setNames(request.resourceNames, first);
+    this.#setNames(request.resourceNames);
     return first || responseNonce === "" ? { kind: "none" } : this.#answer(request);
   }
 
   refresh(names: Iterable<string> | "known"): void {
     for (const name of names === "known" ? this.#known.keys() : names)
       if (this.covers(name)) this.#wanted.add(name);
-    this.#settled = undefined;
+    this.#unsettle();
   }
 
   change(resources: ResourceMap, removals: "now" | "later"): Change | undefined {
     if (resources === this.#settled) return undefined;
-    const covered = this.#wildcard
-      ? [...resources.values()]
-      : [...this.#names].flatMap((name) => resources.get(name) ?? []);
-    const changed = covered.filter(
-      ({ name, version }) => this.#known.get(name)?.version !== version || this.#wanted.has(name),
-    );
-    if (!this.#options.wholeState) {
-      return changed.length > 0
-        ? { upserts: changed, removals: [], heldBack: false }
-        : this.#settle(resources);
+    if (this.#told?.resources !== resources || this.#told.removals !== removals) {
+      this.#told = { resources, removals, change: this.#compare(resources, removals) };
     }
-    const gone = [...this.#known.values()].filter(({ name }) => !resources.has(name));
-    const kept = removals === "later" ? gone : [];
-    const told = removals === "later" ? [] : gone;
-    const heldBack = kept.length > 0;
-    if (changed.length > 0 || told.length > 0 || this.#owesAnswer) {
-      return { upserts: [...covered, ...kept], removals: told.map(({ name }) => name), heldBack };
-    }
-    return heldBack ? undefined : this.#settle(resources);
+    return this.#told.change;
   }
 
   sent(nonce: string, change: Change): void {
     for (const resource of change.upserts) this.#known.set(resource.name, resource);
-    for (const name of change.removals) this.#known.delete(name);
+    for (const name of change.removals) this.#known.set(name, undefined);
     this.#wanted.clear();
     this.#owesAnswer = false;
-    this.#outstanding = { ...change, nonce };
+    this.#outstanding = withNonce(change, nonce);
     this.#lastNonce = nonce;
+    this.#unsettle();
+  }
+
+  #unsettle(): void {
     this.#settled = undefined;
+    this.#told = undefined;
   }
 
-  #settle(resources: ResourceMap): undefined {
+  #compare(resources: ResourceMap, removals: "now" | "later"): Change | undefined {
+    this.#known.rebase(resources);
+    const changed: EncodedResource[] = [];
+    const gone: EncodedResource[] = [];
+    for (const name of new Set([...this.#known.different, ...this.#wanted])) {
+      const resource = resources.get(name);
+      const known = this.#known.get(name);
+      if (resource !== undefined) changed.push(resource);
+      else if (known !== undefined) gone.push(known);
+    }
+    if (!this.#options.wholeState) {
+      const upserts = changed.sort(byName);
+      if (changed.length > 0) return { upserts, removals: [], heldBack: false, whole: undefined };
+    } else {
+      const kept = removals === "later" ? gone : [];
+      const told = removals === "later" ? [] : gone;
+      const heldBack = kept.length > 0;
+      if (changed.length > 0 || told.length > 0 || this.#owesAnswer) {
+        const upserts = heldBack
+          ? [...this.#covered(resources), ...kept].sort(byName)
+          : this.#covered(resources);
+        const removed = told.map(({ name }) => name).sort();
+        return { upserts, removals: removed, heldBack, whole: undefined };
+      }
+      if (heldBack) return undefined;
+    }
     this.#settled = resources;
+    return undefined;
   }
 
-  #setNames(list: readonly string[], first: boolean): void {
-    const names = new Set(list);
-    const explicitWildcard = names.delete(WILDCARD);
+  /** Sorted by name. */
+  #covered(resources: ResourceMap): readonly EncodedResource[] {
+    if (this.wildcard) return allOf(resources);
+    return [...this.#known.names].flatMap((name) => resources.get(name) ?? []).sort(byName);
+  }
+
+  #setNames(list: readonly string[]): void {
+    const before = this.#known.names;
+    const explicit = new Set(list);
+    const explicitWildcard = explicit.delete(WILDCARD);
     this.#everNamed ||= list.length > 0;
     const wildcard = explicitWildcard || (this.#options.wholeState && !this.#everNamed);
-    if (wildcard !== this.#wildcard || !sameNames(names, this.#names) || first) this.#settled = undefined;
+    const added = [...explicit].filter((name) => !before.has(name));
+    const removed = [...before].filter((name) => !explicit.has(name));
+    if (wildcard !== this.wildcard || added.length > 0 || removed.length > 0) this.#unsettle();
     // What is asked for anew is answered, even if nothing else changed.
-    if (wildcard && !this.#wildcard) this.#owesAnswer = true;
-    for (const name of names) if (!this.#names.has(name)) this.#ask(name);
-    this.#wildcard = wildcard;
-    this.#names = names;
+    if (wildcard && !this.wildcard) this.#owesAnswer = true;
+    if (added.length > 0 && this.#options.wholeState) this.#owesAnswer = true;
+    this.#known.subscribe(added);
+    this.#known.setWildcard(wildcard);
+    this.#known.unsubscribe(removed);
+    for (const name of added) this.#wanted.add(name);
     for (const name of this.#wanted) if (!this.covers(name)) this.#wanted.delete(name);
     for (const name of this.#rejected.keys()) if (!this.covers(name)) this.#rejected.delete(name);
-    for (const name of this.#known.keys()) if (!this.covers(name)) this.#known.delete(name);
-  }
-
-  #ask(name: string): void {
-    this.#wanted.add(name);
-    if (this.#options.wholeState) this.#owesAnswer = true;
   }
 
   #answer(request: SotwRequest): Answer {
@@ -156,6 +185,14 @@ export class SotwSubscription implements Subscription {
   }
 }
 
-function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && a.isSubsetOf(b);
+/** Each whole state is sorted once for all clients that are sent it. */
+const sorted = new WeakMap<ResourceMap, readonly EncodedResource[]>();
+
+function allOf(resources: ResourceMap): readonly EncodedResource[] {
+  let all = sorted.get(resources);
+  if (all === undefined) {
+    all = [...resources.values()].sort(byName);
+    sorted.set(resources, all);
+  }
+  return all;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { DeltaSubscription } from "../../mesh/xds/delta-subscription.ts";
-import { encodeDeltaResponse, encodeSotwResponse } from "../../mesh/xds/encode-response.ts";
+import { encodeDeltaResponse, encodeSotwResponse, scratchMemory } from "../../mesh/xds/encode-response.ts";
 import type { EncodedResource } from "../../mesh/xds/encoded-resource.ts";
 import type { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type {
@@ -23,18 +23,29 @@ export interface Wire<Q extends AdsRequest, S extends Subscription> {
   readonly method: "delta" | "sotw";
   create(typeUrl: TypeUrl): S;
   take(subscription: S, request: Q): Answer;
+  /** What a request asks for by name, beside what was asked for before. Virtual hosts exist in the delta method alone. */
+  named(request: Q): readonly string[];
+  /** The bytes are to be copied before the next call. */
   encode(push: Push, snapshot: number, controlPlane: string): Uint8Array;
 }
 
 export const deltaWire: Wire<DeltaDiscoveryRequest, DeltaSubscription> = {
   method: "delta",
-  create: (typeUrl) => new DeltaSubscription({ legacyWildcard: takesWildcard(typeUrl), absence: "removed" }),
+  create: (typeUrl) =>
+    new DeltaSubscription({
+      legacyWildcard: takesWildcard(typeUrl),
+      answersFirst: typeUrl === TYPE_URL.virtualHost,
+      // A virtual host is looked up because it was asked for: it is not there yet.
+      absence: typeUrl === TYPE_URL.virtualHost ? "unknown" : "removed",
+    }),
   take: (subscription, request) => subscription.request(request),
+  named: ({ resourceNamesSubscribe }) => resourceNamesSubscribe,
   encode: ({ typeUrl, nonce, change }, snapshot, controlPlane) =>
     encodeDeltaResponse(
       { typeUrl, nonce, version: String(snapshot), controlPlane },
-      change.upserts,
+      change.whole ?? change.upserts,
       change.removals,
+      scratchMemory,
     ),
 };
 
@@ -42,10 +53,12 @@ export const sotwWire: Wire<DiscoveryRequest, SotwSubscription> = {
   method: "sotw",
   create: (typeUrl) => new SotwSubscription({ wholeState: takesWildcard(typeUrl) }),
   take: (subscription, request) => subscription.request(request),
+  named: () => [],
   encode: ({ typeUrl, nonce, change }, _snapshot, controlPlane) =>
     encodeSotwResponse(
       { typeUrl, nonce, version: contentVersion(change.upserts), controlPlane },
       change.upserts,
+      scratchMemory,
     ),
 };
 

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Kind } from "../model/object.ts";
+import type { SourceFile } from "../model/parse-files.ts";
 import type { Protocol } from "../model/service.ts";
 import type { LocatedViolation } from "../model/violation.ts";
 
@@ -26,6 +27,20 @@ export interface List<T> {
 
 export function listOf<T>(items: readonly T[]): List<T> {
   return { apiVersion: ADMIN_API_VERSION, kind: "List", items };
+}
+
+/**
+ * The body of a call about several files, beside plain YAML or JSON. Each is read by itself, so that lines are a file's
+ * own and a mistake in one does not reach into the next.
+ */
+export interface FilesBody {
+  readonly apiVersion: typeof ADMIN_API_VERSION;
+  readonly kind: "Files";
+  readonly files: readonly SourceFile[];
+}
+
+export function filesBody(files: readonly SourceFile[]): FilesBody {
+  return { apiVersion: ADMIN_API_VERSION, kind: "Files", files };
 }
 
 export interface ObjectReply {
@@ -189,4 +204,102 @@ export interface VersionReply {
   readonly version: string;
   readonly trustDomain: string;
   readonly node: string;
+}
+
+/** What `lateen analyze` finds. */
+export interface AnalysisMessage {
+  /** `IST0101`, with Istio's meaning, or `LAT0001`: docs/analysis.md. */
+  readonly code: string;
+  readonly severity: "Error" | "Warning" | "Info";
+  /** `Kind namespace/name`. */
+  readonly origin: string;
+  /** Where the object is from a file. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly message: string;
+  /** Istio's page on the code, where it is one of Istio's. */
+  readonly documentationUrl?: string;
+}
+
+/** A field that is not as it was; a side without a value does not have it. */
+export interface FieldChange {
+  readonly path: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+export interface ObjectDiff {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly change: "created" | "changed" | "unchanged" | "deleted";
+  readonly fields: readonly FieldChange[];
+}
+
+export interface ResourceDiff {
+  readonly type: ProxyResourceType;
+  readonly name: string;
+  readonly change: "added" | "changed" | "removed";
+  /** In ProtoJSON; only of changed resources, and only when asked for. */
+  readonly fields?: readonly FieldChange[];
+}
+
+export interface WorkloadDiff {
+  /** `namespace/name`. */
+  readonly workload: string;
+  readonly resources: readonly ResourceDiff[];
+}
+
+/** What applying objects would change: in the store, and for each proxy whose resources would not be the same. */
+export interface DiffReply {
+  readonly objects: readonly ObjectDiff[];
+  readonly workloads: readonly WorkloadDiff[];
+}
+
+/** An Istio object, and the place in it, that decided something. */
+export interface DecidingObject {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** `http[1] "canary"`, `subset "v1"`; empty: the object as a whole, or its place is not known. */
+  readonly rule: string;
+}
+
+/** One step of a call's way, or one thing that is done to it there. */
+export interface ExplainStep {
+  readonly step:
+    | "connect"
+    | "listener"
+    | "filter-chain"
+    | "virtual-host"
+    | "route"
+    | "edit"
+    | "cluster"
+    | "endpoint"
+    | "answer";
+  /** What was chosen. */
+  readonly name: string;
+  /** Why this one, or what it means. */
+  readonly why: string;
+  readonly object: DecidingObject | null;
+  /** Part of the calls, in (0,1]; null where it makes no sense. */
+  readonly share: number | null;
+}
+
+/** How a call would fare: foretold from the resources of one proxy, nothing is sent. */
+export interface ExplainReply {
+  /** `namespace/name` of the workload. */
+  readonly from: string;
+  /** `GET http://reviews:9080/api`. */
+  readonly to: string;
+  readonly steps: readonly ExplainStep[];
+  readonly outcome: {
+    /** Whether the call, or a part of such calls, gets to where it was to go. */
+    readonly arrives: boolean;
+    /** `forward`, `passthrough`, `redirect`, `respond`, or what failed: `no-route`, `no-cluster`, … */
+    readonly kind: string;
+    /** What an HTTP caller is answered; null: by whom it reaches, or there is no answer. */
+    readonly status: number | null;
+    readonly text: string;
+  };
 }

@@ -6,7 +6,8 @@ export interface MapChange<V> {
   readonly removed: readonly string[];
 }
 
-type Bucket<V> = ReadonlyMap<string, V>;
+/** A part of a map, never changed: maps that share it have the same object. */
+export type Bucket<V> = ReadonlyMap<string, V>;
 
 const FEWEST_BUCKETS = 8;
 const MOST_BUCKETS = 4096;
@@ -33,6 +34,11 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
 
   static of<V>(entries: Iterable<readonly [string, V]>): SharedMap<V> {
     return SharedMap.empty<V>().edited(entries);
+  }
+
+  /** All of it, in parts: for work that is to be done once for what maps share. */
+  get buckets(): readonly Bucket<V>[] {
+    return this.#buckets;
   }
 
   get(key: string): V | undefined {

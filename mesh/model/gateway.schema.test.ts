@@ -185,7 +185,7 @@ const bad: readonly BadCase[] = [
         { port: { ...HTTP, number: 81 }, hosts: ["*"] },
       ],
     },
-    errors: [["spec.servers[1].port.name", "names port http a second time"]],
+    errors: [["spec.servers[1].port.name", 'names port "http" a second time']],
   },
   {
     name: "a bind that is no address",

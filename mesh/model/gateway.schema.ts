@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bindAddress } from "./bind-address.schema.ts";
+import { quoted } from "./finding.ts";
 import type {
   GatewayHost,
   GatewayPort,
@@ -81,7 +82,7 @@ export const gatewaySpec: z.ZodType<GatewaySpec> = z
       const seen = new Set<string>();
       for (const [index, { port }] of servers.entries()) {
         if (seen.has(port.name))
-          report(["servers", index, "port", "name"], `names port ${port.name} a second time`);
+          report(["servers", index, "port", "name"], `names port ${quoted(port.name)} a second time`);
         seen.add(port.name);
       }
     }),

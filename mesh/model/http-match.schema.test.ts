@@ -84,7 +84,10 @@ const bad: readonly BadCase[] = [
     }),
     errors: [0, 1, 2, 3, 4, 5].map(
       (index) =>
-        [`spec.http[0].match[${index}].uri.regex`, index === 4 ? "longer" : "not a valid RE2"] as const,
+        [
+          `spec.http[0].match[${index}].uri.regex`,
+          index === 4 ? "longer" : index === 3 ? "too large" : "not a valid RE2",
+        ] as const,
     ),
   },
   {

@@ -28,6 +28,10 @@ export interface KindDefinition<K extends Kind = Kind> {
 }
 
 const NETWORKING = ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"];
+/** The only one that Istio serves. */
+const ENVOY_FILTER = ["networking.istio.io/v1alpha3"];
+/** Istio serves the first; the second is what people write who know the others. */
+const PROXY_CONFIG = ["networking.istio.io/v1beta1", "networking.istio.io/v1"];
 const SECURITY = ["security.istio.io/v1", "security.istio.io/v1beta1"];
 
 /** The kinds that Lateen takes. */
@@ -39,8 +43,8 @@ export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
   WorkloadGroup: { kind: "WorkloadGroup", apiVersions: NETWORKING, spec: workloadGroupSpec },
   Gateway: { kind: "Gateway", apiVersions: NETWORKING, spec: gatewaySpec, nameIsLabel: true },
   Sidecar: { kind: "Sidecar", apiVersions: NETWORKING, spec: sidecarSpec },
-  ProxyConfig: { kind: "ProxyConfig", apiVersions: NETWORKING, spec: proxyConfigSpec },
-  EnvoyFilter: { kind: "EnvoyFilter", apiVersions: NETWORKING, spec: envoyFilterSpec },
+  ProxyConfig: { kind: "ProxyConfig", apiVersions: PROXY_CONFIG, spec: proxyConfigSpec },
+  EnvoyFilter: { kind: "EnvoyFilter", apiVersions: ENVOY_FILTER, spec: envoyFilterSpec },
   MeshConfig: {
     kind: "MeshConfig",
     apiVersions: ["mesh.istio.io/v1alpha1"],
@@ -60,6 +64,7 @@ export const KINDS_NOT_YET: readonly string[] = [
   "TCPRoute",
   "TLSRoute",
   "Telemetry",
+  "TrafficExtension",
   "WasmPlugin",
 ];
 

@@ -6,6 +6,8 @@ import { text } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";
 import { rule } from "./schema-rule.ts";
 
+/** Envoy's own bound (envoy.config.core.v3.HeaderValue). */
+const LONGEST_VALUE = 16_384;
 const TOKEN = /^[!#$%&'*+.^`|~\w-]{1,256}$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what a header value must not have
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
@@ -148,6 +150,7 @@ function headerNameProblem(name: string): string | undefined {
 }
 
 function headerValueProblem(value: string): string | undefined {
+  if (Buffer.byteLength(value) > LONGEST_VALUE) return `is longer than ${LONGEST_VALUE} bytes`;
   if (CONTROL.test(value)) return "must not have control characters";
   return isFormat(value)
     ? undefined

@@ -20,7 +20,7 @@ export function gatewayHostProblem(written: string): string | undefined {
 /** What is wrong with a host of a Sidecar's egress: `namespace/host`, with `~` before a namespace that is taken out. */
 export function egressHostProblem(written: string): string | undefined {
   const parts = splitNamespacedHost(written);
-  if (parts === undefined) return `${quoted(written)} has no namespace: write ./${written} or */${written}`;
+  if (parts === undefined) return `${quoted(written)} has no namespace: write \`./\` or \`*/\` before it`;
   const excluded = parts.namespace.startsWith("~") ? parts.namespace.slice(1) : parts.namespace;
   const none = parts.namespace === "~";
   return (none ? undefined : namespaceProblem(excluded)) ?? hostProblem(parts.host, false);
@@ -37,7 +37,7 @@ function hostProblem(host: string, address: boolean): string | undefined {
   if (host === "") return "has no host after the slash";
   if (host === "*" || address) return undefined;
   if (!host.includes("."))
-    return `${quoted(host)} is a short name: write the full one, like ${host}.default.svc.cluster.local`;
+    return `${quoted(host)} is a short name: write the full one, like reviews.default.svc.cluster.local`;
   if (!isWildcardHost(host))
     return `${quoted(host)} is not a host name: labels joined by dots, \`*\` only as the first`;
   if (host.startsWith("*") && !host.startsWith("*."))

@@ -138,6 +138,9 @@ for (const text of nothing) {
   });
 }
 
+const TOO_DEEP = /^1 : is nested more than 40 levels deep$/;
+const STAIRS = Array.from({ length: 1400 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join("");
+
 const hostile = [
   { name: "no YAML", text: "a: [}\n", want: /1 : is not valid YAML/ },
   { name: "text that is no object", text: "hello", want: /1 : must be an object/ },
@@ -166,7 +169,27 @@ const hostile = [
   { name: "an alias without an anchor", text: "a: *b\n", want: /^1 a: alias \*b has no anchor before it$/ },
   { name: "an alias of itself", text: "a: &a [*a]\n", want: /^1 a\[0\]\[0\]: alias \*a contains itself$/ },
   { name: "more than a mebibyte", text: `# ${"é".repeat(600_000)}`, want: /^0 : is larger than 1024 KiB$/ },
-  { name: "a depth of a hundred thousand", text: "[".repeat(100_000), want: /is not valid YAML/ },
+  {
+    name: "a depth of half a million",
+    text: "[".repeat(500_000),
+    want: /^1 : is nested more than 40 levels/,
+  },
+  { name: "lists ten thousand deep", text: `${"[".repeat(10_000)}${"]".repeat(10_000)}`, want: TOO_DEEP },
+  { name: "maps ten thousand deep", text: `${"{a: ".repeat(10_000)}1${"}".repeat(10_000)}`, want: TOO_DEEP },
+  { name: "block lists ten thousand deep", text: `${"- ".repeat(10_000)}a`, want: TOO_DEEP },
+  { name: "keys of keys ten thousand deep", text: `${"? ".repeat(10_000)}a`, want: TOO_DEEP },
+  {
+    name: "block maps of which each is deeper",
+    text: STAIRS,
+    want: /^1\d\d\d : is nested more than 40 levels/,
+  },
+  {
+    name: "a scalar of ten million characters",
+    text: `a: ${"b".repeat(10_000_000)}`,
+    want: /larger than 1024 KiB/,
+  },
+  { name: "a key ten thousand times", text: "a: 1\n".repeat(10_000), want: /a: is written twice$/ },
+  { name: "a prototype in a list", text: "a: [{prototype: 1}]", want: /^1 a\[0\]\.prototype: is a key/ },
   {
     name: "a depth of a hundred",
     text: `${"{a: ".repeat(100)}1${"}".repeat(100)}`,
@@ -195,6 +218,12 @@ for (const { name, text, want } of hostile) {
     assert.ok(performance.now() - started < 10_000);
   });
 }
+
+test("what stands before a depth is read, and the depth has its line", () => {
+  const text = `${policy("a")}---\n${"[".repeat(10_000)}`;
+  assert.equal(parse(text).objects.length, 1);
+  assert.deepEqual(told(text), ["6 : is nested more than 40 levels deep"]);
+});
 
 test("a billion laughs are refused before they are heard", () => {
   const levels = Array.from({ length: 9 }, (_, index) => {

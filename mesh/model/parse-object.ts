@@ -6,6 +6,7 @@ import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
 import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
 import { objectMeta, objectName, SERVER_SET_METADATA } from "./object-meta.schema.ts";
 import { type Fields, isFields, plainDataProblem } from "./plain-data.ts";
+import { regexCostProblem } from "./regex-cost.ts";
 import { dnsLabel } from "./scalars.schema.ts";
 import { reviewFields } from "./schema-notice.ts";
 import { describeIssue, rule } from "./schema-rule.ts";
@@ -51,6 +52,8 @@ export function checkObject(input: unknown, options: ParseObjectOptions): Checke
   if (kindProblem !== undefined) return refuse(kindProblem);
   const definition = KINDS[input["kind"] as Kind];
   const document = definition.bare === true ? withSpec(input) : input;
+  const costly = regexCostProblem(document["spec"]);
+  if (costly !== undefined) return refuse(costly);
   const { value, findings } = checkFields(documentSchema(definition, options.defaultNamespace), document);
   const placed = definition.bare === true ? findings.map(withoutSpec) : findings;
   if (value === undefined) return { object: undefined, findings: placed };

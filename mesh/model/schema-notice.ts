@@ -35,14 +35,6 @@ export function notYet(schema: z.ZodType = z.unknown().optional()): z.ZodType {
   return withNotice(schema, (value) => (value === undefined ? undefined : NOT_YET));
 }
 
-/** Values of a field that Lateen does not act on yet. */
-export function notYetFor<S extends z.ZodType>(schema: S, values: readonly string[]): S {
-  return withNotice(schema, (value) => {
-    const given = values.find((each) => each === value);
-    return given === undefined ? undefined : `${given} ${NOT_YET}`;
-  });
-}
-
 /**
  * A field of Istio that Lateen cannot leave out without opening what the author closes or reaching further than the
  * author says, so that the object is refused.

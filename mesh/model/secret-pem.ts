@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
-const BLOCK = /-----BEGIN (?<label>[A-Z0-9 ]+)-----[^-]*-----END \k<label>-----/g;
+const BLOCK = /-----BEGIN (?<label>[A-Z0-9 ]{1,40})-----[^-]*-----END \k<label>-----/g;
 /** A bundle of roots is the largest that there is. */
 const MOST_BLOCKS = 500;
 

@@ -152,8 +152,8 @@ const bad: readonly BadTls[] = [
     name: "SIMPLE with nothing",
     tls: { mode: "SIMPLE" },
     errors: [
-      ["serverCertificate", "credentialName is required with SIMPLE"],
-      ["privateKey", "credentialName is required with SIMPLE"],
+      ["serverCertificate", "is required with SIMPLE (or a credentialName)"],
+      ["privateKey", "is required with SIMPLE (or a credentialName)"],
     ],
   },
   {

@@ -138,9 +138,9 @@ function checkFiles(
   const pairs = tls.tlsCertificates?.map((pair, index) => ({ pair, path: ["tlsCertificates", index] }));
   for (const { pair, path } of pairs ?? [{ pair: tls, path: [] }]) {
     if (pair.serverCertificate === "")
-      report([...path, "serverCertificate"], `or a credentialName is required with ${mode}`);
+      report([...path, "serverCertificate"], `is required with ${mode} (or a credentialName)`);
     if (pair.privateKey === "")
-      report([...path, "privateKey"], `or a credentialName is required with ${mode}`);
+      report([...path, "privateKey"], `is required with ${mode} (or a credentialName)`);
   }
 }
 

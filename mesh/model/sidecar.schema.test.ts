@@ -279,7 +279,7 @@ const bad: readonly BadCase[] = [
       hosts: ["reviews", "./reviews", "Shop/a.b", "shop/", "/a.b", "shop/*a.b", "~Shop/a.b", "shop/10.0.0.1"],
     }),
     errors: [
-      ["spec.egress[0].hosts[0]", "write ./reviews or */reviews"],
+      ["spec.egress[0].hosts[0]", "has no namespace"],
       ["spec.egress[0].hosts[1]", "is a short name"],
       ["spec.egress[0].hosts[2]", "is not a namespace"],
       ["spec.egress[0].hosts[3]", "no host"],

@@ -1,9 +1,12 @@
-import { Composer, type Document, LineCounter, Parser } from "yaml";
+import { Composer, type CST, type Document, Lexer, LineCounter, Parser } from "yaml";
 import { errorAt, type FieldPath, type Finding } from "./finding.ts";
+import { tooDeep } from "./plain-data.ts";
 import { blockTextOffset, offsetOf, toPlainDocument } from "./yaml-tree.ts";
 
 export const LARGEST_INPUT_BYTES: number = 1024 * 1024;
 export const MOST_DOCUMENTS = 1000;
+/** Levels of nesting that are open at once; far above what is accepted, far below what costs time. */
+const DEEPEST_PARSE = 1000;
 /** A file that is no YAML at all has an error at each character. */
 const MOST_SYNTAX_ERRORS = 10;
 
@@ -35,17 +38,45 @@ export function* readYamlDocuments(text: string): Generator<YamlDocument> {
     yield unreadable(0, { ...errorAt([], `is larger than ${LARGEST_INPUT_BYTES / 1024} KiB`), line: 0 });
     return;
   }
-  const tokens = new Parser(lines.addNewLine).parse(text);
+  const tokens = new BoundedTokens(text, lines);
   // Duplicate keys are looked for in yaml-tree.ts: the library's own check takes the square of a map's size.
   const composer = new Composer({ uniqueKeys: false, logLevel: "silent", prettyErrors: false });
   let index = 0;
-  for (const document of composer.compose(tokens)) {
+  for (const document of composer.compose(tokens.read())) {
     if (index >= MOST_DOCUMENTS) {
       yield unreadable(index, { ...tooManyDocuments(), line: lineAt(document.range[0]) });
       return;
     }
     yield readDocument(document, index, lineAt);
     index += 1;
+  }
+  if (tokens.tooDeepAt !== undefined)
+    yield unreadable(index, { ...tooDeep([]), line: lineAt(tokens.tooDeepAt) });
+}
+
+/** The tokens of a text, up to where it is nested so deep that reading on takes the square of the depth. */
+class BoundedTokens {
+  /** Offset of the place at which reading was given up. */
+  tooDeepAt: number | undefined;
+  readonly #text: string;
+  readonly #lines: LineCounter;
+
+  constructor(text: string, lines: LineCounter) {
+    this.#text = text;
+    this.#lines = lines;
+  }
+
+  *read(): Generator<CST.Token> {
+    const parser = new Parser(this.#lines.addNewLine);
+    this.#lines.addNewLine(0);
+    for (const lexeme of new Lexer().lex(this.#text)) {
+      yield* parser.next(lexeme);
+      if (parser.stack.length > DEEPEST_PARSE) {
+        this.tooDeepAt = parser.offset;
+        return;
+      }
+    }
+    yield* parser.end();
   }
 }
 

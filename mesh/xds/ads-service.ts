@@ -12,8 +12,11 @@ interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
+/** Bytes of a message, made when the transport takes them: they are copied before anything else can happen. */
+export type LateBytes = () => Uint8Array;
+
 /** A server may answer with a message, or with bytes that already are one; a client always reads a message. */
-export interface AdsMethod<Q, S> extends MethodDefinition<Q, S | Uint8Array> {
+export interface AdsMethod<Q, S> extends MethodDefinition<Q, S | Uint8Array | LateBytes> {
   readonly responseDeserialize: (bytes: Buffer) => S;
 }
 
@@ -53,10 +56,14 @@ function method<Q, S>(name: string, request: Codec<Q>, response: Codec<S>): AdsM
     responseStream: true,
     requestSerialize: (message) => asBuffer(request.encode(message).finish()),
     requestDeserialize: (bytes) => request.decode(bytes),
-    responseSerialize: (message) =>
-      asBuffer(message instanceof Uint8Array ? message : response.encode(message).finish()),
+    responseSerialize: (message) => asBuffer(bytesOf(message, response)),
     responseDeserialize: (bytes) => response.decode(bytes),
   };
+}
+
+function bytesOf<S>(message: S | Uint8Array | LateBytes, codec: Codec<S>): Uint8Array {
+  if (typeof message === "function") return (message as LateBytes)();
+  return message instanceof Uint8Array ? message : codec.encode(message).finish();
 }
 
 /** grpc-js insists on a Buffer; this is a view, not a copy. */

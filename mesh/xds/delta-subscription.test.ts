@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type DeltaOptions, type DeltaRequest, DeltaSubscription } from "./delta-subscription.ts";
-import type { ResourceMap } from "./encoded-resource.ts";
+import { type ResourceMap, resourceMap } from "./encoded-resource.ts";
 import { type Change, MOST_NAMES } from "./subscription.ts";
 
 const CLUSTERS: DeltaOptions = { legacyWildcard: true, absence: "removed" };
@@ -27,8 +27,8 @@ const nack = (nonce: string, message = "no"): DeltaRequest =>
 
 /** `{ a: "1" }` → a resource `a` in version 1. */
 function resources(versions: Record<string, string>): ResourceMap {
-  return new Map(
-    Object.entries(versions).map(([name, version]) => [name, { name, version, bytes: new Uint8Array() }]),
+  return resourceMap(
+    Object.entries(versions).map(([name, version]) => ({ name, version, bytes: new Uint8Array() })),
   );
 }
 
@@ -114,6 +114,12 @@ describe("wildcard", () => {
     take(req());
     assert.deepEqual(deliver(resources({})), { upserts: [], removals: [] });
     assert.equal(deliver(resources({})), undefined);
+  });
+
+  test("a name beside a wildcard that does not exist is told gone with everything else", () => {
+    const { take, deliver } = stream(CLUSTERS);
+    take(subscribe("*", "ghost"));
+    assert.deepEqual(deliver(resources({ a: "1" })), { upserts: ["a@1"], removals: ["ghost"] });
   });
 
   test("an explicit name that is dropped beside a wildcard is told again, or told gone", () => {

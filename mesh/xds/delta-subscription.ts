@@ -1,4 +1,7 @@
 import type { EncodedResource, ResourceMap } from "./encoded-resource.ts";
+import { KnownResources, type Versioned } from "./known-resources.ts";
+import { NameSet } from "./name-set.ts";
+import { byName, type ResourceDiff } from "./resource-diff.ts";
 import {
   type Answer,
   type Change,
@@ -8,6 +11,7 @@ import {
   type Subscription,
   tooManyNames,
   WILDCARD,
+  withNonce,
 } from "./subscription.ts";
 
 /** The part of a DeltaDiscoveryRequest that concerns one subscription. */
@@ -22,29 +26,46 @@ export interface DeltaRequest {
 export interface DeltaOptions {
   /** Whether a first request without names asks for everything: so it is for listeners and clusters. */
   readonly legacyWildcard: boolean;
+  /** Whether the first request is answered even with nothing: a client of virtual hosts waits for that (Envoy's VHDS). */
+  readonly answersFirst?: boolean;
   /** What it means that the resources lack a name: that it does not exist, or that nobody has told yet. */
   readonly absence: "removed" | "unknown";
+}
+
+/** What `change` found last. It holds until a request, a refresh or a response. */
+interface Told {
+  readonly resources: ResourceMap;
+  readonly removals: "now" | "later";
+  readonly change: Change;
+  readonly isEmpty: boolean;
+  /** It would be another one if removals were held back, or were not. */
+  readonly depends: boolean;
+  /** The same, when others are told it too. */
+  readonly diff: ResourceDiff | undefined;
 }
 
 /**
  * A client's delta subscription to one type on one stream (xDS protocol, "Incremental xDS"). Pure state: no time, no
  * I/O. One response at a time may be outstanding; the owner asks `outstanding` before it sends.
+ *
+ * A client that has all of a map, and is to have another, lacks the difference of the two, which is worked out once for
+ * all such clients; what it alone lacks is in its own `KnownResources`.
  */
 export class DeltaSubscription implements Subscription {
   readonly #options: DeltaOptions;
   #started = false;
-  #wildcard = false;
-  readonly #explicit = new Set<string>();
-  /** What the client has, or has been sent: name → version. */
-  readonly #known = new Map<string, string>();
+  readonly #known = new KnownResources<Versioned>();
   /** Asked for since the last response: answered even if the version is known (the client may have dropped it). */
   readonly #wanted = new Set<string>();
+  /** The same of the first request, as long as it is of all its names. */
+  #wantedFirst: NameSet = NameSet.empty;
   /** Told again, or told absent, whatever is known. */
   readonly #forced = new Set<string>();
   readonly #rejected = new Map<string, string>();
   /** A first wildcard subscription is answered even if there is nothing: the client waits for it. */
   #owesAnswer = false;
   #outstanding: SentChange | undefined;
+  #told: Told | undefined;
   /** Resources for which nothing was left to send. */
   #settled: ResourceMap | undefined;
 
@@ -53,16 +74,17 @@ export class DeltaSubscription implements Subscription {
   }
 
   get wildcard(): boolean {
-    return this.#wildcard;
+    return this.#known.wildcard;
   }
 
   /** Names that were subscribed to one by one. */
-  get names(): ReadonlySet<string> {
-    return this.#explicit;
+  get names(): NameSet {
+    return this.#known.names;
   }
 
-  get known(): ReadonlyMap<string, string> {
-    return this.#known;
+  /** Names of what the client has, or has been sent. */
+  knownNames(): Iterable<string> {
+    return this.#known.keys();
   }
 
   get outstanding(): SentChange | undefined {
@@ -78,101 +100,116 @@ export class DeltaSubscription implements Subscription {
   }
 
   covers(name: string): boolean {
-    return this.#wildcard || this.#explicit.has(name);
+    return this.#known.covers(name);
   }
 
   /** Takes a request in; throws `xds.refused` when it asks for too much. */
   request(request: DeltaRequest): Answer {
     const first = !this.#started;
     this.#started = true;
+    if (first || changesNames(request)) this.#unsettle();
+    const versions = first ? request.initialResourceVersions : {};
     if (first) this.#start(request);
-    for (const name of request.resourceNamesUnsubscribe) this.#unsubscribe(name);
-    for (const name of request.resourceNamesSubscribe) this.#subscribe(name, first);
-    if (this.#explicit.size > MOST_NAMES) throw tooManyNames();
-    if (first) this.#forgetUncovered();
-    if (first || changesNames(request)) this.#settled = undefined;
+    else if (changesNames(request)) this.#spellOutWanted();
+    this.#unsubscribe(request.resourceNamesUnsubscribe);
+    this.#subscribe(request.resourceNamesSubscribe, versions, first);
+    if (this.names.size > MOST_NAMES) throw tooManyNames();
+    for (const [name, version] of Object.entries(versions)) this.#known.set(name, { version });
     return this.#answer(request);
   }
 
   refresh(names: Iterable<string> | "known"): void {
+    this.#unsettle();
+    // All that it covers will be told anyway.
+    const isToldAll = !this.wildcard && this.#wantedFirst === this.names;
+    if (isToldAll && this.#options.absence === "removed") return;
     for (const name of names === "known" ? this.#known.keys() : names)
       if (this.covers(name)) this.#forced.add(name);
-    this.#settled = undefined;
   }
 
   change(resources: ResourceMap, removals: "now" | "later"): Change | undefined {
     if (resources === this.#settled) return undefined;
-    const upserts = this.#upserts(resources);
-    const gone = this.#gone(resources);
-    const told = removals === "now" ? gone : gone.filter((name) => this.#isAnswer(name));
-    const heldBack = told.length < gone.length;
-    if (upserts.length > 0 || told.length > 0 || this.#owesAnswer) {
-      return { upserts, removals: told, heldBack };
+    let told = this.#told;
+    if (told?.resources !== resources || (told.depends && told.removals !== removals)) {
+      told = this.#shared(resources, removals) ?? this.#own(resources, removals);
+      this.#told = told;
     }
-    if (heldBack) return undefined;
-    this.#settled = resources;
+    if (!told.isEmpty || this.#owesAnswer) return told.change;
+    if (!told.change.heldBack) this.#settled = resources;
     return undefined;
   }
 
   sent(nonce: string, change: Change): void {
-    for (const { name, version } of change.upserts) {
-      this.#known.set(name, version);
-      this.#told(name);
-    }
-    for (const name of change.removals) {
-      this.#known.delete(name);
-      this.#told(name);
+    const told = this.#told;
+    if (told?.diff !== undefined && told.diff === change) {
+      this.#known.adopt(told.resources, told.diff);
+      this.#wanted.clear();
+      this.#forced.clear();
+      this.#wantedFirst = NameSet.empty;
+    } else {
+      this.#spellOutWanted();
+      for (const resource of change.upserts) this.#now(resource.name, resource);
+      for (const name of change.removals) this.#now(name, undefined);
     }
     this.#owesAnswer = false;
-    this.#outstanding = { ...change, nonce };
-    this.#settled = undefined;
+    this.#outstanding = withNonce(change, nonce);
+    this.#unsettle();
   }
 
-  #start(request: DeltaRequest): void {
-    const versions = Object.entries(request.initialResourceVersions);
-    if (versions.length > MOST_NAMES) throw tooManyNames();
-    for (const [name, version] of versions) this.#known.set(name, version);
-    if (this.#options.legacyWildcard && request.resourceNamesSubscribe.length === 0) this.#subscribeToAll();
+  #unsettle(): void {
+    this.#settled = undefined;
+    this.#told = undefined;
+  }
+
+  #start({ resourceNamesSubscribe, initialResourceVersions }: DeltaRequest): void {
+    if (Object.keys(initialResourceVersions).length > MOST_NAMES) throw tooManyNames();
+    if (this.#options.legacyWildcard && resourceNamesSubscribe.length === 0) this.#subscribeToAll();
+    if (this.#options.answersFirst === true) this.#owesAnswer = true;
   }
 
   #subscribeToAll(): void {
-    if (this.#wildcard) return;
-    this.#wildcard = true;
+    if (this.wildcard) return;
+    this.#known.setWildcard(true);
     this.#owesAnswer = true;
   }
 
-  #subscribe(name: string, first: boolean): void {
-    if (name === WILDCARD) {
-      this.#subscribeToAll();
-      return;
-    }
-    this.#explicit.add(name);
-    if (!first || !this.#known.has(name)) this.#wanted.add(name);
+  #subscribe(list: readonly string[], versions: Readonly<Record<string, string>>, first: boolean): void {
+    const names = list.includes(WILDCARD) ? list.filter((name) => name !== WILDCARD) : list;
+    this.#known.subscribe(names);
+    if (names !== list) this.#subscribeToAll();
+    if (first && Object.keys(versions).length === 0) this.#wantedFirst = this.names;
+    else for (const name of names) if (!Object.hasOwn(versions, name)) this.#wanted.add(name);
   }
 
-  #unsubscribe(name: string): void {
-    if (name === WILDCARD) {
-      this.#wildcard = false;
+  #spellOutWanted(): void {
+    for (const name of this.#wantedFirst) this.#wanted.add(name);
+    this.#wantedFirst = NameSet.empty;
+  }
+
+  #unsubscribe(list: readonly string[]): void {
+    if (list.includes(WILDCARD) && this.wildcard) {
+      this.#known.setWildcard(false);
       this.#owesAnswer = false;
-      this.#forgetUncovered();
-      return;
+      this.#forget([...this.#rejected.keys(), ...this.#forced]);
     }
-    if (!this.#explicit.delete(name)) return;
-    // The wildcard may have it too: the client must be told whether it keeps the resource.
-    if (this.#wildcard) this.#forced.add(name);
-    else this.#forgetUncovered([name]);
+    const names = list.filter((name) => this.names.has(name));
+    this.#known.unsubscribe(names);
+    // The wildcard may have them too: the client must be told whether it keeps the resource.
+    if (this.wildcard) for (const name of names) this.#forced.add(name);
+    else this.#forget(names);
   }
 
-  #forgetUncovered(names: readonly string[] = [...this.#known.keys(), ...this.#forced]): void {
+  #forget(names: readonly string[]): void {
     for (const name of names) {
       if (this.covers(name)) continue;
-      this.#known.delete(name);
       this.#rejected.delete(name);
-      this.#told(name);
+      this.#wanted.delete(name);
+      this.#forced.delete(name);
     }
   }
 
-  #told(name: string): void {
+  #now(name: string, known: EncodedResource | undefined): void {
+    this.#known.set(name, known);
     this.#wanted.delete(name);
     this.#forced.delete(name);
   }
@@ -185,32 +222,67 @@ export class DeltaSubscription implements Subscription {
     return recordAnswer(sent, request.errorDetail?.message, this.#rejected, (name) => this.covers(name));
   }
 
-  #upserts(resources: ResourceMap): readonly EncodedResource[] {
-    const upserts: EncodedResource[] = [];
-    if (this.#wildcard) {
-      for (const resource of resources.values()) if (this.#isNew(resource)) upserts.push(resource);
-    } else {
-      for (const name of this.#explicit) {
-        const resource = resources.get(name);
-        if (resource !== undefined && this.#isNew(resource)) upserts.push(resource);
-      }
+  /** The change that others are told too, where that is all that there is to tell. */
+  #shared(resources: ResourceMap, removals: "now" | "later"): Told | undefined {
+    const diff = this.#known.sharedDiff(resources);
+    if (diff === undefined) return undefined;
+    if (diff.removals.length > 0 && (removals === "later" || this.#options.absence === "unknown")) {
+      return undefined;
     }
-    return upserts;
+    if (!this.#wantsOnly(diff)) return undefined;
+    // Nothing to tell: these resources are as good a base, and the older ones need not be kept.
+    if (diff.size === 0) this.#known.adopt(resources, diff);
+    return {
+      resources,
+      removals,
+      change: diff,
+      isEmpty: diff.size === 0,
+      depends: diff.removals.length > 0,
+      diff,
+    };
   }
 
-  #isNew({ name, version }: EncodedResource): boolean {
-    return this.#known.get(name) !== version || this.#isAnswer(name);
+  /** All that is to be answered is in the difference. */
+  #wantsOnly(diff: ResourceDiff): boolean {
+    for (const name of this.#wanted) if (!diff.has(name)) return false;
+    for (const name of this.#forced) if (!diff.has(name)) return false;
+    // Without the wildcard, the difference has none but these names.
+    if (!this.wildcard && this.#wantedFirst.size === diff.size) return true;
+    for (const name of this.#wantedFirst) if (!diff.has(name)) return false;
+    return true;
+  }
+
+  #own(resources: ResourceMap, removals: "now" | "later"): Told {
+    this.#spellOutWanted();
+    this.#known.rebase(resources);
+    const upserts: EncodedResource[] = [];
+    const gone: string[] = [];
+    for (const name of new Set([...this.#known.different, ...this.#wanted, ...this.#forced])) {
+      const resource = resources.get(name);
+      if (resource === undefined) {
+        if (this.#isGone(name)) gone.push(name);
+      } else if (this.#isAnswer(name) || this.#known.get(name)?.version !== resource.version) {
+        upserts.push(resource);
+      }
+    }
+    const told = removals === "now" ? gone : gone.filter((name) => this.#isAnswer(name));
+    const change = {
+      upserts: upserts.sort(byName),
+      removals: told.sort(),
+      heldBack: told.length < gone.length,
+      whole: undefined,
+    };
+    const isEmpty = upserts.length === 0 && told.length === 0;
+    return { resources, removals, change, isEmpty, depends: gone.length > 0, diff: undefined };
+  }
+
+  #isGone(name: string): boolean {
+    if (this.#options.absence === "unknown") return this.#forced.has(name);
+    return this.#isAnswer(name) || this.#known.get(name) !== undefined;
   }
 
   #isAnswer(name: string): boolean {
     return this.#wanted.has(name) || this.#forced.has(name);
-  }
-
-  #gone(resources: ResourceMap): readonly string[] {
-    const absent = (name: string): boolean => !resources.has(name);
-    if (this.#options.absence === "unknown") return [...this.#forced].filter(absent);
-    const candidates = new Set([...this.#known.keys(), ...this.#wanted, ...this.#forced]);
-    return [...candidates].filter(absent);
   }
 }
 

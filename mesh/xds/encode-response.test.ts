@@ -43,6 +43,20 @@ test("a state-of-the-world response assembled from encoded resources decodes to 
   assert.ok(Buffer.from(DiscoveryResponse.encode(want).finish()).equals(again));
 });
 
+test("the same list of resources gives the same bytes each time, whatever else the responses say", () => {
+  const [first, second, third] = [1, 2, 3].map((nonce) =>
+    DeltaDiscoveryResponse.decode(encodeDeltaResponse({ ...head, nonce: String(nonce) }, resources, [])),
+  );
+  assert.deepEqual([first?.nonce, second?.nonce, third?.nonce], ["1", "2", "3"]);
+  assert.deepEqual(second?.resources, first?.resources);
+  assert.deepEqual(third?.resources, first?.resources);
+  const sotw = DiscoveryResponse.decode(encodeSotwResponse(head, resources));
+  assert.deepEqual(
+    sotw.resources,
+    first?.resources.map(({ resource }) => resource),
+  );
+});
+
 test("an empty delta response has a type and a nonce", () => {
   const decoded = DeltaDiscoveryResponse.decode(
     encodeDeltaResponse({ typeUrl: TYPE_URL.route, nonce: "1", version: "" }, [], []),

@@ -1,60 +1,42 @@
-import {
-  createFileRegistry,
-  type DescMessage,
-  type FileRegistry,
-  fromBinary,
-  fromJson,
-  type JsonValue,
-  toBinary,
-  toJson,
-} from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { fromBinary, fromJson, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
 import { MeshError } from "../errors.ts";
+import { MessageTypes } from "./message-types.ts";
 
 export type { JsonValue } from "@bufbuild/protobuf";
-
-/** Where the generated descriptor set lies. mesh/ reads no file: the program that needs ProtoJSON reads it. */
-export const DESCRIPTORS_URL: URL = new URL("./gen/descriptors.binpb", import.meta.url);
+export { DESCRIPTORS_URL } from "./message-types.ts";
 
 /** Canonical ProtoJSON of any message that is generated, with nested `Any`s expanded. */
 export interface XdsJson {
   /** Throws `xds.rejected` for an unknown type or bytes that are no such message. */
   resourceToJson(typeUrl: string, bytes: Uint8Array): JsonValue;
-  /** The other way. Throws `xds.rejected` for an unknown type, field or value. */
-  jsonToResource(typeUrl: string, json: JsonValue): Uint8Array;
+  /**
+   * The other way. Throws `xds.rejected` for an unknown type, field or value; `ignoreUnknownFields` leaves out fields,
+   * and names of an enum, that are not known.
+   */
+  jsonToResource(
+    typeUrl: string,
+    json: JsonValue,
+    options?: { readonly ignoreUnknownFields?: boolean },
+  ): Uint8Array;
 }
 
-/** `descriptors` gives the bytes of the file at `DESCRIPTORS_URL`; it is called once, at the first use. */
-export function createXdsJson(descriptors: () => Uint8Array): XdsJson {
-  let loaded: FileRegistry | undefined;
-  const registry = (): FileRegistry => {
-    loaded ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors()));
-    return loaded;
-  };
+/** Reads the types from a set that others use too, or from the bytes of the file at `DESCRIPTORS_URL`. */
+export function createXdsJson(descriptors: MessageTypes | (() => Uint8Array)): XdsJson {
+  const types = descriptors instanceof MessageTypes ? descriptors : new MessageTypes(descriptors);
   return {
     resourceToJson(typeUrl, bytes) {
-      const type = messageType(registry(), typeUrl);
+      const type = types.named(typeUrl);
       return attempt(`printing a ${type.typeName}`, () =>
-        toJson(type, fromBinary(type, bytes), { registry: registry() }),
+        toJson(type, fromBinary(type, bytes), { registry: types.registry }),
       );
     },
-    jsonToResource(typeUrl, json) {
-      const type = messageType(registry(), typeUrl);
+    jsonToResource(typeUrl, json, { ignoreUnknownFields = false } = {}) {
+      const type = types.named(typeUrl);
       return attempt(`reading a ${type.typeName}`, () =>
-        toBinary(type, fromJson(type, json, { registry: registry() })),
+        toBinary(type, fromJson(type, json, { registry: types.registry, ignoreUnknownFields })),
       );
     },
   };
-}
-
-function messageType(registry: FileRegistry, typeUrl: string): DescMessage {
-  const type = registry.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
-  if (type === undefined) {
-    throw new MeshError("xds.rejected", `no message type is known for ${typeUrl}`, {
-      hint: "add its .proto to setup/generate.ts and run npm run generate",
-    });
-  }
-  return type;
 }
 
 function attempt<T>(what: string, work: () => T): T {

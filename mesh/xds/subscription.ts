@@ -7,6 +7,8 @@ export interface Change {
   readonly removals: readonly string[];
   /** Something is still to be removed, in a later response. */
   readonly heldBack: boolean;
+  /** The upserts are all of this map; undefined where they are a choice. */
+  readonly whole: ResourceMap | undefined;
 }
 
 /** A response that the client has not answered. */
@@ -62,6 +64,19 @@ export function tooManyNames(): MeshError {
   return new MeshError("xds.refused", `subscribe to more than ${MOST_NAMES} names of one type`);
 }
 
+/** Without a look at the upserts: a list of them is made only where somebody wants one. */
+export function withNonce(change: Change, nonce: string): SentChange {
+  return {
+    nonce,
+    get upserts() {
+      return change.upserts;
+    },
+    removals: change.removals,
+    heldBack: change.heldBack,
+    whole: change.whole,
+  };
+}
+
 /** Turns what a client said about a response into an answer, and keeps `rejected` (name → version) in step with it. */
 export function recordAnswer(
   sent: SentChange,
@@ -69,6 +84,7 @@ export function recordAnswer(
   rejected: Map<string, string>,
   covers: (name: string) => boolean,
 ): Answer {
+  if (error === undefined && rejected.size === 0) return { kind: "ack", sent };
   const versions = new Map<string, string>();
   for (const name of sent.removals) versions.set(name, "");
   for (const { name, version } of sent.upserts) versions.set(name, version);

@@ -4,6 +4,8 @@ export const TYPE_URL = {
   endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
   listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
   route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  /** Asked for one by one, as calls come (VHDS). */
+  virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
 
@@ -11,11 +13,13 @@ export type TypeUrl = (typeof TYPE_URL)[keyof typeof TYPE_URL];
 
 /**
  * Make-before-break order of a push (xDS protocol, "eventual consistency considerations"): what is referred to goes
- * before what refers to it. Secrets come from the agent, not from the server.
+ * before what refers to it. Of secrets only credentials come from the server: a workload's identity is its agent's.
  */
 export const PUSH_ORDER: readonly TypeUrl[] = [
+  TYPE_URL.secret,
   TYPE_URL.cluster,
   TYPE_URL.endpoints,
   TYPE_URL.listener,
   TYPE_URL.route,
+  TYPE_URL.virtualHost,
 ];

@@ -1,4 +1,4 @@
-import { PUSH_ORDER, TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import { PUSH_ORDER, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 
 /** Which resources of a type are wanted: all of them (wildcard), or those of these names. */
 export type Interest = "all" | ReadonlySet<string>;
@@ -6,7 +6,7 @@ export type Interest = "all" | ReadonlySet<string>;
 export type Interests = ReadonlyMap<TypeUrl, Interest>;
 
 /** The order in which types are asked for: what is referred to first. */
-export const ASK_ORDER: readonly TypeUrl[] = [...PUSH_ORDER, TYPE_URL.secret];
+export const ASK_ORDER: readonly TypeUrl[] = PUSH_ORDER;
 
 export interface InterestChange {
   readonly subscribe: readonly string[];

@@ -17,6 +17,8 @@ export interface Connection {
 export interface Tables {
   cluster(name: string): UpstreamCluster | undefined;
   routes(name: string): RouteTable | undefined;
+  /** Asks for the virtual host of an authority; resolves when there is an answer, or none in time. */
+  askForHost(routes: string, authority: string, gone: AbortSignal): Promise<void>;
 }
 
 export interface DataPathDeps {

@@ -5,8 +5,9 @@ export interface Cluster {
   readonly name: string;
   readonly source:
     | { readonly kind: "static"; readonly endpoints: readonly Endpoint[] }
-    | { readonly kind: "eds"; readonly service: string };
-  readonly policy: "LEAST_REQUEST" | "ROUND_ROBIN" | "RANDOM";
+    | { readonly kind: "eds"; readonly service: string }
+    | DnsSource;
+  readonly balancing: Balancing;
   readonly connectTimeoutMs: number;
   /** The first whose criteria an endpoint's metadata meets; otherwise `transport`. */
   readonly transportMatches: readonly TransportMatch[];
@@ -18,9 +19,52 @@ export interface Cluster {
   readonly maxRequestsPerConnection: number;
   /** Idle upstream connections are closed after this long. */
   readonly idleTimeoutMs: number;
+  /** Connections are not used for new requests after this long; 0 is without limit. */
+  readonly maxConnectionMs: number;
+  /** TCP keep-alive after so long without a byte; undefined: none. */
+  readonly keepAliveMs: number | undefined;
+  /** TLS is for the host of the request: it is the SNI, and with `verify` the name in the certificate. */
+  readonly hostTls: { readonly sni: boolean; readonly verify: boolean };
 }
 
-export type Transport = { readonly kind: "plain" } | { readonly kind: "tls"; readonly tls: UpstreamTls };
+/** Endpoints whose addresses are names, looked up again and again. */
+export interface DnsSource {
+  readonly kind: "dns";
+  readonly endpoints: readonly Endpoint[];
+  /** Only the first address is used (LOGICAL_DNS). */
+  readonly logical: boolean;
+  readonly refreshMs: number;
+  readonly family: "v4" | "v6" | "v4-first" | "v6-first" | "all";
+}
+
+/** How one of many endpoints is chosen. */
+export interface Balancing {
+  readonly policy: BalancingPolicy;
+  /** With fewer healthy hosts than this part (percent), the ejected ones are used too. */
+  readonly panicPercent: number;
+  /** Localities get their weights' shares, whatever their endpoints weigh. */
+  readonly byLocality: boolean;
+  /** New endpoints get less than their share for a while. */
+  readonly slowStart: SlowStart | undefined;
+}
+
+export type BalancingPolicy =
+  | { readonly kind: "LEAST_REQUEST" | "ROUND_ROBIN" | "RANDOM" }
+  | { readonly kind: "RING_HASH"; readonly minimumSize: number; readonly maximumSize: number }
+  /** `tableSize` is prime. */
+  | { readonly kind: "MAGLEV"; readonly tableSize: number };
+
+export interface SlowStart {
+  readonly windowMs: number;
+  /** 1 grows evenly, more grows fast at first. */
+  readonly aggression: number;
+  readonly minimumPercent: number;
+}
+
+export type Transport = ({ readonly kind: "plain" } | { readonly kind: "tls"; readonly tls: UpstreamTls }) & {
+  /** The caller's address comes first on each connection (HAProxy's PROXY protocol). */
+  readonly proxyProtocol: "v1" | "v2" | undefined;
+};
 
 export interface TransportMatch {
   readonly name: string;
@@ -34,25 +78,36 @@ export interface ClusterLimits {
   readonly maxConnections: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
+  /** Requests that may wait for a connection when there are `maxConnections`. */
+  readonly maxPending: number;
+  /** Instead of `maxRetries`: this part of the running requests, and at least so many. */
+  readonly retryBudget: { readonly percent: number; readonly minimum: number } | undefined;
 }
 
 /** After so many failures in a row a host is ejected. `enforcing` is the probability that it then is, 0 to 1. */
 export interface OutlierRules {
   readonly consecutive5xx: { readonly count: number; readonly enforcing: number };
   readonly consecutiveGateway: { readonly count: number; readonly enforcing: number };
+  /** Failures to connect by themselves; undefined: they count as gateway errors. */
+  readonly consecutiveLocal: { readonly count: number; readonly enforcing: number } | undefined;
   /** For the first time; twice as long for the second, and so on. */
   readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
   readonly maxEjectionPercent: number;
 }
 
 export interface Endpoint {
+  /** IP address, path of a unix socket (`@name` is abstract), or a name where the cluster looks names up. */
   readonly address: string;
+  /** 0 for a unix socket. */
   readonly port: number;
   /** At least 1. */
   readonly weight: number;
   readonly healthy: boolean;
   /** 0 is used first. */
   readonly priority: number;
+  /** Endpoints of one place and priority; weighed as a whole where the cluster balances by locality. */
+  readonly locality: { readonly name: string; readonly weight: number };
   /** Of the metadata `envoy.transport_socket_match`. */
   readonly transportMatch: ReadonlyMap<string, string>;
   /** Istio's `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`; empty when not told. */

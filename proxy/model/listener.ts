@@ -11,6 +11,8 @@ export interface Listener {
   readonly direction: "inbound" | "outbound" | "unspecified";
   /** Look for a TLS ClientHello before choosing a chain. */
   readonly inspectTls: boolean;
+  /** Look whether plain bytes are HTTP. */
+  readonly inspectHttp: boolean;
   /** How long a new connection may say nothing while it is inspected. */
   readonly inspectTimeoutMs: number;
   /** Then it counts as plain bytes (a server that speaks first) instead of being closed. */
@@ -31,9 +33,11 @@ export interface FilterChain {
 export interface FilterChainMatch {
   readonly destinationPort: number | undefined;
   readonly prefixRanges: readonly Cidr[];
+  readonly sourceRanges: readonly Cidr[];
   /** Exact or `*.suffix`; lower case. */
   readonly serverNames: readonly string[];
   readonly transport: "tls" | "raw_buffer" | undefined;
+  /** What TLS offers, or the HTTP inspector has found: `http/1.0`, `http/1.1` or `h2c`. */
   readonly alpn: readonly string[];
 }
 
@@ -72,6 +76,10 @@ export type HttpFilter =
   | { readonly kind: "rbac"; readonly rbac: Rbac }
   /** Takes its settings from the route where that has some. */
   | { readonly kind: "fault"; readonly fault: Fault | undefined }
+  /** Answers preflights, and tells browsers who may read answers, by what routes say. */
+  | { readonly kind: "cors" }
+  /** Asks for the virtual host of a request that none is for, where the routes allow it (VHDS). */
+  | { readonly kind: "on-demand" }
   | { readonly kind: "router" };
 
 export interface TcpProxy {

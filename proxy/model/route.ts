@@ -1,4 +1,4 @@
-import type { HeaderMatch, QueryMatch } from "./match.ts";
+import type { HeaderMatch, QueryMatch, StringMatch } from "./match.ts";
 
 /** What RDS delivers, or a listener carries inline: which cluster a request goes to, and how. */
 export interface RouteConfiguration {
@@ -6,6 +6,8 @@ export interface RouteConfiguration {
   readonly virtualHosts: readonly VirtualHost[];
   readonly edits: MessageEdits;
   readonly ignorePortInHost: boolean;
+  /** Virtual hosts that are not here are asked for when they are called (VHDS). */
+  readonly onDemand: boolean;
 }
 
 export interface VirtualHost {
@@ -15,7 +17,9 @@ export interface VirtualHost {
   readonly routes: readonly Route[];
   readonly edits: MessageEdits;
   readonly retry: RetryPolicy | undefined;
-  readonly fault: Fault | undefined;
+  readonly filters: FilterSettings;
+  /** Requests that did not come over TLS are sent there (301). */
+  readonly requireTls: boolean;
   /** Tells the upstream which attempt it sees (`x-envoy-attempt-count`). */
   readonly includeAttemptCount: boolean;
 }
@@ -25,7 +29,29 @@ export interface Route {
   readonly match: RouteMatch;
   readonly action: RouteAction;
   readonly edits: MessageEdits;
+  readonly filters: FilterSettings;
+}
+
+/** What a route or a virtual host hands to the filters of the listener. */
+export interface FilterSettings {
   readonly fault: Fault | undefined;
+  readonly cors: CorsPolicy | undefined;
+}
+
+/** Which pages of other origins may read the answers (Fetch standard, "CORS protocol"). */
+export interface CorsPolicy {
+  /** Any of them; `*` stands for every origin. */
+  readonly origins: readonly StringMatch[];
+  /** The next four are values of response headers; empty: the header is not sent. */
+  readonly allowMethods: string;
+  readonly allowHeaders: string;
+  readonly exposeHeaders: string;
+  readonly maxAge: string;
+  readonly credentials: boolean;
+  /** Whether preflights of other origins go on to the upstream, or are answered here without a permit. */
+  readonly forwardUnmatchedPreflights: boolean;
+  /** Part of the requests that the policy counts for, 0 to 1. */
+  readonly fraction: number;
 }
 
 export interface RouteMatch {
@@ -34,6 +60,8 @@ export interface RouteMatch {
   readonly query: readonly QueryMatch[];
   /** Part of the requests that may take the route at all, 0 to 1. */
   readonly fraction: number;
+  /** False when the route asks for dynamic metadata, which nothing here leaves behind: it is never taken. */
+  readonly possible: boolean;
 }
 
 /** On the path without its query. `path-prefix` ends at a segment's end; `prefix` is a plain string prefix. */
@@ -63,7 +91,38 @@ export interface ForwardAction {
   readonly retry: RetryPolicy | undefined;
   /** When the cluster does not exist. */
   readonly clusterNotFoundStatus: number;
+  /** Clusters that get a copy of the request; what they answer is dropped. */
+  readonly mirrors: readonly Mirror[];
+  /** What consistent hashing goes by. */
+  readonly hash: readonly HashPolicy[];
 }
+
+export interface Mirror {
+  readonly cluster: string;
+  /** Part of the requests that are copied, 0 to 1. */
+  readonly fraction: number;
+  /** Whether the host is told apart as `<host>-shadow`. */
+  readonly suffix: boolean;
+}
+
+export interface HashPolicy {
+  readonly key: HashKey;
+  /** When it yields a hash, the policies after it are not looked at. */
+  readonly terminal: boolean;
+}
+
+export type HashKey =
+  | { readonly kind: "header" | "query"; readonly name: string }
+  | { readonly kind: "source-ip" }
+  | {
+      readonly kind: "cookie";
+      readonly name: string;
+      /** Seconds; 0 is until the browser closes. Undefined: a request without the cookie has no hash. */
+      readonly ttlSeconds: number | undefined;
+      readonly path: string;
+      /** After the path, as in `SameSite=Lax`; a value may be empty. */
+      readonly attributes: readonly { readonly name: string; readonly value: string }[];
+    };
 
 export interface WeightedCluster {
   readonly name: string;
@@ -116,6 +175,8 @@ export interface RetryPolicy {
   readonly backoffMaxMs: number;
   /** Prefer endpoints that this request has not tried. */
   readonly avoidPreviousHosts: boolean;
+  /** After so many attempts the priorities that were tried are left out; 0: never. */
+  readonly avoidPrioritiesAfter: number;
 }
 
 /** Faults that are injected on purpose; fractions are 0 to 1. */

@@ -1,28 +1,28 @@
-import {
-  type CircuitBreakers,
-  type CircuitBreakers_Thresholds as Thresholds,
+import type {
+  CircuitBreakers,
+  CircuitBreakers_Thresholds as Thresholds,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/circuit_breaker.ts";
 import {
   Cluster as ClusterMessage,
-  Cluster_DiscoveryType as DiscoveryType,
-  Cluster_LbPolicy as LbPolicy,
+  type UpstreamConnectionOptions,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import type { TransportSocket } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { HttpProtocolOptions } from "../../mesh/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
-import type { Cluster, ClusterLimits, Transport, TransportMatch } from "../model/cluster.ts";
-import { readLoadAssignment, transportCriteria } from "./endpoints.ts";
+import type { Cluster, ClusterLimits, TransportMatch } from "../model/cluster.ts";
+import { parseBalancing } from "./balancing.ts";
+import { parseSource } from "./cluster-source.ts";
+import { transportCriteria } from "./endpoints.ts";
 import { parseOutlier } from "./outlier.ts";
-import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
-import { parseUpstreamTls } from "./tls.ts";
-import { anyType, decode, fromAds, milliseconds } from "./values.ts";
+import { invalid, onlyFields, unsupported } from "./refuse.ts";
+import { parseTransport } from "./transport.ts";
+import { anyType, decode, milliseconds } from "./values.ts";
 
-export const RAW_BUFFER_TYPE = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
-const UPSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 const HTTP_OPTIONS_TYPE = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
 /** Below the five minutes that a Lateen inbound listener keeps an idle connection. */
 const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+/** Envoy's. */
+const DEFAULT_BUDGET = { percent: 20, minimum: 3 } as const;
 
 export function parseCluster(bytes: Uint8Array, name: string): Cluster {
   const where = `cluster ${name}`;
@@ -31,11 +31,18 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "name",
     "altStatName",
     "type",
+    "clusterType",
     "edsClusterConfig",
+    "dnsRefreshRate",
+    "dnsFailureRefreshRate",
+    "respectDnsTtl",
+    "dnsLookupFamily",
     "connectTimeout",
     "lbPolicy",
     "leastRequestLbConfig",
     "roundRobinLbConfig",
+    "ringHashLbConfig",
+    "maglevLbConfig",
     "commonLbConfig",
     "loadAssignment",
     "circuitBreakers",
@@ -45,12 +52,12 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "transportSocket",
     "metadata",
     "perConnectionBufferLimitBytes",
+    "upstreamConnectionOptions",
   ]);
-  parseLbConfig(where, from);
   return {
     name,
     source: parseSource(where, from),
-    policy: parsePolicy(where, from),
+    balancing: parseBalancing(where, from),
     connectTimeoutMs: milliseconds(from.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     transportMatches: from.transportSocketMatches.map((match): TransportMatch => {
       const at = `${where}: transport socket match "${match.name}"`;
@@ -63,64 +70,9 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     transport: parseTransport(where, from.transportSocket),
     limits: parseLimits(where, from.circuitBreakers),
     outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection),
+    keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
     ...parseHttpOptions(where, from),
   };
-}
-
-function parseSource(where: string, from: ClusterMessage): Cluster["source"] {
-  switch (from.type ?? DiscoveryType.STATIC) {
-    case DiscoveryType.STATIC: {
-      const assignment = from.loadAssignment;
-      const endpoints = assignment ? readLoadAssignment(where, assignment).endpoints : [];
-      return { kind: "static", endpoints };
-    }
-    case DiscoveryType.EDS: {
-      const eds = required(where, "eds_cluster_config", from.edsClusterConfig);
-      fromAds(where, eds.edsConfig);
-      return { kind: "eds", service: eds.serviceName || from.name };
-    }
-    default:
-      throw unsupported(where, `discovery type ${nameOf(DiscoveryType, from.type)}`);
-  }
-}
-
-function parsePolicy(where: string, from: ClusterMessage): Cluster["policy"] {
-  switch (from.lbPolicy) {
-    case LbPolicy.LEAST_REQUEST:
-      return "LEAST_REQUEST";
-    case LbPolicy.ROUND_ROBIN:
-      return "ROUND_ROBIN";
-    case LbPolicy.RANDOM:
-      return "RANDOM";
-    default:
-      throw unsupported(where, `load balancing policy ${nameOf(LbPolicy, from.lbPolicy)}`);
-  }
-}
-
-/** Endpoints that are unhealthy are never used here, so a panic threshold has nothing to decide. */
-function parseLbConfig(where: string, from: ClusterMessage): void {
-  if (from.leastRequestLbConfig) onlyFields(where, from.leastRequestLbConfig, ["choiceCount"]);
-  if (from.roundRobinLbConfig) onlyFields(where, from.roundRobinLbConfig, []);
-  if (from.commonLbConfig) {
-    onlyFields(where, from.commonLbConfig, [
-      "healthyPanicThreshold",
-      "updateMergeWindow",
-      "closeConnectionsOnHostSetChange",
-    ]);
-  }
-}
-
-function parseTransport(where: string, socket: TransportSocket | undefined): Transport {
-  if (socket === undefined) return { kind: "plain" };
-  const type = anyType(socket.typedConfig);
-  if (type === RAW_BUFFER_TYPE) return { kind: "plain" };
-  if (type === UPSTREAM_TLS_TYPE && socket.typedConfig) {
-    return {
-      kind: "tls",
-      tls: parseUpstreamTls(`${where}: transport socket "${socket.name}"`, socket.typedConfig.value),
-    };
-  }
-  throw unsupported(where, `transport socket "${socket.name}"`);
 }
 
 function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterLimits {
@@ -131,42 +83,60 @@ function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterL
     "maxPendingRequests",
     "maxRequests",
     "maxRetries",
+    "retryBudget",
     "trackRemaining",
   ]);
+  const budget = threshold.retryBudget;
+  if (budget) onlyFields(`${where}: retry_budget`, budget, ["budgetPercent", "minRetryConcurrency"]);
   return {
     maxConnections: threshold.maxConnections ?? Number.POSITIVE_INFINITY,
-    // Every request has a connection of its own on HTTP/1.1, so that nothing is ever pending behind another.
+    maxPending: threshold.maxPendingRequests ?? Number.POSITIVE_INFINITY,
     maxRequests: threshold.maxRequests ?? Number.POSITIVE_INFINITY,
     maxRetries: threshold.maxRetries ?? Number.POSITIVE_INFINITY,
+    retryBudget: budget && {
+      percent: budget.budgetPercent?.value ?? DEFAULT_BUDGET.percent,
+      minimum: budget.minRetryConcurrency ?? DEFAULT_BUDGET.minimum,
+    },
   };
+}
+
+/** Node sets the time of the first probe; how often and how many follow is the kernel's. */
+function parseKeepAlive(where: string, options: UpstreamConnectionOptions | undefined): number | undefined {
+  if (options) onlyFields(`${where}: upstream_connection_options`, options, ["tcpKeepalive"]);
+  const keepalive = options?.tcpKeepalive;
+  return keepalive && (keepalive.keepaliveTime ?? 0) * 1000;
 }
 
 /** Refuses what is not HTTP/1.1. */
 function parseHttpOptions(
   where: string,
   from: ClusterMessage,
-): Pick<Cluster, "idleTimeoutMs" | "maxRequestsPerConnection"> {
+): Pick<Cluster, "idleTimeoutMs" | "maxRequestsPerConnection" | "maxConnectionMs" | "hostTls"> {
   let idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS;
   let maxRequestsPerConnection = 0;
+  let maxConnectionMs = 0;
+  let hostTls = { sni: false, verify: false };
   for (const [name, any] of Object.entries(from.typedExtensionProtocolOptions)) {
     if (anyType(any) !== HTTP_OPTIONS_TYPE) throw unsupported(where, `protocol options "${name}"`);
     const options = decode(where, HttpProtocolOptions, any.value);
     onlyFields(where, options, [
       "commonHttpProtocolOptions",
+      "upstreamHttpProtocolOptions",
       "explicitHttpConfig",
       "useDownstreamProtocolConfig",
     ]);
     if (options.explicitHttpConfig?.http2ProtocolOptions) throw unsupported(where, "HTTP/2 to the upstream");
     if (options.explicitHttpConfig?.http3ProtocolOptions) throw unsupported(where, "HTTP/3 to the upstream");
     const common = options.commonHttpProtocolOptions;
-    if (common) onlyFields(where, common, ["idleTimeout", "maxRequestsPerConnection"]);
+    if (common)
+      onlyFields(where, common, ["idleTimeout", "maxRequestsPerConnection", "maxConnectionDuration"]);
     idleTimeoutMs = milliseconds(common?.idleTimeout, idleTimeoutMs);
     maxRequestsPerConnection = common?.maxRequestsPerConnection ?? 0;
+    maxConnectionMs = milliseconds(common?.maxConnectionDuration, 0);
+    const upstream = options.upstreamHttpProtocolOptions;
+    if (upstream) onlyFields(where, upstream, ["autoSni", "autoSanValidation"]);
+    hostTls = { sni: upstream?.autoSni ?? false, verify: upstream?.autoSanValidation ?? false };
   }
   if (idleTimeoutMs < 0) throw invalid(where, "a negative idle timeout");
-  return { idleTimeoutMs, maxRequestsPerConnection };
-}
-
-function nameOf(values: Readonly<Record<string, number>>, value: number | undefined): string {
-  return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value);
+  return { idleTimeoutMs, maxRequestsPerConnection, maxConnectionMs, hostTls };
 }

@@ -1,42 +1,72 @@
+import type { Address } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
 import { HealthStatus } from "../../mesh/xds/gen/envoy/config/core/v3/health_check.ts";
 import { ClusterLoadAssignment } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
 import type { LbEndpoint } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
 import type { Endpoint, LoadAssignment } from "../model/cluster.ts";
-import { onlyFields, required } from "./refuse.ts";
+import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { decode, socketAddress } from "./values.ts";
+
+/** Envoy's, and all that there is here: a priority takes all its load while 1/1.4 of it is healthy. */
+const OVERPROVISIONING = 140;
 
 export function parseLoadAssignment(bytes: Uint8Array, name: string): LoadAssignment {
   const where = `endpoints ${name}`;
-  return readLoadAssignment(where, decode(where, ClusterLoadAssignment, bytes));
+  const from = decode(where, ClusterLoadAssignment, bytes);
+  return { service: from.clusterName, endpoints: readEndpoints(where, from, "addresses") };
 }
 
-/** Localities are flattened: their weights and priorities stay with the endpoints. */
-export function readLoadAssignment(where: string, from: ClusterLoadAssignment): LoadAssignment {
+/** Localities are flattened: what they weigh stays with their endpoints. Names are for clusters that look them up. */
+export function readEndpoints(
+  where: string,
+  from: ClusterLoadAssignment,
+  addresses: "addresses" | "names",
+): Endpoint[] {
   onlyFields(where, from, ["clusterName", "endpoints", "policy"]);
   if (from.policy) onlyFields(`${where}: policy`, from.policy, ["overprovisioningFactor"]);
-  return {
-    service: from.clusterName,
-    endpoints: from.endpoints.flatMap((locality) => {
-      onlyFields(where, locality, ["locality", "lbEndpoints", "loadBalancingWeight", "priority", "metadata"]);
-      return locality.lbEndpoints.map((endpoint) => parseEndpoint(where, endpoint, locality.priority));
-    }),
-  };
+  if ((from.policy?.overprovisioningFactor ?? OVERPROVISIONING) !== OVERPROVISIONING) {
+    throw unsupported(where, `overprovisioning_factor ${from.policy?.overprovisioningFactor}`);
+  }
+  return from.endpoints.flatMap((group) => {
+    onlyFields(where, group, ["locality", "lbEndpoints", "loadBalancingWeight", "priority", "metadata"]);
+    const { region = "", zone = "", subZone = "" } = group.locality ?? {};
+    const place = {
+      priority: group.priority,
+      locality: { name: `${region}/${zone}/${subZone}`, weight: group.loadBalancingWeight ?? 0 },
+    };
+    return group.lbEndpoints.map((endpoint) => parseEndpoint(where, endpoint, place, addresses));
+  });
 }
 
-function parseEndpoint(where: string, from: LbEndpoint, priority: number): Endpoint {
+function parseEndpoint(
+  where: string,
+  from: LbEndpoint,
+  place: Pick<Endpoint, "priority" | "locality">,
+  addresses: "addresses" | "names",
+): Endpoint {
   onlyFields(where, from, ["endpoint", "healthStatus", "metadata", "loadBalancingWeight"]);
   const endpoint = required(where, "endpoint", from.endpoint);
   onlyFields(where, endpoint, ["address", "hostname", "healthCheckConfig"]);
   const metadata = from.metadata?.filterMetadata ?? {};
   const workload: unknown = metadata["istio"]?.["workload"];
   return {
-    ...socketAddress(where, endpoint.address),
+    ...endpointAddress(where, endpoint.address, addresses),
+    ...place,
     weight: Math.max(1, from.loadBalancingWeight ?? 1),
     healthy: from.healthStatus === HealthStatus.UNKNOWN || from.healthStatus === HealthStatus.HEALTHY,
-    priority,
     transportMatch: transportCriteria(metadata["envoy.transport_socket_match"]),
     workload: typeof workload === "string" ? workload : "",
   };
+}
+
+function endpointAddress(
+  where: string,
+  address: Address | undefined,
+  addresses: "addresses" | "names",
+): Pick<Endpoint, "address" | "port"> {
+  const path = address?.pipe?.path;
+  if (path === undefined) return socketAddress(where, address, addresses);
+  if (!/^[/@]./.test(path)) throw invalid(where, `"${path}" is no absolute path of a unix socket`);
+  return { address: path, port: 0 };
 }
 
 /** The scalar fields of a Struct, as text. */

@@ -30,6 +30,7 @@ function parseAbort(where: string, { abort }: HTTPFault): Fault["abort"] {
   if (abort === undefined) return undefined;
   if (abort.headerAbort !== undefined) throw unsupported(where, "an abort that the request's header chooses");
   const share = fraction(abort.percentage, 0);
+  // Who does not speak gRPC is told 200 (Envoy).
   if (abort.grpcStatus !== undefined) return { status: 200, grpcStatus: abort.grpcStatus, fraction: share };
   const status = abort.httpStatus ?? 0;
   if (status < 200 || status > 599) throw invalid(where, `abort with status ${status}`);

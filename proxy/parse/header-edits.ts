@@ -24,11 +24,11 @@ export function parseEdits(where: string, from: Editing): MessageEdits {
   return {
     request: {
       remove: from.requestHeadersToRemove.map((name) => parseRemoval(where, name)),
-      add: from.requestHeadersToAdd.map((option) => parseEdit(where, option)),
+      add: parseAdditions(where, from.requestHeadersToAdd),
     },
     response: {
       remove: from.responseHeadersToRemove.map((name) => parseRemoval(where, name)),
-      add: from.responseHeadersToAdd.map((option) => parseEdit(where, option)),
+      add: parseAdditions(where, from.responseHeadersToAdd),
     },
   };
 }
@@ -37,6 +37,16 @@ function parseRemoval(where: string, name: string): string {
   const lower = name.toLowerCase();
   if (lower.startsWith(":") || lower === "host") throw invalid(where, `header "${name}" must not be removed`);
   return lower;
+}
+
+/** What overwrites comes before what appends, and an empty value says nothing unless it is to be kept (Envoy). */
+function parseAdditions(where: string, options: readonly HeaderValueOption[]): HeaderEdit[] {
+  const edits = options.flatMap((option) => {
+    const edit = parseEdit(where, option);
+    return edit.value === "" && !option.keepEmptyValue ? [] : [edit];
+  });
+  const appends = ({ action }: HeaderEdit): boolean => action === "append" || action === "add-if-absent";
+  return [...edits.filter((edit) => !appends(edit)), ...edits.filter(appends)];
 }
 
 function parseEdit(where: string, option: HeaderValueOption): HeaderEdit {

@@ -1,3 +1,4 @@
+import { OnDemand } from "../../mesh/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand.ts";
 import { RBAC as HttpRbac } from "../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
 import {
   type HttpConnectionManager_SetCurrentClientCertDetails as CertDetails,
@@ -16,8 +17,9 @@ import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { readRouteConfiguration } from "./route.ts";
 import { anyType, decode, fromAds, milliseconds } from "./values.ts";
 
-/** Does nothing by itself: a route that brings a policy for it is refused. */
+/** Does nothing by itself: routes bring their policies. */
 const CORS_TYPE = "envoy.extensions.filters.http.cors.v3.Cors";
+const ON_DEMAND_TYPE = "envoy.extensions.filters.http.on_demand.v3.OnDemand";
 const RBAC_TYPE = "envoy.extensions.filters.http.rbac.v3.RBAC";
 const ROUTER_TYPE = "envoy.extensions.filters.http.router.v3.Router";
 
@@ -107,9 +109,7 @@ function parseRoutes(where: string, from: HcmMessage): HttpConnectionManager["ro
 }
 
 function parseFilters(where: string, filters: readonly HttpFilterMessage[]): HttpFilter[] {
-  const active = filters.filter(
-    ({ disabled, typedConfig }) => !disabled && anyType(typedConfig) !== CORS_TYPE,
-  );
+  const active = filters.filter(({ disabled }) => !disabled);
   const parsed = active.map((filter) => parseFilter(where, filter));
   const routers = parsed.filter(({ kind }) => kind === "router");
   if (routers.length !== 1 || parsed.at(-1)?.kind !== "router") {
@@ -126,6 +126,11 @@ function parseFilter(parent: string, filter: HttpFilterMessage): HttpFilter {
       return { kind: "rbac", rbac: parseHttpRbac(where, config?.value ?? new Uint8Array()) };
     case FAULT_TYPE:
       return { kind: "fault", fault: parseFault(where, config?.value ?? new Uint8Array()) };
+    case CORS_TYPE:
+      return { kind: "cors" };
+    case ON_DEMAND_TYPE:
+      onlyFields(where, decode(where, OnDemand, config?.value ?? new Uint8Array()), []);
+      return { kind: "on-demand" };
     case ROUTER_TYPE:
       return { kind: "router" };
     default:

@@ -16,18 +16,19 @@ import type {
 import type { Rbac } from "../model/rbac.ts";
 import type { DownstreamTls } from "../model/tls.ts";
 import { hasStdoutLog } from "./access-log.ts";
-import { RAW_BUFFER_TYPE } from "./cluster.ts";
 import { parseHttpConnectionManager } from "./http-connection-manager.ts";
 import { parseRbac } from "./rbac.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { parseTcpProxy } from "./tcp-proxy.ts";
 import { parseDownstreamTls } from "./tls.ts";
+import { RAW_BUFFER_TYPE } from "./transport.ts";
 import { anyType, cidr, decode, milliseconds, socketAddress } from "./values.ts";
 
 const HCM_TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY_TYPE = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const NETWORK_RBAC_TYPE = "envoy.extensions.filters.network.rbac.v3.RBAC";
 const DOWNSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+const HTTP_INSPECTOR_TYPE = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
 const TLS_INSPECTOR_TYPE = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
 
 /** Envoy's default. 0 means "for ever" there; here a silent connection never holds a descriptor for ever. */
@@ -64,7 +65,7 @@ export function parseListener(bytes: Uint8Array, name: string): Listener {
     name,
     ...socketAddress(where, from.address),
     direction: parseDirection(from),
-    inspectTls: parseListenerFilters(where, from),
+    ...parseListenerFilters(where, from),
     inspectTimeoutMs: milliseconds(from.listenerFiltersTimeout, 0) || DEFAULT_INSPECT_TIMEOUT_MS,
     continueAfterInspectTimeout: from.continueOnListenerFiltersTimeout,
     chains,
@@ -77,14 +78,26 @@ function parseDirection(from: ListenerMessage): Listener["direction"] {
   return from.trafficDirection === TrafficDirection.OUTBOUND ? "outbound" : "unspecified";
 }
 
-function parseListenerFilters(where: string, from: ListenerMessage): boolean {
+function parseListenerFilters(
+  where: string,
+  from: ListenerMessage,
+): Pick<Listener, "inspectTls" | "inspectHttp"> {
+  let inspectTls = false;
+  let inspectHttp = false;
   for (const filter of from.listenerFilters) {
     onlyFields(`${where}: listener filter "${filter.name}"`, filter, ["name", "typedConfig"]);
-    if (anyType(filter.typedConfig) !== TLS_INSPECTOR_TYPE) {
-      throw unsupported(where, `listener filter "${filter.name}"`);
+    switch (anyType(filter.typedConfig)) {
+      case TLS_INSPECTOR_TYPE:
+        inspectTls = true;
+        break;
+      case HTTP_INSPECTOR_TYPE:
+        inspectHttp = true;
+        break;
+      default:
+        throw unsupported(where, `listener filter "${filter.name}"`);
     }
   }
-  return from.listenerFilters.length > 0;
+  return { inspectTls, inspectHttp };
 }
 
 function parseChain(parent: string, from: FilterChainMessage, name: string): FilterChain {
@@ -106,6 +119,7 @@ function parseMatch(where: string, from: FilterChainMatchMessage | undefined): F
     onlyFields(`${where}: match`, from, [
       "destinationPort",
       "prefixRanges",
+      "sourcePrefixRanges",
       "serverNames",
       "transportProtocol",
       "applicationProtocols",
@@ -118,6 +132,7 @@ function parseMatch(where: string, from: FilterChainMatchMessage | undefined): F
   return {
     destinationPort: from?.destinationPort,
     prefixRanges: (from?.prefixRanges ?? []).map((range) => cidr(where, range)),
+    sourceRanges: (from?.sourcePrefixRanges ?? []).map((range) => cidr(where, range)),
     serverNames: (from?.serverNames ?? []).map((serverName) => serverName.toLowerCase()),
     transport: transport === "" ? undefined : transport,
     alpn: from?.applicationProtocols ?? [],

@@ -16,7 +16,13 @@ export function parseOutlier(parent: string, from: OutlierDetection): OutlierRul
     "enforcingConsecutive5xx",
     "enforcingConsecutiveGatewayFailure",
     "enforcingSuccessRate",
+    "maxEjectionTime",
+    "splitExternalLocalOriginErrors",
+    "consecutiveLocalOriginFailure",
+    "enforcingConsecutiveLocalOriginFailure",
+    "enforcingLocalOriginSuccessRate",
   ]);
+  const baseEjectionMs = milliseconds(from.baseEjectionTime, 30_000);
   return {
     consecutive5xx: {
       count: from.consecutive5xx ?? DEFAULT_CONSECUTIVE,
@@ -26,7 +32,14 @@ export function parseOutlier(parent: string, from: OutlierDetection): OutlierRul
       count: from.consecutiveGatewayFailure ?? DEFAULT_CONSECUTIVE,
       enforcing: (from.enforcingConsecutiveGatewayFailure ?? 0) / 100,
     },
-    baseEjectionMs: milliseconds(from.baseEjectionTime, 30_000),
+    consecutiveLocal: from.splitExternalLocalOriginErrors
+      ? {
+          count: from.consecutiveLocalOriginFailure ?? DEFAULT_CONSECUTIVE,
+          enforcing: (from.enforcingConsecutiveLocalOriginFailure ?? 100) / 100,
+        }
+      : undefined,
+    baseEjectionMs,
+    maxEjectionMs: Math.max(baseEjectionMs, milliseconds(from.maxEjectionTime, 300_000)),
     maxEjectionPercent: from.maxEjectionPercent ?? 10,
   };
 }

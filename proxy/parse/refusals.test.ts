@@ -149,13 +149,37 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "route",
-    resource: route({}, { hashPolicy: [{ header: { headerName: "x" } }] }),
-    want: 'route configuration x: virtual host "r": route "0": action: field "hash_policy" is not implemented',
+    resource: route({}, { hashPolicy: [{ filterState: { key: "x" } }] }),
+    want: 'route configuration x: virtual host "r": route "0": action: hash policy: a key that is not a header, a cookie, a query parameter or the source address is not implemented',
   },
   {
     kind: "route",
-    resource: route({}, { requestMirrorPolicies: [{ cluster: "m" }] }),
-    want: 'route configuration x: virtual host "r": route "0": action: field "request_mirror_policies" is not implemented',
+    resource: route(
+      {},
+      {
+        hashPolicy: [{ header: { headerName: "x", regexRewrite: { pattern: { regex: "a" } } } }],
+      },
+    ),
+    want: 'route configuration x: virtual host "r": route "0": action: hash policy: field "regex_rewrite" is not implemented',
+  },
+  {
+    kind: "route",
+    resource: route({}, { requestMirrorPolicies: [{ clusterHeader: "m" }] }),
+    want: 'route configuration x: virtual host "r": route "0": action: mirror to "": field "cluster_header" is not implemented',
+  },
+  {
+    kind: "route",
+    resource: route({
+      typedPerFilterConfig: {
+        cors: any("envoy.extensions.filters.http.cors.v3.CorsPolicy", { allowPrivateNetworkAccess: true }),
+      },
+    }),
+    want: 'route configuration x: virtual host "r": route "0": cors: field "allow_private_network_access" is not implemented',
+  },
+  {
+    kind: "route",
+    resource: route({}, { retryPolicy: { retryPriority: { name: "closest" } } }),
+    want: 'route configuration x: virtual host "r": route "0": action: retry policy: retry priority "closest" is not implemented',
   },
   {
     kind: "route",
@@ -184,13 +208,41 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "cluster",
-    resource: staticCluster("c", [80], { type: "STRICT_DNS" }),
-    want: "cluster x: discovery type STRICT_DNS is not implemented",
+    resource: staticCluster("c", [80], { type: "ORIGINAL_DST" }),
+    want: "cluster x: discovery type ORIGINAL_DST is not implemented",
   },
   {
     kind: "cluster",
-    resource: staticCluster("c", [80], { lbPolicy: "MAGLEV" }),
-    want: "cluster x: load balancing policy MAGLEV is not implemented",
+    resource: { name: "c", clusterType: { name: "envoy.clusters.dynamic_forward_proxy" } },
+    want: 'cluster x: cluster type "envoy.clusters.dynamic_forward_proxy" is not implemented',
+  },
+  {
+    kind: "cluster",
+    resource: staticCluster("c", [80, 81], { type: "LOGICAL_DNS" }),
+    want: "cluster x: LOGICAL_DNS with 2 endpoints",
+  },
+  {
+    kind: "cluster",
+    resource: staticCluster("c", [80], { lbPolicy: "CLUSTER_PROVIDED" }),
+    want: "cluster x: load balancing policy CLUSTER_PROVIDED is not implemented",
+  },
+  {
+    kind: "cluster",
+    resource: staticCluster("c", [80], {
+      lbPolicy: "RING_HASH",
+      ringHashLbConfig: { hashFunction: "MURMUR_HASH_2" },
+    }),
+    want: "cluster x: hash function MURMUR_HASH_2 is not implemented",
+  },
+  {
+    kind: "cluster",
+    resource: staticCluster("c", [80], { lbPolicy: "MAGLEV", maglevLbConfig: { tableSize: 1000 } }),
+    want: "cluster x: a Maglev table of 1000, which is no prime up to 5000011",
+  },
+  {
+    kind: "cluster",
+    resource: staticCluster("c", [80], { commonLbConfig: { zoneAwareLbConfig: {} } }),
+    want: 'cluster x: common_lb_config: field "zone_aware_lb_config" is not implemented',
   },
   {
     kind: "cluster",
@@ -212,7 +264,7 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
       transportSocket: {
         name: "tls",
         typedConfig: any("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
-          commonTlsContext: {},
+          commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig: { ads: {} } }] },
         }),
       },
     }),

@@ -39,3 +39,8 @@ export function required<T>(where: string, field: string, value: T | undefined):
   if (value === undefined) throw invalid(where, `field "${field}" is missing`);
   return value;
 }
+
+/** The name of an enumeration's value, for messages. */
+export function nameOf(values: Readonly<Record<string, number | string>>, value: number | undefined): string {
+  return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value);
+}

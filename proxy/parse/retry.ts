@@ -1,8 +1,9 @@
 import type { RetryPolicy as RetryMessage } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import { PreviousPrioritiesConfig } from "../../mesh/xds/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.ts";
 import type { RetryCondition, RetryPolicy } from "../model/route.ts";
 import { parseHeaderMatch } from "./match.ts";
 import { onlyFields, unsupported } from "./refuse.ts";
-import { anyType, milliseconds } from "./values.ts";
+import { anyType, decode, milliseconds } from "./values.ts";
 
 const CONDITIONS: ReadonlySet<string> = new Set<RetryCondition>([
   "5xx",
@@ -24,6 +25,7 @@ const CONDITIONS: ReadonlySet<string> = new Set<RetryCondition>([
 /** Means nothing on HTTP/1.1 and HTTP/2, which is all there is here. */
 const IGNORED = new Set(["http3-post-connect-failure", "envoy-ratelimited"]);
 
+const PREVIOUS_PRIORITIES = "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig";
 const PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 
 export function parseRetry(parent: string, from: RetryMessage): RetryPolicy {
@@ -33,6 +35,7 @@ export function parseRetry(parent: string, from: RetryMessage): RetryPolicy {
     "numRetries",
     "perTryTimeout",
     "retryHostPredicate",
+    "retryPriority",
     "hostSelectionRetryMaxAttempts",
     "retriableStatusCodes",
     "retriableHeaders",
@@ -56,7 +59,17 @@ export function parseRetry(parent: string, from: RetryMessage): RetryPolicy {
     backoffBaseMs,
     backoffMaxMs: milliseconds(from.retryBackOff?.maxInterval, backoffBaseMs * 10),
     avoidPreviousHosts: from.retryHostPredicate.length > 0,
+    avoidPrioritiesAfter: parseRetryPriority(where, from),
   };
+}
+
+function parseRetryPriority(where: string, { retryPriority }: RetryMessage): number {
+  if (retryPriority === undefined) return 0;
+  if (anyType(retryPriority.typedConfig) !== PREVIOUS_PRIORITIES) {
+    throw unsupported(where, `retry priority "${retryPriority.name}"`);
+  }
+  return decode(where, PreviousPrioritiesConfig, retryPriority.typedConfig?.value ?? new Uint8Array())
+    .updateFrequency;
 }
 
 function parseConditions(where: string, text: string): Set<RetryCondition> {

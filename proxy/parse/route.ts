@@ -1,35 +1,27 @@
 import { RouteConfiguration as RouteConfigurationMessage } from "../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import {
-  RouteAction_ClusterNotFoundResponseCode as NotFound,
-  type RouteAction as RouteActionMessage,
   type RouteMatch as RouteMatchMessage,
   type Route as RouteMessage,
-  type VirtualHost as VirtualHostMessage,
-  type WeightedCluster as WeightedClusterMessage,
+  VirtualHost_TlsRequirementType as TlsRequirement,
+  VirtualHost as VirtualHostMessage,
 } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
-import type { Any } from "../../mesh/xds/gen/google/protobuf/any.ts";
 import type {
-  Fault,
-  ForwardAction,
   PathMatch,
   Route,
   RouteAction,
   RouteConfiguration,
   RouteMatch,
   VirtualHost,
-  WeightedCluster,
 } from "../model/route.ts";
-import { FAULT_TYPE, parseFault } from "./fault.ts";
+import { parseFilterSettings } from "./filter-settings.ts";
+import { parseForward } from "./forward.ts";
 import { EDIT_FIELDS, parseEdits } from "./header-edits.ts";
 import { parseHeaderMatch, parseQueryMatch, parseRegex } from "./match.ts";
+import { metadataMatches } from "./metadata-match.ts";
 import { parseRedirect } from "./redirect.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseRetry } from "./retry.ts";
-import { parseRewrite } from "./rewrite.ts";
-import { anyType, decode, fraction, inlineBytes, milliseconds } from "./values.ts";
-
-/** Envoy's own default, which applies where a route says nothing. */
-const DEFAULT_ROUTE_TIMEOUT_MS = 15_000;
+import { decode, fraction, fromAds, inlineBytes } from "./values.ts";
 
 export function parseRouteConfiguration(bytes: Uint8Array, name: string): RouteConfiguration {
   const where = `route configuration ${name}`;
@@ -41,18 +33,27 @@ export function readRouteConfiguration(where: string, from: RouteConfigurationMe
   onlyFields(where, from, [
     "name",
     "virtualHosts",
+    "vhds",
     ...EDIT_FIELDS,
     "ignorePortInHostMatching",
     "validateClusters",
     "maxDirectResponseBodySizeBytes",
     "metadata",
   ]);
+  if (from.vhds) fromAds(`${where}: vhds`, from.vhds.configSource);
   return {
     name: from.name,
     virtualHosts: from.virtualHosts.map((host) => parseVirtualHost(where, host)),
     edits: parseEdits(where, from),
     ignorePortInHost: from.ignorePortInHostMatching,
+    onDemand: from.vhds !== undefined,
   };
+}
+
+/** A virtual host that comes by itself, of a route configuration with `vhds`. */
+export function parseOnDemandHost(bytes: Uint8Array, name: string): VirtualHost {
+  const where = `on-demand host ${name}`;
+  return parseVirtualHost(where, decode(where, VirtualHostMessage, bytes));
 }
 
 function parseVirtualHost(parent: string, from: VirtualHostMessage): VirtualHost {
@@ -65,8 +66,10 @@ function parseVirtualHost(parent: string, from: VirtualHostMessage): VirtualHost
     "typedPerFilterConfig",
     "retryPolicy",
     "includeRequestAttemptCount",
+    "requireTls",
     "metadata",
   ]);
+  if (from.requireTls === TlsRequirement.EXTERNAL_ONLY) throw unsupported(where, "require_tls EXTERNAL_ONLY");
   if (from.domains.length === 0) throw invalid(where, "no domains");
   return {
     name: from.name,
@@ -74,7 +77,8 @@ function parseVirtualHost(parent: string, from: VirtualHostMessage): VirtualHost
     routes: from.routes.map((route, index) => parseRoute(where, route, index)),
     edits: parseEdits(where, from),
     retry: from.retryPolicy && parseRetry(where, from.retryPolicy),
-    fault: parsePerFilter(where, from.typedPerFilterConfig),
+    filters: parseFilterSettings(where, from.typedPerFilterConfig),
+    requireTls: from.requireTls === TlsRequirement.ALL,
     includeAttemptCount: from.includeRequestAttemptCount,
   };
 }
@@ -98,18 +102,8 @@ function parseRoute(parent: string, from: RouteMessage, index: number): Route {
     match: parseMatch(where, required(where, "match", from.match)),
     action: parseAction(where, from),
     edits: parseEdits(where, from),
-    fault: parsePerFilter(where, from.typedPerFilterConfig),
+    filters: parseFilterSettings(where, from.typedPerFilterConfig),
   };
-}
-
-function parsePerFilter(where: string, configs: Readonly<Record<string, Any>>): Fault | undefined {
-  let fault: Fault | undefined;
-  for (const [name, config] of Object.entries(configs)) {
-    if (anyType(config) !== FAULT_TYPE)
-      throw unsupported(where, `per-route configuration of filter "${name}"`);
-    fault = parseFault(where, config.value);
-  }
-  return fault;
 }
 
 function parseMatch(where: string, from: RouteMatchMessage): RouteMatch {
@@ -122,12 +116,14 @@ function parseMatch(where: string, from: RouteMatchMessage): RouteMatch {
     "runtimeFraction",
     "headers",
     "queryParameters",
+    "dynamicMetadata",
   ]);
   return {
     path: parsePath(where, from),
     headers: from.headers.map((header) => parseHeaderMatch(where, header)),
     query: from.queryParameters.map((parameter) => parseQueryMatch(where, parameter)),
     fraction: fraction(from.runtimeFraction?.defaultValue, 1),
+    possible: from.dynamicMetadata.every(metadataMatches),
   };
 }
 
@@ -151,65 +147,4 @@ function parseAction(where: string, from: RouteMessage): RouteAction {
     return { kind: "respond", status, body: inlineBytes(where, body) };
   }
   throw invalid(where, "a route without an action");
-}
-
-function parseForward(parent: string, from: RouteActionMessage): ForwardAction {
-  const where = `${parent}: action`;
-  onlyFields(where, from, [
-    "cluster",
-    "weightedClusters",
-    "clusterNotFoundResponseCode",
-    "prefixRewrite",
-    "regexRewrite",
-    "hostRewriteLiteral",
-    "timeout",
-    "idleTimeout",
-    "retryPolicy",
-    // Limits of gRPC streams: `timeout` holds for them too.
-    "maxGrpcTimeout",
-    "maxStreamDuration",
-  ]);
-  return {
-    kind: "forward",
-    clusters: parseClusters(where, from),
-    pathRewrite: parseRewrite(where, from.prefixRewrite, from.regexRewrite),
-    authorityRewrite: from.hostRewriteLiteral,
-    timeoutMs: milliseconds(from.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
-    idleTimeoutMs: from.idleTimeout && milliseconds(from.idleTimeout, 0),
-    retry: from.retryPolicy && parseRetry(where, from.retryPolicy),
-    clusterNotFoundStatus: parseNotFound(where, from),
-  };
-}
-
-function parseNotFound(where: string, from: RouteActionMessage): number {
-  const code = from.clusterNotFoundResponseCode;
-  if (code === NotFound.NOT_FOUND) return 404;
-  if (code === NotFound.INTERNAL_SERVER_ERROR) return 500;
-  if (code === NotFound.SERVICE_UNAVAILABLE) return 503;
-  throw unsupported(where, `cluster_not_found_response_code ${code}`);
-}
-
-function parseClusters(where: string, from: RouteActionMessage): WeightedCluster[] {
-  if (from.cluster) {
-    const edits = { request: { remove: [], add: [] }, response: { remove: [], add: [] } };
-    return [{ name: from.cluster, weight: 1, edits, authorityRewrite: undefined }];
-  }
-  if (from.weightedClusters) return parseWeighted(where, from.weightedClusters);
-  throw invalid(where, "no cluster");
-}
-
-function parseWeighted(where: string, from: WeightedClusterMessage): WeightedCluster[] {
-  onlyFields(where, from, ["clusters", "totalWeight", "runtimeKeyPrefix"]);
-  const clusters = from.clusters.map((cluster): WeightedCluster => {
-    const at = `${where}: weighted cluster "${cluster.name}"`;
-    onlyFields(at, cluster, ["name", "weight", ...EDIT_FIELDS, "hostRewriteLiteral"]);
-    return {
-      name: cluster.name,
-      weight: cluster.weight ?? 0,
-      edits: parseEdits(at, cluster),
-      authorityRewrite: cluster.hostRewriteLiteral,
-    };
-  });
-  if (clusters.every(({ weight }) => weight === 0)) throw invalid(where, "the weights of all clusters are 0");
-  return clusters;
 }

@@ -1,9 +1,7 @@
 import {
   type CertificateValidationContext,
-  TlsParameters_TlsProtocol as Protocol,
   SubjectAltNameMatcher_SanType as SanType,
   type SubjectAltNameMatcher,
-  type TlsParameters,
 } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
 import { Secret as SecretMessage } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts";
 import {
@@ -11,11 +9,14 @@ import {
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import { SVID_SECRET } from "../../mesh/xds/names.ts";
 import type { StringMatch } from "../model/match.ts";
-import type { DownstreamTls, Secret, UpstreamTls } from "../model/tls.ts";
+import type { DownstreamTls, MeshTls, Secret, UpstreamTls } from "../model/tls.ts";
+import { parseForeignTls } from "./foreign-tls.ts";
 import { parseStringMatch } from "./match.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
-import { decode, fromAds, inlineBytes } from "./values.ts";
+import { parseTlsParameters, sdsName } from "./tls-parameters.ts";
+import { decode, inlineBytes } from "./values.ts";
 
 export function parseDownstreamTls(where: string, bytes: Uint8Array): DownstreamTls {
   const from = decode(where, DownstreamTlsContext, bytes);
@@ -37,20 +38,25 @@ export function parseDownstreamTls(where: string, bytes: Uint8Array): Downstream
   };
 }
 
+/** With the SVID it is TLS of the mesh; with anything else the server is outside of it. */
 export function parseUpstreamTls(where: string, bytes: Uint8Array): UpstreamTls {
   const from = decode(where, UpstreamTlsContext, bytes);
   onlyFields(where, from, ["commonTlsContext", "sni", "maxSessionKeys"]);
-  const common = parseCommon(where, required(where, "common_tls_context", from.commonTlsContext));
+  const context = required(where, "common_tls_context", from.commonTlsContext);
+  if (context.tlsCertificateSdsSecretConfigs.every(({ name }) => name !== SVID_SECRET)) {
+    return parseForeignTls(where, context, from.sni);
+  }
+  const common = parseCommon(where, context);
   if (common.roots === undefined) {
     throw unsupported(
       where,
       "TLS to an upstream without a validation context (the server would not be verified)",
     );
   }
-  return { ...common, roots: common.roots, serverName: from.sni };
+  return { ...common, kind: "mesh", roots: common.roots, serverName: from.sni };
 }
 
-type Common = Omit<UpstreamTls, "serverName" | "roots"> & { readonly roots: string | undefined };
+type Common = Omit<MeshTls, "kind" | "serverName" | "roots"> & { readonly roots: string | undefined };
 
 function parseCommon(where: string, from: CommonTlsContext): Common {
   onlyFields(where, from, [
@@ -62,16 +68,14 @@ function parseCommon(where: string, from: CommonTlsContext): Common {
   ]);
   const [certificate, ...more] = from.tlsCertificateSdsSecretConfigs;
   if (more.length > 0) throw unsupported(where, "more than one certificate");
-  if (certificate) fromAds(`${where}: secret "${certificate.name}"`, certificate.sdsConfig);
   const combined = from.combinedValidationContext;
   if (combined) onlyFields(where, combined, ["defaultValidationContext", "validationContextSdsSecretConfig"]);
   const roots = combined?.validationContextSdsSecretConfig ?? from.validationContextSdsSecretConfig;
-  if (roots) fromAds(`${where}: secret "${roots.name}"`, roots.sdsConfig);
   return {
-    certificate: certificate?.name,
-    roots: roots?.name,
+    certificate: certificate && sdsName(where, certificate),
+    roots: roots && sdsName(where, roots),
     sans: parseSans(where, combined?.defaultValidationContext),
-    ...parseParameters(where, from.tlsParams),
+    ...parseTlsParameters(where, from.tlsParams),
     alpn: from.alpnProtocols,
   };
 }
@@ -89,30 +93,6 @@ function parseSan(where: string, from: SubjectAltNameMatcher): StringMatch {
   // Peers are SVIDs here: the URI SAN is the one name that they have.
   if (from.sanType !== SanType.URI) throw unsupported(where, `subject alternative name type ${from.sanType}`);
   return parseStringMatch(where, from.matcher);
-}
-
-function parseParameters(
-  where: string,
-  from: TlsParameters | undefined,
-): Pick<Common, "minVersion" | "maxVersion" | "ciphers" | "curves"> {
-  if (from) {
-    onlyFields(where, from, [
-      "tlsMinimumProtocolVersion",
-      "tlsMaximumProtocolVersion",
-      "cipherSuites",
-      "ecdhCurves",
-    ]);
-  }
-  const min = from?.tlsMinimumProtocolVersion ?? Protocol.TLS_AUTO;
-  const max = from?.tlsMaximumProtocolVersion ?? Protocol.TLS_AUTO;
-  if (min === Protocol.TLSv1_0 || min === Protocol.TLSv1_1) throw unsupported(where, "TLS below 1.2");
-  return {
-    minVersion: min === Protocol.TLSv1_3 ? "TLSv1.3" : "TLSv1.2",
-    maxVersion: max === Protocol.TLSv1_2 ? "TLSv1.2" : "TLSv1.3",
-    // Envoy groups equally preferred suites as `[A|B]`.
-    ciphers: (from?.cipherSuites ?? []).flatMap((suite) => suite.replace(/^\[|\]$/g, "").split("|")),
-    curves: from?.ecdhCurves ?? [],
-  };
 }
 
 export function parseSecret(bytes: Uint8Array, name: string): Secret {

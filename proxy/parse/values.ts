@@ -24,15 +24,24 @@ export function fraction(percent: FractionalPercent | undefined, fallback: numbe
   return Math.min(1, percent.numerator / base);
 }
 
-/** IP address and port of a TCP socket. */
+/** A name as DNS has it. */
+const HOST_NAME = /^(?=.{1,253}\.?$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?)+$/i;
+
+/** IP address, or name where `names` are allowed, and port of a TCP socket. */
 export function socketAddress(
   where: string,
   address: Address | undefined,
+  allowed: "addresses" | "names" = "addresses",
 ): { address: string; port: number } {
   const socket = address?.socketAddress;
   if (socket === undefined) throw unsupported(where, "an address that is not a socket address");
   onlyFields(where, socket, ["address", "portValue"]);
-  if (isIP(socket.address) === 0) throw invalid(where, `"${socket.address}" is not an IP address`);
+  if (isIP(socket.address) === 0 && !(allowed === "names" && HOST_NAME.test(socket.address))) {
+    throw invalid(
+      where,
+      `"${socket.address}" is not an IP address${allowed === "names" ? " or a name" : ""}`,
+    );
+  }
   const port = socket.portValue;
   if (port === undefined || port < 1 || port > 65535)
     throw invalid(where, `port ${port ?? "none"} is out of range`);

@@ -5,26 +5,31 @@ import type { Interest, Interests } from "../ads/interest.ts";
 import type { Tables } from "../data-path/connection.ts";
 import { secretNames } from "../data-path/tls/contexts.ts";
 import type { SecretStore } from "../data-path/tls/secret-store.ts";
+import type { Resolver } from "../data-path/upstream/dns-endpoints.ts";
 import { UpstreamCluster } from "../data-path/upstream/upstream-cluster.ts";
 import type { Cluster, LoadAssignment } from "../model/cluster.ts";
 import type { Listener } from "../model/listener.ts";
-import type { RouteConfiguration } from "../model/route.ts";
-import type { Secret } from "../model/tls.ts";
+import type { RouteConfiguration, VirtualHost } from "../model/route.ts";
+import type { Secret, UpstreamTls } from "../model/tls.ts";
 import { parseCluster } from "../parse/cluster.ts";
 import { parseLoadAssignment } from "../parse/endpoints.ts";
 import { parseListener } from "../parse/listener.ts";
-import { parseRouteConfiguration } from "../parse/route.ts";
+import { parseOnDemandHost, parseRouteConfiguration } from "../parse/route.ts";
 import { parseSecret } from "../parse/tls.ts";
 import { compileRouteTable, type RouteTable } from "../tables/route-table.ts";
 import { type ListenerDepsOf, ListenerSet } from "./listener-set.ts";
+import { OnDemandHosts } from "./on-demand-hosts.ts";
 import { ResourceBook } from "./resource-book.ts";
 
-/** Endpoints that have not come by then are taken for none (Envoy's initial fetch timeout). */
+/** Endpoints that have not come, or been looked up, by then are taken for none (Envoy's initial fetch timeout). */
 const WARMING_MS = 15_000;
 
 export interface RuntimeDeps extends ListenerDepsOf {
   readonly secrets: SecretStore;
+  readonly resolve: Resolver;
   readonly signal: AbortSignal;
+  /** Called when a request makes something wanted that was not. */
+  readonly interestsChanged: () => void;
 }
 
 /** All that is configured now: xDS resources in, running listeners and clusters out. */
@@ -34,15 +39,18 @@ export class ProxyRuntime implements ResourceSink, Tables {
     endpoints: new ResourceBook<LoadAssignment>(TYPE_URL.endpoints),
     listener: new ResourceBook<Listener>(TYPE_URL.listener),
     route: new ResourceBook<RouteConfiguration>(TYPE_URL.route),
+    virtualHost: new ResourceBook<VirtualHost>(TYPE_URL.virtualHost),
     secret: new ResourceBook<Secret>(TYPE_URL.secret),
   } as const;
   readonly listeners: ListenerSet;
   readonly #deps: RuntimeDeps;
   readonly #clusters = new Map<string, UpstreamCluster>();
   readonly #routes = new Map<string, RouteTable>();
+  readonly #onDemand: OnDemandHosts;
 
   constructor(deps: RuntimeDeps) {
     this.#deps = deps;
+    this.#onDemand = new OnDemandHosts({ clock: deps.clock, ask: deps.interestsChanged });
     this.listeners = new ListenerSet({ ...deps, tables: this }, (listener) => this.#missingFor(listener));
   }
 
@@ -52,6 +60,10 @@ export class ProxyRuntime implements ResourceSink, Tables {
 
   routes(name: string): RouteTable | undefined {
     return this.#routes.get(name);
+  }
+
+  async askForHost(routes: string, authority: string, gone: AbortSignal): Promise<void> {
+    await this.#onDemand.ask(routes, authority, gone);
   }
 
   /** By name. */
@@ -65,6 +77,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
       [TYPE_URL.listener, "all"],
       [TYPE_URL.endpoints, this.#wantedEndpoints()],
       [TYPE_URL.route, this.listeners.wantedRoutes()],
+      [TYPE_URL.virtualHost, this.#onDemand.names],
       [TYPE_URL.secret, this.#wantedSecrets()],
     ]);
   }
@@ -81,7 +94,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
     const reasons: string[] = [];
     if (!this.books.cluster.arrived) reasons.push("clusters have not arrived");
     if (!this.books.listener.arrived) reasons.push("listeners have not arrived");
-    for (const name of this.#wantedSecrets()) {
+    for (const name of this.#wantedSecrets(({ kind }) => kind === "mesh")) {
       if (!this.#deps.secrets.has(name)) reasons.push(`secret ${name} has not arrived`);
     }
     for (const { name } of this.books.listener.rejections()) {
@@ -114,7 +127,9 @@ export class ProxyRuntime implements ResourceSink, Tables {
         });
       case TYPE_URL.route:
         return await this.#take(books.route, update, parseRouteConfiguration, {
-          put: (config, name) => void this.#routes.set(name, compileRouteTable(config)),
+          put: (config, name) => {
+            this.#routes.set(name, compileRouteTable(config, this.#onDemand.hostsOf(name)));
+          },
           remove: (name) => void this.#routes.delete(name),
         });
       case TYPE_URL.secret:
@@ -122,6 +137,11 @@ export class ProxyRuntime implements ResourceSink, Tables {
           put: (secret) => this.#deps.secrets.put(secret),
           // A secret that is gone is not a reason to stop serving: the last one holds until it expires.
           remove: () => {},
+        });
+      case TYPE_URL.virtualHost:
+        return await this.#take(books.virtualHost, update, parseOnDemandHost, {
+          put: (host, name) => this.#onDemand.put(host, name),
+          remove: (name) => this.#onDemand.remove(name),
         });
       default:
         return update.type satisfies never;
@@ -162,8 +182,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
     if (running) running.update(model);
     const cluster = running ?? new UpstreamCluster(model, this.#deps);
     this.#clusters.set(model.name, cluster);
-    if (model.source.kind !== "eds") return;
-    const assignment = this.books.endpoints.get(model.source.service);
+    const assignment = model.source.kind === "eds" && this.books.endpoints.get(model.source.service);
     if (assignment) cluster.assign(assignment.model.endpoints);
     else if (!cluster.warm) void this.#endWarming(cluster);
   }
@@ -192,11 +211,13 @@ export class ProxyRuntime implements ResourceSink, Tables {
     return new Set(sources.flatMap((source) => (source.kind === "eds" ? [source.service] : [])));
   }
 
-  #wantedSecrets(): Set<string> {
+  /** Credentials for servers outside the mesh keep nothing from being ready: the calls that lack one fail. */
+  #wantedSecrets(counts: (tls: UpstreamTls) => boolean = () => true): Set<string> {
     const wanted = new Set(this.listeners.wantedSecrets());
     for (const { model } of this.#clusters.values()) {
       for (const transport of [model.transport, ...model.transportMatches.map((match) => match.transport)]) {
-        if (transport.kind === "tls") for (const name of secretNames(transport.tls)) wanted.add(name);
+        if (transport.kind !== "tls" || !counts(transport.tls)) continue;
+        for (const name of secretNames(transport.tls)) wanted.add(name);
       }
     }
     return wanted;
@@ -213,6 +234,10 @@ export class ProxyRuntime implements ResourceSink, Tables {
       this.#routes.delete(name);
       this.books.route.delete(name);
     }
+    this.#onDemand.prune(routes);
+    const hosts = this.#onDemand.names;
+    for (const { name } of this.books.virtualHost.list())
+      if (!hosts.has(name)) this.books.virtualHost.delete(name);
   }
 
   /** What a listener still waits for. */

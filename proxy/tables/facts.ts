@@ -2,6 +2,7 @@
 export interface ConnectionFacts {
   /** IP address of the socket's other end. */
   readonly remoteAddress: string;
+  readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
   /** SNI; empty when there was none. */

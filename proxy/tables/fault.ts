@@ -4,7 +4,7 @@ import { compileHeader } from "./matchers.ts";
 import type { Random } from "./weighted.ts";
 
 /** What is done to one request on purpose. */
-interface InjectedFault {
+export interface InjectedFault {
   readonly delayMs: number;
   readonly abort: { readonly status: number; readonly grpcStatus: number | undefined } | undefined;
 }

@@ -6,6 +6,7 @@ import { type ConnectionHello, compileChainMatch } from "./filter-chains.ts";
 const nothing: FilterChainMatch = {
   destinationPort: undefined,
   prefixRanges: [],
+  sourceRanges: [],
   serverNames: [],
   transport: undefined,
   alpn: [],
@@ -15,6 +16,8 @@ const chain = (
   match: Partial<FilterChainMatch>,
 ): { name: string; match: FilterChainMatch } => ({ name, match: { ...nothing, ...match } });
 const hello = (fields: Partial<ConnectionHello>): ConnectionHello => ({
+  remoteAddress: "10.0.0.9",
+  remotePort: 40_000,
   localAddress: "10.0.0.1",
   localPort: 80,
   transport: "raw_buffer",
@@ -73,4 +76,41 @@ test("port comes before address, address before server name, and the more specif
 test("the default chain takes what no other does", () => {
   const fallback = chain("default", {});
   assert.equal(compileChainMatch([chain("tls", { transport: "tls" })], fallback)(hello({}))?.name, "default");
+});
+
+test("the most specific server name wins, then the most specific caller", () => {
+  const choose = compileChainMatch(
+    [
+      chain("any", {}),
+      chain("wide", { serverNames: ["*.example.com"] }),
+      chain("narrow", { serverNames: ["*.b.example.com", "a.example.com"] }),
+      chain("narrow-near", {
+        serverNames: ["a.example.com"],
+        sourceRanges: [{ address: "10.0.0.0", length: 8 }],
+      }),
+      chain("near", { sourceRanges: [{ address: "10.0.0.0", length: 24 }] }),
+    ],
+    undefined,
+  );
+  const name = (serverName: string, remoteAddress = "192.0.2.1"): string | undefined =>
+    choose(hello({ serverName, remoteAddress }))?.name;
+  assert.equal(name("x.example.com"), "wide");
+  assert.equal(name("x.b.example.com"), "narrow");
+  assert.equal(name("a.example.com"), "narrow");
+  assert.equal(name("a.example.com", "10.9.9.9"), "narrow-near");
+  assert.equal(name("example.com"), "any");
+  assert.equal(name("", "10.0.0.7"), "near");
+});
+
+test("what is more specific in an earlier respect wins, and there is no way back from it", () => {
+  const fallback = chain("fallback", {});
+  const choose = compileChainMatch(
+    [
+      chain("address", { prefixRanges: [{ address: "10.0.0.1", length: 32 }], serverNames: ["a.example"] }),
+      chain("any", { transport: "tls" }),
+    ],
+    fallback,
+  );
+  assert.equal(choose(hello({ transport: "tls", serverName: "b.example" })), fallback);
+  assert.equal(choose(hello({ transport: "tls", localAddress: "10.0.0.2" }))?.name, "any");
 });

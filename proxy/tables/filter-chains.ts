@@ -1,8 +1,11 @@
 import type { FilterChain, FilterChainMatch } from "../model/listener.ts";
+import type { Cidr } from "../model/match.ts";
 import { compileCidr } from "./matchers.ts";
 
 /** What a connection shows before a chain is chosen for it. */
 export interface ConnectionHello {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
   readonly transport: "tls" | "raw_buffer";
@@ -11,56 +14,71 @@ export interface ConnectionHello {
   readonly alpn: readonly string[];
 }
 
+/** How specific a chain is in one respect, 0 where it does not ask; undefined when it asks for something else. */
+type Rank = (hello: ConnectionHello) => number | undefined;
+
 /**
- * Chooses the filter chain as Envoy does: destination port, address, server name, transport, ALPN are looked at in
- * that order, and in each the more specific chain wins over one that does not ask.
+ * Chooses the filter chain as Envoy does: destination port, address, server name, transport, ALPN and source address are
+ * looked at in that order. In each respect the most specific chains stay and the others are out, with no way back.
  */
 export function compileChainMatch<C extends Pick<FilterChain, "match">>(
   chains: readonly C[],
   fallback: C | undefined,
 ): (hello: ConnectionHello) => C | undefined {
-  const compiled = chains.map((chain) => ({ chain, rank: compileRank(chain.match) }));
+  const compiled = chains.map((chain) => ({ chain, ranks: compileRanks(chain.match) }));
+  const respects = compiled[0]?.ranks.length ?? 0;
   return (hello) => {
-    let best: { chain: C; rank: readonly number[] } | undefined;
-    for (const { chain, rank } of compiled) {
-      const ranked = rank(hello);
-      if (ranked !== undefined && (best === undefined || isHigher(ranked, best.rank)))
-        best = { chain, rank: ranked };
+    let left = compiled;
+    for (let respect = 0; respect < respects && left.length > 0; respect++) {
+      let best = 0;
+      const ranked = left.flatMap((one) => {
+        const rank = one.ranks[respect]?.(hello);
+        if (rank === undefined) return [];
+        best = Math.max(best, rank);
+        return [{ one, rank }];
+      });
+      left = ranked.filter(({ rank }) => rank === best).map(({ one }) => one);
     }
-    return best?.chain ?? fallback;
+    return left[0]?.chain ?? fallback;
   };
 }
 
-/** Specificity in each dimension, 0 where the chain does not ask; undefined when the chain does not match. */
-function compileRank(match: FilterChainMatch): (hello: ConnectionHello) => readonly number[] | undefined {
-  const ranges = match.prefixRanges.map((range) => ({ length: range.length, contains: compileCidr(range) }));
+function compileRanks(match: FilterChainMatch): readonly Rank[] {
+  const { destinationPort, serverNames, transport, alpn } = match;
+  return [
+    ({ localPort }) => askedFor(destinationPort !== undefined, destinationPort === localPort),
+    rangeRank(match.prefixRanges, ({ localAddress }) => localAddress),
+    ({ serverName }) => serverNameRank(serverNames, serverName),
+    (hello) => askedFor(transport !== undefined, transport === hello.transport),
+    (hello) =>
+      askedFor(
+        alpn.length > 0,
+        alpn.some((name) => hello.alpn.includes(name)),
+      ),
+    rangeRank(match.sourceRanges, ({ remoteAddress }) => remoteAddress),
+  ];
+}
+
+function askedFor(asks: boolean, matches: boolean): number | undefined {
+  if (!asks) return 0;
+  return matches ? 1 : undefined;
+}
+
+function rangeRank(cidrs: readonly Cidr[], addressOf: (hello: ConnectionHello) => string): Rank {
+  const ranges = cidrs.map((cidr) => ({ length: cidr.length, contains: compileCidr(cidr) }));
   return (hello) => {
-    const rank = [
-      match.destinationPort === undefined ? 0 : match.destinationPort === hello.localPort ? 1 : -1,
-      ranges.length === 0
-        ? 0
-        : Math.max(
-            -1,
-            ...ranges.map(({ length, contains }) => (contains(hello.localAddress) ? length + 1 : -1)),
-          ),
-      serverNameRank(match.serverNames, hello.serverName),
-      match.transport === undefined ? 0 : match.transport === hello.transport ? 1 : -1,
-      match.alpn.length === 0 ? 0 : match.alpn.some((name) => hello.alpn.includes(name)) ? 1 : -1,
-    ];
-    return rank.includes(-1) ? undefined : rank;
+    if (ranges.length === 0) return 0;
+    const address = addressOf(hello);
+    const longest = Math.max(-1, ...ranges.map(({ length, contains }) => (contains(address) ? length : -1)));
+    return longest < 0 ? undefined : longest + 1;
   };
 }
 
-function serverNameRank(wanted: readonly string[], serverName: string): number {
+function serverNameRank(wanted: readonly string[], serverName: string): number | undefined {
   if (wanted.length === 0) return 0;
   const ranks = wanted.map((name) => {
     if (name === serverName) return 1000;
-    return name.startsWith("*.") && serverName.endsWith(name.slice(1)) ? name.length : -1;
+    return name.startsWith("*.") && serverName.endsWith(name.slice(1)) ? name.length : 0;
   });
-  return Math.max(...ranks);
-}
-
-function isHigher(a: readonly number[], b: readonly number[]): boolean {
-  const index = a.findIndex((value, at) => value !== b[at]);
-  return index >= 0 && (a[index] ?? 0) > (b[index] ?? 0);
+  return Math.max(...ranks) || undefined;
 }

@@ -94,7 +94,7 @@ export function compileQuery(match: QueryMatch): (request: RequestFacts) => bool
 }
 
 /** The first value of a parameter, as it was sent (Envoy does not decode it for matching). */
-function queryParameter(query: string, name: string): string | undefined {
+export function queryParameter(query: string, name: string): string | undefined {
   for (const pair of query.slice(1).split("&")) {
     const equals = pair.indexOf("=");
     if ((equals < 0 ? pair : pair.slice(0, equals)) === name) return equals < 0 ? "" : pair.slice(equals + 1);

@@ -5,21 +5,22 @@ import type { Random } from "./weighted.ts";
 export interface Standing {
   consecutive5xx: number;
   consecutiveGateway: number;
+  consecutiveLocal: number;
   ejections: number;
   /** Monotonic milliseconds; 0: it is not ejected. */
   ejectedUntilMs: number;
 }
 
-export type Outcome = "ok" | "5xx" | "gateway";
-
-const LONGEST_EJECTION_MS = 300_000;
+/** `local`: no connection came about. */
+export type Outcome = "ok" | "5xx" | "gateway" | "local";
 
 export function newStanding(): Standing {
-  return { consecutive5xx: 0, consecutiveGateway: 0, ejections: 0, ejectedUntilMs: 0 };
+  return { consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, ejections: 0, ejectedUntilMs: 0 };
 }
 
 /** 502 to 504 and everything that is no response at all count as gateway errors, which are 5xx errors too. */
-export function outcomeOf(status: number | undefined): Outcome {
+export function outcomeOf(status: number | "unconnected" | undefined): Outcome {
+  if (status === "unconnected") return "local";
   if (status === undefined || (status >= 502 && status <= 504)) return "gateway";
   return status >= 500 ? "5xx" : "ok";
 }
@@ -31,13 +32,18 @@ export function noteOutcome(
   rules: OutlierRules,
   random: Random,
 ): boolean {
+  if (outcome === "local" && rules.consecutiveLocal) {
+    standing.consecutiveLocal++;
+    return isOver(standing.consecutiveLocal, rules.consecutiveLocal, random);
+  }
+  standing.consecutiveLocal = 0;
   if (outcome === "ok") {
     standing.consecutive5xx = 0;
     standing.consecutiveGateway = 0;
     return false;
   }
   standing.consecutive5xx++;
-  standing.consecutiveGateway = outcome === "gateway" ? standing.consecutiveGateway + 1 : 0;
+  standing.consecutiveGateway = outcome === "5xx" ? 0 : standing.consecutiveGateway + 1;
   return (
     isOver(standing.consecutive5xx, rules.consecutive5xx, random) ||
     isOver(standing.consecutiveGateway, rules.consecutiveGateway, random)
@@ -53,7 +59,8 @@ export function eject(standing: Standing, rules: OutlierRules, nowMs: number): v
   standing.ejections++;
   standing.consecutive5xx = 0;
   standing.consecutiveGateway = 0;
-  standing.ejectedUntilMs = nowMs + Math.min(LONGEST_EJECTION_MS, rules.baseEjectionMs * standing.ejections);
+  standing.consecutiveLocal = 0;
+  standing.ejectedUntilMs = nowMs + Math.min(rules.maxEjectionMs, rules.baseEjectionMs * standing.ejections);
 }
 
 /** Envoy's rule: as long as less than the allowed part is out, one more may go, so one always may. */

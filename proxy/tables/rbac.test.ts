@@ -8,6 +8,7 @@ import { compileRbac } from "./rbac.ts";
 
 const connection: ConnectionFacts = {
   remoteAddress: "10.1.2.3",
+  remotePort: 40_000,
   localAddress: "10.0.0.1",
   localPort: 9080,
   serverName: "outbound_.9080_._.reviews",

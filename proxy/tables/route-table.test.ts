@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { sampleRequest } from "../../test/harness/sample-request.ts";
 import type { HeaderMatch, StringMatch } from "../model/match.ts";
 import type {
+  FilterSettings,
   ForwardAction,
   MessageEdits,
   PathMatch,
@@ -16,6 +17,8 @@ import { compileRouteTable, type Decision } from "./route-table.ts";
 
 const edits: MessageEdits = { request: { remove: [], add: [] }, response: { remove: [], add: [] } };
 
+const filters: FilterSettings = { fault: undefined, cors: undefined };
+
 function forward(cluster: string, fields: Partial<ForwardAction> = {}): ForwardAction {
   return {
     kind: "forward",
@@ -26,6 +29,8 @@ function forward(cluster: string, fields: Partial<ForwardAction> = {}): ForwardA
     idleTimeoutMs: undefined,
     retry: undefined,
     clusterNotFoundStatus: 503,
+    mirrors: [],
+    hash: [],
     ...fields,
   };
 }
@@ -39,10 +44,10 @@ function route(
 ): Route {
   return {
     name: cluster,
-    match: { path: anyPath, headers: [], query: [], fraction: 1, ...match },
+    match: { path: anyPath, headers: [], query: [], fraction: 1, possible: true, ...match },
     action: forward(cluster, fields),
     edits,
-    fault: undefined,
+    filters,
   };
 }
 
@@ -53,13 +58,14 @@ function host(domains: readonly string[], routes: readonly Route[]): VirtualHost
     routes,
     edits,
     retry: undefined,
-    fault: undefined,
+    filters,
+    requireTls: false,
     includeAttemptCount: false,
   };
 }
 
 function config(hosts: readonly VirtualHost[], fields: Partial<RouteConfiguration> = {}): RouteConfiguration {
-  return { name: "r", virtualHosts: hosts, edits, ignorePortInHost: false, ...fields };
+  return { name: "r", virtualHosts: hosts, edits, ignorePortInHost: false, onDemand: false, ...fields };
 }
 
 function decide(

@@ -9,8 +9,10 @@ import type {
   VirtualHost,
   WeightedCluster,
 } from "../model/route.ts";
+import { type CorsFilter, compileCors } from "./cors.ts";
 import type { RequestFacts } from "./facts.ts";
 import { compileFault, type FaultFilter } from "./fault.ts";
+import { compileHashPolicies, type RequestHasher } from "./hash-policy.ts";
 import { compileHeader, compilePath, compileQuery } from "./matchers.ts";
 import { compileRedirect, compileRewrite, type PathEdit } from "./rewrite.ts";
 import { type Random, weightedChoice } from "./weighted.ts";
@@ -33,13 +35,17 @@ export type Decision =
       readonly edits: readonly HeaderEdits[];
     };
 
+/** Only what goes on to an upstream gets faults and CORS, as in Envoy. */
 export interface ForwardDecision {
-  readonly kind: "forward";
   readonly route: string;
+  readonly fault: FaultFilter | undefined;
+  readonly cors: CorsFilter | undefined;
+  readonly kind: "forward";
   readonly cluster: string;
   readonly action: ForwardAction;
   readonly retry: RetryPolicy | undefined;
-  readonly fault: FaultFilter | undefined;
+  /** Undefined: any host will do. */
+  readonly hash: RequestHasher | undefined;
   /** Path with query as the upstream gets it. */
   readonly target: string;
   readonly authority: string;
@@ -52,13 +58,16 @@ export interface ForwardDecision {
 /** A compiled route configuration. */
 export interface RouteTable {
   readonly name: string;
-  /** Every cluster that a request can be sent to. */
+  /** Virtual hosts that are not known can be asked for. */
+  readonly onDemand: boolean;
+  /** Every cluster that a request can be sent to, and those that get copies. */
   readonly clusters: ReadonlySet<string>;
   /** Undefined when no route matches. */
   decide(request: RequestFacts, random: Random): Decision | undefined;
 }
 
 interface CompiledHost {
+  readonly requireTls: boolean;
   readonly routes: readonly CompiledRoute[];
 }
 
@@ -67,23 +76,47 @@ interface CompiledRoute {
   decide(request: RequestFacts, random: Random): Decision;
 }
 
-export function compileRouteTable(config: RouteConfiguration): RouteTable {
+/** `asked`: virtual hosts that came by themselves, by their domains; the map may change. */
+export function compileRouteTable(
+  config: RouteConfiguration,
+  asked: ReadonlyMap<string, VirtualHost> = NO_HOSTS,
+): RouteTable {
   const find = compileDomains(
     config.virtualHosts.map((host) => ({ host, compiled: compileHost(config, host) })),
   );
+  const compiled = new WeakMap<VirtualHost, CompiledHost>();
+  const findAsked = (authority: string): CompiledHost | undefined => {
+    const host = asked.get(authority);
+    if (host === undefined) return undefined;
+    const known = compiled.get(host) ?? compileHost(config, host);
+    compiled.set(host, known);
+    return known;
+  };
   return {
     name: config.name,
+    onDemand: config.onDemand,
     clusters: new Set(config.virtualHosts.flatMap(({ routes }) => routes.flatMap(clustersOf))),
     decide(request, random) {
       const authority = request.authority.toLowerCase();
-      const host = find(config.ignorePortInHost ? authority.replace(/:\d+$/, "") : authority);
+      const host =
+        find(config.ignorePortInHost ? authority.replace(/:\d+$/, "") : authority) ?? findAsked(authority);
+      if (host?.requireTls && request.scheme !== "https") return toTls(request);
       return host?.routes.find((route) => route.matches(request, random))?.decide(request, random);
     },
   };
 }
 
+const NO_HOSTS: ReadonlyMap<string, VirtualHost> = new Map();
+
+/** Envoy's redirect for `require_tls`: nothing but the scheme changes. */
+function toTls({ authority, path, query }: RequestFacts): Decision {
+  const location = `https://${authority}${path}${query}`;
+  return { kind: "redirect", route: "", status: 301, location, edits: [] };
+}
+
 function clustersOf({ action }: Route): string[] {
-  return action.kind === "forward" ? action.clusters.map(({ name }) => name) : [];
+  if (action.kind !== "forward") return [];
+  return [...action.clusters.map(({ name }) => name), ...action.mirrors.map(({ cluster }) => cluster)];
 }
 
 /** Envoy's search order: exact, longest `*.suffix`, longest `prefix.*`, `*`. */
@@ -113,7 +146,11 @@ function compileDomains(
 }
 
 function compileHost(config: RouteConfiguration, host: VirtualHost): CompiledHost {
-  return { routes: host.routes.map((route) => compileRoute(config, host, route)) };
+  const taken = host.routes.filter(({ match }) => match.possible);
+  return {
+    requireTls: host.requireTls,
+    routes: taken.map((route) => compileRoute(config, host, route)),
+  };
 }
 
 function compileRoute(config: RouteConfiguration, host: VirtualHost, route: Route): CompiledRoute {
@@ -132,26 +169,17 @@ function compileMatch(match: RouteMatch): CompiledRoute["matches"] {
 function compileAction(config: RouteConfiguration, host: VirtualHost, route: Route): CompiledRoute["decide"] {
   const { action, name } = route;
   const levels = [route.edits, host.edits, config.edits];
-  const responseEdits = levels.map(({ response }) => response);
+  const edits = levels.map(({ response }) => response);
   switch (action.kind) {
-    case "respond":
-      return () => ({
-        kind: "respond",
-        route: name,
-        status: action.status,
-        body: action.body,
-        edits: responseEdits,
-      });
+    case "respond": {
+      const { status, body } = action;
+      const decision: Decision = { kind: "respond", route: name, status, body, edits };
+      return () => decision;
+    }
     case "redirect": {
       const locate = compileRedirect(action, route.match.path);
       const { status } = action;
-      return (request) => ({
-        kind: "redirect",
-        route: name,
-        status,
-        location: locate(request),
-        edits: responseEdits,
-      });
+      return (request) => ({ kind: "redirect", route: name, status, location: locate(request), edits });
     }
     case "forward":
       return compileForward(action, host, route, levels);
@@ -168,10 +196,11 @@ function compileForward(
 ): CompiledRoute["decide"] {
   const rewrite: PathEdit | undefined =
     action.pathRewrite && compileRewrite(action.pathRewrite, route.match.path);
-  const fault = route.fault ?? host.fault;
-  const injected = fault && compileFault(fault);
   const choose = weightedChoice(action.clusters.map((cluster) => withEdits(cluster, levels)));
   const retry = action.retry ?? host.retry;
+  const hash = compileHashPolicies(action.hash);
+  const { fault = host.filters.fault, cors = host.filters.cors } = route.filters;
+  const filters = { fault: fault && compileFault(fault), cors: cors && compileCors(cors) };
   return (request, random) => {
     const { cluster, requestEdits, responseEdits } = choose(random);
     const path = rewrite ? rewrite(request.path) : request.path;
@@ -181,7 +210,8 @@ function compileForward(
       cluster: cluster.name,
       action,
       retry,
-      fault: injected,
+      ...filters,
+      hash,
       target: path + request.query,
       authority: cluster.authorityRewrite ?? action.authorityRewrite ?? request.authority,
       rewritten: rewrite !== undefined,

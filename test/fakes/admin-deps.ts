@@ -4,6 +4,7 @@ import type {
   AnalysisMessage,
   DiffReply,
   EmbeddedInstance,
+  ExplainReply,
   ProxyReply,
   ProxyResourceReply,
   SyncReply,
@@ -29,6 +30,9 @@ export interface FakeServer {
   messages: readonly AnalysisMessage[];
   difference: DiffReply;
   readonly overlays: (readonly string[])[];
+  /** What there is to explain, by workload, and the calls that were asked about. */
+  readonly explanations: Map<string, ExplainReply>;
+  readonly asked: Parameters<AdminDeps["explain"]>[1][];
   /** Thrown by `services()` when set. */
   failure: Error | undefined;
 }
@@ -44,6 +48,8 @@ export function fakeServer(): FakeServer {
     messages: [],
     difference: { objects: [], workloads: [] },
     overlays: [],
+    explanations: new Map(),
+    asked: [],
     failure: undefined,
     deps: {
       store,
@@ -70,6 +76,10 @@ export function fakeServer(): FakeServer {
           server.overlays.push(over.map(({ file, object }) => `${file} ${object.metadata.name}`));
           return server.difference;
         },
+      },
+      explain: (workload, call) => {
+        server.asked.push(call);
+        return server.explanations.get(workload);
       },
       tokens: {
         create: (binding, ttlMs) => {

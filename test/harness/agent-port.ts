@@ -204,6 +204,12 @@ export function wireWorkload(name: string, changes: Partial<Workload> = {}): Wor
     locality: "",
     dataPlane: "builtin",
     weight: 0,
+    network: "",
+    role: "",
+    interception: "",
+    discovery: "",
+    httpProxy: undefined,
+    bindsVips: false,
     ...changes,
   };
 }

@@ -56,7 +56,7 @@ export async function httpCall(origin: string, path: string, options: CallOption
 
 const NOTHING: Reply = { status: 0, body: "", headers: {}, elapsedMs: 0, failure: "", echo: undefined };
 
-function parseEcho(body: string, marker: unknown): Echo | undefined {
+export function parseEcho(body: string, marker: unknown): Echo | undefined {
   return marker === undefined ? undefined : (JSON.parse(body) as Echo);
 }
 
@@ -119,8 +119,10 @@ export async function tlsCall(
   };
 }
 
-async function converse(socket: Socket, text: string): Promise<TcpReply> {
-  socket.once("connect", () => socket.write(text));
+/** Sends a text once it is connected, and reads until all of it has come back. */
+export async function converse(socket: Socket, text: string): Promise<TcpReply> {
+  if (socket.connecting) socket.once("connect", () => socket.write(text));
+  else socket.write(text);
   const { text: got, failure } = await readAll(socket, (all) => all.includes(`\n${text}`));
   const [app = "", ...rest] = got.split("\n");
   return { app: app === "" ? undefined : app, echoed: rest.join("\n"), failure };

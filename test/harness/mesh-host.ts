@@ -85,6 +85,8 @@ export class MeshHost implements AsyncDisposable {
       protocol: protocolOf(spec),
       labels: labelsOf(spec),
       upstreams: upstreamsOf(spec),
+      ...(spec.discovery && { discovery: spec.discovery }),
+      ...(spec.httpProxy && { httpProxy: spec.httpProxy }),
       registry: "embedded",
       ...over,
     };
@@ -203,14 +205,27 @@ export class MeshHost implements AsyncDisposable {
     return join(this.#options.directory, this.spec.name, "services.json");
   }
 
+  /** Where the agent finds the host's workload. */
+  #workloads(consul: string | undefined): Readonly<Record<string, unknown>> {
+    const { spec } = this;
+    if (spec.gateway !== undefined) {
+      const { name, service } = spec;
+      const identity = { namespace: namespaceOf(spec), serviceAccount: serviceAccountOf(spec) };
+      return { discovery: { kind: "none" }, gateways: [{ name, service, ...identity, ...spec.gateway }] };
+    }
+    const discovery =
+      consul === undefined ? { kind: "file", path: this.#servicesFile } : { kind: "consul", consul };
+    return { discovery };
+  }
+
   get #flags(): Readonly<Record<string, unknown>> {
     const { dataPlane, consul } = this.#options;
     return {
       nodeName: this.spec.name,
       address: this.spec.address,
       loopback: this.spec.loopback,
-      discovery:
-        consul === undefined ? { kind: "file", path: this.#servicesFile } : { kind: "consul", consul },
+      ...(this.spec.network === undefined ? {} : { network: this.spec.network }),
+      ...this.#workloads(consul),
       dataPlane,
       ...(dataPlane === "envoy" ? { envoy: requireTool("envoy") } : {}),
       stateDir: this.stateDir,

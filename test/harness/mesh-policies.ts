@@ -27,6 +27,6 @@ export function authorizationPolicy(name: string, app: string, spec: Fields): st
   });
 }
 
-function document(apiVersion: string, kind: string, name: string, spec: Fields): string {
+export function document(apiVersion: string, kind: string, name: string, spec: Fields): string {
   return `---\n${stringify({ apiVersion, kind, metadata: { name }, spec })}`;
 }

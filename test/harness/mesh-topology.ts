@@ -14,6 +14,19 @@ export interface HostSpec {
   readonly protocol?: "http" | "tcp";
   /** Services that it calls: `reviews`, `store:9090`, `reviews.default.svc.cluster.local`. */
   readonly upstreams?: readonly string[];
+  /** What its workload gets of the mesh; default: what its upstreams need. */
+  readonly discovery?: "mesh" | "on-demand";
+  /** Port of an HTTP forward proxy for its application; default: none. */
+  readonly httpProxy?: number;
+  /** The network of its address. */
+  readonly network?: string;
+  /** The host runs a gateway instead of an application: its labels, and its ports as a service of the mesh. */
+  readonly gateway?: GatewaySpec;
+}
+
+export interface GatewaySpec {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ports?: readonly { readonly port: number; readonly protocol: "http" | "tcp" | "tls" }[];
 }
 
 export interface PlacedHost extends HostSpec {

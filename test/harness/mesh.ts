@@ -15,7 +15,7 @@ import type {
 } from "../../mesh/admin-api/replies.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { eventually } from "./eventually.ts";
-import { Failures, startHttpEcho, startTcpEcho } from "./mesh-apps.ts";
+import { type EchoApp, Failures, startHttpEcho, startTcpEcho } from "./mesh-apps.ts";
 import { type CallOptions, httpCall, type Reply, type TcpReply, tcpCall } from "./mesh-calls.ts";
 import {
   type CatalogKind,
@@ -50,6 +50,17 @@ export interface MeshOptions {
   /** Names of hosts whose agent is a process of its own. */
   readonly agentProcesses?: readonly string[];
 }
+
+/** Those that tests apply, what refers before what is referred to. */
+const KINDS = [
+  "VirtualService",
+  "DestinationRule",
+  "PeerAuthentication",
+  "AuthorizationPolicy",
+  "Gateway",
+  "ServiceEntry",
+  "Secret",
+] as const;
 
 const TRUST_DOMAIN = "e2e.local";
 const START_LIMIT_MS = 30_000;
@@ -142,7 +153,8 @@ export class Mesh implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.hosts.map(({ spec }) => this.catalog.register(spec)));
+    const services = this.hosts.filter(({ spec }) => spec.gateway === undefined);
+    await Promise.all(services.map(({ spec }) => this.catalog.register(spec)));
     await Promise.all(
       this.hosts.map(async (host) => {
         const { spec } = host;
@@ -201,7 +213,7 @@ export class Mesh implements AsyncDisposable {
 
   /** Removes every object of the mesh: a test leaves it as it found it. */
   async deleteAll(): Promise<void> {
-    for (const kind of ["VirtualService", "DestinationRule", "PeerAuthentication", "AuthorizationPolicy"]) {
+    for (const kind of KINDS) {
       const { items } = await this.admin.get<List<{ readonly namespace: string; readonly name: string }>>(
         `/v1/objects/${kind}`,
       );
@@ -316,10 +328,14 @@ async function openCatalog(kind: CatalogKind = "embedded", admin: () => AdminCli
 
 async function startApp(host: PlacedHost, failures: Failures): ReturnType<typeof startHttpEcho> {
   const { name, loopback } = host;
+  if (host.gateway !== undefined) return NO_APP;
   return protocolOf(host) === "http"
     ? startHttpEcho(name, loopback, portOf(host), failures)
     : startTcpEcho(name, loopback, portOf(host));
 }
+
+/** A gateway's host has no application. */
+const NO_APP: EchoApp = { taken: () => 0, [Symbol.asyncDispose]: async () => {} };
 
 /** Data planes are told by the bootstrap file in their command line, which is in the mesh's own folder. */
 function assertNothingLeft(directory: string): void {

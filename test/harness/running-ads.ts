@@ -7,13 +7,11 @@ import type { ConfigSource, NodeResources, XdsNode } from "../../controlplane/xd
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { adsService } from "../../mesh/xds/ads-service.ts";
-import type { ResourceMap } from "../../mesh/xds/encoded-resource.ts";
+import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import { DeltaClient, SotwClient } from "./ads-clients.ts";
 
-export type Versions = Partial<
-  Record<"cluster" | "endpoints" | "listener" | "route", Record<string, string>>
->;
+export type Versions = Partial<Record<keyof typeof TYPE_URL, Record<string, string>>>;
 
 /** A source with one state per node: `{ cluster: { a: "1" } }` is a cluster `a` in version 1. */
 export class FakeSource implements ConfigSource {
@@ -34,10 +32,10 @@ export class FakeSource implements ConfigSource {
     this.snapshot += 1;
     const types = new Map<TypeUrl, ResourceMap>();
     for (const [short, resources] of Object.entries(versions)) {
-      const entries = Object.entries(resources).map(
-        ([name, version]) => [name, { name, version, bytes: Buffer.from(`${name}@${version}`) }] as const,
-      );
-      types.set(TYPE_URL[short as keyof Versions], new Map(entries));
+      const list = Object.entries(resources).map(([name, version]) => {
+        return { name, version, bytes: Buffer.from(`${name}@${version}`) };
+      });
+      types.set(TYPE_URL[short as keyof Versions], resourceMap(list));
     }
     this.#nodes.set(nodeId, { snapshot: this.snapshot, types });
     for (const listener of this.#listeners) listener(this.snapshot);

@@ -15,6 +15,8 @@ export interface TestProxyOptions {
   readonly logger?: Logger;
   readonly random?: () => number;
   readonly adminPort?: number;
+  /** Looks up names instead of the system. */
+  readonly resolve?: (name: string) => Promise<readonly string[]>;
 }
 
 /** A built-in proxy in this process with an ADS of its own. */
@@ -53,6 +55,7 @@ export class TestProxy implements AsyncDisposable {
         signal: proxy.#stop.signal,
         drainMs: options.drainMs ?? 200,
         ...(options.random ? { random: options.random } : {}),
+        ...(options.resolve ? { resolve: options.resolve } : {}),
         writeAccessLog: (line) => proxy.logLines.push(line),
       },
     );

@@ -55,11 +55,56 @@ export const rawBuffer: JsonObject = extension(
   "transport_sockets.raw_buffer.v3.RawBuffer",
 );
 
+/** TLS with a server outside the mesh. */
+export function foreignTls(context: JsonObject, sni = ""): JsonObject {
+  return extension("envoy.transport_sockets.tls", "transport_sockets.tls.v3.UpstreamTlsContext", {
+    ...(sni === "" ? {} : { sni }),
+    commonTlsContext: context,
+  });
+}
+
+/** A PROXY header before whatever else is said. */
+export function proxyProtocol(version: "V1" | "V2", transportSocket: JsonObject = rawBuffer): JsonObject {
+  return extension(
+    "envoy.transport_sockets.upstream_proxy_protocol",
+    "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
+    { config: { version }, transportSocket },
+  );
+}
+
+/** Of a cluster: how HTTP is spoken to it. */
+export function httpOptions(fields: JsonObject): JsonObject {
+  const type = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  return {
+    typedExtensionProtocolOptions: {
+      [type]: {
+        "@type": `type.googleapis.com/${type}`,
+        explicitHttpConfig: { httpProtocolOptions: {} },
+        ...fields,
+      },
+    },
+  };
+}
+
+export const tlsInspector: JsonObject = extension(
+  "envoy.filters.listener.tls_inspector",
+  "filters.listener.tls_inspector.v3.TlsInspector",
+);
+export const httpInspector: JsonObject = extension(
+  "envoy.filters.listener.http_inspector",
+  "filters.listener.http_inspector.v3.HttpInspector",
+);
+export const onDemandFilter: JsonObject = extension(
+  "envoy.filters.http.on_demand",
+  "filters.http.on_demand.v3.OnDemand",
+);
 export const router: JsonObject = extension("envoy.filters.http.router", "filters.http.router.v3.Router");
 export const faultFilter: JsonObject = extension(
   "envoy.filters.http.fault",
   "filters.http.fault.v3.HTTPFault",
 );
+
+export const corsFilter: JsonObject = extension("envoy.filters.http.cors", "filters.http.cors.v3.Cors");
 
 export function httpRbac(rules: JsonObject): JsonObject {
   return extension("envoy.filters.http.rbac", "filters.http.rbac.v3.RBAC", { rules });
@@ -151,15 +196,7 @@ function inbound(
     name: `127.0.0.1_${port}`,
     address: address(port),
     trafficDirection: "INBOUND",
-    listenerFilters:
-      mode === "DISABLE"
-        ? []
-        : [
-            extension(
-              "envoy.filters.listener.tls_inspector",
-              "filters.listener.tls_inspector.v3.TlsInspector",
-            ),
-          ],
+    listenerFilters: mode === "DISABLE" ? [] : [tlsInspector],
     listenerFiltersTimeout: "0.3s",
     continueOnListenerFiltersTimeout: true,
     filterChains: chains[mode],
@@ -189,7 +226,11 @@ export function outboundTcp(port: number, fields: JsonObject): JsonObject {
   };
 }
 
-export function staticCluster(name: string, ports: readonly number[], fields: JsonObject = {}): JsonObject {
+export function staticCluster(
+  name: string,
+  ports: readonly number[],
+  fields: JsonObject = {},
+): JsonObject & { readonly name: string } {
   return {
     name,
     type: "STATIC",

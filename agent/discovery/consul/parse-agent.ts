@@ -136,6 +136,9 @@ function common(
     healthy,
     weight: hints.weight ?? Math.max(1, Math.round(entry.Weights?.Passing ?? 1)),
     locality: hints.locality ?? "",
+    network: hints.network ?? "",
+    discovery: hints.discovery,
+    httpProxy: hints.httpProxy,
   };
 }
 

@@ -20,6 +20,9 @@ test("the shortest service has a default for everything else", () => {
         healthy: true,
         weight: 1,
         locality: "",
+        network: "",
+        discovery: undefined,
+        httpProxy: undefined,
         catalog: undefined,
       },
     ],
@@ -42,6 +45,9 @@ services:
     labels: { version: v2 }
     upstreams: [ratings:9080, "db:5432@127.0.0.2:5433"]
     locality: eu/eu-1
+    network: dmz
+    discovery: mesh
+    httpProxy: 15080
     weight: 3
     health: unhealthy
     registry: embedded
@@ -67,6 +73,9 @@ services:
         healthy: false,
         weight: 3,
         locality: "eu/eu-1",
+        network: "dmz",
+        discovery: "mesh",
+        httpProxy: { address: undefined, port: 15_080 },
         catalog: { registry: "embedded", instanceId: "r2" },
       },
     ],

@@ -1,7 +1,13 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import type { Violation } from "../../../mesh/model/violation.ts";
-import { isLocality, labelProblem } from "../../../mesh/model/vocabulary.ts";
+import {
+  DISCOVERIES,
+  isLabelValue,
+  isLocality,
+  labelProblem,
+  parseHttpProxy,
+} from "../../../mesh/model/vocabulary.ts";
 import { parseUpstreams, type UpstreamHint } from "../../../mesh/model/vocabulary-upstreams.ts";
 import { closest } from "../../../mesh/spelling/closest.ts";
 import type { LocalService } from "../discovery.ts";
@@ -38,6 +44,14 @@ const upstreams = z
     return z.NEVER;
   });
 
+/** A port, or address:port. */
+const httpProxy = z.union([z.string(), z.number()]).transform((written, context) => {
+  const parsed = parseHttpProxy(String(written));
+  if (parsed !== undefined) return parsed;
+  context.issues.push({ code: "custom", message: "must be a port or address:port", input: written });
+  return z.NEVER;
+});
+
 const serviceSchema = z
   .strictObject({
     name: z.string().regex(dotted, "must be letters, digits, “-”, “_” and “.”"),
@@ -55,6 +69,10 @@ const serviceSchema = z
     labels: labels.default({}),
     upstreams: upstreams.default([]),
     locality: z.string().refine(isLocality, "must be region/zone/subzone").default(""),
+    /** Default: the host's. */
+    network: z.string().refine(isLabelValue, "must be a network's name").optional(),
+    discovery: z.enum(DISCOVERIES).optional(),
+    httpProxy: httpProxy.optional(),
     weight: z.number().int().min(1).max(65_535).default(1),
     health: z.enum(["healthy", "unhealthy"]).default("healthy"),
     /** The catalog that has it too: it is an endpoint only as long as that has it. */
@@ -127,6 +145,9 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     healthy: written.health === "healthy",
     weight: written.weight,
     locality: written.locality,
+    network: written.network ?? "",
+    discovery: written.discovery,
+    httpProxy: written.httpProxy,
     catalog: registry === undefined ? undefined : { registry, instanceId },
   };
 }

@@ -123,3 +123,68 @@ for (const [protocol, alpn, http2] of protocols) {
     assert.equal(text.includes("http2ProtocolOptions"), http2);
   });
 }
+
+const DISABLE = "spec: { mtls: { mode: DISABLE } }";
+const peers = (namespace: string, spec: string): string => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: p, namespace: ${namespace} }
+${spec}
+---`;
+const noAutoMtls = `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { enableAutoMtls: false }
+`;
+const istioMutual = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: web }
+spec: { host: web, trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }
+`;
+const single = "spec: { selector: { matchLabels: { app: web } }, mtls: { mode: DISABLE } }";
+
+/** Whether mesh TLS is for endpoints that take it (`auto`), for all, or for none. */
+const autoMtls: readonly (readonly [string, string, "auto" | "all" | "none"])[] = [
+  ["nothing is said", "", "auto"],
+  ["the namespace disables it", peers("default", DISABLE), "none"],
+  ["another namespace disables it", peers("other", DISABLE), "auto"],
+  ["the mesh disables it", peers("istio-system", DISABLE), "none"],
+  [
+    "the mesh disables it, the namespace does not",
+    peers("istio-system", DISABLE) + peers("default", "spec: { mtls: { mode: STRICT } }"),
+    "auto",
+  ],
+  ["one workload disables it: its endpoint says so", peers("default", single), "auto"],
+  ["enableAutoMtls is off", noAutoMtls, "none"],
+  ["a rule asks for it all the same", noAutoMtls + "---" + istioMutual, "all"],
+];
+for (const [name, yaml, want] of autoMtls) {
+  test(`mesh TLS is for ${want}: ${name}`, () => {
+    const { cluster } = see("web", 9080, { workloads: [workload("web")], yaml });
+    const seen = cluster["transportSocketMatches"] ? "auto" : cluster["transportSocket"] ? "all" : "none";
+    assert.equal(seen, want);
+  });
+}
+
+test("a service outside the mesh is called in plaintext, whatever identities it is said to have", () => {
+  const yaml = serviceEntry('resolution: DNS, subjectAltNames: ["spiffe://cluster.local/ns/a/sa/b"]');
+  const { cluster } = see("api.example.com", 443, { yaml });
+  assert.equal(cluster["transportSocketMatches"] ?? cluster["transportSocket"], undefined);
+});
+
+test("a rule that chooses its clients lets them use a Secret", () => {
+  const yaml = `${serviceEntry("resolution: DNS")}---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api }
+spec:
+  host: api.example.com
+  workloadSelector: { matchLabels: { app: client } }
+  trafficPolicy: { tls: { mode: SIMPLE, credentialName: roots } }
+`;
+  const { cluster, warnings } = see("api.example.com", 443, { yaml });
+  assert.match(JSON.stringify(cluster), /"name":"kubernetes:\/\/roots-cacert"/);
+  assert.deepEqual(warnings, []);
+});

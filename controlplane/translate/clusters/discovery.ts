@@ -7,17 +7,16 @@ import {
   Cluster_LbPolicy,
 } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import type { ClusterLoadAssignment } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
-import { ClusterConfig } from "../../../mesh/xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.ts";
-import { DnsCacheConfig } from "../../../mesh/xds/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache.ts";
 import type { Client } from "../../policy/client.ts";
 import type { PortPolicy } from "../../policy/port-policy.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import { isUnixAddress } from "../addresses.ts";
 import { ADS } from "../ads.ts";
-import { pack } from "../any.ts";
 import { duration } from "../durations.ts";
 import { type AssignmentOf, assignment } from "../endpoints/assignment.ts";
 import type { Scope } from "../memo.ts";
+import { dynamicDns } from "./dynamic-dns.ts";
+import type { OriginatedTls } from "./originated-tls.ts";
 
 /** How the proxy of a client finds the endpoints of a cluster, which some clusters carry themselves. */
 export type Discovery =
@@ -29,8 +28,6 @@ type EmbeddingKind = "strict-dns" | "logical-dns";
 
 /** Istio's default. */
 const DNS_REFRESH_RATE_MS = 60_000;
-
-const DYNAMIC_FORWARD_PROXY = "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
 
 /**
  * What a service's resolution means for one client. The address that was called is known only where connections are
@@ -83,7 +80,8 @@ type Found = Partial<
 export function discovered(
   scope: Scope,
   discovery: Discovery,
-  { name, hostname }: { readonly name: string; readonly hostname: string },
+  name: string,
+  tls: Pick<OriginatedTls, "autoSni" | "autoSan">,
 ): Found {
   switch (discovery.kind) {
     case "eds":
@@ -102,28 +100,10 @@ export function discovered(
     case "original-dst":
       return { type: Cluster_DiscoveryType.ORIGINAL_DST, lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
     case "dynamic-dns":
-      return {
-        clusterType: {
-          name: "envoy.clusters.dynamic_forward_proxy",
-          typedConfig: pack(
-            DYNAMIC_FORWARD_PROXY,
-            ClusterConfig,
-            ClusterConfig.fromPartial({ dnsCacheConfig: dnsCache(hostname) }),
-          ),
-        },
-        lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-      };
+      return dynamicDns(tls);
     default:
       return discovery satisfies never;
   }
-}
-
-/** The names that were looked up for a `dynamic-dns` service: the same in its cluster and in the filter before it. */
-export function dnsCache(hostname: string): DnsCacheConfig {
-  return DnsCacheConfig.fromPartial({
-    name: `${hostname}-dns-cache`,
-    dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
-  });
 }
 
 /** Envoy takes exactly one endpoint here. */

@@ -21,8 +21,8 @@ const SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt";
 export interface TlsCaller {
   /** Whether its calls name the host that they are for; those to a declared upstream name localhost. */
   readonly namesHosts: boolean;
-  /** The namespace whose secrets it may use; undefined: it may use none. */
-  readonly secretsOf: string | undefined;
+  /** Whether it may use Secrets of its namespace. */
+  readonly hasSecrets: boolean;
 }
 
 export interface OriginatedTls {
@@ -51,15 +51,15 @@ export function originatedTls(
   const context = UpstreamTlsContext.fromPartial({
     sni,
     commonTlsContext: {
+      ...(tls.credentialName === "" ? fromFiles(tls, verified) : fromSecrets(tls, verified)),
       tlsParams: TLS_PARAMETERS,
       alpnProtocols: http === "http2" ? ["h2"] : isHttp && http === "http1" ? ["http/1.1"] : [],
-      ...(tls.credentialName === "" ? fromFiles(tls, verified) : fromSecrets(tls, verified)),
     },
   });
   return { socket: clientSocket(context), autoSni, autoSan };
 }
 
-function fromFiles(tls: ClientTls, names: readonly string[]): Partial<CommonTlsContext> {
+function fromFiles(tls: ClientTls, names: readonly string[]): CommonTlsContext {
   const ca = tls.caCertificates === "" || tls.caCertificates === "system" ? SYSTEM_ROOTS : tls.caCertificates;
   return CommonTlsContext.fromPartial({
     ...(tls.mode === "MUTUAL" && {
@@ -77,8 +77,9 @@ function fromFiles(tls: ClientTls, names: readonly string[]): Partial<CommonTlsC
   });
 }
 
-function fromSecrets(tls: ClientTls, names: readonly string[], namespace: string): Partial<CommonTlsContext> {
-  const name = secretName(namespace, tls.credentialName);
+/** The client's SDS knows the Secrets of its own namespace by their names alone. */
+function fromSecrets(tls: ClientTls, names: readonly string[]): CommonTlsContext {
+  const name = credentialSecret(tls.credentialName);
   return CommonTlsContext.fromPartial({
     ...(tls.mode === "MUTUAL" && { tlsCertificateSdsSecretConfigs: [sdsSecret(name)] }),
     ...(!tls.insecureSkipVerify && {

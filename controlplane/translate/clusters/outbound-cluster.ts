@@ -52,7 +52,7 @@ export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
     name: of.name,
     ...connectionPool(settings, policy.connectionPool, { ...tls, http, retryBudget: policy.retryBudget }),
     ...balancer(policy.loadBalancer),
-    ...discovered(scope, of.discovery, of),
+    ...discovered(scope, of.discovery, of.name, tls),
     ...commonBalancing(outliers, placed && weighsLocalities(locality, outliers !== undefined)),
     ...(outliers && { outlierDetection: outlierDetection(outliers) }),
     ...(policy.proxyProtocol === undefined || of.forwardsOnly
@@ -95,7 +95,7 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
     case "SIMPLE":
     case "MUTUAL": {
       const { caller } = of;
-      if (caller === undefined || (tls.credentialName !== "" && caller.secretsOf === undefined)) return PLAIN;
+      if (caller === undefined || (tls.credentialName !== "" && !caller.hasSecrets)) return PLAIN;
       const called = { isHttp: isHttp(port.protocol), http, caller };
       const { socket, ...auto } = originatedTls(service, tls, called);
       return { ...auto, sockets: { transportSocket: socket } };
@@ -132,12 +132,7 @@ function warnOfLimits(
   if (retryBudget?.budgetIntervalMs !== undefined) {
     warn("retryBudget.budgetInterval cannot be told to this Envoy; requests that are active now count");
   }
-  if (
-    tls !== undefined &&
-    tls.credentialName !== "" &&
-    caller !== undefined &&
-    caller.secretsOf === undefined
-  ) {
+  if (tls !== undefined && tls.credentialName !== "" && caller !== undefined && !caller.hasSecrets) {
     warn("tls.credentialName is for gateways and rules with a workloadSelector; others call without TLS");
   }
 }

@@ -61,9 +61,8 @@ function clusterPart(scope: Scope, plan: ClusterPlan, client: Client): { readonl
 function callerOf({ policy, selecting }: ClusterPlan, client: Client): TlsCaller | undefined {
   const { tls } = policy;
   if (tls?.mode !== "SIMPLE" && tls?.mode !== "MUTUAL") return undefined;
-  const hasSecrets = client.role === "gateway" || selecting;
   return {
     namesHosts: client.role === "gateway" || client.captured,
-    secretsOf: tls.credentialName !== "" && hasSecrets ? client.namespace : undefined,
+    hasSecrets: tls.credentialName !== "" && (client.role === "gateway" || selecting),
   };
 }

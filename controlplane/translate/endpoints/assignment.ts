@@ -21,9 +21,9 @@ export interface AssignmentOf {
   /** Empty: all endpoints of the service. */
   readonly labels: Readonly<Record<string, string>>;
   readonly placement: Placement;
-  /** Networks that are entered through their gateways, and whether callers may go in there: by mesh TLS only. */
+  /** Networks that are entered through their gateways, and what gets in there: mesh TLS does, nothing else. */
   readonly remote: readonly string[];
-  readonly entersRemote: boolean;
+  readonly remoteBy: "mesh-tls" | "plaintext" | "nobody";
   /** Where Envoy looks up names there may be some. */
   readonly names: boolean;
 }
@@ -50,9 +50,9 @@ export function assignment(scope: Scope, of: AssignmentOf): ClusterLoadAssignmen
     const tls = takesMeshTls(view, endpoint, target);
     if (!gateways.has(network)) {
       endpoints.push({ endpoint, weight, make: (share) => lbEndpoint(view, endpoint, target, share, tls) });
-    } else if (of.entersRemote && tls) {
+    } else if (of.remoteBy === "mesh-tls" && tls) {
       throughGateways.push({ endpoint, weight, network });
-    } else if (of.entersRemote) {
+    } else if (of.remoteBy !== "nobody") {
       leftOut(scope, of, endpoint, `network ${network} is entered by mesh TLS only`);
     }
   }

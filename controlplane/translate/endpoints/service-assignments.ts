@@ -29,7 +29,7 @@ export function sniDnatAssignmentsOf(
 ): readonly EncodedResource[] {
   return edsPlans(scope, client, hostname, meshServerName)
     .filter(({ service }) => !service.external)
-    .map((plan) => shared(scope, { ...assignmentFor(scope, plan, client), entersRemote: false }));
+    .map((plan) => shared(scope, { ...assignmentFor(scope, plan, client), remoteBy: "nobody" }));
 }
 
 /** What the endpoints of a cluster are made of, in terms that are equal for clients that call the same ones. */
@@ -43,7 +43,7 @@ export function assignmentFor(scope: Scope, plan: ClusterPlan, client: Client): 
     labels,
     placement: placement(scope, plan, client),
     remote,
-    entersRemote: remote.length === 0 || usesMeshTls(scope.view, service, policy),
+    remoteBy: remote.length === 0 || usesMeshTls(scope.view, service, policy) ? "mesh-tls" : "plaintext",
     names: embedsEndpoints(plan.discovery),
   };
 }

@@ -6,6 +6,7 @@ import {
 import type { RBAC as Rules } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
 import { Cors } from "../../../mesh/xds/gen/envoy/extensions/filters/http/cors/v3/cors.ts";
 import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
+import { OnDemand } from "../../../mesh/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand.ts";
 import { RBAC as HttpRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
 import { Router } from "../../../mesh/xds/gen/envoy/extensions/filters/http/router/v3/router.ts";
 import { HttpInspector } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector.ts";
@@ -64,6 +65,16 @@ export const routerFilter: HttpFilter = HttpFilter.fromPartial({
 export const faultFilter: HttpFilter = HttpFilter.fromPartial({
   name: FAULT_FILTER,
   typedConfig: pack("envoy.extensions.filters.http.fault.v3.HTTPFault", HTTPFault, HTTPFault.fromPartial({})),
+});
+
+/** Holds a call to a host that is not known yet, and asks for it (VHDS). */
+export const onDemandFilter: HttpFilter = HttpFilter.fromPartial({
+  name: "envoy.filters.http.on_demand",
+  typedConfig: pack(
+    "envoy.extensions.filters.http.on_demand.v3.OnDemand",
+    OnDemand,
+    OnDemand.fromPartial({}),
+  ),
 });
 
 /** Answers preflights by what routes bring of CORS. */

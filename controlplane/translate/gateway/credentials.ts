@@ -2,7 +2,9 @@ import type { ServerTls } from "../../../mesh/model/gateway.ts";
 import type { SecretSpec } from "../../../mesh/model/secret.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { Secret } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts";
+import type { Client } from "../../policy/client.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { clusterPlans } from "../clusters/cluster-plans.ts";
 import type { Scope } from "../memo.ts";
 import { resource } from "../resource.ts";
 
@@ -45,19 +47,34 @@ export function missingCredential({ view }: Scope, namespace: string, tls: Serve
 }
 
 /** The secrets that there are for a server; what is missing is left out. */
-export function credentialResources(
+export function serverCredentials(
   scope: Scope,
   namespace: string,
   tls: ServerTls,
 ): readonly EncodedResource[] {
-  return neededSecrets(tls).flatMap((sdsName) =>
-    find(scope.view, namespace, sdsName) === undefined
-      ? []
-      : [
-          resource(scope, `secret/${namespace}/${sdsName}`, Secret, ({ view }) =>
-            toSecret(sdsName, find(view, namespace, sdsName)),
-          ),
-        ],
+  return neededSecrets(tls).flatMap((sdsName) => credential(scope, namespace, sdsName) ?? []);
+}
+
+/** The same for what a client calls services with, by the DestinationRules that it follows. */
+export function clientCredentials(
+  scope: Scope,
+  client: Client,
+  hosts: readonly string[],
+): readonly EncodedResource[] {
+  const names = hosts
+    .flatMap((host) => clusterPlans(scope.view, client, host))
+    .flatMap(({ policy: { tls } }) =>
+      tls === undefined || tls.credentialName === "" ? [] : [tls.credentialName],
+    );
+  return [...new Set(names)]
+    .flatMap((name) => [credentialSecret(name), `${credentialSecret(name)}${ROOTS_SUFFIX}`])
+    .flatMap((sdsName) => credential(scope, client.namespace, sdsName) ?? []);
+}
+
+function credential(scope: Scope, namespace: string, sdsName: string): EncodedResource | undefined {
+  if (find(scope.view, namespace, sdsName) === undefined) return undefined;
+  return resource(scope, `secret/${namespace}/${sdsName}`, Secret, ({ view }) =>
+    toSecret(sdsName, find(view, namespace, sdsName)),
   );
 }
 

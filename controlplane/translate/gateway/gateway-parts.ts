@@ -5,12 +5,15 @@ import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
 import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { byText } from "../../snapshot/text-order.ts";
+import { sniDnatClustersOf } from "../clusters/service-clusters.ts";
 import { encodeResource } from "../encode.ts";
+import { sniDnatAssignmentsOf } from "../endpoints/service-assignments.ts";
 import type { Scope } from "../memo.ts";
 import type { NodeParts } from "../node-parts.ts";
 import { referencesOf } from "../references.ts";
 import { resource, sameResource } from "../resource.ts";
-import { credentialResources } from "./credentials.ts";
+import { passedHosts } from "./auto-passthrough.ts";
+import { clientCredentials, serverCredentials } from "./credentials.ts";
 import { type GatewayClass, gatewayClass, mergedGateways } from "./gateway-class.ts";
 import { gatewayListener } from "./gateway-listener.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
@@ -43,19 +46,25 @@ function build(scope: Scope, of: GatewayClass): GatewayResources {
       ),
     ),
   );
-  const secrets = servers.flatMap(({ server }) =>
-    server.tls === undefined ? [] : credentialResources(scope, of.client.namespace, server.tls),
-  );
+  const hosts = hostsOf([
+    ...built.map((one) => [TYPE_URL.listener, one] as const),
+    ...routes.map((one) => [TYPE_URL.route, one] as const),
+  ]);
+  const passed = passedHosts(scope, of, servers);
+  const { client } = of;
+  const secrets = [
+    ...servers.flatMap(({ server: { tls } }) => tls && serverCredentials(scope, client.namespace, tls)),
+    ...clientCredentials(scope, client, hosts),
+  ];
   return {
     parts: new Map<TypeUrl, readonly EncodedResource[]>([
       [TYPE_URL.listener, built],
       [TYPE_URL.route, routes],
-      [TYPE_URL.secret, [...new Set(secrets)]],
+      [TYPE_URL.cluster, passed.flatMap((host) => sniDnatClustersOf(scope, client, host))],
+      [TYPE_URL.endpoints, passed.flatMap((host) => sniDnatAssignmentsOf(scope, client, host))],
+      [TYPE_URL.secret, [...new Set(secrets)].flatMap((secret) => secret ?? [])],
     ]),
-    hosts: hostsOf([
-      ...built.map((one) => [TYPE_URL.listener, one] as const),
-      ...routes.map((one) => [TYPE_URL.route, one] as const),
-    ]),
+    hosts,
   };
 }
 

@@ -13,7 +13,7 @@ import { applicableHttpRoutes } from "../../policy/http-routes.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import { by } from "../../snapshot/text-order.ts";
 import type { Scope } from "../memo.ts";
-import { translateRoutes } from "../routes/translate-routes.ts";
+import { governedHost, type RoutedHost } from "../routes/governed-host.ts";
 import type { GatewayClass } from "./gateway-class.ts";
 
 interface Host {
@@ -65,21 +65,27 @@ export function gatewayRoutes(
   });
 }
 
+/** What a VirtualService says at a server; an earlier revision of it where the new one leads to what does not exist. */
 function routesOf(
   scope: Scope,
   of: GatewayClass,
   { gatewayKey, server }: BoundServer,
   virtualService: StoredObject<"VirtualService">,
 ): readonly Route[] {
-  const { number } = server.port;
-  const routes = applicableHttpRoutes(scope.view, virtualService, of.client, number, gatewayKey);
-  return translateRoutes(scope, {
-    virtualService,
-    routes,
-    client: of.client,
-    defaultPort: number,
-    gateway: { tls: server.tls !== undefined },
-  });
+  const { number: port } = server.port;
+  const gateway = { tls: server.tls !== undefined };
+  const key = keyOf(virtualService);
+  const { virtualHost: governed } = scope.get<RoutedHost>(
+    `gateway-routes/${of.key}/${gatewayKey}/${port}/${gateway.tls}/${key}`,
+    (inner, before) => {
+      const current =
+        inner.view.virtualServicesOf(gatewayKey).find((one) => keyOf(one) === key) ?? virtualService;
+      const routes = applicableHttpRoutes(inner.view, current, of.client, port, gatewayKey);
+      const called = { host: gatewayKey, port, domains: [], gateway };
+      return governedHost(inner, of.client, called, { virtualService: current, routes }, before);
+    },
+  );
+  return governed.routes;
 }
 
 function virtualHost(host: string, port: number, routes: readonly Route[], redirected: boolean): VirtualHost {

@@ -63,10 +63,12 @@ function targets(
 ): readonly WeightedName[] {
   const resolver = new DestinationResolver(scope, client, port);
   const clusters = weighted(route).map(({ destination, weight }, index) => ({
-    name: clusterOf(resolver.resolve(destination, owner, `${path}.route[${index}].destination`)),
+    name: clusterOf(
+      resolver.resolve(destination, owner, `${path}.route[${index}].destination`, "its connections fail"),
+    ),
     weight,
   }));
-  resolver.warn("its connections fail");
+  resolver.warn();
   return clusters;
 }
 

@@ -9,6 +9,7 @@ import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.
 import { byText } from "../../snapshot/text-order.ts";
 import type { Scope } from "../memo.ts";
 import { destinationsOf } from "../routes/routed-host.ts";
+import { calledHosts } from "./called-hosts.ts";
 import type { Ways } from "./egress-plan.ts";
 
 /** Workloads of one class share everything that they have of the calling side, but for declared upstreams. */
@@ -24,8 +25,8 @@ export interface EgressClass {
 export type ScopeSource =
   | { readonly kind: "mesh" }
   | { readonly kind: "sidecar"; readonly key: ObjectKey; readonly namespace: string }
-  /** These and where their VirtualServices lead. */
-  | { readonly kind: "hosts"; readonly hosts: readonly string[] };
+  /** These and where their VirtualServices lead. `onDemand`: the other hosts are asked for when they are called. */
+  | { readonly kind: "hosts"; readonly hosts: readonly string[]; readonly onDemand: boolean };
 
 export function egressClass({ view }: Scope, workload: WorkloadConfig): EgressClass {
   const client = clientOf(view, workload);
@@ -49,8 +50,9 @@ function scopeSource(view: SnapshotView, workload: WorkloadConfig): ScopeSource 
     const upstreams = workload.upstreams.flatMap(
       ({ host }) => findService(view, host, workload.namespace)?.hostname ?? [],
     );
-    const observed = workload.discovery === "on-demand" ? view.observed(workloadId(workload)) : [];
-    return { kind: "hosts", hosts: [...new Set([...upstreams, ...observed])].sort(byText) };
+    const onDemand = workload.discovery === "on-demand";
+    const called = onDemand ? calledHosts(view, workloadId(workload), workload.namespace) : [];
+    return { kind: "hosts", hosts: [...new Set([...upstreams, ...called])].sort(byText), onDemand };
   }
   const sidecar = sidecarFor(view, workload);
   return sidecar === undefined

@@ -1,18 +1,22 @@
 import { SharedMap } from "../../../mesh/collections/shared-map.ts";
+import type { Service } from "../../../mesh/model/service.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
+import type { EgressScope } from "../../policy/egress-scope.ts";
 import { checkReferences } from "../check-references.ts";
 import { blackHoleCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
 import { clustersOf } from "../clusters/service-clusters.ts";
 import { clusterOf, resolveDestination } from "../destinations.ts";
 import { assignmentsOf } from "../endpoints/service-assignments.ts";
 import type { Scope } from "../memo.ts";
+import { isHttp } from "../protocols.ts";
 import { resource, sameMap, sameResource } from "../resource.ts";
 import { clusterHosts, type EgressClass, egressScope } from "./egress-class.ts";
 import { type EgressPlan, planEgress } from "./egress-plan.ts";
+import { onDemandRouteConfiguration } from "./on-demand.ts";
 import { plannedListener } from "./planned-listener.ts";
 import { portRouteConfiguration, type UnknownHosts } from "./route-configuration.ts";
 import { virtualOutbound } from "./virtual-outbound.ts";
@@ -82,7 +86,7 @@ function listeners(scope: Scope, of: EgressClass): Resources {
       const planned = listenerPlan(member, of).plan.listeners.get(name);
       if (planned === undefined) return NONE;
       const built = resource(member, `listener/${of.key}/${name}`, Listener, (own) =>
-        plannedListener(own, of.client, planned, unknownHosts(own, of)),
+        plannedListener(own, of.client, planned, unknownHosts(own, of), isOnDemand(of)),
       );
       return byName([built]);
     });
@@ -102,7 +106,10 @@ function routes(scope: Scope, of: EgressClass): Resources {
       if (planned === undefined) return NONE;
       const built = member.get(
         `route/${of.key}/${name}`,
-        (own) => portRouteConfiguration(own, of.client, planned, unknownHosts(own, of)),
+        (own) =>
+          isOnDemand(of)
+            ? onDemandRouteConfiguration(planned)
+            : portRouteConfiguration(own, of.client, planned, unknownHosts(own, of)),
         sameResource,
       );
       return byName([built]);
@@ -125,7 +132,7 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
       // Declared upstreams are the workload's only way out, and these are its own.
       const ways = general || of.source.kind !== "hosts";
       const plan = ways
-        ? planEgress(egressScope(inner, of), of.ways, (host) => inner.view.service(host))
+        ? planEgress(listenedFor(inner, of), of.ways, (host) => listenedService(inner, of, host))
         : NOTHING_PLANNED;
       for (const { hostname, message } of plan.conflicts)
         inner.warn({ subject: `Service/${hostname}`, message });
@@ -135,6 +142,22 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
   );
 }
 
+function isOnDemand({ source }: EgressClass): boolean {
+  return source.kind === "hosts" && source.onDemand;
+}
+
+/** Calls have to come in to be seen: HTTP is listened for as if all of the mesh were in scope. */
+function listenedFor(scope: Scope, of: EgressClass): EgressScope {
+  return isOnDemand(of) ? egressScope(scope, { ...of, source: { kind: "mesh" } }) : egressScope(scope, of);
+}
+
+/** Of a service that has not been called yet only HTTP: a TCP connection does not say whom it is for. */
+function listenedService({ view }: Scope, { source }: EgressClass, hostname: string): Service | undefined {
+  const service = view.service(hostname);
+  if (service === undefined || source.kind !== "hosts" || source.hosts.includes(hostname)) return service;
+  return { ...service, ports: service.ports.filter(({ protocol }) => isHttp(protocol)) };
+}
+
 const NOTHING_PLANNED: EgressPlan = { listeners: new Map(), routes: new Map(), conflicts: [] };
 
 function planText({ listeners: listenersByName, routes: routesByName }: EgressPlan): string {
@@ -142,7 +165,7 @@ function planText({ listeners: listenersByName, routes: routesByName }: EgressPl
 }
 
 /** Where calls go that no service is for: on, where that is known and allowed. */
-function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {
+export function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {
   const { mode, egressProxy } = egressScope(scope, of).outboundTrafficPolicy;
   if (mode === "REGISTRY_ONLY") return { cluster: undefined };
   if (egressProxy !== undefined) {

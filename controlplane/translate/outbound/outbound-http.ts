@@ -6,20 +6,22 @@ import {
   corsFilter,
   faultFilter,
   httpConnectionManager,
+  onDemandFilter,
   pathNormalization,
   routerFilter,
 } from "../filters/network-filters.ts";
 
-/** Handles an application's HTTP calls; their routes come by RDS. */
+/** Handles an application's HTTP calls; their routes come by RDS, and `onDemand` their hosts as they are called. */
 export function outboundHttpFilter(
   { mesh }: Pick<MeshSettings, "mesh">,
   listener: string,
   routeName: string,
+  onDemand = false,
 ): Filter {
   const manager = HttpConnectionManager.fromPartial({
     statPrefix: `outbound_${listener}`,
     rds: { configSource: ADS, routeConfigName: routeName },
-    httpFilters: [faultFilter, corsFilter, routerFilter],
+    httpFilters: [...(onDemand ? [onDemandFilter] : []), faultFilter, corsFilter, routerFilter],
     ...pathNormalization(mesh.pathNormalization ?? "BASE"),
   });
   return httpConnectionManager(manager);

@@ -26,6 +26,7 @@ export function plannedListener(
   client: Client,
   { name, bind, binds, routeName, tcp }: PlannedListener,
   unknown: UnknownHosts,
+  onDemand: boolean,
 ): Listener {
   const shared = WILDCARDS.includes(bind.address) || tcp.length > 1;
   // A captured connection to a wildcard may speak anything: whatever runs at that port of some host comes in here.
@@ -40,7 +41,7 @@ export function plannedListener(
     }
   };
   if (routeName !== undefined) {
-    const filters = [outboundHttpFilter(scope.view.settings, name, routeName)];
+    const filters = [outboundHttpFilter(scope.view.settings, name, routeName, onDemand)];
     add(
       FilterChain.fromPartial({ name: "http", filterChainMatch: mixed ? PLAIN_HTTP : {}, filters }),
       routeName,

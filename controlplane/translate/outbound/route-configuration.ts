@@ -119,7 +119,8 @@ function withPorts({ name, domains }: VirtualHost): readonly string[] {
   return port === String(FOREIGN_PORT) ? [...domains, ...full] : full;
 }
 
-function unknownHost({ cluster }: UnknownHosts): VirtualHost {
+/** Answers for what no service is for. */
+export function unknownHost({ cluster }: UnknownHosts): VirtualHost {
   const name = cluster === undefined ? "block_all" : "allow_any";
   const route = Route.fromPartial({
     name,

@@ -33,18 +33,24 @@ export interface CalledHost {
   readonly host: string;
   readonly port: number;
   readonly domains: readonly string[];
+  /** Given for a host at a gateway's server. */
+  readonly gateway?: { readonly tls: boolean };
 }
 
 /** As a VirtualService says, or as `before` when that stays in force: see `serviceVirtualHost`. */
 export function governedHost(
   scope: Scope,
   client: Client,
-  { host, port, domains }: CalledHost,
+  { host, port, domains, ...at }: CalledHost,
   { virtualService, routes }: GoverningRoutes,
   before: RoutedHost | undefined,
 ): RoutedHost {
   const resolver = new DestinationResolver(scope, client, port);
-  const translated = routesWith(scope, { virtualService, routes, client, defaultPort: port }, resolver);
+  const translated = routesWith(
+    scope,
+    { virtualService, routes, client, defaultPort: port, ...at },
+    resolver,
+  );
   for (const { index, reason } of expandDelegates(scope.view, virtualService).problems) {
     const message = `spec.http[${index}].delegate: ${reason}; it is left out`;
     scope.warn({ subject: keyOf(virtualService), message });

@@ -128,10 +128,16 @@ function hostRewrite(authority: string | undefined): { hostRewriteLiteral?: stri
   return authority === undefined || authority === "" ? {} : { hostRewriteLiteral: authority };
 }
 
-/** Envoy heeds the deadline that a gRPC call brings only where its route gives that a limit, of which 0 is none. */
-function timeouts(ms: number): Pick<RouteAction, "timeout" | "maxStreamDuration"> {
+/**
+ * `0s` is without limit, and then a gRPC caller's own deadline counts. With a limit that is all that counts: Envoy looks at
+ * `timeout` no longer once anything is said of the stream's duration, whose end is no 504.
+ */
+function timeouts(
+  ms: number,
+): Pick<RouteAction, "timeout"> & Partial<Pick<RouteAction, "maxStreamDuration">> {
+  if (ms > 0) return { timeout: duration(ms) };
   return {
-    timeout: duration(ms),
-    maxStreamDuration: RouteAction_MaxStreamDuration.fromPartial({ grpcTimeoutHeaderMax: duration(ms) }),
+    timeout: duration(0),
+    maxStreamDuration: RouteAction_MaxStreamDuration.fromPartial({ grpcTimeoutHeaderMax: duration(0) }),
   };
 }

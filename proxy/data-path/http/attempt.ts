@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import { UpstreamConnectError } from "../upstream/dial.ts";
-import { peerOf, type UpstreamHost } from "../upstream/upstream-host.ts";
+import { type PoolVariant, peerOf, type UpstreamHost } from "../upstream/upstream-host.ts";
 import type { RequestBody } from "./request-body.ts";
 
 export type AttemptResult =
@@ -32,6 +32,8 @@ export type AttemptResult =
 
 export interface AttemptOptions {
   readonly host: UpstreamHost;
+  /** Undefined: any connection to the host will do. */
+  readonly variant: PoolVariant | undefined;
   readonly method: string;
   readonly target: string;
   /** Flat list with host and framing. */
@@ -54,7 +56,7 @@ const LARGEST_RESPONSE_HEAD = 80 * 1024;
 export async function attemptRequest(options: AttemptOptions): Promise<AttemptResult> {
   const { host, body, signal, perTryTimeoutMs } = options;
   const request = startRequest({
-    agent: host.pool(),
+    agent: host.pool(options.variant),
     host: host.endpoint.address,
     port: host.endpoint.port,
     method: options.method,

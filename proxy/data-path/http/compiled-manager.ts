@@ -1,4 +1,4 @@
-import type { HttpConnectionManager } from "../../model/listener.ts";
+import type { HttpConnectionManager, HttpFilter } from "../../model/listener.ts";
 import { compileFault, type FaultFilter } from "../../tables/fault.ts";
 import { compileRbac, type RbacFilter } from "../../tables/rbac.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
@@ -6,7 +6,8 @@ import type { Tables } from "../connection.ts";
 
 type CompiledHttpFilter =
   | { readonly kind: "rbac"; readonly judge: RbacFilter }
-  | { readonly kind: "fault"; readonly inject: FaultFilter | undefined };
+  | { readonly kind: "fault"; readonly inject: FaultFilter | undefined }
+  | { readonly kind: "cors" | "on-demand" };
 
 /** An HTTP connection manager as the data path runs it. */
 export interface CompiledManager {
@@ -21,12 +22,23 @@ export function compileManager(model: HttpConnectionManager): CompiledManager {
   const inline = routes.kind === "inline" ? compileRouteTable(routes.config) : undefined;
   return {
     model,
-    filters: model.filters.flatMap((filter): CompiledHttpFilter[] => {
-      if (filter.kind === "rbac") return [{ kind: "rbac", judge: compileRbac(filter.rbac) }];
-      if (filter.kind === "fault")
-        return [{ kind: "fault", inject: filter.fault && compileFault(filter.fault) }];
-      return [];
-    }),
+    filters: model.filters.flatMap((filter) => compileFilter(filter)),
     routes: (tables) => (routes.kind === "rds" ? tables.routes(routes.name) : inline),
   };
+}
+
+function compileFilter(filter: HttpFilter): CompiledHttpFilter[] {
+  switch (filter.kind) {
+    case "rbac":
+      return [{ kind: "rbac", judge: compileRbac(filter.rbac) }];
+    case "fault":
+      return [{ kind: "fault", inject: filter.fault && compileFault(filter.fault) }];
+    case "cors":
+    case "on-demand":
+      return [{ kind: filter.kind }];
+    case "router":
+      return [];
+    default:
+      return filter satisfies never;
+  }
 }

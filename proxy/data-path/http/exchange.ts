@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HeaderEdit, HeaderEdits } from "../../model/route.ts";
 import type { RequestFacts } from "../../tables/facts.ts";
+import { applyEdits } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
 import { type HttpRecord, newUpstreamEnd, type ResponseFlag } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { setClientCert } from "./client-cert-header.ts";
 import type { CompiledManager } from "./compiled-manager.ts";
+import { grpcMessage, grpcStatusOf, isGrpc } from "./grpc-reply.ts";
 import { removeHopByHop } from "./hop-by-hop.ts";
 import { screenRequest } from "./screen.ts";
 
@@ -23,10 +26,14 @@ export interface Exchange {
   readonly upgrade: { readonly protocol: string; readonly head: Buffer } | undefined;
   /** True while the listener is being drained: the answer closes the connection. */
   readonly closing: boolean;
+  /** What filters put into whatever answers; undefined: nothing. */
+  additions: HeaderEdits | undefined;
 }
 
 export interface LocalReply {
   readonly status: number;
+  /** Instead of the one that the status stands for, where the caller speaks gRPC. */
+  readonly grpcStatus?: number;
   readonly body?: string | Uint8Array;
   readonly headers?: HeaderList;
   readonly flag?: ResponseFlag;
@@ -66,14 +73,17 @@ export function newRecord(request: IncomingMessage, connection: Connection, deps
 }
 
 /** Answers from here, without an upstream. */
-export function replyLocally(exchange: Exchange, reply: LocalReply): void {
+export function replyLocally(exchange: Exchange, wanted: LocalReply): void {
   const { response, record, request } = exchange;
   if (response.headersSent || response.destroyed) return;
+  const reply = isGrpc(request.headers["content-type"]) && !wanted.close ? asGrpc(wanted) : wanted;
   if (reply.flag) record.flags.add(reply.flag);
   record.details = reply.details;
   record.status = reply.status;
   const body = typeof reply.body === "string" ? Buffer.from(reply.body) : (reply.body ?? Buffer.alloc(0));
   const headers = reply.headers ?? new HeaderList();
+  if (exchange.additions) applyEdits(headers, [exchange.additions]);
+  record.grpcStatus = headers.get("grpc-status") ?? "";
   headers.set("content-length", String(body.length));
   if (body.length > 0 && !headers.has("content-type")) headers.append("content-type", "text/plain");
   if (!headers.has("server")) headers.append("server", "lateen");
@@ -82,6 +92,23 @@ export function replyLocally(exchange: Exchange, reply: LocalReply): void {
   record.bytesSent += body.length;
   response.writeHead(reply.status, headers.toRaw());
   response.end(body);
+}
+
+/** Sees to it that whatever answers has these headers. */
+export function addToAnswer(exchange: Exchange, headers: readonly HeaderEdit[]): void {
+  if (headers.length === 0) return;
+  exchange.additions = { remove: [], add: [...(exchange.additions?.add ?? []), ...headers] };
+}
+
+/** What a gRPC client understands: the status is a header, and the text too. */
+function asGrpc(reply: LocalReply): LocalReply {
+  const { body = "", status, grpcStatus = grpcStatusOf(status) } = reply;
+  const headers = reply.headers ?? new HeaderList();
+  headers.set("content-type", "application/grpc");
+  headers.set("grpc-status", String(grpcStatus));
+  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+  if (text !== "") headers.set("grpc-message", grpcMessage(text));
+  return { ...reply, status: 200, body: "", headers };
 }
 
 /** Screens a request; undefined when it has been answered with a refusal. */

@@ -1,4 +1,5 @@
 import type { RetryPolicy } from "../../model/route.ts";
+import type { RequestFacts } from "../../tables/facts.ts";
 import { applyEdits } from "../../tables/header-edits.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { type AttemptEnd, retryDelayMs, wantsRetry } from "../../tables/retry.ts";
@@ -7,7 +8,8 @@ import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
 import { type AttemptResult, attemptRequest } from "./attempt.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type AcceptedRequest, type Exchange, replyLocally } from "./exchange.ts";
+import { type AcceptedRequest, addToAnswer, type Exchange, replyLocally } from "./exchange.ts";
+import { sendMirrors } from "./mirror.ts";
 import { relayResponse } from "./relay-response.ts";
 import { RequestBody } from "./request-body.ts";
 import { relayUpgrade } from "./upgrade.ts";
@@ -27,7 +29,9 @@ interface Forwarding {
   readonly headers: HeaderList;
   readonly body: RequestBody | undefined;
   readonly deadlines: Deadlines;
+  readonly hash: bigint | undefined;
   readonly tried: Set<UpstreamHost>;
+  avoidPriorities: ReadonlySet<number> | undefined;
   attempts: number;
   stale: number;
 }
@@ -55,6 +59,7 @@ export async function forwardRequest(
   const idleMs = decision.action.idleTimeoutMs ?? exchange.manager.model.streamIdleTimeoutMs;
   const deadlines = new Deadlines(exchange.gone, { idleMs });
   const body = requestBody(exchange, decision.retry, deadlines);
+  if (decision.action.mirrors.length > 0) sendMirrors(exchange, { decision, headers, body });
   deadlines.startRouteTimer(exchange.request, decision.action.timeoutMs);
   cluster.counts.active++;
   try {
@@ -65,7 +70,9 @@ export async function forwardRequest(
       headers,
       body,
       deadlines,
+      hash: hashOf(exchange, facts, decision),
       tried: new Set(),
+      avoidPriorities: undefined,
       attempts: 0,
       stale: 0,
     });
@@ -73,6 +80,17 @@ export async function forwardRequest(
     cluster.counts.active--;
     deadlines.stop();
   }
+}
+
+/** What the request goes to a host by; the answer brings the cookie that the client lacked for it. */
+function hashOf(exchange: Exchange, facts: RequestFacts, decision: ForwardDecision): bigint | undefined {
+  const hashed = decision.hash?.(facts, exchange.connection.facts);
+  if (hashed === undefined) return undefined;
+  addToAnswer(
+    exchange,
+    hashed.cookies.map((value) => ({ name: "set-cookie", value, action: "append" })),
+  );
+  return hashed.hash;
 }
 
 function prepareHeaders(
@@ -117,10 +135,12 @@ function requestBody(
 
 /** Attempts, one after the other, until one is delivered. */
 async function run(forwarding: Forwarding): Promise<void> {
-  const { exchange, cluster, tried, decision } = forwarding;
+  const { exchange, cluster, tried, decision, hash } = forwarding;
   for (;;) {
     const avoid = decision.retry?.avoidPreviousHosts === false ? undefined : tried;
-    const host = cluster.pick(exchange.deps.random, avoid);
+    leavePriorities(forwarding);
+    const { avoidPriorities } = forwarding;
+    const host = cluster.pick(exchange.deps.random, { hash, avoid, avoidPriorities });
     if (host === undefined) {
       replyLocally(exchange, {
         status: 503,
@@ -133,6 +153,14 @@ async function run(forwarding: Forwarding): Promise<void> {
     tried.add(host);
     if (await attemptOn(host, forwarding)) return;
   }
+}
+
+/** After every so many attempts: the priorities that were tried so far are left out (Envoy, "previous priorities"). */
+function leavePriorities(forwarding: Forwarding): void {
+  const { decision, attempts, tried } = forwarding;
+  const after = decision.retry?.avoidPrioritiesAfter ?? 0;
+  if (after === 0 || attempts === 0 || attempts % after !== 0) return;
+  forwarding.avoidPriorities = new Set([...tried].map(({ endpoint }) => endpoint.priority));
 }
 
 /** True when the exchange is over, false when another attempt is wanted. */
@@ -150,6 +178,7 @@ async function attemptOn(host: UpstreamHost, forwarding: Forwarding): Promise<bo
   try {
     const result = await attemptRequest({
       host,
+      variant: cluster.variantOf(host, decision.authority, exchange.connection.facts),
       method: record.method,
       target: decision.target,
       headers: headers.toRaw(),
@@ -172,8 +201,9 @@ async function attemptOn(host: UpstreamHost, forwarding: Forwarding): Promise<bo
 }
 
 /** Undefined when there was no answer; a caller that went away says nothing about the host. */
-function statusOf(result: AttemptResult): number | undefined {
+function statusOf(result: AttemptResult): number | "unconnected" | undefined {
   if (result.kind !== "failed") return result.response.statusCode;
+  if (result.cause === "connect") return "unconnected";
   return result.cause === "aborted" || result.cause === "overflow" ? 200 : undefined;
 }
 
@@ -194,7 +224,7 @@ async function prepareRetry(result: AttemptResult, forwarding: Forwarding): Prom
     exchange.record.flags.add("URX");
     return false;
   }
-  if (cluster.counts.retries >= cluster.model.limits.maxRetries) {
+  if (!cluster.mayRetry) {
     exchange.record.flags.add("UO");
     return false;
   }

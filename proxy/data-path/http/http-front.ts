@@ -144,6 +144,7 @@ export class HttpFront {
       record: newRecord(request, connection, this.#deps),
       gone: gone.signal,
       upgrade,
+      additions: undefined,
       get closing() {
         return draining();
       },

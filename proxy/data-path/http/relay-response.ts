@@ -65,6 +65,7 @@ function responseHeaders(exchange: Exchange, { response, edits }: UpstreamRespon
   headers.delete("x-envoy-peer-metadata-id");
   headers.set("x-envoy-upstream-service-time", String(Math.round(exchange.record.upstreamMs ?? 0)));
   applyEdits(headers, edits);
+  if (exchange.additions) applyEdits(headers, [exchange.additions]);
   if (exchange.closing) headers.set("connection", "close");
   return headers;
 }

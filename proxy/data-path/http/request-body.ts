@@ -2,6 +2,7 @@ import type { Readable, Writable } from "node:stream";
 
 /** Envoy buffers as much of a request for its retries by default, and gives up retrying beyond. */
 const MOST_KEPT_BYTES = 65_536;
+const MOST_BEHIND_BYTES = 1_048_576;
 
 /**
  * The body of a request on its way to one upstream after another: what has passed is kept, as long as it is little, so
@@ -16,6 +17,7 @@ export class RequestBody {
   #lost = false;
   #ended = false;
   #sink: Writable | undefined;
+  #copies: readonly Writable[] = [];
 
   constructor(
     source: Readable,
@@ -54,6 +56,11 @@ export class RequestBody {
     this.#source.resume();
   }
 
+  /** Sends all of the body there too, as it comes; for copies, which the original never waits for. */
+  copyTo(sink: Writable): void {
+    this.#copies = [...this.#copies, sink];
+  }
+
   /** The attempt is over: the sender waits for the next. */
   detach(sink: Writable): void {
     if (this.#sink !== sink) return;
@@ -72,6 +79,7 @@ export class RequestBody {
   #take(chunk: Buffer): void {
     this.#onBytes(chunk.length);
     this.#remember(chunk);
+    for (const copy of this.#copies) writeCopy(copy, chunk);
     if (this.#sink?.write(chunk) === false) this.#source.pause();
   }
 
@@ -88,5 +96,13 @@ export class RequestBody {
   #end(): void {
     this.#ended = true;
     this.#sink?.end();
+    for (const copy of this.#copies) copy.end();
   }
+}
+
+/** A copy that falls too far behind is dropped. */
+function writeCopy(copy: Writable, chunk: Buffer): void {
+  if (copy.destroyed) return;
+  if (copy.writableLength > MOST_BEHIND_BYTES) copy.destroy();
+  else copy.write(chunk);
 }

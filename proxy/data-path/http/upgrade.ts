@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { applyEdits } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
 import { joinStreams } from "../join-streams.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -37,7 +38,7 @@ export async function relayUpgrade(
   record.details = "via_upstream";
   const socket = request.socket;
   reply.detachSocket(socket);
-  socket.write(switchingHead(upstream.response, upgrade.protocol), "latin1");
+  socket.write(switchingHead(exchange, upstream.response, upgrade.protocol), "latin1");
   if (upstream.head.length > 0) socket.write(upstream.head);
   if (upgrade.head.length > 0) upstream.socket.write(upgrade.head);
   await joinStreams(socket, upstream.socket, {
@@ -47,9 +48,10 @@ export async function relayUpgrade(
   });
 }
 
-function switchingHead(response: IncomingMessage, protocol: string): string {
+function switchingHead({ additions }: Exchange, response: IncomingMessage, protocol: string): string {
   const headers = HeaderList.fromRaw(response.rawHeaders);
   removeHopByHop(headers);
+  if (additions) applyEdits(headers, [additions]);
   headers.set("connection", "upgrade");
   headers.set("upgrade", protocol);
   const raw = headers.toRaw();

@@ -194,15 +194,17 @@ export class BoundListener {
 /** Undefined when the connection is over, or said nothing in time where it had to. */
 async function greet(socket: Socket, model: Listener): Promise<ConnectionHello | undefined> {
   const place = {
+    remoteAddress: plainAddress(socket.remoteAddress ?? ""),
+    remotePort: socket.remotePort ?? 0,
     localAddress: plainAddress(socket.localAddress ?? model.address),
     localPort: socket.localPort ?? model.port,
   };
   const plain: ConnectionHello = { ...place, transport: "raw_buffer", serverName: "", alpn: [] };
-  if (!model.inspectTls) return plain;
-  const inspected = await inspectConnection(socket, model.inspectTimeoutMs);
+  if (!model.inspectTls && !model.inspectHttp) return plain;
+  const inspected = await inspectConnection(socket, model.inspectTimeoutMs, model);
   switch (inspected.kind) {
     case "plain":
-      return plain;
+      return { ...plain, alpn: inspected.http };
     case "tls":
       return { ...place, transport: "tls", ...inspected.hello };
     case "silent":

@@ -22,20 +22,21 @@ after(() => server.close());
 async function inspect(
   act: (client: Socket) => void,
   timeoutMs = LONG_MS,
+  inspectHttp = false,
 ): Promise<{ readonly inspected: Inspected; readonly socket: Socket }> {
   const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
   const client = connect(port, "127.0.0.1", () => act(client));
   client.on("error", () => {});
   const socket = await accepted;
   socket.on("error", () => {});
-  const inspected = await inspectConnection(socket, timeoutMs);
+  const inspected = await inspectConnection(socket, timeoutMs, { inspectTls: true, inspectHttp });
   socket.once("close", () => client.destroy());
   return { inspected, socket };
 }
 
 test("plain bytes are put back for who reads next", async () => {
   const { inspected, socket } = await inspect((client) => client.write("GET / HTTP/1.1\r\n\r\n"));
-  assert.deepEqual(inspected, { kind: "plain" });
+  assert.deepEqual(inspected, { kind: "plain", http: [] });
   const [first] = await new Promise<Buffer[]>((resolve) => socket.once("data", (chunk) => resolve([chunk])));
   assert.equal(first?.toString(), "GET / HTTP/1.1\r\n\r\n");
   socket.destroy();
@@ -57,3 +58,23 @@ test("a client that says nothing is silent when the time is over", async () => {
   assert.deepEqual(inspected, { kind: "silent" });
   socket.destroy();
 });
+
+for (const { chunks, http } of [
+  { chunks: ["GET / HTTP/1.1\r\n"], http: ["http/1.1"] },
+  { chunks: ["POST /x?y H", "TTP/1.0\n"], http: ["http/1.0"] },
+  { chunks: ["PRI * HTTP/2.0\r\n\r", "\nSM\r\n\r\n"], http: ["h2c"] },
+  { chunks: ["EHLO mail.example\r\n"], http: [] },
+  { chunks: ["\x00\x00\x00\x08"], http: [] },
+  { chunks: ["GET / HTTP/1.1 more\r\n"], http: [] },
+]) {
+  test(`${JSON.stringify(chunks.join(""))} is ${http.join() || "no HTTP"}`, async () => {
+    const write = (client: Socket): void => {
+      client.setNoDelay(true);
+      for (const [index, chunk] of chunks.entries())
+        setTimeout(() => client.write(chunk, "latin1"), index * 10);
+    };
+    const { inspected, socket } = await inspect(write, LONG_MS, true);
+    assert.deepEqual(inspected, { kind: "plain", http });
+    socket.destroy();
+  });
+}

@@ -1,8 +1,11 @@
 import type { Socket } from "node:net";
+import type { Listener } from "../../model/listener.ts";
 import { type ClientHello, peekClientHello } from "../tls/client-hello.ts";
+import { peekHttp } from "./peek-http.ts";
 
 export type Inspected =
-  | { readonly kind: "plain" }
+  /** `http`: the version of HTTP that it is, as ALPN would have it; none when it is something else. */
+  | { readonly kind: "plain"; readonly http: readonly string[] }
   | { readonly kind: "tls"; readonly hello: ClientHello }
   /** Nothing to go by in time. */
   | { readonly kind: "silent" }
@@ -12,7 +15,11 @@ export type Inspected =
  * Reads as many bytes of a new connection as it takes to tell TLS from plain bytes, and puts them back: whoever reads
  * next finds the connection untouched.
  */
-export async function inspectConnection(socket: Socket, timeoutMs: number): Promise<Inspected> {
+export async function inspectConnection(
+  socket: Socket,
+  timeoutMs: number,
+  wanted: Pick<Listener, "inspectTls" | "inspectHttp">,
+): Promise<Inspected> {
   const chunks: Buffer[] = [];
   return await new Promise<Inspected>((resolve) => {
     const settle = (result: Inspected): void => {
@@ -29,7 +36,7 @@ export async function inspectConnection(socket: Socket, timeoutMs: number): Prom
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
       chunks.push(chunk);
-      const peeked = peekClientHello(Buffer.concat(chunks));
+      const peeked = peek(Buffer.concat(chunks), wanted);
       if (peeked.kind !== "incomplete") settle(peeked);
     };
     const timer = setTimeout(() => settle({ kind: "silent" }), timeoutMs);
@@ -39,4 +46,15 @@ export async function inspectConnection(socket: Socket, timeoutMs: number): Prom
     socket.on("close", closed);
     if (socket.destroyed) closed();
   });
+}
+
+function peek(
+  bytes: Buffer,
+  { inspectTls, inspectHttp }: Pick<Listener, "inspectTls" | "inspectHttp">,
+): Inspected | { readonly kind: "incomplete" } {
+  const tls = inspectTls ? peekClientHello(bytes) : { kind: "plain" as const };
+  if (tls.kind !== "plain") return tls;
+  if (!inspectHttp) return { kind: "plain", http: [] };
+  const http = peekHttp(bytes);
+  return http === "incomplete" ? { kind: "incomplete" } : { kind: "plain", http };
 }

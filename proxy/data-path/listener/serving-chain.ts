@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { FilterChain, FilterChainMatch, Listener } from "../../model/listener.ts";
 import type { ConnectionHello } from "../../tables/filter-chains.ts";
-import { plainAddress } from "../../tables/matchers.ts";
 import { compileRbac, type RbacFilter } from "../../tables/rbac.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { HttpFront } from "../http/http-front.ts";
@@ -63,7 +62,7 @@ export class ServingChain {
     this.#sockets.add(raw);
     raw.once("close", () => this.#sockets.delete(raw));
     const { socket, peer } = this.#tls ? await this.#tls.accept(raw) : { socket: raw, peer: undefined };
-    const connection = this.#describe(raw, hello, peer);
+    const connection = this.#describe(hello, peer);
     const subject = { connection: connection.facts, request: undefined };
     if (this.#rbac.some((judge) => !judge(subject).allowed)) {
       socket.destroy();
@@ -89,16 +88,15 @@ export class ServingChain {
     this.#tls?.close();
   }
 
-  #describe(raw: Socket, hello: ConnectionHello, peer: PeerCertificate | undefined): Connection {
-    const remoteAddress = plainAddress(raw.remoteAddress ?? "");
-    const { localAddress, localPort, serverName } = hello;
+  #describe(hello: ConnectionHello, peer: PeerCertificate | undefined): Connection {
+    const { remoteAddress, remotePort, localAddress, localPort, serverName } = hello;
     return {
       peer,
-      facts: { remoteAddress, localAddress, localPort, serverName, peer: peer?.uri },
+      facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.uri },
       ends: {
         direction: this.#direction,
         localAddress: `${localAddress}:${localPort}`,
-        remoteAddress: `${remoteAddress}:${raw.remotePort ?? 0}`,
+        remoteAddress: `${remoteAddress}:${remotePort}`,
         serverName,
         clientId: peer?.uri,
         ownId: this.#tls?.ownId ?? this.#deps.secrets.certificate("default")?.spiffeId,

@@ -20,7 +20,7 @@ export function compileTcpProxy(model: TcpProxy, deps: DataPathDeps): TcpServer 
     const record = newRecord(connection, deps);
     deps.observer.tcpOpened(record);
     try {
-      await serve(socket, record, choose(deps.random).name, model, deps);
+      await serve(socket, { record, ends: connection.facts }, choose(deps.random).name, model, deps);
     } finally {
       socket.destroy();
       deps.observer.tcpDone(record, deps.clock.monotonic() - record.startedMonotonic, model.accessLog);
@@ -40,13 +40,19 @@ function newRecord(connection: Connection, deps: DataPathDeps): TcpRecord {
   };
 }
 
+interface Caller {
+  readonly record: TcpRecord;
+  readonly ends: Connection["facts"];
+}
+
 async function serve(
   socket: Socket,
-  record: TcpRecord,
+  caller: Caller,
   clusterName: string,
   model: TcpProxy,
   deps: DataPathDeps,
 ): Promise<void> {
+  const { record } = caller;
   record.upstream.cluster = clusterName;
   const cluster = deps.tables.cluster(clusterName);
   if (cluster === undefined) {
@@ -56,7 +62,7 @@ async function serve(
   const gone = new AbortController();
   socket.once("close", () => gone.abort());
   if (!cluster.warm) await Promise.race([cluster.whenWarm(), deps.clock.sleep(WARMING_MS, gone.signal)]);
-  const upstream = await connectUpstream(cluster, record, model, deps, gone.signal);
+  const upstream = await connectUpstream(cluster, caller, model, deps, gone.signal);
   if (upstream === undefined) return;
   const { host, connection } = upstream;
   cluster.counts.total++;
@@ -77,14 +83,14 @@ async function serve(
 
 async function connectUpstream(
   cluster: UpstreamCluster,
-  record: TcpRecord,
+  { record, ends }: Caller,
   model: TcpProxy,
   deps: DataPathDeps,
   signal: AbortSignal,
 ): Promise<{ readonly host: UpstreamHost; readonly connection: UpstreamConnection } | undefined> {
   const tried = new Set<UpstreamHost>();
   for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
-    const host = cluster.pick(deps.random, tried);
+    const host = cluster.pick(deps.random, { avoid: tried });
     if (host === undefined) {
       record.flags.add("UH");
       return undefined;
@@ -93,13 +99,15 @@ async function connectUpstream(
     record.upstream.host = host.key;
     record.upstream.workload = host.endpoint.workload;
     try {
-      const connection = await cluster.connect(host, signal);
+      const variant = cluster.variantOf(host, "", ends);
+      const connection = await cluster.connect(host, signal, { variant });
       record.upstream.id = connection.peer?.uri;
       cluster.report(host, 200, deps.random);
       return { host, connection };
     } catch (error) {
       host.failures++;
-      cluster.report(host, undefined, deps.random);
+      if (!(error instanceof UpstreamConnectError && error.flag === "UO"))
+        cluster.report(host, "unconnected", deps.random);
       record.upstream.failure = messageOf(error);
       record.flags.add(error instanceof UpstreamConnectError ? error.flag : "UF");
     }

@@ -3,18 +3,18 @@ import { isIP, type Socket } from "node:net";
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
-import type { UpstreamTls } from "../../model/tls.ts";
+import type { MeshTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, type PeerVerdict } from "./peer.ts";
-import type { SecretStore } from "./secret-store.ts";
+import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 import type { TlsConnection } from "./server-tls.ts";
 
 const MOST_SESSIONS = 1024;
 
 export interface ClientTlsOptions {
-  readonly tls: UpstreamTls;
+  readonly tls: MeshTls;
   readonly secrets: SecretStore;
   readonly clock: Clock;
 }
@@ -103,14 +103,15 @@ export class ClientTls {
 
   #judge(certificate: X509Certificate | undefined, { material }: Armed): PeerVerdict {
     return judgePeer(certificate, {
-      trustDomain: material.certificate.trustDomain,
+      trustDomain: trustDomainOf(material.certificate),
       sans: this.#sans,
       nowMs: this.#options.clock.now(),
     });
   }
 }
 
-async function secured(socket: TLSSocket): Promise<void> {
+/** Resolves when the handshake is over. */
+export async function secured(socket: TLSSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.once("secureConnect", resolve);
     socket.once("error", reject);

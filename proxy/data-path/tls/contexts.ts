@@ -1,5 +1,5 @@
 import type { SecureContextOptions } from "node:tls";
-import type { DownstreamTls, UpstreamTls } from "../../model/tls.ts";
+import type { DownstreamTls, MeshTls, UpstreamTls } from "../../model/tls.ts";
 import type { HeldCertificate, HeldRoots, SecretStore } from "./secret-store.ts";
 
 /** What OpenSSL is set up with, and from which state of the secrets. */
@@ -15,7 +15,7 @@ export interface TlsMaterial {
 const TLS13_SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
 
 /** Undefined as long as a secret that the context names has not come. */
-export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | UpstreamTls): TlsMaterial | undefined {
+export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | MeshTls): TlsMaterial | undefined {
   const certificate = secrets.certificate(tls.certificate);
   const roots = secrets.roots(tls.roots);
   if (certificate === undefined || (tls.roots !== undefined && roots === undefined)) return undefined;
@@ -25,10 +25,7 @@ export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | UpstreamT
       key: certificate.keyPem,
       // Without roots of our own Node would trust the public web's.
       ca: roots === undefined ? [] : [roots.pem],
-      minVersion: tls.minVersion,
-      maxVersion: tls.maxVersion,
-      ...(tls.ciphers.length > 0 ? { ciphers: [...TLS13_SUITES, ...tls.ciphers].join(":") } : {}),
-      ...(tls.curves.length > 0 ? { ecdhCurve: tls.curves.join(":") } : {}),
+      ...parameterOptions(tls),
       sessionIdContext: "lateen",
     },
     certificate,
@@ -37,7 +34,25 @@ export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | UpstreamT
   };
 }
 
+/** Versions, suites and curves as OpenSSL takes them. */
+export function parameterOptions({
+  minVersion,
+  maxVersion,
+  ciphers,
+  curves,
+}: Pick<MeshTls, "minVersion" | "maxVersion" | "ciphers" | "curves">): SecureContextOptions {
+  return {
+    minVersion,
+    maxVersion,
+    ...(ciphers.length > 0 ? { ciphers: [...TLS13_SUITES, ...ciphers].join(":") } : {}),
+    ...(curves.length > 0 ? { ecdhCurve: curves.join(":") } : {}),
+  };
+}
+
 /** The secrets that must be there before a context can be used. */
 export function secretNames(tls: DownstreamTls | UpstreamTls): string[] {
+  if ("kind" in tls && tls.kind === "foreign") {
+    return [tls.identity, tls.roots].flatMap((source) => (source && "sds" in source ? [source.sds] : []));
+  }
   return [tls.certificate, tls.roots].filter((name) => name !== undefined);
 }

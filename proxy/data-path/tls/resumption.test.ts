@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { systemClock } from "../../../mesh/lifecycle/clock.ts";
 import { mintRoot, mintSvid } from "../../../test/harness/test-certificates.ts";
-import type { DownstreamTls, UpstreamTls } from "../../model/tls.ts";
+import type { DownstreamTls, MeshTls } from "../../model/tls.ts";
 import { ClientTls } from "./client-tls.ts";
 import { SecretStore } from "./secret-store.ts";
 import { chooseAlpn, ServerTls, type TlsConnection } from "./server-tls.ts";
@@ -22,7 +22,7 @@ const common = {
   curves: [],
 } as const;
 const downstream: DownstreamTls = { ...common, alpn: ["istio"], requireClientCertificate: true };
-const upstream: UpstreamTls = { ...common, alpn: ["istio"], serverName: "outbound_.80_._.server" };
+const upstream: MeshTls = { ...common, kind: "mesh", alpn: ["istio"], serverName: "outbound_.80_._.server" };
 
 function store(id: string): SecretStore {
   const secrets = new SecretStore();

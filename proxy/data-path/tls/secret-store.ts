@@ -2,14 +2,15 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { MeshError } from "../../../mesh/errors.ts";
 import { splitPemChain } from "../../../mesh/identity/pem.ts";
 import { describeSpiffeId, parseSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
+import { SVID_SECRET } from "../../../mesh/xds/names.ts";
 import type { Secret } from "../../model/tls.ts";
 
-/** The own identity, as SDS gave it last. */
+/** A certificate of our own, as SDS gave it last: the SVID, or one for servers and clients outside the mesh. */
 export interface HeldCertificate {
   readonly chainPem: string;
   readonly keyPem: string;
-  readonly spiffeId: SpiffeId;
-  readonly trustDomain: string;
+  /** Undefined: it is no SVID. */
+  readonly spiffeId: SpiffeId | undefined;
   readonly notAfterMs: number;
   /** Grows with every change. */
   readonly version: number;
@@ -67,12 +68,17 @@ function readCertificate(secret: Extract<Secret, { kind: "certificate" }>): Omit
     );
   }
   // Our own certificate, so that Node's rendering of its names is no way in for anyone.
-  const spiffeId = parseSpiffeId(/(?:^|, )URI:(spiffe:[^,]*)/.exec(leaf.subjectAltName ?? "")?.[1] ?? "");
+  const uri = /(?:^|, )URI:(spiffe:[^,]*)/.exec(leaf.subjectAltName ?? "")?.[1];
   return {
     chainPem: secret.chainPem,
     keyPem: secret.keyPem,
-    spiffeId,
-    trustDomain: describeSpiffeId(spiffeId).trustDomain,
+    // The SVID's secret must hold one; a credential may.
+    spiffeId: uri === undefined && secret.name !== SVID_SECRET ? undefined : parseSpiffeId(uri ?? ""),
     notAfterMs: leaf.validToDate.getTime(),
   };
+}
+
+/** Empty without an SVID: then no peer is of it. */
+export function trustDomainOf({ spiffeId }: Pick<HeldCertificate, "spiffeId">): string {
+  return spiffeId === undefined ? "" : describeSpiffeId(spiffeId).trustDomain;
 }

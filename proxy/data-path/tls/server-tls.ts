@@ -7,7 +7,7 @@ import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, type PeerCertificate } from "./peer.ts";
-import type { SecretStore } from "./secret-store.ts";
+import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 5000;
 
@@ -79,7 +79,7 @@ export class ServerTls {
     const { tls, clock } = this.#options;
     if (tls.roots === undefined) return { socket, peer: undefined };
     const verdict = judgePeer(socket.getPeerX509Certificate(), {
-      trustDomain: material.certificate.trustDomain,
+      trustDomain: trustDomainOf(material.certificate),
       sans: this.#sans,
       nowMs: clock.now(),
     });

@@ -15,14 +15,15 @@ export class UpstreamConnectError extends Error {
 }
 
 /** A plain TCP connection within the time. The socket has an error listener already. */
-export async function dial(endpoint: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+export async function dial(
+  endpoint: Pick<Endpoint, "address" | "port">,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   if (signal.aborted) throw new UpstreamConnectError("UF", "the caller is gone");
-  const socket = connect({
-    host: endpoint.address,
-    port: endpoint.port,
-    noDelay: true,
-    allowHalfOpen: true,
-  });
+  const { address, port } = endpoint;
+  const place = /^[/@]/.test(address) ? { path: address.replace(/^@/, "\0") } : { host: address, port };
+  const socket = connect({ ...place, noDelay: true, allowHalfOpen: true });
   socket.on("error", () => {});
   try {
     await connected(socket, timeoutMs, signal);

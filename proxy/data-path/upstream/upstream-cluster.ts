@@ -2,18 +2,24 @@ import type { Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
-import { type Balancer, compileBalancer, hostKey } from "../../tables/balancer.ts";
+import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
+import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
 import { ClientTls } from "../tls/client-tls.ts";
+import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
+import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
-import { UpstreamHost } from "./upstream-host.ts";
+import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
+import { type CallEnds, proxyHeader } from "./proxy-header.ts";
+import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
 
 export interface UpstreamDeps {
   readonly secrets: SecretStore;
   readonly clock: Clock;
+  readonly resolve: Resolver;
 }
 
 export interface UpstreamConnection {
@@ -23,8 +29,8 @@ export interface UpstreamConnection {
 }
 
 export interface ClusterCounts {
-  /** Connections that are open. */
-  connections: number;
+  /** Connections that are open, or being opened. */
+  readonly connections: number;
   /** Requests that are running. */
   active: number;
   /** Requests and connections ever. */
@@ -32,24 +38,41 @@ export interface ClusterCounts {
   retries: number;
 }
 
-type TlsClients = ReadonlyMap<Transport, ClientTls>;
+type TlsClients = ReadonlyMap<Transport, ClientTls | ForeignTls>;
+
+/** So often the weights of endpoints that start slowly are worked out again. */
+const SLOW_START_STEPS = 50;
 
 /** A cluster that is in use: its hosts with their pools, kept over changes of endpoints. */
 export class UpstreamCluster {
-  readonly counts: ClusterCounts = { connections: 0, active: 0, total: 0, retries: 0 };
+  readonly counts: ClusterCounts;
+  readonly #slots = new ConnectionSlots();
   readonly #deps: UpstreamDeps;
   readonly #hosts = new Map<string, UpstreamHost>();
   readonly #warmed = Promise.withResolvers<void>();
   #model: Cluster;
   #balance: Balancer<UpstreamHost> = () => undefined;
   #clients: TlsClients = new Map();
+  /** Whether connections to one host may differ: see `variantOf`. */
+  #varies = false;
   #warm = false;
-  /** When the next ejected host comes back. */
-  #nextReturnMs = Number.POSITIVE_INFINITY;
+  #dns: DnsEndpoints | undefined;
+  /** When weights change by themselves: an ejected host comes back, or one that starts slowly gets more. */
+  #nextChangeMs = Number.POSITIVE_INFINITY;
 
+  /** Throws when the files that its TLS names cannot be read. */
   constructor(model: Cluster, deps: UpstreamDeps) {
     this.#deps = deps;
     this.#model = model;
+    const slots = this.#slots;
+    this.counts = {
+      get connections() {
+        return slots.open;
+      },
+      active: 0,
+      total: 0,
+      retries: 0,
+    };
     this.update(model);
   }
 
@@ -73,11 +96,19 @@ export class UpstreamCluster {
 
   /** New settings. Requests that run go on; pooled connections of other TLS settings are not used again. */
   update(model: Cluster): void {
-    this.#model = model;
     this.#clients = this.#compileClients(model);
-    for (const host of this.#hosts.values()) host.retirePool();
+    this.#model = model;
+    const proxied = transportsOf(model).some(({ proxyProtocol }) => proxyProtocol !== undefined);
+    this.#varies = proxied || model.hostTls.sni || model.hostTls.verify;
+    for (const host of this.#hosts.values()) host.retirePools();
+    this.#dns?.stop();
+    this.#dns = undefined;
     if (model.source.kind === "static") this.assign(model.source.endpoints);
     else this.#rebalance();
+    if (model.source.kind === "dns") {
+      this.#dns = new DnsEndpoints(model.source, this.#deps);
+      void this.#dns.run((endpoints) => this.assign(endpoints));
+    }
   }
 
   /** The endpoints, in full. Connections to those that are gone finish what they do. */
@@ -86,7 +117,7 @@ export class UpstreamCluster {
     for (const [key, host] of this.#hosts) {
       if (wanted.has(key)) continue;
       this.#hosts.delete(key);
-      host.retirePool();
+      host.retirePools();
     }
     for (const endpoint of endpoints) this.#place(endpoint);
     this.#rebalance();
@@ -95,13 +126,39 @@ export class UpstreamCluster {
   }
 
   /** Undefined when no endpoint is healthy. */
-  pick(random: Random, avoid?: ReadonlySet<UpstreamHost>): UpstreamHost | undefined {
-    if (this.#deps.clock.monotonic() >= this.#nextReturnMs) this.#rebalance();
-    return this.#balance(random, avoid);
+  pick(random: Random, choice?: Choice<UpstreamHost>): UpstreamHost | undefined {
+    if (this.#deps.clock.monotonic() >= this.#nextChangeMs) this.#rebalance();
+    return this.#balance(random, choice);
+  }
+
+  /** Whether its retries leave room for another (Envoy: a budget counts instead of the limit). */
+  get mayRetry(): boolean {
+    const { retryBudget, maxRetries } = this.#model.limits;
+    const { active, retries } = this.counts;
+    if (retryBudget === undefined) return retries < maxRetries;
+    return retries < Math.max(retryBudget.minimum, Math.floor((active * retryBudget.percent) / 100));
+  }
+
+  /** What sets the connections for a call apart from others to the same host; undefined: nothing. */
+  variantOf(host: UpstreamHost, authority: string, ends: CallEnds): PoolVariant | undefined {
+    if (!this.#varies) return undefined;
+    const { hostTls } = this.#model;
+    const { kind, proxyProtocol } = this.#transportOf(host.endpoint);
+    const called =
+      kind === "tls" && (hostTls.sni || hostTls.verify)
+        ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
+        : undefined;
+    if (called === undefined && proxyProtocol === undefined) return undefined;
+    const caller = proxyProtocol && ends;
+    const key = [
+      called?.serverName ?? "",
+      ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
+    ].join("|");
+    return { key, called, caller };
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
-  report(host: UpstreamHost, status: number | undefined, random: Random): void {
+  report(host: UpstreamHost, status: number | "unconnected" | undefined, random: Random): void {
     const rules = this.#model.outlier;
     if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status), rules, random)) return;
     const ejected = [...this.#hosts.values()].filter(({ standing }) => standing.ejectedUntilMs > 0).length;
@@ -111,21 +168,37 @@ export class UpstreamCluster {
   }
 
   /** A new connection to a host, over its transport. Rejects with `UpstreamConnectError`. */
-  async connect(host: UpstreamHost, signal: AbortSignal): Promise<UpstreamConnection> {
-    const { connectTimeoutMs, limits } = this.#model;
-    if (this.counts.connections >= limits.maxConnections && !this.#closeIdle()) {
-      throw new UpstreamConnectError("UO", "too many connections");
-    }
-    this.counts.connections++;
+  async connect(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    {
+      mayWait = false,
+      variant,
+    }: { readonly mayWait?: boolean; readonly variant?: PoolVariant | undefined } = {},
+  ): Promise<UpstreamConnection> {
+    const { connectTimeoutMs, limits, keepAliveMs } = this.#model;
+    // One that serves nobody gives way; it counts until it is closed.
+    const room = this.counts.connections >= limits.maxConnections && this.#closeIdle();
+    const maxConnections = room ? Number.POSITIVE_INFINITY : limits.maxConnections;
+    if (mayWait) await this.#slots.takeInTurn({ maxConnections, maxPending: limits.maxPending });
+    else this.#slots.take(maxConnections);
     try {
       const raw = await dial(host.endpoint, connectTimeoutMs, signal);
-      const connection = await this.#secure(raw, host, signal);
-      connection.socket.once("close", () => this.counts.connections--);
+      if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
+      const connection = await this.#secure(raw, host, signal, variant);
+      connection.socket.once("close", () => this.#slots.release());
       return connection;
     } catch (error) {
-      this.counts.connections--;
+      this.#slots.release();
       throw error;
+    } finally {
+      if (mayWait) this.#slots.arrive();
     }
+  }
+
+  /** True while requests wait for a connection: one that has done its part should make room. */
+  get crowded(): boolean {
+    return this.#slots.wanted;
   }
 
   /** What pooled connections of a host were made under; another value means that they must not be used again. */
@@ -135,17 +208,27 @@ export class UpstreamCluster {
   }
 
   close(): void {
-    for (const host of this.#hosts.values()) host.retirePool();
+    this.#dns?.stop();
+    for (const host of this.#hosts.values()) host.retirePools();
   }
 
-  async #secure(raw: Socket, host: UpstreamHost, signal: AbortSignal): Promise<UpstreamConnection> {
-    const client = this.#clients.get(this.#transportOf(host.endpoint));
+  async #secure(
+    raw: Socket,
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+  ): Promise<UpstreamConnection> {
+    const transport = this.#transportOf(host.endpoint);
+    if (transport.proxyProtocol && variant?.caller) {
+      raw.write(proxyHeader(transport.proxyProtocol, variant.caller));
+    }
+    const client = this.#clients.get(transport);
     if (client === undefined) return { socket: raw, peer: undefined };
     const giveUp = (): void => void raw.destroy();
     const timer = setTimeout(giveUp, this.#model.connectTimeoutMs);
     signal.addEventListener("abort", giveUp, { once: true });
     try {
-      return await client.connect(raw, host.key);
+      return await client.connect(raw, host.key, variant?.called);
     } catch (error) {
       raw.destroy();
       throw new UpstreamConnectError("UF", messageOf(error), error);
@@ -157,23 +240,32 @@ export class UpstreamCluster {
 
   #place(endpoint: Endpoint): void {
     const host = this.#hosts.get(hostKey(endpoint));
-    if (host === undefined) this.#hosts.set(hostKey(endpoint), new UpstreamHost(endpoint, this));
-    else host.endpoint = endpoint;
+    if (host === undefined) {
+      const sinceMs = this.#deps.clock.monotonic();
+      this.#hosts.set(hostKey(endpoint), new UpstreamHost(endpoint, this, sinceMs));
+    } else host.endpoint = endpoint;
   }
 
-  /** Over the hosts that are not ejected; those whose time is over are back. */
+  /** With the hosts as they are now: those whose time is over are back. */
   #rebalance(): void {
     const nowMs = this.#deps.clock.monotonic();
-    this.#nextReturnMs = Number.POSITIVE_INFINITY;
-    const usable = [...this.#hosts.values()].filter(({ standing }) => {
+    const { balancing } = this.#model;
+    const { slowStart } = balancing;
+    this.#nextChangeMs = Number.POSITIVE_INFINITY;
+    const changeAt = (ms: number): void => {
+      this.#nextChangeMs = Math.min(this.#nextChangeMs, ms);
+    };
+    const members = [...this.#hosts.values()].map((host) => {
+      const { standing, endpoint, sinceMs } = host;
       if (standing.ejectedUntilMs <= nowMs) standing.ejectedUntilMs = 0;
-      else this.#nextReturnMs = Math.min(this.#nextReturnMs, standing.ejectedUntilMs);
-      return standing.ejectedUntilMs === 0;
+      else changeAt(standing.ejectedUntilMs);
+      const factor = slowStart ? slowStartFactor(slowStart, nowMs - sinceMs) : 1;
+      if (slowStart && factor < 1) changeAt(nowMs + slowStart.windowMs / SLOW_START_STEPS);
+      return { host, weight: endpoint.weight * factor, ejected: standing.ejectedUntilMs !== 0 };
     });
-    this.#balance = compileBalancer(this.#model.policy, usable);
+    this.#balance = compileBalancer(balancing, members);
   }
 
-  /** Makes room for a connection: one that serves nobody gives way. */
   #closeIdle(): boolean {
     return [...this.#hosts.values()].some((host) => host.closeIdle());
   }
@@ -186,12 +278,19 @@ export class UpstreamCluster {
   }
 
   #compileClients(model: Cluster): TlsClients {
-    const transports = [model.transport, ...model.transportMatches.map(({ transport }) => transport)];
-    const clients = new Map<Transport, ClientTls>();
-    for (const transport of transports) {
-      if (transport.kind === "tls")
-        clients.set(transport, new ClientTls({ tls: transport.tls, ...this.#deps }));
+    const clients = new Map<Transport, ClientTls | ForeignTls>();
+    for (const transport of transportsOf(model)) {
+      if (transport.kind !== "tls") continue;
+      const { tls } = transport;
+      clients.set(
+        transport,
+        tls.kind === "mesh" ? new ClientTls({ tls, ...this.#deps }) : new ForeignTls({ tls, ...this.#deps }),
+      );
     }
     return clients;
   }
+}
+
+function transportsOf({ transport, transportMatches }: Cluster): readonly Transport[] {
+  return [transport, ...transportMatches.map((match) => match.transport)];
 }

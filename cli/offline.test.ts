@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { runCli } from "../test/harness/run-cli.ts";
+
+const REVIEWS = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: reviews }
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 9080, name: http, protocol: HTTP }]
+  workloadSelector: { labels: { app: reviews } }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: reviews-v1 }
+spec: { address: 10.0.0.1, labels: { app: reviews, version: v1 }, serviceAccount: reviews }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: page }
+spec: { address: 10.0.0.2, labels: { app: page }, serviceAccount: page }
+`;
+
+/** A directory with these files, and the way to a file in it. */
+function directory(t: TestContext, files: Readonly<Record<string, string>>): (name?: string) => string {
+  const path = mkdtempSync(join(tmpdir(), "lateen-offline-"));
+  t.after(() => rmSync(path, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return (name = "") => join(path, name);
+}
+
+function route(host: string, extra = ""): string {
+  return `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${host} }
+spec:
+  hosts: [${host}]
+  http: [{ route: [{ destination: { host: ${host} } }] }]
+${extra}`;
+}
+
+test("validate says nothing on stdout when nothing is wrong, and exits with 0", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS, "b.yml": route("reviews") });
+  assert.deepEqual(await runCli(["validate", "-f", at()]), {
+    code: 0,
+    stdout: "",
+    stderr: "4 objects in 2 files: nothing is wrong\n",
+  });
+});
+
+test("validate tells every violation of every file, each with its own line", async (t) => {
+  const at = directory(t, {
+    "a.yaml": route("a").replace("hosts: [a]", "hosts: 7"),
+    "b.yaml": `# a comment\n${route("b", "  oddity: 1\n")}`,
+    "c.yaml": "spec: [\n",
+  });
+  const { code, stdout } = await runCli(["validate", "-f", at(), "-o", "json"]);
+  assert.equal(code, 65);
+  const { kind, items } = JSON.parse(stdout) as { kind: string; items: Record<string, unknown>[] };
+  assert.equal(kind, "List");
+  assert.deepEqual(Object.keys(items[0] ?? {}), [
+    "kind",
+    "namespace",
+    "name",
+    "file",
+    "line",
+    "path",
+    "message",
+    "severity",
+  ]);
+  assert.deepEqual(
+    items.map(({ file, line, path, severity }) => [file, line, path, severity]),
+    [
+      [at("a.yaml"), 5, "spec.hosts", "error"],
+      [at("b.yaml"), 8, "spec.oddity", "warning"],
+      [at("c.yaml"), 2, "", "error"],
+    ],
+  );
+});
+
+test("validate minds warnings with --strict alone", async (t) => {
+  const at = directory(t, { "a.yaml": route("a", "  oddity: 1\n") });
+  assert.equal((await runCli(["validate", "-f", at()])).code, 0);
+  const strict = await runCli(["validate", "-f", at("a.yaml"), "--strict"]);
+  assert.equal(strict.code, 65);
+  assert.match(
+    strict.stdout,
+    new RegExp(`^PLACE .*\n${at("a.yaml")}:7 +warning +VirtualService default/a +spec.oddity`),
+  );
+});
+
+test("validate takes standard input, and namespaces", async () => {
+  const readStdin = async (): Promise<string> => route("a").replace("hosts: [a]", "hosts: 7");
+  const { code, stdout } = await runCli(["validate", "-f", "-", "-n", "shop", "-o", "json"], { readStdin });
+  const [item] = (JSON.parse(stdout) as { items: Record<string, unknown>[] }).items;
+  assert.deepEqual([code, item?.["file"], item?.["namespace"]], [65, "-", "shop"]);
+});
+
+const unreadable: readonly (readonly [string, (at: (name?: string) => string) => string, RegExp])[] = [
+  ["a file that is not there", (at) => at("none.yaml"), /read .*none\.yaml: ENOENT/],
+  ["a directory without YAML", (at) => at("empty"), /empty has no YAML or JSON file/],
+];
+for (const [what, path, message] of unreadable) {
+  for (const command of [["validate"], ["render", "--workload", "default/page"]]) {
+    test(`${command[0]} refuses ${what} as a usage error`, async (t) => {
+      const at = directory(t, { "notes.txt": "" });
+      mkdirSync(at("empty"));
+      const { code, stdout, stderr } = await runCli([...command, "-f", path(at)]);
+      assert.deepEqual([code, stdout], [64, ""]);
+      assert.match(stderr, message);
+    });
+  }
+}
+
+test("render prints what a workload gets as ProtoJSON, each list sorted by name", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS, "b.yaml": route("reviews") });
+  const { code, stdout } = await runCli(["render", "-f", at(), "--workload", "default/page", "-o", "json"]);
+  assert.equal(code, 0);
+  const rendered = JSON.parse(stdout) as Record<string, Record<string, unknown>[]>;
+  assert.deepEqual(Object.keys(rendered), ["listeners", "routes", "clusters", "endpoints"]);
+  const names = (rendered["clusters"] ?? []).map(({ name }) => String(name));
+  assert.deepEqual(names, names.toSorted());
+  assert.ok(names.includes("outbound|9080||reviews.default.svc.cluster.local"), names.join());
+  for (const cluster of rendered["clusters"] ?? []) {
+    assert.equal(cluster["@type"], "type.googleapis.com/envoy.config.cluster.v3.Cluster");
+  }
+  const yaml = await runCli(["render", "-f", at(), "--workload", "page", "--type", "cluster", "-o", "yaml"]);
+  assert.match(yaml.stdout, /^clusters:\n {2}- "@type": type\.googleapis\.com/);
+  const table = await runCli(["render", "-f", at(), "--workload", "page.default", "--type", "cluster"]);
+  assert.match(table.stdout, /reviews\.default\.svc\.cluster\.local +9080/);
+});
+
+test("render says which workloads there are when it is asked for another", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS });
+  const { code, stderr } = await runCli(["render", "-f", at(), "--workload", "default/pgae"]);
+  assert.deepEqual(
+    [code, stderr],
+    [1, "error: the files have no WorkloadEntry default/pgae\ntry: did you mean default/page?\n"],
+  );
+});
+
+test("render refuses what does not validate, with its lines", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS, "b.yaml": route("reviews").replace("[reviews]", "7") });
+  const { code, stdout, stderr } = await runCli(["render", "-f", at(), "--workload", "default/page"]);
+  assert.deepEqual([code, stdout], [65, ""]);
+  assert.match(stderr, new RegExp(`^${at("b.yaml")}:5 {2}spec\\.hosts `));
+});
+
+test("render takes a MeshConfig from a file", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS, "mesh.conf": "connectTimeout: 3s\n" });
+  const argv = ["render", "-f", at(), "--workload", "default/page", "-o", "json"];
+  const { stdout } = await runCli([...argv, "--mesh-config", at("mesh.conf")]);
+  const { clusters } = JSON.parse(stdout) as { clusters: { connectTimeout?: string }[] };
+  assert.ok(clusters.some(({ connectTimeout }) => connectTimeout === "3s"));
+  const none = await runCli([...argv, "--mesh-config", at("none")]);
+  assert.equal(none.code, 64);
+});

@@ -1,0 +1,80 @@
+import type { StoredObject } from "../../mesh/model/object.ts";
+import { isFields } from "../../mesh/model/plain-data.ts";
+import { type Finding, nameOf } from "./finding.ts";
+import type { MeshFacts } from "./mesh-facts.ts";
+
+type ServiceEntry = StoredObject<"ServiceEntry">;
+
+/** A port name by which Istio tells what is spoken: the protocol, alone or before a dash. */
+const CONVENTION = /^(http|http2|https|grpc|grpc-web|mongo|mysql|redis|tcp|tls|udp)(-|$)/i;
+
+/** ServiceEntries of one host that disagree on what is spoken at a port. */
+export function* serviceEntryProtocols(mesh: MeshFacts): Iterable<Finding> {
+  for (const [host, claimants] of byHost(mesh)) {
+    for (const subject of claimants) {
+      for (const [index, { number, protocol }] of subject.spec.ports.entries()) {
+        const others = claimants.filter(
+          (one) =>
+            one !== subject &&
+            one.spec.ports.some((port) => port.number === number && port.protocol !== protocol),
+        );
+        if (others.length === 0) continue;
+        const names = others.map(nameOf).join(", ");
+        const message = `port ${number} of ${host} is ${protocol} here and something else in ${names}`;
+        yield { code: "IST0177", subject, path: ["spec", "ports", index, "protocol"], message };
+      }
+    }
+  }
+}
+
+/** ServiceEntries for one host: only the oldest is in force. */
+export function* serviceEntryHosts(mesh: MeshFacts): Iterable<Finding> {
+  for (const [host, [first, ...others]] of byHost(mesh)) {
+    for (const subject of others) {
+      if (first === undefined) continue;
+      const message = `${host} is described by ServiceEntry ${nameOf(first)}, which comes first: this one does nothing for it`;
+      yield { code: "LAT0011", subject, path: ["spec", "hosts"], message };
+    }
+  }
+}
+
+/** TCP ports that share one listener, because their service gets no address of its own. */
+export function* serviceEntryAddresses(mesh: MeshFacts): Iterable<Finding> {
+  for (const subject of mesh.list("ServiceEntry")) {
+    const { addresses, hosts, ports, resolution } = subject.spec;
+    const allocated = resolution !== "NONE" && hosts.some((host) => !host.startsWith("*"));
+    const port = ports.findIndex(({ protocol }) => protocol === "tcp");
+    if (addresses.length > 0 || allocated || port === -1) continue;
+    const why = resolution === "NONE" ? "resolution NONE" : "wildcard hosts";
+    const message = `a TCP port needs addresses here: with ${why} none is allocated, and the port takes every service's calls`;
+    yield { code: "IST0134", subject, path: ["spec", "ports", port], message };
+  }
+}
+
+/** Ports for which nobody says what they speak: neither `protocol` nor the name. */
+export function* serviceEntryPortNames(mesh: MeshFacts): Iterable<Finding> {
+  for (const subject of mesh.list("ServiceEntry")) {
+    for (const [index, { name, number }] of subject.spec.ports.entries()) {
+      if (saysProtocol(subject, index) || CONVENTION.test(name)) continue;
+      const message = `port ${name} (${number}) has no protocol, and its name tells none: it is taken as TCP`;
+      yield { code: "IST0118", subject, path: ["spec", "ports", index, "name"], message };
+    }
+  }
+}
+
+function saysProtocol({ written }: ServiceEntry, index: number): boolean {
+  const spec = written["spec"];
+  const ports = isFields(spec) ? spec["ports"] : undefined;
+  const port: unknown = Array.isArray(ports) ? ports[index] : undefined;
+  return isFields(port) && typeof port["protocol"] === "string" && port["protocol"] !== "";
+}
+
+function byHost(mesh: MeshFacts): ReadonlyMap<string, readonly ServiceEntry[]> {
+  const claims = new Map<string, ServiceEntry[]>();
+  for (const entry of mesh.list("ServiceEntry")) {
+    for (const host of new Set(entry.spec.hosts.map((one) => one.toLowerCase()))) {
+      claims.set(host, [...(claims.get(host) ?? []), entry]);
+    }
+  }
+  return claims;
+}

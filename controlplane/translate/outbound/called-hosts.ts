@@ -1,0 +1,49 @@
+import { isIP } from "node:net";
+import type { Service } from "../../../mesh/model/service.ts";
+import type { WorkloadId } from "../../../mesh/model/workload.ts";
+import { findService, isVisible } from "../../policy/services.ts";
+import { patternsCovering } from "../../snapshot/host-names.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+
+/** A virtual host that a workload's proxy asked for: `http_proxy/reviews:9080`, `9080/reviews.default`. */
+export interface AskedHost {
+  readonly name: string;
+  readonly routeName: string;
+  /** As the caller wrote it, in lower case, without its port. */
+  readonly host: string;
+  /** The port of the route configuration, or of the host header; undefined: neither has one. */
+  readonly port: number | undefined;
+}
+
+/** Undefined: it is not such a name. A route configuration by itself is asked for with its first subscription. */
+export function parseAskedHost(name: string): AskedHost | undefined {
+  const slash = name.indexOf("/");
+  if (slash <= 0 || slash === name.length - 1) return undefined;
+  const routeName = name.slice(0, slash);
+  const [, host = "", portText] = /^(.*?)(?::(\d{1,5}))?$/.exec(name.slice(slash + 1).toLowerCase()) ?? [];
+  if (host === "") return undefined;
+  const ofRoutes = /^\d{1,5}$/.test(routeName) ? Number(routeName) : undefined;
+  return { name, routeName, host, port: ofRoutes ?? (portText === undefined ? 80 : Number(portText)) };
+}
+
+/** The service that a host header means to the workloads of a namespace: by name, by wildcard, by address. */
+export function calledService(view: SnapshotView, host: string, namespace: string): Service | undefined {
+  if (isIP(host) !== 0) {
+    return view.hosts
+      .map((hostname) => view.service(hostname))
+      .find((service) => service?.addresses.includes(host) === true && isVisible(view, service, namespace));
+  }
+  const named = findService(view, host, namespace);
+  if (named !== undefined) return named;
+  return patternsCovering(host)
+    .map((pattern) => view.service(pattern))
+    .find((service) => service !== undefined && isVisible(view, service, namespace));
+}
+
+/** Host names of the services that a workload has called. */
+export function calledHosts(view: SnapshotView, id: WorkloadId, namespace: string): readonly string[] {
+  return view.observed(id).flatMap((name) => {
+    const asked = parseAskedHost(name);
+    return (asked && calledService(view, asked.host, namespace)?.hostname) ?? [];
+  });
+}

@@ -1,0 +1,63 @@
+import { setImmediate } from "node:timers/promises";
+import type { AnalysisMessage, DiffReply, WorkloadDiff } from "../mesh/admin-api/replies.ts";
+import type { Clock } from "../mesh/lifecycle/clock.ts";
+import type { FiledObject } from "../mesh/model/parse-files.ts";
+import { analyze } from "./analyze/analyze.ts";
+import { byKey, diffObjects, overlaid } from "./diff/diff-objects.ts";
+import { diffWorkload } from "./diff/diff-resources.ts";
+import { placesOf } from "./offline/analyze-files.ts";
+import { xdsJson } from "./offline/render-workload.ts";
+import { asStored } from "./offline/stored-objects.ts";
+import type { Publisher } from "./snapshot/publisher.ts";
+import { byText } from "./snapshot/text-order.ts";
+import { keyOf } from "./store/apply-plan.ts";
+import type { ConfigStore } from "./store/config-store.ts";
+import { createTranslator, type Translator } from "./translate/translator.ts";
+
+export interface WhatIfParts {
+  readonly store: Pick<ConfigStore, "list">;
+  readonly publisher: Pick<Publisher, "current" | "whatIf">;
+  readonly translator: Pick<Translator, "preview">;
+  readonly clock: Pick<Clock, "now">;
+}
+
+export interface WhatIf {
+  analyze(over: readonly FiledObject[]): readonly AnalysisMessage[];
+  diff(
+    over: readonly FiledObject[],
+    options: { readonly verbose: boolean; readonly signal: AbortSignal },
+  ): Promise<DiffReply>;
+}
+
+/** Answers what would be if objects were applied, from the catalogs, workloads and objects of now. */
+export function whatIf({ store, publisher, translator, clock }: WhatIfParts): WhatIf {
+  return {
+    analyze(over) {
+      const objects = overlaid(store.list(), asStored(over));
+      return analyze({
+        objects,
+        snapshot: over.length === 0 ? publisher.current : publisher.whatIf(objects),
+        places: placesOf(objects, over),
+        now: clock.now(),
+      });
+    },
+    async diff(over, { verbose, signal }) {
+      const before = store.list();
+      const after = overlaid(before, asStored(over));
+      const touched = byKey(over.map(({ object }) => object));
+      const kept = before.filter((object) => touched.has(keyOf(object)));
+      const next = createTranslator();
+      const snapshot = publisher.whatIf(after);
+      next.publish(snapshot, new Set());
+      const json = verbose ? xdsJson() : undefined;
+      const workloads: WorkloadDiff[] = [];
+      for (const id of [...snapshot.workloads.keys()].sort(byText)) {
+        // A mesh may have thousands of workloads, and the server has others to serve meanwhile.
+        await setImmediate(undefined, { signal });
+        const diff = diffWorkload(id, translator.preview(id), next.preview(id), json);
+        if (diff !== undefined) workloads.push(diff);
+      }
+      return { objects: diffObjects(byKey(kept), touched), workloads };
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import {
+  type Cluster as ClusterMessage,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as Family,
+} from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import type { Cluster, DnsSource } from "../model/cluster.ts";
+import { readEndpoints } from "./endpoints.ts";
+import { invalid, nameOf, required, unsupported } from "./refuse.ts";
+import { fromAds, milliseconds } from "./values.ts";
+
+/** Envoy's default. */
+const DNS_REFRESH_MS = 5000;
+
+const FAMILIES: ReadonlyMap<Family, DnsSource["family"]> = new Map([
+  [Family.V4_ONLY, "v4"],
+  [Family.V6_ONLY, "v6"],
+  [Family.V4_PREFERRED, "v4-first"],
+  [Family.AUTO, "v6-first"],
+  [Family.ALL, "all"],
+]);
+
+export function parseSource(where: string, from: ClusterMessage): Cluster["source"] {
+  if (from.clusterType) throw unsupported(where, `cluster type "${from.clusterType.name}"`);
+  switch (from.type ?? DiscoveryType.STATIC) {
+    case DiscoveryType.STATIC:
+      return { kind: "static", endpoints: embedded(where, from, "addresses") };
+    case DiscoveryType.EDS: {
+      const eds = required(where, "eds_cluster_config", from.edsClusterConfig);
+      fromAds(where, eds.edsConfig);
+      return { kind: "eds", service: eds.serviceName || from.name };
+    }
+    case DiscoveryType.STRICT_DNS:
+      return parseDns(where, from, false);
+    case DiscoveryType.LOGICAL_DNS:
+      return parseDns(where, from, true);
+    default:
+      throw unsupported(where, `discovery type ${nameOf(DiscoveryType, from.type)}`);
+  }
+}
+
+/**
+ * The system's resolver tells no time to live, so that `respect_dns_ttl` is not obeyed: names are looked up again at
+ * the refresh rate, and sooner after a failure.
+ */
+function parseDns(where: string, from: ClusterMessage, logical: boolean): DnsSource {
+  const endpoints = embedded(where, from, "names");
+  if (logical && endpoints.length !== 1)
+    throw invalid(where, `LOGICAL_DNS with ${endpoints.length} endpoints`);
+  const family = FAMILIES.get(from.dnsLookupFamily);
+  if (family === undefined) throw unsupported(where, `dns_lookup_family ${from.dnsLookupFamily}`);
+  const refreshMs = milliseconds(from.dnsRefreshRate, DNS_REFRESH_MS);
+  if (refreshMs < 1) throw invalid(where, `a DNS refresh rate of ${refreshMs} ms`);
+  return { kind: "dns", endpoints, logical, refreshMs, family };
+}
+
+function embedded(
+  where: string,
+  { loadAssignment }: ClusterMessage,
+  addresses: "addresses" | "names",
+): ReturnType<typeof readEndpoints> {
+  return loadAssignment ? readEndpoints(where, loadAssignment, addresses) : [];
+}
