@@ -1,8 +1,8 @@
 /**
  * The xDS server under load: the real server (snapshot, translation, delta ADS over TLS 1.3) in one process, proxies in
  * two others, all on the cores of this machine. Each proxy is captured (`interception: redirect`, `discovery: mesh`), has a
- * TLS connection of its own, subscribes as Envoy does and acknowledges at once; it is an instance of one of the services.
- * The services are HTTP, ten to a port, one in ten with a VirtualService.
+ * TLS connection of its own (unless a row says otherwise), subscribes as Envoy does and acknowledges at once; it is an
+ * instance of one of the services. The services are HTTP, ten to a port, one in ten with a VirtualService.
  *
  * `make bench-xds ARGS=quick` takes a tenth of everything.
  */
@@ -27,8 +27,8 @@ const every = (step: number, to: number, from = 0): readonly number[] =>
 const results: Result[] = [
   ...(await allSubscribed(scaled(1000), scaled(1000))),
   ...(await fewSubscribed(scaled(1000), scaled(1000))),
-  ...(await memory("own connection", 1)),
-  ...(await memory("ten on a connection", 10)),
+  ...(await tenOnAConnection(scaled(1000), scaled(1000))),
+  ...(await memories()),
   ...(await manyServices(scaled(10_000))),
   ...(await growthWithServices([100, 300, 1000, 3000, 10_000].map(scaled))),
   ...(await growthWithProxies([10, 100, 500, 1000, 2000].map(scaled))),
@@ -86,18 +86,52 @@ async function fewSubscribed(services: number, proxies: number): Promise<readonl
   ];
 }
 
-/** What the second half of the proxies adds: the first half has paid for what is shared. */
-async function memory(name: string, streamsPerConnection: number): Promise<readonly Result[]> {
-  const half = scaled(250);
-  await using run = await XdsRun.start(layout(scaled(1000), 2 * half), streamsPerConnection);
-  await run.connect(half);
+/**
+ * What a second and a third batch of proxies add: the first has paid for what is shared. Resident memory is told of a
+ * small mesh: in a large one, what the batch before has left for the collector is more than what is measured.
+ */
+async function memory(
+  services: number,
+  name: string,
+  streamsPerConnection: number,
+): Promise<Record<"resident" | "heap", Result>> {
+  const batch = scaled(300);
+  await using run = await XdsRun.start(layout(services, 3 * batch), streamsPerConnection);
+  await run.connect(batch);
   const first = await run.usage();
-  await run.connect(half);
-  const second = await run.usage();
-  const each = (key: "rssBytes" | "heapBytes"): number => (second[key] - first[key]) / half / 1024;
+  await run.connect(batch);
+  await run.connect(batch);
+  const last = await run.usage();
+  const each = (key: "rssBytes" | "heapBytes"): number => (last[key] - first[key]) / (2 * batch) / 1024;
+  const mesh = `memory of a connected proxy, ${services} services, ${name}`;
+  return {
+    resident: row(`${mesh}: resident`, each("rssBytes"), "KiB", 150),
+    heap: row(`${mesh}: JavaScript and buffers`, each("heapBytes"), "KiB"),
+  };
+}
+
+async function memories(): Promise<readonly Result[]> {
+  const [small, large] = [scaled(100), scaled(1000)];
+  const own = await memory(small, "a connection each", 1);
+  const shared = await memory(small, "ten on a connection", 10);
+  const heap = await memory(large, "a connection each", 1);
+  return [own.resident, own.heap, heap.heap, shared.resident, shared.heap];
+}
+
+/** As on hosts with several workloads: their streams share the agent's connection. */
+async function tenOnAConnection(services: number, proxies: number): Promise<readonly Result[]> {
+  await using run = await XdsRun.start(layout(services, proxies), 10);
+  await run.connect(proxies);
+  const samples = await run.measure({
+    kind: "endpoint",
+    services: every(7, services),
+    changes: CHANGES,
+    warmUp: 10,
+  });
+  const name = `${services} services × 10, ${proxies} proxies, ten on a connection: endpoint`;
   return [
-    row(`memory of a connected proxy, ${name}: resident`, each("rssBytes"), "KiB", 150),
-    row(`memory of a connected proxy, ${name}: of that, JavaScript and buffers`, each("heapBytes"), "KiB"),
+    ...latencies(`${name} to the last proxy`, samples.latencies, { p50: 50, p99: 150 }),
+    row(`${name}, CPU of the server`, samples.cpuMsPerChange, "ms per change"),
   ];
 }
 

@@ -42,7 +42,6 @@ export class RelayLane {
     this.typeUrl = typeUrl;
     this.subscription = new DeltaSubscription({
       legacyWildcard: !NAMED_ONLY.has(typeUrl),
-      answersFirst: typeUrl === TYPE_URL.virtualHost,
       absence: "unknown",
     });
     this.#offered = lastGood;

@@ -34,7 +34,6 @@ export const deltaWire: Wire<DeltaDiscoveryRequest, DeltaSubscription> = {
   create: (typeUrl) =>
     new DeltaSubscription({
       legacyWildcard: takesWildcard(typeUrl),
-      answersFirst: typeUrl === TYPE_URL.virtualHost,
       // A virtual host is looked up because it was asked for: it is not there yet.
       absence: typeUrl === TYPE_URL.virtualHost ? "unknown" : "removed",
     }),

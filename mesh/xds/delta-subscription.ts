@@ -26,8 +26,6 @@ export interface DeltaRequest {
 export interface DeltaOptions {
   /** Whether a first request without names asks for everything: so it is for listeners and clusters. */
   readonly legacyWildcard: boolean;
-  /** Whether the first request is answered even with nothing: a client of virtual hosts waits for that (Envoy's VHDS). */
-  readonly answersFirst?: boolean;
   /** What it means that the resources lack a name: that it does not exist, or that nobody has told yet. */
   readonly absence: "removed" | "unknown";
 }
@@ -164,7 +162,6 @@ export class DeltaSubscription implements Subscription {
   #start({ resourceNamesSubscribe, initialResourceVersions }: DeltaRequest): void {
     if (Object.keys(initialResourceVersions).length > MOST_NAMES) throw tooManyNames();
     if (this.#options.legacyWildcard && resourceNamesSubscribe.length === 0) this.#subscribeToAll();
-    if (this.#options.answersFirst === true) this.#owesAnswer = true;
   }
 
   #subscribeToAll(): void {

@@ -6,6 +6,8 @@ export const TYPE_URL = {
   route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
   /** Asked for one by one, as calls come (VHDS). */
   virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
+  /** Filters that are configured apart from their listener, as EnvoyFilters add them (ECDS). */
+  extension: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
 
@@ -19,6 +21,7 @@ export const PUSH_ORDER: readonly TypeUrl[] = [
   TYPE_URL.secret,
   TYPE_URL.cluster,
   TYPE_URL.endpoints,
+  TYPE_URL.extension,
   TYPE_URL.listener,
   TYPE_URL.route,
   TYPE_URL.virtualHost,

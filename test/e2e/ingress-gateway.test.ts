@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type EdgeReply, edgeCall, edgeTcpCall } from "../harness/edge-calls.ts";
 import { eventually } from "../harness/eventually.ts";
 import { gateway, type ServerSpec, secret } from "../harness/mesh-gateways.ts";
-import { virtualService } from "../harness/mesh-policies.ts";
+import { authorizationPolicy, virtualService } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
 import { mint, mintRoot, type TestCertificate } from "../harness/test-certificates.ts";
 
@@ -100,6 +102,37 @@ describeMesh("an ingress gateway", { hosts: HOSTS, dataPlanes: ["envoy"] }, (mes
       "the renewed certificate",
       async () => (await https("a.example.com", 8443)).serverCommonName === "renewed",
     );
+  });
+
+  test("TLS ends at the gateway with a certificate of its host's files", async () => {
+    const file = (name: string): string => join(mesh().directory, name);
+    await writeFile(file("edge.crt"), server.pem);
+    await writeFile(file("edge.key"), server.keyPem, { mode: 0o600 });
+    const tls = { mode: "SIMPLE", serverCertificate: file("edge.crt"), privateKey: file("edge.key") };
+    await mesh().apply(
+      gateway("edge", [{ port: 8443, protocol: "HTTPS", bind: address(), hosts: ["a.example.com"], tls }]) +
+        virtualService("a.example.com", { gateways: ["edge"], ...toWeb }),
+    );
+    const reply = await eventually("an answer of web", async () => {
+      const one = await https("a.example.com", 8443);
+      return one.echo?.app === "web" && one;
+    });
+    assert.equal(reply.serverCommonName, "server");
+  });
+
+  test("an authorization policy for the gateway holds before anything goes on", async () => {
+    await mesh().apply(
+      gateway("edge", [{ port: 8080, protocol: "HTTP", bind: address(), hosts: ["a.example.com"] }]) +
+        virtualService("a.example.com", { gateways: ["edge"], ...toWeb }) +
+        authorizationPolicy("edge", "edge", {
+          action: "DENY",
+          rules: [{ to: [{ operation: { paths: ["/admin*"] } }] }],
+        }),
+    );
+    const call = (path: string): Promise<EdgeReply> =>
+      edgeCall(address(), 8080, { host: "a.example.com", path });
+    await eventually("/admin refused", async () => (await call("/admin/x")).status === 403);
+    assert.equal((await call("/")).status, 200);
   });
 
   test("MUTUAL lets in who has a certificate of the Secret's roots, and nobody else", async () => {

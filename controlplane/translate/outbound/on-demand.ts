@@ -1,8 +1,10 @@
 import type { WorkloadId } from "../../../mesh/model/workload.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
+import type { ConfigSource } from "../../../mesh/xds/gen/envoy/config/core/v3/config_source.ts";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { ADS } from "../ads.ts";
+import { duration } from "../durations.ts";
 import { encodedResource } from "../encode.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
@@ -14,11 +16,14 @@ import type { EgressClass } from "./egress-class.ts";
 import type { PlannedRoutes } from "./egress-plan.ts";
 import { type UnknownHosts, unknownHost } from "./route-configuration.ts";
 
+/** Envoy starts without a virtual host only when the wait for the first one is over: it does not hear an empty answer. */
+const WITHOUT_WAITING: ConfigSource = { ...ADS, initialFetchTimeout: duration(1) };
+
 /** A route configuration whose virtual hosts come one by one, as they are called (VHDS). */
 export function onDemandRouteConfiguration({ name }: PlannedRoutes): EncodedResource {
   const shell = RouteConfiguration.fromPartial({
     name,
-    vhds: { configSource: ADS },
+    vhds: { configSource: WITHOUT_WAITING },
     validateClusters: false,
     maxDirectResponseBodySizeBytes: LONGEST_DIRECT_RESPONSE,
   });

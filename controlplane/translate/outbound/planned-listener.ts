@@ -48,7 +48,9 @@ export function plannedListener(
     );
   }
   for (const claim of tcp) {
-    for (const chain of layer4Chains(scope, client, claim, shared)) add(chain, claim.hostname);
+    for (const chain of layer4Chains(scope, client, claim, shared)) {
+      for (const one of mixed ? besideHttp(chain) : [chain]) add(one, claim.hostname);
+    }
   }
   const all = [...chains.values()];
   const looksForTls = mixed || all.some(({ filterChainMatch: match }) => match?.transportProtocol === "tls");
@@ -65,6 +67,19 @@ export function plannedListener(
     filterChains: all,
     ...(needsFallback(all, binds) && { defaultFilterChain: fallback(unknown) }),
   });
+}
+
+/**
+ * Envoy decides by the transport before it looks at the protocol, and has no way back: a chain that would take any
+ * transport is found beside HTTP's only when it names both.
+ */
+function besideHttp(chain: FilterChain): readonly FilterChain[] {
+  const { filterChainMatch: match } = chain;
+  if (match === undefined || match.transportProtocol !== "" || match.prefixRanges.length > 0) return [chain];
+  return ["raw_buffer", "tls"].map((transportProtocol) => ({
+    ...chain,
+    filterChainMatch: { ...match, transportProtocol },
+  }));
 }
 
 /** Captured connections that no chain is for are somebody else's and go on. */

@@ -29,25 +29,25 @@ export interface MessageOf {
 export type Target = Exclude<ApplyTo, "BOOTSTRAP"> & keyof MessageOf;
 
 export interface MessageCodec<T> {
-  readonly typeUrl: string;
+  readonly typeName: string;
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
 
 export const CODECS: { readonly [T in Target]: MessageCodec<MessageOf[T]> } = {
-  LISTENER: { typeUrl: "envoy.config.listener.v3.Listener", ...Listener },
-  LISTENER_FILTER: { typeUrl: "envoy.config.listener.v3.ListenerFilter", ...ListenerFilter },
-  FILTER_CHAIN: { typeUrl: "envoy.config.listener.v3.FilterChain", ...FilterChain },
-  NETWORK_FILTER: { typeUrl: "envoy.config.listener.v3.Filter", ...Filter },
+  LISTENER: { typeName: "envoy.config.listener.v3.Listener", ...Listener },
+  LISTENER_FILTER: { typeName: "envoy.config.listener.v3.ListenerFilter", ...ListenerFilter },
+  FILTER_CHAIN: { typeName: "envoy.config.listener.v3.FilterChain", ...FilterChain },
+  NETWORK_FILTER: { typeName: "envoy.config.listener.v3.Filter", ...Filter },
   HTTP_FILTER: {
-    typeUrl: "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",
+    typeName: "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",
     ...HttpFilter,
   },
-  ROUTE_CONFIGURATION: { typeUrl: "envoy.config.route.v3.RouteConfiguration", ...RouteConfiguration },
-  VIRTUAL_HOST: { typeUrl: "envoy.config.route.v3.VirtualHost", ...VirtualHost },
-  HTTP_ROUTE: { typeUrl: "envoy.config.route.v3.Route", ...Route },
-  CLUSTER: { typeUrl: "envoy.config.cluster.v3.Cluster", ...Cluster },
-  EXTENSION_CONFIG: { typeUrl: "envoy.config.core.v3.TypedExtensionConfig", ...TypedExtensionConfig },
+  ROUTE_CONFIGURATION: { typeName: "envoy.config.route.v3.RouteConfiguration", ...RouteConfiguration },
+  VIRTUAL_HOST: { typeName: "envoy.config.route.v3.VirtualHost", ...VirtualHost },
+  HTTP_ROUTE: { typeName: "envoy.config.route.v3.Route", ...Route },
+  CLUSTER: { typeName: "envoy.config.cluster.v3.Cluster", ...Cluster },
+  EXTENSION_CONFIG: { typeName: "envoy.config.core.v3.TypedExtensionConfig", ...TypedExtensionConfig },
 };
 
 /** A patch that is ready to be applied. */
