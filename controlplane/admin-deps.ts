@@ -1,11 +1,10 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { certificatePin } from "../mesh/identity/spki-pin.ts";
 import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { parseDocuments } from "../mesh/model/parse-documents.ts";
 import { VERSION } from "../mesh/version.ts";
-import { createXdsJson, DESCRIPTORS_URL } from "../mesh/xds/json.ts";
+import { createXdsJson } from "../mesh/xds/json.ts";
 import { toRegistryReply, toServiceReply, toWorkloadReply } from "./admin/catalog-view.ts";
 import type { AdminDeps } from "./admin/ports.ts";
 import { toProxyReply, toProxyResources, toSyncReply } from "./admin/proxy-view.ts";
@@ -14,6 +13,7 @@ import type { Placements } from "./agents/placements.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import { messageTypes } from "./message-types.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import { explainWith } from "./simulate/explain-workload.ts";
@@ -50,7 +50,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
     const agentId = placements.get(workload)?.agentId ?? "";
     return agents.get(agentId)?.nodeName ?? agentId;
   };
-  const xdsJson = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
+  const xdsJson = createXdsJson(messageTypes);
   return {
     store,
     parseDocuments: (text, options) => parseDocuments(text, { ...options, rootNamespace }),

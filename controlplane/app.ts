@@ -21,6 +21,7 @@ import { agentServerCredentials } from "./agents/server-credentials.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
+import { messageTypes } from "./message-types.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
@@ -55,7 +56,10 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const state = closing.use(await openServerState(config, { clock, logger }));
   const { ca, trustDomain, placements } = state;
 
-  const translator = createTranslator({ onAsked: (id, names) => publisher.setObserved(id, names) });
+  const translator = createTranslator({
+    messageTypes,
+    onAsked: (id, names) => publisher.setObserved(id, names),
+  });
   const publisher = newPublisher(config, trustDomain, translator, deps);
   const advertised = advertisedAddresses(config);
   const identity = await ServerIdentity.open({

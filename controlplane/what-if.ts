@@ -5,6 +5,7 @@ import type { FiledObject } from "../mesh/model/parse-files.ts";
 import { analyze } from "./analyze/analyze.ts";
 import { byKey, diffObjects, overlaid } from "./diff/diff-objects.ts";
 import { diffWorkload } from "./diff/diff-resources.ts";
+import { messageTypes } from "./message-types.ts";
 import { placesOf } from "./offline/analyze-files.ts";
 import { xdsJson } from "./offline/render-workload.ts";
 import { asStored } from "./offline/stored-objects.ts";
@@ -46,7 +47,7 @@ export function whatIf({ store, publisher, translator, clock }: WhatIfParts): Wh
       const after = overlaid(before, asStored(over));
       const touched = byKey(over.map(({ object }) => object));
       const kept = before.filter((object) => touched.has(keyOf(object)));
-      const next = createTranslator();
+      const next = createTranslator({ messageTypes });
       const snapshot = publisher.whatIf(after);
       next.publish(snapshot, new Set());
       const json = verbose ? xdsJson() : undefined;

@@ -12,6 +12,7 @@ export interface Announcement {
 
 const NAMED_ONLY: ReadonlySet<string> = new Set([
   TYPE_URL.endpoints,
+  TYPE_URL.extension,
   TYPE_URL.route,
   TYPE_URL.virtualHost,
   TYPE_URL.secret,

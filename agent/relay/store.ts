@@ -23,6 +23,7 @@ export interface LastGoodStoreOptions {
 const FILES: ReadonlyMap<TypeUrl, string> = new Map([
   [TYPE_URL.cluster, "clusters.xds"],
   [TYPE_URL.endpoints, "endpoints.xds"],
+  [TYPE_URL.extension, "extensions.xds"],
   [TYPE_URL.listener, "listeners.xds"],
   [TYPE_URL.route, "routes.xds"],
   [TYPE_URL.virtualHost, "virtual-hosts.xds"],

@@ -89,7 +89,7 @@ async function askServer(context: CliContext, options: ExplainOptions): Promise<
       ...options.header.map((header): [string, string] => ["header", header]),
     ]);
     try {
-      return await client.get<ExplainReply>(`/v1/explain?${query}`, { signal: context.signal });
+      return await client.get<ExplainReply>(`/v1/explain?${query.toString()}`, { signal: context.signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
       notFound ??= error;

@@ -1,5 +1,6 @@
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
+import { messageTypes } from "../message-types.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import type { PublishReport } from "../snapshot/publish-report.ts";
 import { createTranslator, type Translator } from "../translate/translator.ts";
@@ -15,7 +16,7 @@ export interface FileMesh {
 
 export function buildFileMesh(objects: readonly StoredObject[], mesh: MeshConfigSpec | undefined): FileMesh {
   const { snapshot, changed } = fileSnapshot(objects, mesh);
-  const translator = createTranslator();
+  const translator = createTranslator({ messageTypes });
   translator.publish(snapshot, changed);
   return { snapshot, translator, report: () => translator.publish(snapshot, new Set()) };
 }

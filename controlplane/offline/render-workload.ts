@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { MeshError } from "../../mesh/errors.ts";
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import { closest } from "../../mesh/spelling/closest.ts";
-import { createXdsJson, DESCRIPTORS_URL, type JsonValue, type XdsJson } from "../../mesh/xds/json.ts";
+import { createXdsJson, type JsonValue, type XdsJson } from "../../mesh/xds/json.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import { messageTypes } from "../message-types.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import { by } from "../snapshot/text-order.ts";
 import type { NodeResources } from "../xds/config-source.ts";
@@ -72,7 +72,7 @@ function toRendered(resources: NodeResources, json: XdsJson): RenderedResources 
 }
 
 export function xdsJson(): XdsJson {
-  return createXdsJson(() => readFileSync(DESCRIPTORS_URL));
+  return createXdsJson(messageTypes);
 }
 
 /** The first of the candidates (`namespace/name`) that there is. Throws `object.not-found` when there is none. */

@@ -2,7 +2,7 @@ import { BlockList, isIPv4, isIPv6 } from "node:net";
 import type { Address, CidrRange } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
 
 /** IPv4 in its IPv6-mapped form, as a dual-stack socket has it, is the same address. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   const lower = address.toLowerCase();
   return lower.startsWith("::ffff:") && isIPv4(lower.slice(7)) ? lower.slice(7) : lower;
 }

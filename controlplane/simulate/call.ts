@@ -24,7 +24,7 @@ export interface ClientHello {
   readonly alpn: readonly string[];
 }
 
-export interface CallSource {
+interface CallSource {
   readonly address: string;
   /** Undefined: some port that no rule asks for. */
   readonly port: number | undefined;

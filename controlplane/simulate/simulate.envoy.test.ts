@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import { StaticEnvoy } from "../../test/harness/static-envoy.ts";
 import { mint } from "../../test/harness/test-certificates.ts";
 import { freePort } from "../../test/harness/test-proxy.ts";
 import { skipWithout } from "../../test/harness/tools.ts";
 import { type Call, PLAIN_CALL } from "./call.ts";
 import { simulate } from "./simulate.ts";
-import { ACTION_CALLS, actionHosts } from "./testing/action-cases.ts";
+import { ACTION_CALLS, actionHosts, ailingClusters } from "./testing/action-cases.ts";
 import { ADDRESSES, addressChains, chain, HELLOS, tlsChains } from "./testing/chain-cases.ts";
 import {
   configOf,
   downstreamTls,
+  FILTERS_WITH_EXTRAS,
   HTTP_INSPECTOR,
   httpManager,
   type Json,
@@ -21,7 +23,6 @@ import {
 } from "./testing/json-config.ts";
 import { rawCall } from "./testing/raw-call.ts";
 import { ROUTE_CALLS, VIRTUAL_HOSTS } from "./testing/route-cases.ts";
-import { StaticEnvoy } from "./testing/static-envoy.ts";
 import type { Verdict } from "./verdict.ts";
 import type { XdsConfig } from "./xds-config.ts";
 
@@ -72,9 +73,10 @@ before(async () => {
     response.end();
   });
   await new Promise<void>((resolve) => app?.listen(0, "127.0.0.1", resolve));
+  const appPort = (app.address() as AddressInfo).port;
   const resources = {
     listeners: listeners(),
-    clusters: [staticCluster("app", [(app.address() as AddressInfo).port]), staticCluster("empty", [])],
+    clusters: [staticCluster("app", [appPort]), staticCluster("empty", []), ...ailingClusters(appPort)],
   };
   config = configOf(resources);
   envoy = await StaticEnvoy.start(resources.listeners, resources.clusters);
@@ -108,7 +110,7 @@ function listeners(): readonly Json[] {
   return [
     http("plain", VIRTUAL_HOSTS),
     http("strict", VIRTUAL_HOSTS, strict),
-    http("actions", actionHosts("app")),
+    http("actions", actionHosts("app"), { httpFilters: FILTERS_WITH_EXTRAS }),
     at("sni", { filterChains, listenerFilters: [TLS_INSPECTOR] }),
     at("sniDefault", {
       filterChains: filterChains.slice(0, -2),
@@ -146,7 +148,7 @@ for (const place of ["plain", "strict"] as const) {
   });
 }
 
-test("redirects, rewrites and fails as Envoy does", { skip }, async () => {
+test("redirects, rewrites, injects, chooses endpoints and fails as Envoy does", { skip }, async () => {
   const { differences } = await compare(
     ACTION_CALLS.map((request) => ({ ...PLAIN_CALL, port: portOf("actions"), ...request })),
   );

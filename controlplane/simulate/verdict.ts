@@ -12,14 +12,14 @@ export interface Verdict {
   readonly outcome: Outcome;
 }
 
-export interface ListenerStep {
+interface ListenerStep {
   readonly name: string;
   readonly why: string;
   /** The listener that took the connection and handed it on by its original destination. */
   readonly via: string | undefined;
 }
 
-export interface FilterChainStep {
+interface FilterChainStep {
   /** Empty when nobody named it. */
   readonly name: string;
   /** Place in the listener; `default`: none matched. */
@@ -31,7 +31,7 @@ export interface FilterChainStep {
   readonly origin: string | undefined;
 }
 
-export interface VirtualHostStep {
+interface VirtualHostStep {
   /** The route configuration, and whether it comes by RDS or lies in the listener. */
   readonly configuration: string;
   readonly name: string;

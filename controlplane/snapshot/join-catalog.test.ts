@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import { instance, port, workload } from "../../test/fakes/sample-mesh.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
+import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
 import { DEFAULT_SETTINGS } from "./mesh-settings.ts";
 
@@ -162,4 +163,12 @@ test("the order in which instances and workloads are told does not matter", () =
   const instances = [{ id: "b" }, { id: "a" }, { id: "c", protocol: "tcp" as const }];
   const workloads = [workload("reviews", { name: "z" }), workload("reviews", { name: "y" })];
   assert.deepEqual(join(instances, workloads), join(instances.toReversed(), workloads.toReversed()));
+});
+
+test("a gateway is called in plaintext, unless a DestinationRule says otherwise, and is known by its identity all the same", () => {
+  const joined = join([], [workload("reviews", { role: "gateway" })]);
+  const [endpoint] = joined?.endpoints ?? [];
+  assert.deepEqual([endpoint?.meshed, endpoint?.serviceAccount], [false, "reviews"]);
+  assert.ok(joined);
+  assert.deepEqual(identitiesOf(joined, "cluster.local"), ["spiffe://cluster.local/ns/default/sa/reviews"]);
 });

@@ -16,18 +16,24 @@ const REFERRED: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints, TYPE
  * found right: only what is different from it is looked at.
  */
 export function checkReferences(types: ResourceTypes, before?: ResourceTypes): void {
-  check(toCheck(types, before), types);
+  refuse(missingReferences(types, before));
 }
 
 /** The same for resources of a node that are its own, among all that it has. */
 export function checkOwnReferences(own: NodeParts, types: ResourceTypes): void {
-  check(own, types);
+  refuse(missingOf(own, types));
 }
 
-function check(
+/** References that lead nowhere, as text: those of what is different from a set that had none. */
+export function missingReferences(types: ResourceTypes, before?: ResourceTypes): readonly string[] {
+  return missingOf(toCheck(types, before), types);
+}
+
+/** References of some resources that lead nowhere in a set. */
+export function missingOf(
   resourcesByType: Iterable<readonly [TypeUrl, Iterable<EncodedResource>]>,
   types: ResourceTypes,
-): void {
+): readonly string[] {
   const missing: string[] = [];
   for (const [type, resources] of resourcesByType) {
     for (const resource of resources) {
@@ -39,6 +45,10 @@ function check(
       }
     }
   }
+  return missing;
+}
+
+function refuse(missing: readonly string[]): void {
   if (missing.length === 0) return;
   throw new MeshError("xds.inconsistent", `resources refer to what does not exist: ${missing.join("; ")}`, {
     hint: "the last good configuration stays in force; please report this with `lateen proxy-config all -o json`",

@@ -152,8 +152,8 @@ function upstreamParts(
     return { listener, routes: undefined };
   }
   return {
-    listener: resource(scope, `listener/${at}/${name}`, Listener, (inner) =>
-      upstreamHttpListener(inner.view.settings, bind, hostname, port),
+    listener: resource(scope, `listener/${at}/${name}/${service.resolution}`, Listener, (inner) =>
+      upstreamHttpListener(inner.view.settings, bind, service, port),
     ),
     routes: resource(scope, `route/${name}/${clientKey(client)}`, RouteConfiguration, (inner) =>
       outboundRouteConfiguration(inner, client, hostname, port),

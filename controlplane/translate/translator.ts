@@ -1,5 +1,6 @@
 import { MeshError } from "../../mesh/errors.ts";
 import { type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
+import type { MessageTypes } from "../../mesh/xds/message-types.ts";
 import { parseNodeId } from "../../mesh/xds/names.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
@@ -10,6 +11,8 @@ import { nodeKey, nodeResources, type ResourceTypes } from "./node-resources.ts"
 import { parseAskedHost } from "./outbound/called-hosts.ts";
 
 export interface TranslatorOptions {
+  /** What EnvoyFilters are read and merged with; without it there must be none. */
+  readonly messageTypes?: MessageTypes;
   /** Told the key of each memo entry that is built: for tests and metrics. */
   readonly onBuild?: (key: string) => void;
   /** Told all virtual hosts that a workload has asked for, when there are new ones. */
@@ -101,7 +104,9 @@ class MemoTranslator implements Translator {
       return;
     }
     try {
-      const resources = memo.root(nodeKey(id), (scope) => nodeResources(scope, id));
+      const resources = memo.root(nodeKey(id), (scope) =>
+        nodeResources(scope, id, this.#options.messageTypes),
+      );
       if (resources === undefined) return;
       this.#served.set(id, { resources, snapshot: snapshot.version });
       this.#failures.delete(id);

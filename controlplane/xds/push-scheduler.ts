@@ -14,7 +14,12 @@ export interface Push {
 const REFERRERS: readonly TypeUrl[] = [TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost];
 
 /** Only when those are quiet may the last references to a removed resource be gone. */
-const REMOVED_LAST: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.endpoints, TYPE_URL.secret];
+const REMOVED_LAST: readonly TypeUrl[] = [
+  TYPE_URL.cluster,
+  TYPE_URL.endpoints,
+  TYPE_URL.extension,
+  TYPE_URL.secret,
+];
 
 /** What is taken into use once its endpoints or routes are there. */
 const WARMED: readonly TypeUrl[] = [TYPE_URL.cluster, TYPE_URL.listener];

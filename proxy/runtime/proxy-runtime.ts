@@ -143,6 +143,9 @@ export class ProxyRuntime implements ResourceSink, Tables {
           put: (host, name) => this.#onDemand.put(host, name),
           remove: (name) => this.#onDemand.remove(name),
         });
+      case TYPE_URL.extension:
+        // Never asked for: a listener that refers to one is refused.
+        return [];
       default:
         return update.type satisfies never;
     }

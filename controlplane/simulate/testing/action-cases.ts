@@ -66,6 +66,65 @@ const rewrites: Readonly<Record<string, { readonly match: Json; readonly route: 
   },
 };
 
+/** Health of the endpoints of each priority: a plus is healthy. The endpoints are all the same application. */
+const AILING: Readonly<Record<string, { readonly health: readonly string[]; readonly panics: boolean }>> = {
+  "panic-of-all": { health: ["--"], panics: true },
+  "no-panic-of-all": { health: ["--"], panics: false },
+  "no-panic-of-some": { health: ["+---"], panics: false },
+  "second-priority": { health: ["--", "+"], panics: false },
+  "no-priority": { health: ["-", "-"], panics: false },
+};
+
+export function ailingClusters(port: number): readonly Json[] {
+  const endpoint = { address: { socketAddress: { address: "127.0.0.1", portValue: port } } };
+  return Object.entries(AILING).map(([name, { health, panics }]) => ({
+    name,
+    type: "STATIC",
+    connectTimeout: "1s",
+    commonLbConfig: panics ? {} : { healthyPanicThreshold: { value: 0 } },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: health.map((signs, priority) => ({
+        priority,
+        lbEndpoints: [...signs].map((sign) => ({
+          endpoint,
+          healthStatus: sign === "+" ? "HEALTHY" : "UNHEALTHY",
+        })),
+      })),
+    },
+  }));
+}
+
+/** Routes with faults and CORS policies of their own. */
+function filterRoutes(cluster: string): readonly Json[] {
+  const route = (name: string, filter: string, type: string, config: Json): Json => ({
+    name,
+    match: { prefix: `/${name}` },
+    route: { cluster },
+    typedPerFilterConfig: {
+      [`envoy.filters.http.${filter}`]: {
+        "@type": `type.googleapis.com/envoy.extensions.filters.http.${type}`,
+        ...config,
+      },
+    },
+  });
+  const abort = (numerator: number): Json => ({ httpStatus: 418, percentage: { numerator } });
+  const fault = (name: string, config: Json): Json => route(name, "fault", "fault.v3.HTTPFault", config);
+  const allowOriginStringMatch = [{ exact: "https://a.test" }];
+  return [
+    fault("abort", { abort: abort(100) }),
+    fault("no-abort", { abort: abort(0) }),
+    fault("abort-some", { abort: abort(100), headers: [{ name: "x-user", stringMatch: { exact: "me" } }] }),
+    fault("abort-elsewhere", { abort: abort(100), upstreamCluster: "other" }),
+    fault("abort-here", { abort: abort(100), upstreamCluster: cluster }),
+    route("cors", "cors", "cors.v3.CorsPolicy", { allowOriginStringMatch }),
+    route("cors-strict", "cors", "cors.v3.CorsPolicy", {
+      allowOriginStringMatch,
+      forwardNotMatchingPreflights: false,
+    }),
+  ];
+}
+
 export function actionHosts(cluster: string): readonly Json[] {
   const rewriteRoutes = Object.entries(rewrites).map(([name, { match, route }]) => ({
     name,
@@ -82,7 +141,14 @@ export function actionHosts(cluster: string): readonly Json[] {
     { name: "by-header", match: { prefix: "/by-header" }, route: { clusterHeader: "x-cluster" } },
     { name: "empty", match: { prefix: "/empty" }, route: { cluster: "empty" } },
   ];
+  const ailing = Object.keys(AILING).map((name) => ({
+    name,
+    match: { prefix: `/${name}` },
+    route: { cluster: name },
+  }));
   return [
+    { name: "filters", domains: ["filter.test"], routes: filterRoutes(cluster) },
+    { name: "ailing", domains: ["ailing.test"], routes: ailing },
     { name: "redirects", domains: ["redirect.test", "redirect.test:*", "[::1]:80"], routes: redirectRoutes },
     { name: "rewrites", domains: ["rewrite.test"], routes: [...rewriteRoutes, ...failing] },
   ];
@@ -90,7 +156,31 @@ export function actionHosts(cluster: string): readonly Json[] {
 
 type Request = Partial<Pick<Call, "method" | "host" | "path" | "headers">>;
 
+const origin = (value: string): Call["headers"][number] => ["origin", value];
+const wantsPut = ["access-control-request-method", "PUT"] as const;
+
 export const ACTION_CALLS: readonly Request[] = [
+  ...Object.keys(AILING).map((name) => ({ host: "ailing.test", path: `/${name}` })),
+  ...["abort", "no-abort", "abort-some", "abort-elsewhere", "abort-here"].flatMap((name) => [
+    { host: "filter.test", path: `/${name}` },
+    { host: "filter.test", path: `/${name}`, headers: [["x-user", "me"]] as const },
+  ]),
+  ...["cors", "cors-strict"].flatMap((name) => [
+    {
+      host: "filter.test",
+      path: `/${name}`,
+      method: "OPTIONS",
+      headers: [origin("https://a.test"), wantsPut],
+    },
+    {
+      host: "filter.test",
+      path: `/${name}`,
+      method: "OPTIONS",
+      headers: [origin("https://b.test"), wantsPut],
+    },
+    { host: "filter.test", path: `/${name}`, method: "OPTIONS", headers: [origin("https://a.test")] },
+    { host: "filter.test", path: `/${name}`, headers: [origin("https://b.test"), wantsPut] },
+  ]),
   ...Object.keys(redirects).flatMap((name) => [
     { host: "redirect.test", path: `/${name}/a/b` },
     { host: "redirect.test", path: `/${name}/a/b?q=1` },

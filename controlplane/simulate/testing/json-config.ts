@@ -59,12 +59,12 @@ const ROUTER: Json = {
   typedConfig: { "@type": `${TYPES}.filters.http.router.v3.Router` },
 };
 
-export const FAULT: Json = {
+const FAULT: Json = {
   name: "envoy.filters.http.fault",
   typedConfig: { "@type": `${TYPES}.filters.http.fault.v3.HTTPFault` },
 };
 
-export const CORS: Json = {
+const CORS: Json = {
   name: "envoy.filters.http.cors",
   typedConfig: { "@type": `${TYPES}.filters.http.cors.v3.Cors` },
 };

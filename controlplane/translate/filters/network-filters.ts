@@ -20,6 +20,7 @@ import {
 import { RBAC as NetworkRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
 import { TcpProxy } from "../../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
 import { pack } from "../any.ts";
+import type { TcpSettings } from "../clusters/tcp-settings.ts";
 import { duration } from "../durations.ts";
 
 export const FAULT_FILTER = "envoy.filters.http.fault";
@@ -151,7 +152,11 @@ export interface WeightedName {
 }
 
 /** To one cluster, or to several by weight. */
-export function tcpProxy(statPrefix: string, clusters: readonly WeightedName[]): Filter {
+export function tcpProxy(
+  statPrefix: string,
+  clusters: readonly WeightedName[],
+  settings: Partial<TcpSettings> = {},
+): Filter {
   const [first, ...others] = clusters;
   const target =
     others.length === 0
@@ -159,6 +164,6 @@ export function tcpProxy(statPrefix: string, clusters: readonly WeightedName[]):
       : { weightedClusters: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) } };
   return Filter.fromPartial({
     name: "envoy.filters.network.tcp_proxy",
-    typedConfig: pack(TCP_PROXY, TcpProxy, TcpProxy.fromPartial({ statPrefix, ...target })),
+    typedConfig: pack(TCP_PROXY, TcpProxy, TcpProxy.fromPartial({ statPrefix, ...settings, ...target })),
   });
 }

@@ -7,6 +7,7 @@ import { sidecarFor } from "../../policy/sidecars.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { byText } from "../../snapshot/text-order.ts";
+import { gatewayResources } from "../gateway/gateway-parts.ts";
 import type { Scope } from "../memo.ts";
 import { destinationsOf } from "../routes/routed-host.ts";
 import { calledHosts } from "./called-hosts.ts";
@@ -28,9 +29,10 @@ export type ScopeSource =
   /** These and where their VirtualServices lead. `onDemand`: the other hosts are asked for when they are called. */
   | { readonly kind: "hosts"; readonly hosts: readonly string[]; readonly onDemand: boolean };
 
-export function egressClass({ view }: Scope, workload: WorkloadConfig): EgressClass {
+export function egressClass(scope: Scope, workload: WorkloadConfig): EgressClass {
+  const { view } = scope;
   const client = clientOf(view, workload);
-  const source = scopeSource(view, workload);
+  const source = workload.role === "gateway" ? gatewaySource(scope, workload) : scopeSource(view, workload);
   const ways: Ways = {
     captured: workload.interception !== "none",
     bindsVips: workload.bindsVips && workload.interception === "none",
@@ -43,6 +45,11 @@ export function egressClass({ view }: Scope, workload: WorkloadConfig): EgressCl
 function proxyOfMesh({ settings }: SnapshotView, { discovery }: WorkloadConfig): Ways["httpProxy"] {
   const port = settings.mesh.proxyHttpPort;
   return port === undefined || discovery === "upstreams" ? undefined : { address: "127.0.0.1", port };
+}
+
+/** A gateway calls what its Gateways lead to. */
+function gatewaySource(scope: Scope, workload: WorkloadConfig): ScopeSource {
+  return { kind: "hosts", hosts: gatewayResources(scope, workload).hosts, onDemand: false };
 }
 
 function scopeSource(view: SnapshotView, workload: WorkloadConfig): ScopeSource {

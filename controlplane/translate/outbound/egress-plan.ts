@@ -35,6 +35,8 @@ export interface PlannedListener {
   readonly binds: boolean;
   /** The routes of its HTTP calls; undefined: it takes none. */
   readonly routeName: string | undefined;
+  /** Some of its HTTP calls go to hosts that are looked up call by call. */
+  readonly looksUpHosts: boolean;
   readonly tcp: readonly TcpClaim[];
 }
 
@@ -62,6 +64,7 @@ interface Draft {
   /** A Sidecar named this very listener: what is found for every port stays out of it. */
   readonly explicit: boolean;
   routeName: string | undefined;
+  looksUpHosts: boolean;
   readonly tcp: TcpClaim[];
 }
 
@@ -125,9 +128,7 @@ class Planner {
     const listeners = [...this.#listeners]
       .filter(([, { routeName, tcp }]) => routeName !== undefined || tcp.length > 0)
       .sort(([a], [b]) => byText(a, b))
-      .map(
-        ([name, { bind, binds, routeName, tcp }]) => [name, { name, bind, binds, routeName, tcp }] as const,
-      );
+      .map(([name, { explicit: _, ...listener }]) => [name, { name, ...listener }] as const);
     const routes = [...this.#routes].map(
       ([name, places]) =>
         [name, { name, places: [...places.values()], port: this.#portOf.get(name) }] as const,
@@ -177,13 +178,14 @@ class Planner {
     const name = bind.port === 0 ? bind.address : `${bind.address}_${bind.port}`;
     const known = this.#listeners.get(name);
     if (known !== undefined) return known;
-    const draft: Draft = { bind, binds, explicit, routeName: undefined, tcp: [] };
+    const draft: Draft = { bind, binds, explicit, routeName: undefined, looksUpHosts: false, tcp: [] };
     this.#listeners.set(name, draft);
     return draft;
   }
 
-  #route(draft: Draft, name: string, { hostname }: Service, { number }: ServicePort): void {
+  #route(draft: Draft, name: string, { hostname, resolution }: Service, { number }: ServicePort): void {
     draft.routeName ??= name;
+    draft.looksUpHosts ||= resolution === "dynamic-dns";
     const places = this.#routes.get(name) ?? new Map<string, ServicePlace>();
     this.#routes.set(name, places.set(`${hostname}:${number}`, { hostname, port: number }));
     if (name !== HTTP_PROXY_ROUTES) this.#portOf.set(name, number);

@@ -5,12 +5,14 @@ import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.t
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
+import { clientKey } from "../../policy/client.ts";
 import type { EgressScope } from "../../policy/egress-scope.ts";
 import { checkReferences } from "../check-references.ts";
 import { blackHoleCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
 import { clustersOf } from "../clusters/service-clusters.ts";
 import { clusterOf, resolveDestination } from "../destinations.ts";
 import { assignmentsOf } from "../endpoints/service-assignments.ts";
+import { clientCredentials } from "../gateway/credentials.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
 import { resource, sameMap, sameResource } from "../resource.ts";
@@ -34,6 +36,8 @@ export function egressMap(scope: Scope, of: EgressClass, type: TypeUrl): Resourc
       return listeners(scope, of);
     case TYPE_URL.route:
       return routes(scope, of);
+    case TYPE_URL.secret:
+      return secrets(scope, of);
     default:
       return NONE;
   }
@@ -114,6 +118,22 @@ function routes(scope: Scope, of: EgressClass): Resources {
       );
       return byName([built]);
     }),
+  );
+}
+
+/** Credentials that DestinationRules name for calls of these clients. */
+function secrets(scope: Scope, of: EgressClass): Resources {
+  return scope.get(
+    `secrets/${of.key}`,
+    (inner) => {
+      const all = clusterHosts(inner, of).flatMap((hostname) =>
+        inner.get(`secrets-of/${hostname}/${clientKey(of.client)}`, (own) =>
+          clientCredentials(own, of.client, [hostname]),
+        ),
+      );
+      return SharedMap.of(byName(all));
+    },
+    sameMap,
   );
 }
 

@@ -2,6 +2,7 @@ import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/list
 import { BLACK_HOLE_CLUSTER, outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { cidrRange } from "../addresses.ts";
+import { type TcpSettings, tcpSettings } from "../clusters/tcp-settings.ts";
 import { tcpProxy } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
 import { applicableTcpRoutes, applicableTlsRoutes, type Layer4Route } from "../routes/layer4-routes.ts";
@@ -16,13 +17,18 @@ export function layer4Chains(scope: Scope, client: Client, claim: TcpClaim, shar
   const routes = tls
     ? applicableTlsRoutes(scope, client, hostname, port)
     : applicableTcpRoutes(scope, client, hostname, port);
-  return routes.map((route) => chain(route, claim, shared));
+  return routes.map((route) => {
+    const [only, ...others] = route.destinations;
+    const settings = only === undefined || others.length > 0 ? {} : tcpSettings(scope.view, client, only);
+    return chain(route, claim, shared, settings);
+  });
 }
 
 function chain(
   route: Layer4Route,
   { hostname, port, tls, destinations }: TcpClaim,
   shared: boolean,
+  settings: Partial<TcpSettings>,
 ): FilterChain {
   const subnets = route.destinationSubnets.length > 0 ? route.destinationSubnets : destinations;
   const byName = tls && shared && subnets.length === 0 && route.sniHosts.length === 0;
@@ -35,7 +41,7 @@ function chain(
       serverNames: serverNames.filter((name) => name !== "*"),
       transportProtocol: tls && (serverNames.length > 0 || shared) ? "tls" : "",
     },
-    filters: [tcpProxy(outboundClusterName(port, "", hostname), clusters)],
+    filters: [tcpProxy(outboundClusterName(port, "", hostname), clusters, settings)],
   });
 }
 

@@ -2,6 +2,7 @@ import type { Filter } from "../../../mesh/xds/gen/envoy/config/listener/v3/list
 import { HttpConnectionManager } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
 import { ADS } from "../ads.ts";
+import { dynamicForwardProxyFilter } from "../clusters/dynamic-dns.ts";
 import {
   corsFilter,
   faultFilter,
@@ -11,17 +12,30 @@ import {
   routerFilter,
 } from "../filters/network-filters.ts";
 
-/** Handles an application's HTTP calls; their routes come by RDS, and `onDemand` their hosts as they are called. */
+interface OutboundHttpOptions {
+  /** Virtual hosts come as they are called (VHDS). */
+  readonly onDemand?: boolean;
+  /** Some calls go to hosts that are looked up call by call. */
+  readonly looksUpHosts?: boolean;
+}
+
+/** Handles an application's HTTP calls; their routes come by RDS. */
 export function outboundHttpFilter(
   { mesh }: Pick<MeshSettings, "mesh">,
   listener: string,
   routeName: string,
-  onDemand = false,
+  { onDemand = false, looksUpHosts = false }: OutboundHttpOptions = {},
 ): Filter {
   const manager = HttpConnectionManager.fromPartial({
     statPrefix: `outbound_${listener}`,
     rds: { configSource: ADS, routeConfigName: routeName },
-    httpFilters: [...(onDemand ? [onDemandFilter] : []), faultFilter, corsFilter, routerFilter],
+    httpFilters: [
+      ...(onDemand ? [onDemandFilter] : []),
+      faultFilter,
+      corsFilter,
+      ...(looksUpHosts ? [dynamicForwardProxyFilter] : []),
+      routerFilter,
+    ],
     ...pathNormalization(mesh.pathNormalization ?? "BASE"),
   });
   return httpConnectionManager(manager);

@@ -24,7 +24,7 @@ const PLAIN_HTTP = { transportProtocol: "raw_buffer", applicationProtocols: ["ht
 export function plannedListener(
   scope: Scope,
   client: Client,
-  { name, bind, binds, routeName, tcp }: PlannedListener,
+  { name, bind, binds, routeName, looksUpHosts, tcp }: PlannedListener,
   unknown: UnknownHosts,
   onDemand: boolean,
 ): Listener {
@@ -41,7 +41,7 @@ export function plannedListener(
     }
   };
   if (routeName !== undefined) {
-    const filters = [outboundHttpFilter(scope.view.settings, name, routeName, onDemand)];
+    const filters = [outboundHttpFilter(scope.view.settings, name, routeName, { onDemand, looksUpHosts })];
     add(
       FilterChain.fromPartial({ name: "http", filterChainMatch: mixed ? PLAIN_HTTP : {}, filters }),
       routeName,

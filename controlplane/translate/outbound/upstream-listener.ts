@@ -1,3 +1,4 @@
+import type { Service } from "../../../mesh/model/service.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
@@ -15,11 +16,15 @@ import { outboundHttpFilter } from "./outbound-http.ts";
 export function upstreamHttpListener(
   settings: MeshSettings,
   bind: SocketAddress,
-  hostname: string,
+  service: Pick<Service, "hostname" | "resolution">,
   port: number,
 ): Listener {
   const name = listenerName(bind.address, bind.port);
-  const filters = [outboundHttpFilter(settings, name, routeName(hostname, port))];
+  const filters = [
+    outboundHttpFilter(settings, name, routeName(service.hostname, port), {
+      looksUpHosts: service.resolution === "dynamic-dns",
+    }),
+  ];
   return listener(bind, [FilterChain.fromPartial({ filters })]);
 }
 

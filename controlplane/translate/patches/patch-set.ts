@@ -9,20 +9,29 @@ import { VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_c
 import type { MessageTypes } from "../../../mesh/xds/message-types.ts";
 import { INBOUND_PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
-import { encodedResource, encodeResource } from "../encode.ts";
+import { patchesKey, type SelectedPatch } from "../../policy/envoy-filters.ts";
+import { byText } from "../../snapshot/text-order.ts";
+import { encodedResource } from "../encode.ts";
+import type { Scope } from "../memo.ts";
 import { parseAskedHost } from "../outbound/called-hosts.ts";
-import { CODECS, type MessageOf, type ResourceContext, type Target } from "./patch.ts";
+import type { ResourceContext, Target } from "./patch.ts";
 import { patchCluster } from "./patch-cluster.ts";
 import { patchListener } from "./patch-listener.ts";
 import { patchRouteConfiguration, patchVirtualHost } from "./patch-routes.ts";
 import { Patching, type PatchProblem } from "./patching.ts";
-import type { PatchLists } from "./prepare-patches.ts";
+import { type PatchLists, preparePatches } from "./prepare-patches.ts";
 
 /** What the outcome of a patch depends on beside the resource. */
 export interface PatchedWorkload {
   readonly role: Workload["role"];
   /** Host names of the services that it belongs to. */
   readonly services: readonly string[];
+}
+
+export interface AddedResource {
+  readonly resource: EncodedResource;
+  /** What is wrong when there is a resource of that name already. */
+  readonly ifTaken: PatchProblem;
 }
 
 export interface PatchOutcome {
@@ -49,14 +58,33 @@ const TARGETS: Readonly<Partial<Record<TypeUrl, readonly Target[]>>> = {
   [TYPE_URL.extension]: ["EXTENSION_CONFIG"],
 };
 
+/** The patches that were selected for a workload, as one entry for all that have the same. Warns of those that have no effect. */
+export function patchSet(scope: Scope, types: MessageTypes, selected: readonly SelectedPatch[]): PatchSet {
+  const key = patchesKey(selected);
+  return scope.get(`patches/${key}`, ({ warn }) => {
+    const { lists, warnings } = preparePatches(types, selected);
+    for (const warning of warnings) warn(warning);
+    return new PatchSet(types, lists, key);
+  });
+}
+
 /** The patches that some workloads have in common, ready to be applied to their resources. */
 export class PatchSet {
+  /** Equal for the same patches. */
+  readonly key: string;
   readonly #types: MessageTypes;
   readonly #lists: PatchLists;
 
-  constructor(types: MessageTypes, lists: PatchLists) {
+  constructor(types: MessageTypes, lists: PatchLists, key: string) {
+    this.key = key;
     this.#types = types;
     this.#lists = lists;
+  }
+
+  /** `EnvoyFilter/namespace/name` of all. */
+  get subjects(): readonly string[] {
+    const patches = Object.values(this.#lists).flat();
+    return [...new Set(patches.map(({ subject }) => subject))].sort(byText);
   }
 
   /** Whether there is a patch that resources of the type could be changed by. */
@@ -65,7 +93,7 @@ export class PatchSet {
   }
 
   /** What patches add of a type; of two of one name the first. */
-  added(type: TypeUrl): ReadonlyMap<string, EncodedResource> {
+  added(type: TypeUrl): ReadonlyMap<string, AddedResource> {
     switch (type) {
       case TYPE_URL.cluster:
         return this.#added("CLUSTER");
@@ -78,16 +106,14 @@ export class PatchSet {
     }
   }
 
-  #added(target: "CLUSTER" | "LISTENER" | "EXTENSION_CONFIG"): ReadonlyMap<string, EncodedResource> {
-    const found = new Map<string, EncodedResource>();
-    const add = <T extends typeof target>(applyTo: T): void => {
-      for (const { operation, value } of this.#lists[applyTo]) {
-        const message: MessageOf[T] | undefined = value?.message;
-        if (operation !== "ADD" || message === undefined || found.has(message.name)) continue;
-        found.set(message.name, encodeResource(message.name, CODECS[applyTo], message));
-      }
-    };
-    add(target);
+  #added(target: "CLUSTER" | "LISTENER" | "EXTENSION_CONFIG"): ReadonlyMap<string, AddedResource> {
+    const found = new Map<string, AddedResource>();
+    for (const { operation, value, subject, index } of this.#lists[target]) {
+      if (operation !== "ADD" || value === undefined || found.has(value.message.name)) continue;
+      const resource = encodedResource(value.message.name, value.bytes);
+      const reason = "there is one of that name already, which stays";
+      found.set(resource.name, { resource, ifTaken: { subject, index, reason } });
+    }
     return found;
   }
 

@@ -44,10 +44,10 @@ export class Patching {
   merge<T extends Target>(patch: Patch<T>, into: MessageOf[T]): MessageOf[T] {
     const over = patch.value?.bytes;
     if (over === undefined) return into;
-    const { typeName, encode, decode } = CODECS[patch.applyTo];
+    const codec = CODECS[patch.applyTo];
     const lists: ListMerge = patch.operation === "MERGE_AND_REPLACE_LIST" ? "replace" : "append";
     return this.#attempt(patch, into, () =>
-      decode(mergeMessages(this.#types, typeName, encode(into).finish(), over, lists)),
+      codec.decode(mergeMessages(this.#types, codec.typeName, codec.encode(into).finish(), over, lists)),
     );
   }
 

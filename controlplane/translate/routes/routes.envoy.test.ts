@@ -1,6 +1,6 @@
 import { testRoutesOnTheWire } from "../../../test/harness/route-wire-suite.ts";
+import { StaticEnvoy } from "../../../test/harness/static-envoy.ts";
 import { skipWithout } from "../../../test/harness/tools.ts";
-import { StaticEnvoy } from "../../simulate/testing/static-envoy.ts";
 import { listenerOf } from "./testing/listener-of.ts";
 
 testRoutesOnTheWire(

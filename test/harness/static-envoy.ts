@@ -4,9 +4,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eventually } from "../../../test/harness/eventually.ts";
-import { requireTool } from "../../../test/harness/tools.ts";
-import type { Json } from "./json-config.ts";
+import { eventually } from "./eventually.ts";
+import { requireTool } from "./tools.ts";
+
+type Json = { readonly [key: string]: unknown };
 
 /** A real Envoy with listeners and clusters of its bootstrap and no other source. */
 export class StaticEnvoy implements AsyncDisposable {
