@@ -40,6 +40,8 @@ export interface ClientTls {
 export interface Usage {
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** In use, garbage left out. */
+  readonly liveBytes: number;
   /** Live JavaScript objects and what they hold outside the heap. */
   readonly heapBytes: number;
 }

@@ -19,6 +19,7 @@ import { agentSpiffeId } from "../mesh/identity/spiffe-id.ts";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
 import { nodeId } from "../mesh/xds/names.ts";
+import { liveBytes } from "./xds-memory.ts";
 import { BenchMesh, workloadsOf } from "./xds-mesh.ts";
 import {
   type ClientTls,
@@ -134,5 +135,6 @@ function usage(collect: boolean): Usage {
   if (collect) globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { cpuMs: (user + system) / 1000, rssBytes: rss, heapBytes: heapUsed + external };
+  const heapBytes = heapUsed + external;
+  return { cpuMs: (user + system) / 1000, rssBytes: rss, liveBytes: liveBytes(), heapBytes };
 }

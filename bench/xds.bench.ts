@@ -28,7 +28,8 @@ const results: Result[] = [
   ...(await allSubscribed(scaled(1000), scaled(1000))),
   ...(await fewSubscribed(scaled(1000), scaled(1000))),
   ...(await tenOnAConnection(scaled(1000), scaled(1000))),
-  ...(await memories()),
+  ...(await memory("a connection each", 1)),
+  ...(await memory("ten on a connection", 10)),
   ...(await manyServices(scaled(10_000))),
   ...(await growthWithServices([100, 300, 1000, 3000, 10_000].map(scaled))),
   ...(await growthWithProxies([10, 100, 500, 1000, 2000].map(scaled))),
@@ -86,36 +87,23 @@ async function fewSubscribed(services: number, proxies: number): Promise<readonl
   ];
 }
 
-/**
- * What a second and a third batch of proxies add: the first has paid for what is shared. Resident memory is told of a
- * small mesh: in a large one, what the batch before has left for the collector is more than what is measured.
- */
-async function memory(
-  services: number,
-  name: string,
-  streamsPerConnection: number,
-): Promise<Record<"resident" | "heap", Result>> {
+/** What a second batch of proxies adds: the first has paid for what is shared. */
+async function memory(name: string, streamsPerConnection: number): Promise<readonly Result[]> {
   const batch = scaled(300);
-  await using run = await XdsRun.start(layout(services, 3 * batch), streamsPerConnection);
+  const services = scaled(1000);
+  await using run = await XdsRun.start(layout(services, 2 * batch), streamsPerConnection);
   await run.connect(batch);
   const first = await run.usage();
   await run.connect(batch);
-  await run.connect(batch);
-  const last = await run.usage();
-  const each = (key: "rssBytes" | "heapBytes"): number => (last[key] - first[key]) / (2 * batch) / 1024;
+  const second = await run.usage();
+  const each = (key: "rssBytes" | "liveBytes" | "heapBytes"): number =>
+    (second[key] - first[key]) / batch / 1024;
   const mesh = `memory of a connected proxy, ${services} services, ${name}`;
-  return {
-    resident: row(`${mesh}: resident`, each("rssBytes"), "KiB", 150),
-    heap: row(`${mesh}: JavaScript and buffers`, each("heapBytes"), "KiB"),
-  };
-}
-
-async function memories(): Promise<readonly Result[]> {
-  const [small, large] = [scaled(100), scaled(1000)];
-  const own = await memory(small, "a connection each", 1);
-  const shared = await memory(small, "ten on a connection", 10);
-  const heap = await memory(large, "a connection each", 1);
-  return [own.resident, own.heap, heap.heap, shared.resident, shared.heap];
+  return [
+    row(`${mesh}: in use`, each("liveBytes"), "KiB", 150),
+    row(`${mesh}: of that, JavaScript and buffers`, each("heapBytes"), "KiB"),
+    row(`${mesh}: resident, with garbage that was not given back`, each("rssBytes"), "KiB"),
+  ];
 }
 
 /** As on hosts with several workloads: their streams share the agent's connection. */

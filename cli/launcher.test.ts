@@ -131,6 +131,20 @@ test("closing the terminal ends the program in order", () => {
   assert.equal(signal.aborted, true);
 });
 
+test("a long answer reaches a pipe whole before the program ends", { timeout: 20_000 }, async (t) => {
+  const child = start(t, process.execPath, ["validate", "-f", "-", "-o", "json"]);
+  assert.ok(child.stdin && child.stdout);
+  const documents = Array.from(
+    { length: 5000 },
+    (_, i) => `apiVersion: v1\nkind: Nothing\nmetadata: {name: x${i}}\n`,
+  );
+  child.stdin.end(documents.join("---\n"));
+  const exited = once(child, "exit");
+  const answer = JSON.parse(await text(child.stdout)) as { readonly items: readonly unknown[] };
+  assert.equal(answer.items.length, documents.length);
+  assert.deepEqual(await exited, [65, null]);
+});
+
 test("an interrupted wait for standard input ends too", { timeout: 20_000 }, async (t) => {
   const child = start(t, process.execPath, ["apply", "-f", "-"]);
   assert.ok(child.stdin && child.stdout);

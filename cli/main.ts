@@ -23,5 +23,15 @@ const context: CliContext = {
   interactive: process.stderr.isTTY && !plain,
 };
 
+const code = await run(argv, context);
+// A pipe takes 64 KiB at a time: leaving before its reader has the rest would cut a long answer short.
+await Promise.all([written(process.stdout), written(process.stderr)]);
 // Daemons have closed what they own by now; nothing that lingers may keep the process.
-process.exit(await run(argv, context));
+process.exit(code);
+
+/** Resolves when the stream's reader has taken what was written, or is gone. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write("", () => resolve());
+  });
+}

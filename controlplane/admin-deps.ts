@@ -2,7 +2,6 @@ import { X509Certificate } from "node:crypto";
 import { certificatePin } from "../mesh/identity/spki-pin.ts";
 import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
-import { parseDocuments } from "../mesh/model/parse-documents.ts";
 import { VERSION } from "../mesh/version.ts";
 import { createXdsJson } from "../mesh/xds/json.ts";
 import { toRegistryReply, toServiceReply, toWorkloadReply } from "./admin/catalog-view.ts";
@@ -14,6 +13,7 @@ import type { AgentRecords } from "./attest/agent-records.ts";
 import type { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import { messageTypes } from "./message-types.ts";
+import { parseConfig } from "./parse-config.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import { explainWith } from "./simulate/explain-workload.ts";
@@ -53,7 +53,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
   const xdsJson = createXdsJson(messageTypes);
   return {
     store,
-    parseDocuments: (text, options) => parseDocuments(text, { ...options, rootNamespace }),
+    parseDocuments: (text, options) => parseConfig(text, { ...options, rootNamespace }),
     embedded,
     sync: {
       snapshotWith: (revision, signal) => publisher.snapshotWith(revision, signal),

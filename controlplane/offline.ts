@@ -3,11 +3,11 @@
  * controlplane/ for that, beside `app.ts`.
  */
 
-export { parseFiles } from "../mesh/model/parse-files.ts";
 export { isUnparsable, schemaMessages, sorted as sortedMessages } from "./analyze/analyze.ts";
 export { SEVERITIES, type Severity } from "./analyze/finding.ts";
 export { isSuppressed, parseSuppression } from "./analyze/suppress.ts";
 export { analyzeFiles } from "./offline/analyze-files.ts";
 export { diffFiles } from "./offline/diff-files.ts";
 export { explainFiles } from "./offline/explain-files.ts";
+export { readFiles as parseFiles } from "./offline/read-files.ts";
 export { type RenderedResource, type RenderedResources, renderWorkload } from "./offline/render-workload.ts";

@@ -23,11 +23,11 @@ export interface WhatIfParts {
 }
 
 export interface WhatIf {
-  analyze(over: readonly FiledObject[]): readonly AnalysisMessage[];
-  diff(
+  readonly analyze: (over: readonly FiledObject[]) => readonly AnalysisMessage[];
+  readonly diff: (
     over: readonly FiledObject[],
     options: { readonly verbose: boolean; readonly signal: AbortSignal },
-  ): Promise<DiffReply>;
+  ) => Promise<DiffReply>;
 }
 
 /** Answers what would be if objects were applied, from the catalogs, workloads and objects of now. */

@@ -38,7 +38,7 @@ const files = globSync("{mesh,controlplane,agent,proxy,cli,examples,test,setup,b
 const texts = new Map(files.map((file) => [file, readFileSync(file, "utf8")]));
 
 const isTest = (file: string): boolean =>
-  /\.(test|contract)\.ts$/.test(file) || file.startsWith("test/") || file.startsWith("bench/");
+  /\.(test|contract)\.ts$|\/testing\//.test(file) || file.startsWith("test/") || file.startsWith("bench/");
 const top = (file: string): string => file.split("/", 1)[0] ?? "";
 
 interface Import {

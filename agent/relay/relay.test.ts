@@ -130,9 +130,10 @@ describe("with a server", () => {
     assert.deepEqual(await sync(running.connect()), ALL_SMALL);
     const result = await server.ads.status.waitForSync(snapshot, within());
     assert.deepEqual(result, { acked: [WEB], pending: [], rejected: [] });
+    const states = [...(server.ads.status.list()[0]?.types.values() ?? [])].map(({ state }) => state);
     assert.deepEqual(
-      [...(server.ads.status.list()[0]?.types.values() ?? [])].map(({ state }) => state),
-      ["IGNORED", "SYNCED", "SYNCED", "SYNCED", "SYNCED"],
+      states.filter((state) => state !== "IGNORED"),
+      ["SYNCED", "SYNCED", "SYNCED", "SYNCED"],
     );
   });
 
@@ -297,7 +298,7 @@ describe("without a server", () => {
     await using second = await at.start(server);
     const again = second.connect();
     again.request(cluster, { node: { id: WEB } });
-    assert.equal(await again.take(), "cluster +a@1 +b@1 +c@1");
+    assert.deepEqual((await again.take()).split(" ").toSorted(), ["+a@1", "+b@1", "+c@1", "cluster"]);
     server.source.publish(WEB, { cluster: { a: "1", b: "2" } });
     await server.up();
     assert.equal(await again.take(), "cluster +b@2");

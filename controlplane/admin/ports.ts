@@ -52,12 +52,12 @@ type Explain = (workload: string, call: CallQuestion) => ExplainReply | undefine
 /** What would be with other objects. Nothing of it is stored or published. */
 interface WhatIfPort {
   /** What is wrong with the stored objects, with these over them. */
-  analyze(over: readonly FiledObject[]): readonly AnalysisMessage[];
+  readonly analyze: (over: readonly FiledObject[]) => readonly AnalysisMessage[];
   /** What applying these would change. `verbose` tells the fields of changed resources too. */
-  diff(
+  readonly diff: (
     over: readonly FiledObject[],
     options: { readonly verbose: boolean; readonly signal: AbortSignal },
-  ): Promise<DiffReply>;
+  ) => Promise<DiffReply>;
 }
 
 export interface TokenPort {

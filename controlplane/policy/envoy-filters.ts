@@ -60,5 +60,5 @@ function isForProxy(
   known: Readonly<Record<string, unknown>>,
 ): boolean {
   if (version !== "" && !RE2JS.compile(version).matcher(ISTIO_VERSION).find()) return false;
-  return Object.entries(metadata).every(([key, value]) => Object.hasOwn(known, key) && known[key] === value);
+  return Object.entries(metadata).every(([key, value]) => known[key] === value);
 }

@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from "node:util";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { ParsedObject } from "../../mesh/model/object.ts";
-import { parseDocuments } from "../../mesh/model/parse-documents.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import { parseConfig } from "../parse-config.ts";
 import { keyOf } from "./apply-plan.ts";
 import type { ConfigStore } from "./config-store.ts";
 import { type DirectoryListing, listDirectory, readChanged, type Signature } from "./directory-files.ts";
@@ -133,7 +133,7 @@ export class DirectorySource {
     lastGood: readonly ParsedObject[] | undefined,
   ): KnownFile {
     const { defaultNamespace, rootNamespace } = this.#options;
-    const { objects, violations } = parseDocuments(text, { defaultNamespace, rootNamespace, file: path });
+    const { objects, violations } = parseConfig(text, { defaultNamespace, rootNamespace, file: path });
     const errors = violations.filter(({ severity }) => severity === "error").length;
     if (errors > 0) {
       const reason = `it has ${errors} ${errors === 1 ? "error" : "errors"}`;

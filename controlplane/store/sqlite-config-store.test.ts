@@ -73,7 +73,7 @@ const damages = [
   { name: "that is no JSON", written: "{", reason: /JSON/ },
   {
     name: "that a rule of today refuses",
-    written: JSON.stringify({ kind: "Gateway" }),
+    written: JSON.stringify({ kind: "Telemetry" }),
     reason: /not supported yet/,
   },
   {

@@ -14,7 +14,7 @@ function complete(): ResourceTypes {
   translator.publish(snapshot, changed);
   const resources = translator.preview("default/productpage-1");
   assert.ok(resources);
-  return resources.types as ResourceTypes;
+  return resources.types;
 }
 
 test("a complete set is accepted", () => {

@@ -7,6 +7,7 @@ import { keyOf } from "../snapshot/config-index.ts";
 import { DEFAULT_SETTINGS } from "../snapshot/mesh-settings.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import { MeshState } from "../snapshot/mesh-state.ts";
+import { types as messageTypes } from "./patches/testing/base-resources.ts";
 import { createTranslator, type Translator } from "./translator.ts";
 
 /** mulberry32: the same sequence for a seed on every machine. */
@@ -124,6 +125,30 @@ apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: none, namespace: istio-system }
 spec: { action: DENY, rules: [{ to: [{ operation: { methods: [DELETE] } }] }] }
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: everyone, namespace: istio-system }
+spec:
+  configPatches:
+    - { applyTo: CLUSTER, match: { context: SIDECAR_OUTBOUND }, patch: { operation: MERGE, value: { connect_timeout: 7s } } }
+    - { applyTo: CLUSTER, match: { cluster: { subset: v1 } }, patch: { operation: REMOVE } }
+    - applyTo: CLUSTER
+      patch: { operation: ADD, value: { name: "outbound|9080||ratings.default.svc.cluster.local", type: STATIC } }
+    - { applyTo: HTTP_ROUTE, patch: { operation: MERGE, value: { route: { timeout: 9s }, name: renamed } } }
+    - { applyTo: NETWORK_FILTER, patch: { operation: MERGE, value: { typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo } } } }
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: of-reviews }
+spec:
+  workloadSelector: { labels: { app: reviews } }
+  priority: -1
+  configPatches:
+    - { applyTo: CLUSTER, match: { cluster: { service: reviews.default.svc.cluster.local } }, patch: { operation: MERGE, value: { alt_stat_name: mine } } }
+    - { applyTo: LISTENER, match: { context: SIDECAR_INBOUND }, patch: { operation: MERGE, value: { per_connection_buffer_limit_bytes: 4096 } } }
+    - { applyTo: LISTENER, match: { listener: { portNumber: 9080 } }, patch: { operation: REMOVE } }
+    - { applyTo: CLUSTER, patch: { operation: MERGE, value: { connect_timeout: wrong } } }
 `);
 
 const WORKLOADS = bookinfoWorkloads();
@@ -194,7 +219,7 @@ function contents(translator: Translator): unknown {
 }
 
 function fresh(snapshot: MeshSnapshot): { readonly contents: unknown; readonly warnings: unknown } {
-  const translator = createTranslator();
+  const translator = createTranslator({ messageTypes });
   translator.publish(snapshot, new Set());
   const all = contents(translator);
   return { contents: all, warnings: translator.publish(snapshot, new Set()).warnings };
@@ -204,7 +229,7 @@ test("after any sequence of changes the memoised translation equals a fresh one"
   for (let seed = 1; seed <= 40; seed += 1) {
     const random = randomFrom(seed);
     const state = new MeshState(DEFAULT_SETTINGS);
-    const translator = createTranslator();
+    const translator = createTranslator({ messageTypes });
     const present = new Map<string, StoredObject>();
     for (const one of WORKLOADS) state.setWorkloads([{ id: workloadId(one), workload: one }]);
     for (let step = 0; step < 10; step += 1) {

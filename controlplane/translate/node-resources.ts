@@ -1,4 +1,4 @@
-import type { SharedMap } from "../../mesh/collections/shared-map.ts";
+import { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
 import type { EncodedResource } from "../../mesh/xds/encoded-resource.ts";
 import type { MessageTypes } from "../../mesh/xds/message-types.ts";
@@ -23,34 +23,65 @@ export function nodeKey(id: WorkloadId): string {
   return `node/${id}`;
 }
 
+/** Endpoints are not among them: see NodeTranslation. */
 const TYPES: readonly TypeUrl[] = [
   TYPE_URL.cluster,
-  TYPE_URL.endpoints,
   TYPE_URL.listener,
   TYPE_URL.route,
   TYPE_URL.virtualHost,
   TYPE_URL.secret,
 ];
 
+/** What a workload gets, but for the endpoints that it shares: these change far more often than all the rest. */
+export interface NodeTranslation {
+  readonly of: EgressClass;
+  readonly types: ResourceTypes;
+  /** Assignments of its own, beside those of its class. */
+  readonly ownEndpoints: readonly EncodedResource[];
+}
+
 /**
- * Everything that one workload gets, with its references checked; undefined when there is no such workload. It is what
- * its class of clients shares, with the few resources that are its own laid over it; and both patched, where an
- * EnvoyFilter is for it.
+ * Everything that one workload gets, without its class's endpoints, and with its references checked; undefined when there
+ * is no such workload. It is what its class of clients shares, with the few resources that are its own laid over it; and
+ * both patched, where an EnvoyFilter is for it.
  */
 export function nodeResources(
   scope: Scope,
   id: WorkloadId,
   messageTypes: MessageTypes | undefined,
-): ResourceTypes | undefined {
+): NodeTranslation | undefined {
   const workload = scope.view.workload(id);
   if (workload === undefined) return undefined;
+  const of = classOf(scope, id);
+  const own = ownParts(scope, id);
   const types = new Map(TYPES.map((type) => [type, nodeMap(scope, id, type)]));
-  checkEgress(scope, classOf(scope, id));
-  checkOwnReferences(ownParts(scope, id), types);
+  const ownEndpoints = own.get(TYPE_URL.endpoints) ?? [];
+  checkOwnReferences(own, new Map([...types, [TYPE_URL.endpoints, namedMap(ownEndpoints)]]));
   const selected = selectPatches(scope.view, workload);
-  if (selected.length === 0) return types;
+  if (selected.length === 0) return { of, types, ownEndpoints };
   if (messageTypes === undefined) throw new Error("patches need a translator that has message types");
-  return patchedResources(scope, patchSet(scope, messageTypes, selected), { id, types, classOf, ownParts });
+  const patched = patchedResources(scope, patchSet(scope, messageTypes, selected), {
+    id,
+    types,
+    classOf,
+    ownParts,
+  });
+  return { of, types: patched, ownEndpoints };
+}
+
+/** The memo's key of the endpoints that a class shares. */
+export function classKey({ key }: EgressClass): string {
+  return `endpoints/${key}`;
+}
+
+/** The endpoints that a class shares, once what it shares is found consistent. */
+export function classEndpoints(scope: Scope, of: EgressClass): SharedMap<EncodedResource> {
+  checkEgress(scope, of);
+  return egressMap(scope, of, TYPE_URL.endpoints);
+}
+
+function namedMap(resources: readonly EncodedResource[]): SharedMap<EncodedResource> {
+  return SharedMap.of(resources.map((one) => [one.name, one] as const));
 }
 
 function nodeMap(scope: Scope, id: WorkloadId, type: TypeUrl): SharedMap<EncodedResource> {

@@ -71,7 +71,7 @@ test("a changed endpoint rebuilds one assignment, and every other map stays the 
   const [reviews] = bookinfoWorkloads().filter(({ name }) => name === "reviews-v3");
   assert.ok(reviews);
   it.state.setWorkloads([{ id: "default/reviews-v3", workload: { ...reviews, healthy: false } }]);
-  const built = it.publish().filter((key) => /^assignment\//.test(key));
+  const built = it.publish().filter((key) => key.startsWith("assignment/"));
   assert.equal(built.length, 1);
   assert.match(built[0] ?? "", /^assignment\/outbound\|9080\|\|reviews\.default\.svc\.cluster\.local@/);
   for (const id of SERVED) {

@@ -1,14 +1,25 @@
+import { SharedMap } from "../../mesh/collections/shared-map.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
+import type { EncodedResource } from "../../mesh/xds/encoded-resource.ts";
 import type { MessageTypes } from "../../mesh/xds/message-types.ts";
 import { parseNodeId } from "../../mesh/xds/names.ts";
+import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
 import { by, byText } from "../snapshot/text-order.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "../xds/config-source.ts";
 import { Memo } from "./memo.ts";
-import { nodeKey, nodeResources, type ResourceTypes } from "./node-resources.ts";
+import {
+  classEndpoints,
+  classKey,
+  type NodeTranslation,
+  nodeKey,
+  nodeResources,
+  type ResourceTypes,
+} from "./node-resources.ts";
 import { parseAskedHost } from "./outbound/called-hosts.ts";
+import type { EgressClass } from "./outbound/egress-class.ts";
 
 export interface TranslatorOptions {
   /** What EnvoyFilters are read and merged with; without it there must be none. */
@@ -32,10 +43,22 @@ export interface Translator extends ConfigSource {
 /** Hosts that one workload may have asked for; what goes beyond is answered as unknown by its proxy. */
 const MOST_ASKED = 2_000;
 
+/** What the workloads of one class have in common. */
+interface SharedByClass {
+  readonly of: EgressClass;
+  readonly nodes: Set<WorkloadId>;
+  /** The last good ones. */
+  endpoints: SharedMap<EncodedResource>;
+  /** Why the newest are not in force. */
+  failure: MeshError | undefined;
+}
+
 /** What a node has now, and the snapshot that it was last translated for. */
 interface Served {
-  readonly resources: ResourceTypes;
+  readonly node: NodeTranslation;
+  readonly shared: SharedByClass;
   readonly snapshot: number;
+  composed: { readonly endpoints: SharedMap<EncodedResource>; readonly types: ResourceTypes } | undefined;
 }
 
 export function createTranslator(options: TranslatorOptions = {}): Translator {
@@ -48,6 +71,9 @@ class MemoTranslator implements Translator {
   readonly #listeners = new Set<(snapshot: number) => void>();
   readonly #served = new Map<WorkloadId, Served>();
   readonly #failures = new Map<WorkloadId, NodeFailure>();
+  readonly #classes = new Map<string, SharedByClass>();
+  /** To be looked at again although nothing of their own has changed. */
+  readonly #stale = new Set<WorkloadId>();
   #memo: Memo | undefined;
   #snapshot: MeshSnapshot | undefined;
 
@@ -59,9 +85,17 @@ class MemoTranslator implements Translator {
     if (this.#memo === undefined) this.#memo = new Memo(snapshot, this.#options.onBuild);
     else this.#memo.advance(snapshot, changed);
     this.#snapshot = snapshot;
-    for (const id of new Set([...this.#served.keys(), ...this.#failures.keys()])) {
-      if (!this.#memo.isFresh(nodeKey(id))) this.#translate(this.#memo, snapshot, id);
+    for (const [key, shared] of this.#classes) {
+      if (this.#memo.isFresh(key)) continue;
+      const failed = shared.failure !== undefined;
+      this.#refresh(this.#memo, key, shared);
+      // Its workloads may be as they were; whether they may go on follows from what they share.
+      if (failed || shared.failure !== undefined) for (const id of shared.nodes) this.#stale.add(id);
     }
+    for (const id of new Set([...this.#served.keys(), ...this.#failures.keys()])) {
+      if (!this.#memo.isFresh(nodeKey(id)) || this.#stale.has(id)) this.#translate(this.#memo, snapshot, id);
+    }
+    this.#stale.clear();
     for (const listener of this.#listeners) listener(snapshot.version);
     return { failures: this.#sortedFailures(), warnings: this.#warnings(this.#memo) };
   }
@@ -79,7 +113,10 @@ class MemoTranslator implements Translator {
     const served = this.#served.get(id);
     if (served === undefined) return undefined;
     // What no change has touched is also what this snapshot asks for; only a node that failed is behind.
-    return { snapshot: this.#failures.has(id) ? served.snapshot : snapshot.version, types: served.resources };
+    if (this.#failures.has(id)) {
+      return { snapshot: served.snapshot, types: served.composed?.types ?? this.#composed(served) };
+    }
+    return { snapshot: snapshot.version, types: this.#composed(served) };
   }
 
   asked({ workload }: XdsNode, names: readonly string[]): void {
@@ -104,11 +141,17 @@ class MemoTranslator implements Translator {
       return;
     }
     try {
-      const resources = memo.root(nodeKey(id), (scope) =>
-        nodeResources(scope, id, this.#options.messageTypes),
-      );
-      if (resources === undefined) return;
-      this.#served.set(id, { resources, snapshot: snapshot.version });
+      const node = memo.root(nodeKey(id), (scope) => nodeResources(scope, id, this.#options.messageTypes));
+      if (node === undefined) return;
+      const shared = this.#share(memo, node.of);
+      if (shared.failure !== undefined) {
+        if (shared.nodes.size === 0) this.#leave(shared, id);
+        throw shared.failure;
+      }
+      const before = this.#served.get(id);
+      shared.nodes.add(id);
+      this.#served.set(id, { node, shared, snapshot: snapshot.version, composed: undefined });
+      if (before !== undefined && before.shared !== shared) this.#leave(before.shared, id);
       this.#failures.delete(id);
     } catch (thrown) {
       const error = MeshError.from(thrown);
@@ -122,8 +165,49 @@ class MemoTranslator implements Translator {
     }
   }
 
+  /** What the workloads of a class share, made when the first of them comes. */
+  #share(memo: Memo, of: EgressClass): SharedByClass {
+    const key = classKey(of);
+    const known = this.#classes.get(key);
+    if (known !== undefined && memo.isFresh(key)) return known;
+    const shared = known ?? { of, nodes: new Set(), endpoints: SharedMap.empty(), failure: undefined };
+    this.#classes.set(key, shared);
+    this.#refresh(memo, key, shared);
+    return shared;
+  }
+
+  #refresh(memo: Memo, key: string, shared: SharedByClass): void {
+    try {
+      shared.endpoints = memo.root(key, (scope) => classEndpoints(scope, shared.of));
+      shared.failure = undefined;
+    } catch (thrown) {
+      shared.failure = MeshError.from(thrown);
+    }
+  }
+
+  #leave(shared: SharedByClass, id: WorkloadId): void {
+    shared.nodes.delete(id);
+    if (shared.nodes.size > 0) return;
+    const key = classKey(shared.of);
+    this.#classes.delete(key);
+    this.#memo?.release(key);
+  }
+
+  /** The same object as long as nothing in it is another. */
+  #composed(served: Served): ResourceTypes {
+    const { node, shared } = served;
+    if (served.composed?.endpoints !== shared.endpoints) {
+      const own = node.ownEndpoints.map((one) => [one.name, one] as const);
+      const types = new Map([...node.types, [TYPE_URL.endpoints, shared.endpoints.edited(own)]]);
+      served.composed = { endpoints: shared.endpoints, types };
+    }
+    return served.composed.types;
+  }
+
   #forget(id: WorkloadId): void {
     this.#memo?.release(nodeKey(id));
+    const served = this.#served.get(id);
+    if (served !== undefined) this.#leave(served.shared, id);
     this.#served.delete(id);
     this.#failures.delete(id);
     this.#asked.delete(id);

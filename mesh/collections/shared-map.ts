@@ -119,7 +119,7 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
 const EMPTY_BUCKET: ReadonlyMap<string, never> = new Map<string, never>();
 
 function emptyBuckets(count: number): readonly Bucket<never>[] {
-  return new Array<Bucket<never>>(count).fill(EMPTY_BUCKET);
+  return Array.from({ length: count }, () => EMPTY_BUCKET);
 }
 
 /** The same entries in four times as many buckets, or as few as it takes, once they are far from the right number. */

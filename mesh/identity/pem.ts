@@ -1,6 +1,6 @@
 import { MeshError } from "../errors.ts";
 
-export type PemLabel = "CERTIFICATE" | "CERTIFICATE REQUEST" | "PUBLIC KEY";
+export type PemLabel = "CERTIFICATE" | "CERTIFICATE REQUEST" | "PUBLIC KEY" | "X509 CRL";
 
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----/g;
 /** More certificates than any chain of ours has: what is longer is not a chain. */

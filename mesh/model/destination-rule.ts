@@ -74,7 +74,7 @@ export interface ConsistentHash {
     | { readonly kind: "maglev"; readonly tableSize: number | undefined };
 }
 
-/** `localityLbSetting`, and `zoneAwareLbSetting` as far as it says the same. At most one of the lists is filled. */
+/** `localityLbSetting`, and `zoneAwareLbSetting` as far as it says the same. Never both `distribute` and `failover`. */
 export interface LocalityLoadBalancing {
   /** False: localities do not matter. */
   readonly enabled: boolean;

@@ -117,7 +117,7 @@ const BREAKS = VALID_OBJECTS.flatMap(breaksOf);
 
 test("there are breaks for every kind, and far more than are tried", () => {
   const kinds = new Set(BREAKS.map(({ document }) => document["kind"]));
-  assert.deepEqual([...kinds].sort(), Object.keys(KINDS).sort());
+  assert.deepEqual(kinds, new Set(Object.keys(KINDS)));
   assert.ok(BREAKS.length > 1500, String(BREAKS.length));
 });
 

@@ -8,6 +8,8 @@ import { MOST_DOCUMENTS, readYamlDocuments, tooManyDocuments, type YamlDocument 
 export interface ParseDocumentsOptions extends ParseObjectOptions {
   /** Where the text is from, for the violations. */
   readonly file?: string;
+  /** What is to be found in an object beyond its schema. */
+  readonly check?: (object: ParsedObject) => readonly Finding[];
 }
 
 /** Where an object is written, and what its text says that the object itself does not keep. */
@@ -74,7 +76,9 @@ class DocumentReader {
   #readObject(value: unknown, document: YamlDocument, prefix: FieldPath): void {
     this.#read += 1;
     const lineOf = (path: FieldPath): number => document.lineOf([...prefix, ...path]);
-    const { object, findings } = checkObject(value, this.#options);
+    const { object, findings: ofSchema } = checkObject(value, this.#options);
+    const findings =
+      object === undefined ? ofSchema : [...ofSchema, ...(this.#options.check?.(object) ?? [])];
     const place = { document: document.index, ...identityOf(value, this.#options.defaultNamespace) };
     for (const finding of findings) this.#tell(finding, { ...place, line: lineOf(finding.path) });
     if (object === undefined || findings.some(({ severity }) => severity === "error")) return;

@@ -29,9 +29,12 @@ export function regexCost(pattern: string): number {
       last = sum + 2;
       sum = (open.pop() ?? 0) + last;
     } else if (least !== undefined) {
-      const times = Math.max(Number(least), Number(most ?? 0), 1);
-      sum += last * (times - 1);
-      last *= times;
+      const always = Math.max(Number(least), 1);
+      // A copy that may be left out has one instruction more, the choice.
+      const optional = Math.max(Number(most ?? 0) - always, 0);
+      const repeated = last * always + (last + 1) * optional;
+      sum += repeated - last;
+      last = repeated;
     } else {
       last = token.startsWith("\\Q") ? token.length : 1;
       sum += last;

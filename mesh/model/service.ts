@@ -12,7 +12,7 @@ export interface ServicePort {
  * How a caller finds the endpoints: `static` (EDS), `dns` (all addresses of the endpoints' host names), `logical-dns`
  * (one of them at a time), `dynamic-dns` (the host of each call), `none` (the address that was called).
  */
-export type Resolution = "static" | "dns" | "logical-dns" | "dynamic-dns" | "none";
+type Resolution = "static" | "dns" | "logical-dns" | "dynamic-dns" | "none";
 
 /** A service of the mesh, or one outside it that a ServiceEntry describes. */
 export interface Service {

@@ -1,5 +1,5 @@
 /** Istio's range for addresses that a service gets by itself. */
-export const AUTO_VIP_PREFIX = "240.240.";
+const AUTO_VIP_PREFIX = "240.240.";
 
 export function isAutoVip(address: string): boolean {
   return address.startsWith(AUTO_VIP_PREFIX);

@@ -77,7 +77,7 @@ export interface Destination {
   readonly port: number | undefined;
 }
 
-export interface HttpRouteDestination {
+interface HttpRouteDestination {
   readonly destination: Destination;
   readonly weight: number;
   readonly headers: HeaderOperations;

@@ -170,7 +170,9 @@ export class ProxyRuntime implements ResourceSink, Tables {
         await effect.put(model, name);
         book.put({ name, version, bytes, model, updatedMs: nowMs });
       } catch (error) {
-        const reason = reasonOf(error);
+        const said = reasonOf(error);
+        // The server tells by the names in it which resources of a response were refused.
+        const reason = said.includes(name) ? said : `${shortName(update.type)} ${name}: ${said}`;
         rejections.push({ name, reason });
         book.refuse({ name, version, reason, atMs: nowMs });
         this.#deps.logger.warn("resource refused", { type: shortName(update.type), name, version, reason });

@@ -29,7 +29,6 @@ export class FakeSource implements ConfigSource {
   }
 
   publish(nodeId: string, versions: Versions): number {
-    this.snapshot += 1;
     const types = new Map<TypeUrl, ResourceMap>();
     for (const [short, resources] of Object.entries(versions)) {
       const list = Object.entries(resources).map(([name, version]) => {
@@ -37,6 +36,12 @@ export class FakeSource implements ConfigSource {
       });
       types.set(TYPE_URL[short as keyof Versions], resourceMap(list));
     }
+    return this.publishResources(nodeId, types);
+  }
+
+  /** Resources that are what they say, for a real proxy. */
+  publishResources(nodeId: string, types: ReadonlyMap<TypeUrl, ResourceMap>): number {
+    this.snapshot += 1;
     this.#nodes.set(nodeId, { snapshot: this.snapshot, types });
     for (const listener of this.#listeners) listener(this.snapshot);
     return this.snapshot;

@@ -84,6 +84,19 @@ export function mint(options: MintOptions): TestCertificate {
   return { der: bytes, pem: derToPem(bytes, "CERTIFICATE"), key, keyPem, commonName };
 }
 
+/** A revocation list without entries, as PEM: it revokes nobody. */
+export function mintEmptyCrl(issuer: TestCertificate): string {
+  const tbs = der.sequence(
+    der.integer("\x01"),
+    ECDSA_SHA256,
+    name(issuer.commonName),
+    der.time(Date.now() - 60_000),
+    der.time(Date.now() + 3_600_000),
+  );
+  const signature = der.bitString(latin1(sign("sha256", encodeDer(tbs), issuer.key)));
+  return derToPem(encodeDer(der.sequence(tbs, ECDSA_SHA256, signature)), "X509 CRL");
+}
+
 /** A request that asks for names, as ours never do. */
 export function mintCsr(key: KeyObject, names: readonly AltName[]): string {
   const sans = der.sequence(...names.map(({ tag, value }) => der.implicit(tag, value)));

@@ -34,11 +34,12 @@ function chainMatch(match: unknown): string {
   const ranges = listAt(match, "prefixRanges").map(
     (range) => `${textAt(range, "addressPrefix")}/${textAt(range, "prefixLen") || "0"}`,
   );
+  const port = textAt(match, "destinationPort");
   const parts = [
     ["Trans", textAt(match, "transportProtocol")],
     ["SNI", list("serverNames")],
     ["App", list("applicationProtocols")],
-    ["Addr", ranges.join(",")],
+    ["Addr", port === "" ? ranges.join(",") : `${ranges.join(",") || "*"}:${port}`],
   ].filter(([, value]) => value !== "");
   return parts.length === 0 ? "ALL" : parts.map(([key, value]) => `${key}: ${value}`).join("; ");
 }

@@ -86,7 +86,7 @@ export function ailingClusters(port: number): readonly Json[] {
       clusterName: name,
       endpoints: health.map((signs, priority) => ({
         priority,
-        lbEndpoints: [...signs].map((sign) => ({
+        lbEndpoints: Array.from(signs, (sign) => ({
           endpoint,
           healthStatus: sign === "+" ? "HEALTHY" : "UNHEALTHY",
         })),

@@ -23,7 +23,7 @@ export interface EgressClass {
 }
 
 /** Where the list of what may be called comes from. */
-export type ScopeSource =
+type ScopeSource =
   | { readonly kind: "mesh" }
   | { readonly kind: "sidecar"; readonly key: ObjectKey; readonly namespace: string }
   /** These and where their VirtualServices lead. `onDemand`: the other hosts are asked for when they are called. */
@@ -105,8 +105,9 @@ export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
       if (of.source.kind === "mesh" && only !== undefined && others.length === 0 && proxy === undefined) {
         return only.hosts;
       }
-      const hosts = new Set(listeners.flatMap((listener) => listener.hosts));
-      for (const host of [...hosts]) {
+      const own = listeners.flatMap((listener) => listener.hosts);
+      const hosts = new Set(own);
+      for (const host of own) {
         for (const { number } of inner.view.service(host)?.ports ?? []) {
           for (const { hostname } of destinationsOf(inner, of.client, host, number)) hosts.add(hostname);
         }

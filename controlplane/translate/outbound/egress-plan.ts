@@ -15,7 +15,7 @@ export interface Ways {
 }
 
 /** A port of a service. */
-export interface ServicePlace {
+interface ServicePlace {
   readonly hostname: string;
   readonly port: number;
 }
@@ -128,7 +128,7 @@ class Planner {
     const listeners = [...this.#listeners]
       .filter(([, { routeName, tcp }]) => routeName !== undefined || tcp.length > 0)
       .sort(([a], [b]) => byText(a, b))
-      .map(([name, { explicit: _, ...listener }]) => [name, { name, ...listener }] as const);
+      .map(([name, draft]) => [name, toListener(name, draft)] as const);
     const routes = [...this.#routes].map(
       ([name, places]) =>
         [name, { name, places: [...places.values()], port: this.#portOf.get(name) }] as const,
@@ -206,6 +206,10 @@ class Planner {
     }
     draft.tcp.push({ hostname, port: number, tls, destinations });
   }
+}
+
+function toListener(name: string, { bind, binds, routeName, looksUpHosts, tcp }: Draft): PlannedListener {
+  return { name, bind, binds, routeName, looksUpHosts, tcp };
 }
 
 function partition<T>(list: readonly T[], test: (item: T) => boolean): readonly [readonly T[], readonly T[]] {

@@ -6,7 +6,6 @@ const INSERTS: readonly PatchOperation[] = ["INSERT_BEFORE", "INSERT_AFTER", "IN
 const ALL: readonly PatchOperation[] = [...LISTED, ...INSERTS, "REPLACE"];
 const CHOOSING: readonly PatchOperation[] = ["REMOVE", "REPLACE"];
 
-/** What Istio's translation does; the others do nothing. */
 const OPERATIONS: { readonly [T in Target]: readonly PatchOperation[] } = {
   LISTENER: LISTED,
   LISTENER_FILTER: ALL,
@@ -29,13 +28,18 @@ export function effectiveOperation({
   return INSERTS.includes(operation) && !ordered ? "ADD" : operation;
 }
 
+/** Whether Istio's translation does anything with the operation where it is applied. */
+export function isKnown(applyTo: Target, operation: PatchOperation): boolean {
+  return OPERATIONS[applyTo].includes(operation);
+}
+
 /** Why a patch has no effect, or another one than its author may expect. */
 export function patchNotices(patch: ConfigPatch): readonly string[] {
   const { applyTo, match, filterClass } = patch;
   if (applyTo === "BOOTSTRAP") return ["has no effect: BOOTSTRAP cannot be applied over xDS"];
   const notices: string[] = [];
   const operation = effectiveOperation(patch);
-  if (!OPERATIONS[applyTo].includes(operation)) {
+  if (!isKnown(applyTo, operation)) {
     notices.push(`has no effect: ${operation} does nothing with applyTo ${applyTo}`);
   } else if (CHOOSING.includes(operation) && isOfFilters(applyTo) && !choosesFilter(patch)) {
     notices.push(`has no effect: ${operation} needs a match that names the filter`);

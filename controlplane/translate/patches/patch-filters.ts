@@ -46,7 +46,6 @@ function patchHttpFilters(
     .filter(({ match }) => networkFilterChosen(match.listener)?.(filter) ?? true);
   const manager = HttpConnectionManager.decode(config.value);
   const routeConfig = manager.routeConfig && patchRouteConfiguration(patching, manager.routeConfig);
-  if (patches.length === 0 && routeConfig === manager.routeConfig) return filter;
   let httpFilters: HttpFilter[] = manager.httpFilters;
   for (const { match, operation, value } of patches) {
     const chosen = httpFilterChosen(match.listener);
@@ -55,10 +54,16 @@ function patchHttpFilters(
   httpFilters = httpFilters.map((one) =>
     mergeAll(patching, patches, one, (patch) => httpFilterChosen(patch.match.listener)),
   );
+  const isUntouched = routeConfig === manager.routeConfig && sameItems(httpFilters, manager.httpFilters);
+  if (isUntouched) return filter;
   return {
     ...filter,
     typedConfig: pack(MANAGER, HttpConnectionManager, { ...manager, httpFilters, routeConfig }),
   };
+}
+
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }
 
 type FilterTarget = "NETWORK_FILTER" | "HTTP_FILTER" | "LISTENER_FILTER";

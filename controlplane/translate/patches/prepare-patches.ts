@@ -2,7 +2,7 @@ import type { ConfigPatch } from "../../../mesh/model/envoy-filter.ts";
 import type { MessageTypes } from "../../../mesh/xds/message-types.ts";
 import type { SelectedPatch } from "../../policy/envoy-filters.ts";
 import type { PublishWarning } from "../../snapshot/publish-report.ts";
-import { effectiveOperation, patchNotices } from "./operations.ts";
+import { effectiveOperation, isKnown, patchNotices } from "./operations.ts";
 import type { Patch, Target } from "./patch.ts";
 import { readValue, reasonOf } from "./read-value.ts";
 
@@ -37,7 +37,7 @@ export function preparePatches(types: MessageTypes, selected: readonly SelectedP
     const warn = (message: string): void =>
       void warnings.push({ subject, message: `${patchPlace(index)} ${message}` });
     for (const notice of patchNotices(patch)) warn(notice);
-    if (patch.applyTo === "BOOTSTRAP") continue;
+    if (patch.applyTo === "BOOTSTRAP" || !isKnown(patch.applyTo, effectiveOperation(patch))) continue;
     try {
       add(lists, patch.applyTo, toPatch(types, patch.applyTo, patch, { subject, index }));
     } catch (error) {

@@ -26,15 +26,10 @@ export interface RoutesToTranslate {
   readonly gateway?: { readonly tls: boolean };
 }
 
-/** Routes of a VirtualService, in order. Calls to destinations that do not exist fail with 503, and a warning says so. */
-export function translateRoutes(scope: Scope, wanted: RoutesToTranslate): Route[] {
-  const resolver = new DestinationResolver(scope, wanted.client, wanted.defaultPort);
-  const routes = routesWith(scope, wanted, resolver);
-  resolver.warn();
-  return routes;
-}
-
-/** The same; `resolver` tells afterwards where they lead and what is missing. */
+/**
+ * Routes of a VirtualService, in order. `resolver` tells afterwards where they lead and what is missing: calls to that
+ * fail with 503.
+ */
 export function routesWith(scope: Scope, wanted: RoutesToTranslate, resolver: DestinationResolver): Route[] {
   const { virtualService, routes, defaultPort, gateway } = wanted;
   const metadata = configMetadata(virtualService);
