@@ -135,7 +135,7 @@ test("a long answer reaches a pipe whole before the program ends", { timeout: 20
   const child = start(t, process.execPath, ["validate", "-f", "-", "-o", "json"]);
   assert.ok(child.stdin && child.stdout);
   const documents = Array.from(
-    { length: 5000 },
+    { length: 1000 },
     (_, i) => `apiVersion: v1\nkind: Nothing\nmetadata: {name: x${i}}\n`,
   );
   child.stdin.end(documents.join("---\n"));

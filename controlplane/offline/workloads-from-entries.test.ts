@@ -82,6 +82,15 @@ const cases: readonly {
     want: ["gateway", []],
   },
   {
+    name: "selected by a Gateway and by the service that the mesh calls it by: a gateway",
+    yaml: [
+      entry("a", "{ address: 10.0.0.1, labels: { app: a } }"),
+      gateway("{ app: a }"),
+      service("a", SELECTING),
+    ],
+    want: ["gateway", []],
+  },
+  {
     name: "a Gateway without a selector makes nobody a gateway",
     yaml: [entry("a", "{ address: 10.0.0.1, labels: { app: a } }"), gateway("{}")],
     want: ["sidecar", []],
@@ -118,3 +127,11 @@ for (const [mode, want] of [
     assert.equal(workload?.interception, want);
   });
 }
+
+test("a gateway captures no calls: it has no application that makes them", () => {
+  const [workload] = workloadsFromEntries(
+    objects([entry("a", "{ address: 10.0.0.1, labels: { app: a } }"), gateway("{ app: a }")].join("---\n")),
+    { interceptionMode: "REDIRECT" },
+  );
+  assert.equal(workload?.interception, "none");
+});

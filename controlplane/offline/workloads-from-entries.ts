@@ -12,8 +12,8 @@ const FILES_AGENT = "files";
 
 /**
  * The workloads that WorkloadEntries describe, for a mesh without agents: one each, of the entry's name. A workload has
- * the ports of the ServiceEntries of its namespace that select it or list its address; one that serves nothing and that
- * a Gateway selects is a gateway.
+ * the ports of the ServiceEntries of its namespace that select it or list its address. One that a Gateway selects is a
+ * gateway: it has no application, and a ServiceEntry that selects it too is the name that the mesh calls it by.
  */
 export function workloadsFromEntries(
   objects: readonly StoredObject[],
@@ -23,8 +23,7 @@ export function workloadsFromEntries(
   const gateways = ofKind(objects, "Gateway");
   return ofKind(objects, "WorkloadEntry").map((entry) => {
     const labels = entryLabels(entry);
-    const ports = portsOf(entry, services.having(entry));
-    const selected = gateways.some(
+    const isGateway = gateways.some(
       ({ spec }) => Object.keys(spec.selector).length > 0 && selects(spec.selector, labels),
     );
     return {
@@ -33,14 +32,14 @@ export function workloadsFromEntries(
       service: "",
       serviceAccount: entry.spec.serviceAccount || "default",
       labels,
-      ports,
+      ports: isGateway ? [] : portsOf(entry, services.having(entry)),
       upstreams: [],
       healthy: true,
       weight: Math.max(1, entry.spec.weight),
       locality: entry.spec.locality,
       network: entry.spec.network,
-      role: selected && ports.length === 0 ? "gateway" : "sidecar",
-      interception: interceptionOf(mesh),
+      role: isGateway ? "gateway" : "sidecar",
+      interception: isGateway ? "none" : interceptionOf(mesh),
       discovery: "mesh",
       httpProxy: undefined,
       bindsVips: false,

@@ -26,13 +26,11 @@ export class ConfigIndex<K extends Kind> {
   update({ before, after }: StoreChange): ReadonlySet<string> {
     const touched = new Set<string>();
     if (this.#is(before)) {
-      for (const name of this.#namesOf(before))
-        this.#set(name, without(this.list(name), keyOf(before)), touched);
+      for (const name of this.#namesOf(before)) this.#set(name, without(this.list(name), before), touched);
     }
     if (this.#is(after)) {
       for (const name of this.#namesOf(after)) {
-        const others = without(this.list(name), keyOf(after));
-        this.#set(name, [...others, after].sort(byPrecedence), touched);
+        this.#set(name, inserted(without(this.list(name), after), after), touched);
       }
     }
     return touched;
@@ -53,6 +51,14 @@ export function keyOf({ kind, metadata }: StoredObject): ObjectKey {
   return objectKey(kind, metadata.namespace, metadata.name);
 }
 
-function without<T extends StoredObject>(list: readonly T[], key: ObjectKey): readonly T[] {
-  return list.filter((object) => keyOf(object) !== key);
+function without<T extends StoredObject>(list: readonly T[], { metadata }: StoredObject): readonly T[] {
+  const { namespace, name } = metadata;
+  return list.filter((one) => one.metadata.name !== name || one.metadata.namespace !== namespace);
+}
+
+/** Most objects are newer than all that are there. */
+function inserted<T extends StoredObject>(list: readonly T[], object: T): readonly T[] {
+  const last = list.at(-1);
+  const all = [...list, object];
+  return last === undefined || byPrecedence(last, object) < 0 ? all : all.sort(byPrecedence);
 }

@@ -57,9 +57,13 @@ export class MeshState {
   readonly #selectedLabels = new SelectedLabels();
   readonly #serviceEntries = new ConfigIndex("ServiceEntry", (one) => lowerCase(one.spec.hosts));
   readonly #selectingEntries = new ConfigIndex("ServiceEntry", (one) =>
-    one.spec.workloadSelector === undefined ? [] : [one.metadata.namespace],
+    one.spec.workloadSelector === undefined
+      ? []
+      : [selectorName(one.metadata.namespace, one.spec.workloadSelector)],
   );
-  readonly #workloadEntries = new ConfigIndex("WorkloadEntry", (one) => [one.metadata.namespace]);
+  readonly #workloadEntries = new ConfigIndex("WorkloadEntry", (one) =>
+    labelNames(one.metadata.namespace, { ...one.metadata.labels, ...one.spec.labels }),
+  );
   readonly #vips = new VipAllocator();
   /** Names to be looked at again by `next`. */
   readonly #dirty = {
@@ -97,8 +101,9 @@ export class MeshState {
       if (workload === undefined) this.#workloads.delete(id);
       else this.#link(id, workload);
       this.#dirty.workloads.add(id);
-      for (const namespace of new Set([before?.namespace, workload?.namespace])) {
-        if (namespace !== undefined) this.#touchSelecting(namespace);
+      for (const one of [before, workload]) {
+        if (one === undefined) continue;
+        for (const name of labelNames(one.namespace, one.labels)) this.#touchSelecting(name);
       }
     }
   }
@@ -111,7 +116,7 @@ export class MeshState {
       this.#selectedLabels.update(change);
       for (const host of this.#serviceEntries.update(change)) this.#dirty.hosts.add(host);
       this.#selectingEntries.update(change);
-      for (const namespace of this.#workloadEntries.update(change)) this.#touchSelecting(namespace);
+      for (const name of this.#workloadEntries.update(change)) this.#touchSelecting(name);
     }
   }
 
@@ -258,7 +263,7 @@ export class MeshState {
     if (entry === undefined) return undefined;
     const { namespace } = entry.metadata;
     return joinServiceEntry(entry, hostname, {
-      entries: this.#workloadEntries.list(namespace),
+      entries: this.#workloadEntries.list(selectorName(namespace, entry.spec.workloadSelector ?? {})),
       workloads: this.#placed(this.#workloadsIn.get(namespace)),
     });
   }
@@ -267,9 +272,9 @@ export class MeshState {
     return [...(ids ?? [])].flatMap((id) => this.#workloads.get(id) ?? []);
   }
 
-  /** ServiceEntries that select by label what there is in a namespace. */
-  #touchSelecting(namespace: string): void {
-    for (const entry of this.#selectingEntries.list(namespace)) {
+  /** ServiceEntries whose selector has this label: what it selects may be other now. */
+  #touchSelecting(name: string): void {
+    for (const entry of this.#selectingEntries.list(name)) {
       for (const host of lowerCase(entry.spec.hosts)) this.#dirty.hosts.add(host);
     }
   }
@@ -339,6 +344,17 @@ function oldestFirst(services: MeshSnapshot["services"]): readonly string[] {
   return [...services.values()]
     .sort((a, b) => a.createdAt - b.createdAt || byText(a.hostname, b.hostname))
     .map(({ hostname }) => hostname);
+}
+
+/** What a selector is found by: its namespace and its first label, so that labels lead to the few that may fit. */
+function selectorName(namespace: string, selector: Readonly<Record<string, string>>): string {
+  const [first] = Object.entries(selector);
+  return first === undefined ? `${namespace}/` : `${namespace}/${first.join("=")}`;
+}
+
+/** All names by which something with these labels is found. */
+function labelNames(namespace: string, labels: Readonly<Record<string, string>>): readonly string[] {
+  return [`${namespace}/`, ...Object.entries(labels).map((label) => `${namespace}/${label.join("=")}`)];
 }
 
 function lowerCase(hosts: readonly string[]): readonly string[] {

@@ -29,7 +29,7 @@ export function missingReferences(types: ResourceTypes, before?: ResourceTypes):
   return missingOf(toCheck(types, before), types);
 }
 
-/** References of some resources that lead nowhere in a set. */
+/** References of some resources that lead nowhere in a set; a type that the set does not speak of is not looked at. */
 export function missingOf(
   resourcesByType: Iterable<readonly [TypeUrl, Iterable<EncodedResource>]>,
   types: ResourceTypes,
@@ -38,7 +38,7 @@ export function missingOf(
   for (const [type, resources] of resourcesByType) {
     for (const resource of resources) {
       for (const reference of referencesOf(type, resource)) {
-        if (types.get(reference.type)?.has(reference.name)) continue;
+        if (types.get(reference.type)?.has(reference.name) ?? true) continue;
         missing.push(
           `${SHORT_NAME.get(type)} ${resource.name} refers to ${SHORT_NAME.get(reference.type)} ${reference.name}`,
         );

@@ -3,6 +3,7 @@ import type { WorkloadId } from "../../../mesh/model/workload.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
 import { serviceHostname } from "../../snapshot/host-names.ts";
+import { byText } from "../../snapshot/text-order.ts";
 import { missingOf, missingReferences } from "../check-references.ts";
 import type { Scope } from "../memo.ts";
 import type { NodeParts } from "../node-parts.ts";
@@ -91,8 +92,9 @@ function warnOfMissing(
 ): void {
   const warn = (to: Scope, missing: readonly string[]): void => {
     if (missing.length === 0) return;
+    const first = missing.toSorted(byText).slice(0, MOST_TOLD).join("; ");
     const more = missing.length > MOST_TOLD ? `; and ${missing.length - MOST_TOLD} more` : "";
-    const message = `leads to what is not there: ${missing.slice(0, MOST_TOLD).join("; ")}${more}`;
+    const message = `leads to what is not there: ${first}${more}`;
     for (const subject of patches.subjects) to.warn({ subject, message });
   };
   const of = classOf(scope, id);
