@@ -95,12 +95,12 @@ describeMesh("traffic policy", { hosts: HOSTS }, (mesh) => {
   test("a circuit breaker lets through what there is a connection for, and what may wait for one", async () => {
     const pool = { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } };
     await apply({ connectionPool: pool }, { retries: { attempts: 0 } });
-    const replies = await Promise.all(Array.from({ length: 10 }, async () => await call("/?delayMs=300")));
+    const replies = await Promise.all(Array.from({ length: 10 }, async () => await call("/?delayMs=1500")));
     const passed = replies.filter(({ status }) => status === 200).length;
     const refused = replies.filter(({ status }) => status === 503).length;
     assert.equal(passed + refused, 10);
-    // One, or two when the second comes after the first has its connection.
-    assert.ok(passed >= 1 && passed <= 2, `${passed} passed`);
+    // One and one that waits; each of Envoy's two workers may have a connection of its own, whatever the limit.
+    assert.ok(passed >= 1 && passed <= 4, `${passed} passed`);
     assert.equal((await call("/")).status, 200);
   });
 });
