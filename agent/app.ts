@@ -112,6 +112,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     svids,
     dataPlane,
     registration,
+    concurrencyOf: (workload) => registration.concurrencyOf(workload),
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
   const relay = createRelay({

@@ -17,6 +17,8 @@ export interface RunnerOptions {
   readonly xdsSocket: string;
   readonly svids: WorkloadSvids;
   readonly dataPlane: DataPlane;
+  /** Worker threads that were asked for; 0: one for each core. Looked at whenever a data plane starts. */
+  readonly concurrencyOf: (workload: WorkloadId) => number | undefined;
   readonly clock: Clock;
 }
 
@@ -38,7 +40,7 @@ export class WorkloadRunner {
     const { xdsSocket } = options;
     const node = dataPlaneNode(workload, options, { xdsSocket, adminSocket: this.files.adminSocket });
     this.nodeId = node.id;
-    this.#process = options.dataPlane.create(node, this.files);
+    this.#process = options.dataPlane.create(node, this.files, () => options.concurrencyOf(this.id));
   }
 
   get state(): SupervisorState {

@@ -92,6 +92,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
   const { ads, list } = agentFacingServices({
     ...state,
     translator,
+    concurrencyOf: () => undefined,
     metrics,
     clock,
     logger,

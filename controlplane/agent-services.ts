@@ -1,6 +1,7 @@
 import { agentService, certificateService } from "../mesh/agent-api/services.ts";
 import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
+import type { Workload } from "../mesh/model/workload.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { adsService } from "../mesh/xds/ads-service.ts";
 import { parseNodeId } from "../mesh/xds/names.ts";
@@ -25,6 +26,7 @@ export interface AgentServicesOptions {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly translator: Translator;
+  readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly metrics: ServerMetrics;
   readonly trustDomain: TrustDomain;
   readonly serverName: string;
@@ -40,7 +42,8 @@ export interface AgentServices {
 
 /** What answers on the agents' port: join and registration, certificates, ADS. */
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
-  const { tokens, agents, placements, translator, metrics, trustDomain, clock, signal } = options;
+  const { tokens, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
+    options;
   const ca = counted(options.ca, metrics);
   const authenticator = agentAuthenticator(trustDomain, agents, clock);
   const log = options.logger.child("agents");
@@ -82,7 +85,9 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     list: [
       {
         definition: agentService,
-        handlers: { ...agentServiceHandlers({ ca, join, authenticator, placements, log, signal }) },
+        handlers: {
+          ...agentServiceHandlers({ ca, join, authenticator, placements, concurrencyOf, log, signal }),
+        },
       },
       {
         definition: certificateService,

@@ -22,9 +22,11 @@ import { ServerIdentity } from "./ca/server-identity.ts";
 import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
 import { messageTypes } from "./message-types.ts";
+import { proxyConfigFor } from "./policy/proxy-config.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
+import { viewOf } from "./snapshot/snapshot-view.ts";
 import { publishSources, type Sources } from "./snapshot/sources.ts";
 import { createTranslator, type Translator } from "./translate/translator.ts";
 
@@ -74,6 +76,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const { ads, list } = agentFacingServices({
     ...state,
     translator,
+    concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
     metrics,
     clock,
     logger,

@@ -8,8 +8,11 @@ export interface DataPlane {
   /** Throws `agent.dataplane`, with what to do, when its program is missing or too old. */
   check(signal: AbortSignal): Promise<void>;
   /** The process of one node; it does nothing before its `run`. */
-  create(node: DataPlaneNode, files: WorkloadPaths): DataPlaneProcess;
+  create(node: DataPlaneNode, files: WorkloadPaths, concurrency?: Concurrency): DataPlaneProcess;
 }
+
+/** Worker threads for the next start; 0: one for each core; undefined: nobody says. */
+export type Concurrency = () => number | undefined;
 
 /** One supervised process. */
 export interface DataPlaneProcess {
@@ -27,7 +30,7 @@ export interface DataPlaneProcess {
 export interface ProxyProgram {
   readonly kind: DataPlane["kind"];
   /** Program and arguments that start it with a bootstrap file. */
-  command(bootstrapFile: string): readonly string[];
+  command(bootstrapFile: string, concurrency: number | undefined): readonly string[];
   /** Content of the bootstrap file, before it is made JSON. */
   bootstrap(node: DataPlaneNode): unknown;
   /** Tells the running process to drain. May throw: it is stopped all the same. */

@@ -10,7 +10,7 @@ import { orAborted } from "../state/or-aborted.ts";
 import type { WorkloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
 import { askNodeId, isReady, isSilent } from "./admin-client.ts";
-import type { DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
+import type { Concurrency, DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
 import { tailLines } from "./log-tail.ts";
 import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
 import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
@@ -53,10 +53,18 @@ export class ProcessSupervisor implements DataPlaneProcess {
   readonly #node: DataPlaneNode;
   readonly #files: WorkloadPaths;
   readonly #options: SupervisorOptions;
+  readonly #concurrency: Concurrency;
   #state: SupervisorState = { kind: "stopped" };
   #process: ProxyProcess | undefined;
 
-  constructor(program: ProxyProgram, node: DataPlaneNode, files: WorkloadPaths, options: SupervisorOptions) {
+  constructor(
+    program: ProxyProgram,
+    node: DataPlaneNode,
+    files: WorkloadPaths,
+    options: SupervisorOptions,
+    concurrency: Concurrency = () => undefined,
+  ) {
+    this.#concurrency = concurrency;
     this.#program = program;
     this.#node = node;
     this.#files = files;
@@ -188,7 +196,10 @@ export class ProcessSupervisor implements DataPlaneProcess {
     // A socket file of a process that was killed would keep the next one from binding.
     await rm(adminSocket, { force: true });
     const { environment, logger } = this.#options;
-    const process = await spawnProcess(this.#program.command(bootstrap), { logDescriptor, environment });
+    const process = await spawnProcess(this.#program.command(bootstrap, this.#concurrency()), {
+      logDescriptor,
+      environment,
+    });
     try {
       await writeRecord(processRecord, {
         pid: process.pid,

@@ -39,6 +39,7 @@ export class Registration {
   #sequence = 0;
   #state: RegistrationState = { kind: "nothing-to-report" };
   #refusals: ReadonlyMap<WorkloadId, string> = new Map();
+  #concurrency: ReadonlyMap<WorkloadId, number> = new Map();
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -51,6 +52,11 @@ export class Registration {
   /** Why the server refuses a workload; undefined when it does not. */
   refusal(workload: WorkloadId): string | undefined {
     return this.#refusals.get(workload);
+  }
+
+  /** Worker threads of a workload's data plane as the server last said, for its next start; 0: one for each core. */
+  concurrencyOf(workload: WorkloadId): number | undefined {
+    return this.#concurrency.get(workload);
   }
 
   /** Reports another set. */
@@ -128,8 +134,9 @@ export class Registration {
     }
   }
 
-  #take({ sequence, refusals }: ReportResult): void {
+  #take({ sequence, refusals, settings }: ReportResult): void {
     if (sequence !== this.#sequence) return;
+    this.#concurrency = new Map(settings.map(({ workload, concurrency }) => [workload, concurrency]));
     const before = this.#refusals;
     this.#refusals = new Map(refusals.map(({ workload, reason }) => [workload, reason]));
     for (const [workload, reason] of this.#refusals) {

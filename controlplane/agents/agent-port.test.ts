@@ -59,7 +59,7 @@ test("a host joins with a token, registers a workload and gets its SVID for its 
   await using port = await startAgentPort(state.path);
   using agent = await joinAgent(port);
   const { stream, result } = await register(agent, "reviews");
-  assert.deepEqual(result, { sequence: 1, refusals: [] });
+  assert.deepEqual(result, { sequence: 1, refusals: [], settings: [] });
   const key = newKey();
   const { certChain } = await certify(agent, REVIEWS, createCsr(key), 3600);
   const leaf = new X509Certificate(certChain[0] ?? "");
@@ -336,6 +336,17 @@ test("a renewed server certificate is shown to new connections, and old ones liv
   assert.notEqual(after?.serialNumber, before?.serialNumber);
   stream.write({ sequence: 2, workloads: [] });
   assert.equal((await nextMessage<ReportResult>(stream)).sequence, 2);
+  stream.end();
+});
+
+test("an answer has the settings of the data planes of which something is said", async () => {
+  await using state = await stateDirectory();
+  await using port = await startAgentPort(state.path, {
+    concurrencyOf: ({ name }) => (name === "reviews" ? 0 : undefined),
+  });
+  using agent = await joinAgent(port);
+  const { stream, result } = await register(agent, "reviews", "ratings");
+  assert.deepEqual(result.settings, [{ workload: "default/reviews", concurrency: 0 }]);
   stream.end();
 });
 

@@ -25,6 +25,8 @@ export interface AgentServiceDeps {
   readonly join: Pick<AgentJoin, "join">;
   readonly authenticator: AgentAuthenticator;
   readonly placements: Placements;
+  /** What is said of a workload's data plane: worker threads, where anything is. */
+  readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly log: Logger;
   /** Ends the streams when the server stops. */
   readonly signal: AbortSignal;
@@ -92,7 +94,7 @@ class Registrations {
   }
 
   #accept(agent: AgentRecord, report: WorkloadReport): ReportResult {
-    const { placements, log } = this.#deps;
+    const { placements, concurrencyOf, log } = this.#deps;
     const parsed = parseWorkloadReport(report);
     const refusals: RefusedWorkload[] = [...parsed.refusals];
     const admitted: Workload[] = [];
@@ -104,7 +106,11 @@ class Registrations {
     refusals.push(...placements.replace(agent.id, admitted));
     log.debug("workloads registered", { agentId: agent.id, workloads: admitted.length });
     for (const refusal of refusals) log.warn("workload refused", { agentId: agent.id, ...refusal });
-    return { sequence: parsed.sequence, refusals };
+    const settings = admitted.flatMap((workload) => {
+      const concurrency = concurrencyOf(workload);
+      return concurrency === undefined ? [] : [{ workload: workloadId(workload), concurrency }];
+    });
+    return { sequence: parsed.sequence, refusals, settings };
   }
 }
 

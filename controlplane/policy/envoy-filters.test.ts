@@ -121,6 +121,20 @@ for (const { name, filters, workload: over, want } of cases) {
   });
 }
 
+test("the metadata that a ProxyConfig gives is looked at", () => {
+  const proxyConfig = {
+    apiVersion: "networking.istio.io/v1beta1",
+    kind: "ProxyConfig",
+    metadata: { name: "p", namespace: "default" },
+    spec: { environmentVariables: { ISTIO_META_TIER: "gold" } },
+  };
+  const filter = yamlOf({ name: "gold", match: { proxy: { metadata: { TIER: "gold" } } } });
+  const counts = [filter, `${filter}\n---\n${JSON.stringify(proxyConfig)}`].map(
+    (yaml) => selectPatches(viewOf(sampleState({ yaml }).next().snapshot), reviews).length,
+  );
+  assert.deepEqual(counts, [0, 1]);
+});
+
 test("patches are told apart by object, revision and place", () => {
   const patch = { applyTo: "CLUSTER", patch: { operation: "REMOVE" } };
   const key = patchesKey(select([{ name: "a", spec: { configPatches: [patch, patch] } }]));

@@ -1,10 +1,12 @@
 import { RE2JS } from "re2js";
 import type { ConfigPatch, PatchContext, PatchMatch } from "../../mesh/model/envoy-filter.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
+import { METADATA_PREFIX } from "../../mesh/model/proxy-config.ts";
 import { ISTIO_VERSION } from "../../mesh/version.ts";
 import { nodeMetadata } from "../../mesh/xds/node-metadata.ts";
 import { selects } from "../snapshot/labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts";
+import { type EffectiveProxyConfig, proxyConfigFor } from "./proxy-config.ts";
 
 type EnvoyFilter = StoredObject<"EnvoyFilter">;
 
@@ -26,7 +28,10 @@ export function selectPatches(view: SnapshotView, workload: WorkloadConfig): rea
     .flatMap((namespace) => view.envoyFilters(namespace))
     .filter(({ spec }) => selects(spec.workloadSelector, workload.labels));
   if (filters.length === 0) return [];
-  const metadata = nodeMetadata(workload, view.settings.trustDomain);
+  const metadata = {
+    ...nodeMetadata(workload, view.settings.trustDomain),
+    ...metadataOf(proxyConfigFor(view, workload)),
+  };
   return filters
     .sort(byOrder)
     .flatMap((filter) => filter.spec.configPatches.map((patch, index) => ({ filter, index, patch })))
@@ -43,6 +48,15 @@ export function patchesKey(patches: readonly SelectedPatch[]): string {
         `${metadata.namespace}/${metadata.name}@${revision}:${index}`,
     )
     .join(",");
+}
+
+/** As Istio's agent takes metadata from its environment. */
+function metadataOf({ environmentVariables }: EffectiveProxyConfig): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(environmentVariables).flatMap(([name, value]) =>
+      name.startsWith(METADATA_PREFIX) ? [[name.slice(METADATA_PREFIX.length), value] as const] : [],
+    ),
+  );
 }
 
 /** The lists are in order of precedence, the root namespace's first, and sorting keeps that where priorities are equal. */

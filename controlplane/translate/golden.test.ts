@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
+import { createXdsJson, type JsonValue } from "../../mesh/xds/json.ts";
+import { DESCRIPTORS_URL, MessageTypes } from "../../mesh/xds/message-types.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { bookinfoWorkloads, instance, type SampleParts, sampleState } from "../../test/fakes/sample-mesh.ts";
 import { by } from "../snapshot/text-order.ts";
@@ -22,7 +23,8 @@ const SERVED_ALWAYS: readonly string[] = [
   TYPE_URL.route,
 ];
 
-const json = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
+const messageTypes = new MessageTypes(() => readFileSync(DESCRIPTORS_URL));
+const json = createXdsJson(messageTypes);
 
 const subsets = `
 apiVersion: networking.istio.io/v1
@@ -78,11 +80,17 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
     workloads: bookinfoWorkloads(),
     yaml: readFileSync(join(import.meta.dirname, "golden/destination-rule-everything.yaml"), "utf8"),
   },
+  {
+    name: "envoy-filter",
+    workload: "default/ratings-1",
+    workloads: bookinfoWorkloads(),
+    yaml: readFileSync(join(import.meta.dirname, "golden/envoy-filter.yaml"), "utf8"),
+  },
 ];
 
 for (const { name, workload, ...parts } of cases) {
   test(`translates ${name}`, (t) => {
-    const translator = createTranslator();
+    const translator = createTranslator({ messageTypes });
     const { snapshot, changed } = sampleState(parts).next();
     const { failures } = translator.publish(snapshot, changed);
     assert.deepEqual(failures, []);

@@ -21,6 +21,11 @@ testKind("ProxyConfig", "networking.istio.io/v1beta1", {
       },
     },
     {
+      name: "a variable that nobody reads",
+      spec: { environmentVariables: { PATH: "/", ISTIO_META_A: "b" } },
+      warnings: [["spec.environmentVariables", "has no effect for PATH: only ISTIO_META_"]],
+    },
+    {
       name: "an image",
       spec: { image: { imageType: "distroless" } },
       want: { imageType: "distroless" },

@@ -7,3 +7,6 @@ export interface ProxyConfigSpec {
   /** Empty: not said. */
   readonly imageType: string;
 }
+
+/** Begins the names of variables that are the node's metadata, which EnvoyFilters look at. */
+export const METADATA_PREFIX = "ISTIO_META_";

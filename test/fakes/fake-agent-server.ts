@@ -184,7 +184,7 @@ export class FakeAgentServer implements AsyncDisposable {
           );
         }
       }
-      call.write({ sequence: report.sequence, refusals });
+      call.write({ sequence: report.sequence, refusals, settings: [] });
     });
     call.on("end", () => call.end());
     call.on("error", () => {});

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientDuplexStream, credentials, type MethodDefinition } from "@grpc/grpc-js";
-import { agentServiceHandlers } from "../../controlplane/agents/agent-service.ts";
+import { type AgentServiceDeps, agentServiceHandlers } from "../../controlplane/agents/agent-service.ts";
 import { certificateServiceHandlers } from "../../controlplane/agents/certificate-service.ts";
 import { agentAuthenticator } from "../../controlplane/agents/peer.ts";
 import { Placements } from "../../controlplane/agents/placements.ts";
@@ -51,7 +51,11 @@ export async function stateDirectory(): Promise<AsyncDisposable & { readonly pat
 
 export async function startAgentPort(
   state: string,
-  options: { readonly lifetimes?: Partial<Lifetimes>; readonly port?: number } = {},
+  options: {
+    readonly lifetimes?: Partial<Lifetimes>;
+    readonly port?: number;
+    readonly concurrencyOf?: AgentServiceDeps["concurrencyOf"];
+  } = {},
 ): Promise<AgentPort> {
   const lines: LogLine[] = [];
   const log = recorder(lines);
@@ -69,7 +73,15 @@ export async function startAgentPort(
   const placements = new Placements(database, clock);
   const authenticator = agentAuthenticator(trustDomain, agents, clock);
   const joins = new AgentJoin({ ca, tokens, agents, clock, log });
-  const agentHandlers = agentServiceHandlers({ ca, join: joins, authenticator, placements, log, signal });
+  const agentHandlers = agentServiceHandlers({
+    ca,
+    join: joins,
+    authenticator,
+    placements,
+    concurrencyOf: options.concurrencyOf ?? (() => undefined),
+    log,
+    signal,
+  });
   const certificateHandlers = certificateServiceHandlers({
     ca,
     authenticator,

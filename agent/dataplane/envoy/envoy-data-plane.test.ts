@@ -27,6 +27,11 @@ test("open connections are summed over the listeners of traffic", () => {
 
 test("a drain of less than a second still lasts one, as Envoy counts in seconds", () => {
   assert.ok(envoyArguments("b.json", "warn", 200).join(" ").includes("--drain-time-s 1"));
+  const workers = [undefined, 5, 0].map(
+    (concurrency) =>
+      / --concurrency \d+/.exec(envoyArguments("b.json", "warn", 200, concurrency).join(" "))?.[0],
+  );
+  assert.deepEqual(workers, [" --concurrency 2", " --concurrency 5", undefined]);
 });
 
 test("the version is read from what Envoy says", () => {

@@ -10,14 +10,17 @@ export interface EnvoyOptions extends SupervisorOptions {
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
-/** Worker threads of one Envoy: a host has one for each workload, and Istio's sidecars do with two. */
+/** Worker threads where nobody says: a host has an Envoy for each workload, and Istio's sidecars do with two. */
 const CONCURRENCY = 2;
 
 /** Envoy, a process for each workload. */
 export function envoyDataPlane(options: EnvoyOptions): DataPlane {
   const program: ProxyProgram = {
     kind: "envoy",
-    command: (file) => [options.envoy, ...envoyArguments(file, options.logLevel, options.drainMs)],
+    command: (file, concurrency) => [
+      options.envoy,
+      ...envoyArguments(file, options.logLevel, options.drainMs, concurrency),
+    ],
     bootstrap: envoyBootstrap,
     drain: async ({ adminSocket }) => {
       await askAdmin(adminSocket, "/drain_listeners?graceful", { method: "POST" });
@@ -34,8 +37,10 @@ export function envoyDataPlane(options: EnvoyOptions): DataPlane {
       const version = await checkEnvoyVersion(options.envoy, signal);
       options.logger.info("found Envoy", { version, path: options.envoy });
     },
-    create: (node, files) =>
-      new ProcessSupervisor(program, node, files, { ...options, logger: options.logger.child("envoy") }),
+    create: (node, files, concurrency) => {
+      const logger = options.logger.child("envoy");
+      return new ProcessSupervisor(program, node, files, { ...options, logger }, concurrency);
+    },
   };
 }
 
@@ -44,6 +49,7 @@ export function envoyArguments(
   bootstrapFile: string,
   logLevel: EnvoyOptions["logLevel"],
   drainMs: number,
+  concurrency: number = CONCURRENCY,
 ): readonly string[] {
   const options = {
     "--config-path": bootstrapFile,
@@ -51,7 +57,8 @@ export function envoyArguments(
     "--log-format": "%l\t%n\t%v",
     "--drain-time-s": String(Math.max(1, Math.round(drainMs / 1000))),
     "--drain-strategy": "immediate",
-    "--concurrency": String(CONCURRENCY),
+    // Without it Envoy has a worker for each core.
+    ...(concurrency === 0 ? {} : { "--concurrency": String(concurrency) }),
   };
   return [...Object.entries(options).flat(), "--disable-hot-restart"];
 }
