@@ -78,6 +78,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
       objects: () => ({}),
       registries: () => [],
       rootExpiry: () => 0,
+      auditLost: () => 0,
     },
     { istioAliases: true, processMetrics: false },
   );

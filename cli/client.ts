@@ -29,6 +29,7 @@ export class AdminClient implements AsyncDisposable {
         timeout: CONNECT_TIMEOUT_MS,
         ...("socketPath" in endpoint ? { socketPath: endpoint.socketPath } : {}),
         ...("ca" in endpoint ? { ca: endpoint.ca } : {}),
+        ...("certificate" in endpoint ? endpoint.certificate : {}),
       },
     });
   }

@@ -38,6 +38,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/token.ts")).tokenCommand,
   },
   {
+    name: "access",
+    aliases: [],
+    summary: "create, list and revoke credentials for the admin API",
+    load: async () => (await import("./commands/access.ts")).accessCommand,
+  },
+  {
+    name: "audit",
+    aliases: [],
+    summary: "who did what to the mesh, and whether that log is whole",
+    load: async () => (await import("./commands/audit.ts")).auditCommand,
+  },
+  {
     name: "join",
     aliases: [],
     summary: "make this host part of a mesh",

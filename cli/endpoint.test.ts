@@ -38,7 +38,12 @@ test("a network address takes its token from a file before the environment", (t)
 });
 
 const refused: readonly { name: string; environment: Record<string, string>; message: RegExp }[] = [
-  { name: "no token", environment: { LATEEN_ADDR: "http://127.0.0.1:1" }, message: /wants the admin token/ },
+  { name: "no token", environment: { LATEEN_ADDR: "http://127.0.0.1:1" }, message: /wants a credential/ },
+  {
+    name: "a client certificate without its key",
+    environment: { LATEEN_ADDR: "https://mesh.example:1", LATEEN_CLIENT_CERT: "/x.crt" },
+    message: /go together/,
+  },
   {
     name: "a token file that is not there",
     environment: { LATEEN_ADDR: "http://localhost:1", LATEEN_TOKEN_FILE: "/none" },

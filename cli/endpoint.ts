@@ -10,9 +10,12 @@ interface SocketEndpoint {
 
 interface NetworkEndpoint {
   readonly origin: string;
-  readonly token: string;
+  /** Undefined where a client certificate is the credential. */
+  readonly token?: string;
   /** PEM roots for a server with a certificate of a private authority. */
   readonly ca?: string;
+  /** PEM, for mutual TLS. */
+  readonly certificate?: { readonly cert: string; readonly key: string };
 }
 
 export interface EndpointFlags {
@@ -23,8 +26,8 @@ export interface EndpointFlags {
 const DEFAULT_ADDRESS = "unix:///run/lateen/admin.sock";
 
 /**
- * Flags win over `LATEEN_ADDR`, `LATEEN_TOKEN`, `LATEEN_TOKEN_FILE` and `LATEEN_CACERT`. A token never goes over plain
- * HTTP to another host.
+ * Flags win over `LATEEN_ADDR`, `LATEEN_TOKEN`, `LATEEN_TOKEN_FILE`, `LATEEN_CLIENT_CERT` with `LATEEN_CLIENT_KEY`, and
+ * `LATEEN_CACERT`. A token never goes over plain HTTP to another host.
  */
 export function resolveEndpoint(
   environment: Readonly<Record<string, string | undefined>>,
@@ -36,13 +39,28 @@ export function resolveEndpoint(
   const url = parseUrl(address);
   const tokenFile = flags.tokenFile ?? nonEmpty(environment["LATEEN_TOKEN_FILE"]);
   const token = tokenFile === undefined ? nonEmpty(environment["LATEEN_TOKEN"]) : readSecret(tokenFile);
-  if (token === undefined) {
-    throw new MeshError("cli.usage", `${address} wants the admin token`, {
-      hint: "export LATEEN_TOKEN_FILE=<state directory of the server>/admin.token",
+  const certificate = url.protocol === "https:" ? clientCertificate(environment) : undefined;
+  if (token === undefined && certificate === undefined) {
+    throw new MeshError("cli.usage", `${address} wants a credential`, {
+      hint: "export LATEEN_TOKEN_FILE=<file with an access token>; lateen access create on the server's host makes one",
     });
   }
   const caFile = nonEmpty(environment["LATEEN_CACERT"]);
-  return { origin: url.origin, token, ...(caFile === undefined ? {} : { ca: readSecret(caFile) }) };
+  return {
+    origin: url.origin,
+    ...(token === undefined ? {} : { token }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(caFile === undefined ? {} : { ca: readSecret(caFile) }),
+  };
+}
+
+function clientCertificate(
+  environment: Readonly<Record<string, string | undefined>>,
+): NetworkEndpoint["certificate"] {
+  const [cert, key] = ["LATEEN_CLIENT_CERT", "LATEEN_CLIENT_KEY"].map((name) => nonEmpty(environment[name]));
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert !== undefined && key !== undefined) return { cert: readSecret(cert), key: readSecret(key) };
+  throw new MeshError("cli.usage", "LATEEN_CLIENT_CERT and LATEEN_CLIENT_KEY go together");
 }
 
 export function describeEndpoint(endpoint: Endpoint): string {

@@ -4,6 +4,8 @@ import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { VERSION } from "../mesh/version.ts";
 import { createXdsJson } from "../mesh/xds/json.ts";
+import type { AccessTokenStore } from "./admin/access/access-token-store.ts";
+import { accessTokenPort } from "./admin/access-token-view.ts";
 import { toRegistryReply, toServiceReply, toWorkloadReply } from "./admin/catalog-view.ts";
 import type { AdminDeps } from "./admin/ports.ts";
 import { toProxyReply, toProxyResources, toSyncReply } from "./admin/proxy-view.ts";
@@ -11,6 +13,7 @@ import { tokenPort } from "./admin/token-view.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { JoinTokenStore } from "./attest/join-token-store.ts";
+import type { FileAuditLog } from "./audit/audit-log.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import { messageTypes } from "./message-types.ts";
 import { parseConfig } from "./parse-config.ts";
@@ -31,6 +34,8 @@ export interface AdminParts {
   readonly embedded: EmbeddedRegistry;
   readonly registries: readonly Registry[];
   readonly tokens: JoinTokenStore;
+  readonly accessTokens: AccessTokenStore;
+  readonly audit: FileAuditLog;
   readonly placements: Placements;
   readonly agents: AgentRecords;
   readonly ca: CertificateAuthority;
@@ -45,7 +50,7 @@ export interface AdminParts {
 export function adminDeps(parts: AdminParts): AdminDeps {
   const { store, publisher, translator, ads, embedded, registries, placements, agents, ca, trustDomain } =
     parts;
-  const { rootNamespace } = parts;
+  const { rootNamespace, audit } = parts;
   const nodeNameOf = (workload: string): string => {
     const agentId = placements.get(workload)?.agentId ?? "";
     return agents.get(agentId)?.nodeName ?? agentId;
@@ -73,6 +78,10 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       trustDomain,
       pin: certificatePin(new X509Certificate(ca.bundle.roots[0] ?? "")),
     })),
+    accessTokens: accessTokenPort(parts.accessTokens, () => parts.clock.now()),
+    audit: {
+      tail: async (count) => ({ records: await audit.newest(count), head: audit.head, lost: audit.lost }),
+    },
     services: () =>
       [...publisher.current.services.values()].map((service) =>
         toServiceReply(service, publisher.current.endpoints.get(service.hostname) ?? []),

@@ -2,17 +2,13 @@ import { X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { VERSION } from "../mesh/version.ts";
-import { createAdmin } from "./admin/admin.ts";
-import { loadOrCreateAdminToken } from "./admin/admin-token.ts";
 import { toRegistryReply } from "./admin/catalog-view.ts";
 import { startHealthServer } from "./admin/health-server.ts";
 import { createServerMetrics, type ServerMetrics } from "./admin/metrics.ts";
-import type { AdminDeps } from "./admin/ports.ts";
 import { adminDeps } from "./admin-deps.ts";
 import { advertisedAddresses } from "./advertised-addresses.ts";
 import { agentFacingServices } from "./agent-services.ts";
@@ -23,6 +19,7 @@ import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
 import { messageTypes } from "./message-types.ts";
 import { proxyConfigFor } from "./policy/proxy-config.ts";
+import { serveAdmin } from "./serve-admin.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
@@ -95,7 +92,6 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     await serving.stopped;
   });
   const sources = publishSources({ ...state, publisher, logger: logger.child("sources") });
-  const adminSocket = join(config.runDir, "admin.sock");
   const addresses = (): readonly string[] => advertised.at(serving.port);
   const admin = adminDeps({
     ...state,
@@ -106,14 +102,16 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     addresses,
     clock,
   });
-  closing.use(await serveAdmin(config, admin, adminSocket, logger));
+  const servingAdmin = closing.use(
+    await serveAdmin({ config, state, deps: admin, identity, names: advertised.hosts, clock, logger }),
+  );
   closing.use(await serveHealth(config, sources, metrics));
   logger.info("server ready", {
     agents: `${config.agents.address}:${serving.port}`,
-    admin: adminSocket,
+    admin: servingAdmin.socketPath,
     trustDomain,
   });
-  deps.onReady?.({ agentPort: serving.port, adminSocket });
+  deps.onReady?.({ agentPort: serving.port, adminSocket: servingAdmin.socketPath });
 
   await runTasks(
     signal,
@@ -121,6 +119,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     (stop) => placements.run(stop),
     (stop) => identity.run(stop),
     (stop) => ads.run(stop),
+    (stop) => servingAdmin.run(stop),
     () => serving.stopped,
   );
   logger.info("server stopped");
@@ -143,7 +142,7 @@ function newPublisher(
 }
 
 function serverMetrics(
-  { store, registries, ca }: ServerState,
+  { store, registries, ca, audit }: ServerState,
   publisher: Publisher,
   connections: () => number,
 ): ServerMetrics {
@@ -158,29 +157,12 @@ function serverMetrics(
         return Object.fromEntries([...byKind].map(([kind, objects]) => [kind, objects.length]));
       },
       registries: () => registries.map(toRegistryReply),
+      auditLost: () => audit.lost,
       rootExpiry: () =>
         Math.min(...ca.bundle.roots.map((root) => Date.parse(new X509Certificate(root).validTo))),
     },
     { istioAliases: true, processMetrics: true },
   );
-}
-
-async function serveAdmin(
-  { stateDir, admin: { address, port } }: ServerConfig,
-  deps: AdminDeps,
-  socketPath: string,
-  logger: Logger,
-): Promise<AsyncDisposable> {
-  const token = loadOrCreateAdminToken(join(stateDir, "admin.token"));
-  const admin = createAdmin(deps, { token, logger: logger.child("admin") });
-  try {
-    await admin.listenUnix(socketPath);
-    await admin.listenTcp(address, port);
-  } catch (error) {
-    await admin[Symbol.asyncDispose]();
-    throw error;
-  }
-  return admin;
 }
 
 function serveHealth(

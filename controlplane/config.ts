@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+import { adminSection } from "./admin/admin-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$/, "must be a lower-case DNS name");
@@ -24,9 +25,7 @@ const schema = z.strictObject({
       advertise: z.array(hostPort).default([]),
     })
     .prefault({}),
-  admin: z
-    .strictObject({ address: z.string().default("127.0.0.1"), port: port.default(15_015) })
-    .prefault({}),
+  admin: adminSection,
   health: z
     .strictObject({ address: z.string().default("127.0.0.1"), port: port.default(15_014) })
     .prefault({}),

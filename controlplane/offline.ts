@@ -6,6 +6,7 @@
 export { isUnparsable, schemaMessages, sorted as sortedMessages } from "./analyze/analyze.ts";
 export { SEVERITIES, type Severity } from "./analyze/finding.ts";
 export { isSuppressed, parseSuppression } from "./analyze/suppress.ts";
+export { verifyAudit } from "./audit/verify-audit.ts";
 export { analyzeFiles } from "./offline/analyze-files.ts";
 export { diffFiles } from "./offline/diff-files.ts";
 export { explainFiles } from "./offline/explain-files.ts";

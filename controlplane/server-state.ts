@@ -3,9 +3,11 @@ import { consulClient } from "../mesh/consul/consul-client.ts";
 import { parseTrustDomain, type TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
+import { AccessTokenStore } from "./admin/access/access-token-store.ts";
 import { Placements } from "./agents/placements.ts";
 import { AgentRecords } from "./attest/agent-records.ts";
 import { JoinTokenStore } from "./attest/join-token-store.ts";
+import { FileAuditLog } from "./audit/audit-log.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import { privateDirectory } from "./ca/private-files.ts";
 import { openSelfSignedAuthority } from "./ca/self-signed-authority.ts";
@@ -26,6 +28,8 @@ export interface ServerState extends AsyncDisposable {
   readonly placements: Placements;
   readonly agents: AgentRecords;
   readonly tokens: JoinTokenStore;
+  readonly accessTokens: AccessTokenStore;
+  readonly audit: FileAuditLog;
   readonly embedded: EmbeddedRegistry;
   readonly registries: readonly Registry[];
   /** The watched directory of YAML, where one is configured. */
@@ -50,6 +54,13 @@ export async function openServerState(
   const closing = new AsyncDisposableStack();
   const database = openDatabase(join(config.stateDir, "lateen.db"));
   closing.defer(() => database.close());
+  const audit = closing.use(
+    await FileAuditLog.open({
+      directory: join(config.stateDir, "audit"),
+      clock,
+      logger: logger.child("audit"),
+    }),
+  );
   const store = new SqliteConfigStore({ database, clock, logger: logger.child("store") });
   const embedded = new EmbeddedRegistry(database, clock.now());
   const registries: Registry[] = [embedded];
@@ -65,6 +76,8 @@ export async function openServerState(
     placements: new Placements(database, clock),
     agents: new AgentRecords(database, clock),
     tokens: new JoinTokenStore(database, clock),
+    accessTokens: new AccessTokenStore(database, clock),
+    audit,
     embedded,
     registries,
     directory: config.policyDir === undefined ? undefined : directorySource(config.policyDir),

@@ -3,11 +3,14 @@
  * means and what to do, and a test keeps the two equal.
  */
 export type ErrorCode =
+  | "admin.forbidden"
   | "admin.not-found"
   | "admin.refused"
   | "admin.request"
+  | "admin.throttled"
   | "admin.too-large"
   | "admin.unauthorized"
+  | "admin.unavailable"
   | "agent.dataplane"
   | "agent.discovery"
   | "agent.join"
@@ -16,6 +19,8 @@ export type ErrorCode =
   | "attest.refused"
   | "attest.throttled"
   | "attest.unauthenticated"
+  | "audit.broken"
+  | "audit.unavailable"
   | "ca.refused"
   | "ca.self-check"
   | "ca.unavailable"

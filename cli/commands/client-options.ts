@@ -22,7 +22,7 @@ export interface FormatOptions {
 export function withClient(command: Command): Command {
   return command
     .option("--address <url>", "where the server is (LATEEN_ADDR; default: its socket on this host)")
-    .option("--token-file <file>", "file with the admin token (LATEEN_TOKEN_FILE, or LATEEN_TOKEN)");
+    .option("--token-file <file>", "file with an access token (LATEEN_TOKEN_FILE, or LATEEN_TOKEN)");
 }
 
 export function withNamespace(command: Command, context: CliContext): Command {

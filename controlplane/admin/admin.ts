@@ -1,53 +1,79 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { SecureContextOptions } from "node:tls";
+import type { FastifyInstance } from "fastify";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
-import { type Access, authenticate, authorize, hashToken, LOOPBACK_HOSTS } from "./access.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
+import type { Credentials } from "./access/authenticator.ts";
+import { LOOPBACK_HOSTS } from "./access/origin.ts";
+import { buildApi } from "./api.ts";
+import { type Door, networkDoor, SOCKET_DOOR } from "./door.ts";
 import type { AdminDeps } from "./ports.ts";
-import { toProblem } from "./problem.ts";
-import type { AdminRoute } from "./route.ts";
-import { ADMIN_ROUTES } from "./routes.ts";
 import { prepareSocketPath, protectSocket } from "./unix-socket.ts";
 
-const LARGEST_BODY_BYTES = 1024 * 1024;
-const RECEIVE_TIMEOUT_MS = 30_000;
+/** Node's defaults are minutes. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+const MOST_CONNECTIONS = 256;
 
 /** The admin REST: DESIGN §6, "Admin surface". Dispose of it to stop listening and to end what waits. */
 export interface Admin extends AsyncDisposable {
   /** For the CLI on the server's own host: no credential beyond the right to open the socket. */
   listenUnix(path: string): Promise<void>;
-  /** For the console and a remote CLI: loopback only, and every call needs the admin token. */
-  listenTcp(host: string, port: number): Promise<AddressInfo>;
+  /** For the console and a remote CLI: every call needs a credential, and beyond loopback there is TLS alone. */
+  listenTcp(where: NetworkListener): Promise<AddressInfo>;
+}
+
+export interface NetworkListener {
+  readonly host: string;
+  readonly port: number;
+  /** Names by which the server may be called, beside its address and loopback's. */
+  readonly names?: readonly string[];
+  readonly tls?: AdminTls | undefined;
+}
+
+/** TLS 1.3, with what the listener presents now. */
+export interface AdminTls {
+  /** With `ca`, client certificates are asked for, and those of these authorities count as credentials. */
+  readonly current: () => SecureContextOptions;
+  /** Calls back when `current` has changed, until the signal is aborted. */
+  readonly onChange: (listener: () => void, signal: AbortSignal) => void;
 }
 
 export interface AdminOptions {
-  /** The admin token: see `loadOrCreateAdminToken`. */
-  readonly token: string;
+  readonly credentials: Credentials;
+  readonly audit: AuditLog;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly logger: Logger;
 }
 
-export function createAdmin(deps: AdminDeps, { token, logger }: AdminOptions): Admin {
+export function createAdmin(deps: AdminDeps, options: AdminOptions): Admin {
+  const { credentials, clock } = options;
   const closing = new AbortController();
   const servers: FastifyInstance[] = [];
-  const open = (access: Access): FastifyInstance => {
-    const server = buildAdmin(deps, access, logger, closing.signal);
+  const open = (door: Door, tls?: AdminTls): FastifyInstance => {
+    const createServer = (handler: RequestListener): Server => newServer(handler, tls, closing.signal);
+    const server = buildApi({ ...options, deps, door, closing: closing.signal, createServer });
     servers.push(server);
     return server;
   };
   return {
     async listenUnix(path) {
       await prepareSocketPath(path);
-      await listen(open({ kind: "socket" }), { path });
+      await listen(open(SOCKET_DOOR), { path });
       protectSocket(path);
     },
-    async listenTcp(host, port) {
-      if (!/^(127\.|::1$)/.test(host)) {
+    async listenTcp({ host, port, names = [], tls }) {
+      if (tls === undefined && !/^(127\.|::1$)/.test(host)) {
         throw new MeshError("config.invalid", `the admin API would listen on ${host} without TLS`, {
           hint: "use a loopback address; reach it from elsewhere through ssh -L 15015:127.0.0.1:15015",
         });
       }
-      const hosts = [...LOOPBACK_HOSTS, host.includes(":") ? `[${host}]` : host];
-      const server = open({ kind: "network", tokenHash: hashToken(token), hosts });
+      const hosts = [...LOOPBACK_HOSTS, host.includes(":") ? `[${host}]` : host, ...names];
+      const server = open(networkDoor(credentials, hosts, clock), tls);
       await listen(server, { host, port });
       return server.server.address() as AddressInfo;
     },
@@ -58,89 +84,27 @@ export function createAdmin(deps: AdminDeps, { token, logger }: AdminOptions): A
   };
 }
 
-/** One listener's worth of the API, not listening yet: also what the tests inject requests into. */
-export function buildAdmin(
-  deps: AdminDeps,
-  access: Access,
-  logger: Logger,
-  closing: AbortSignal,
-): FastifyInstance {
-  const server = fastify({
-    bodyLimit: LARGEST_BODY_BYTES,
-    requestTimeout: RECEIVE_TIMEOUT_MS,
-    exposeHeadRoutes: false,
-    forceCloseConnections: "idle",
-    routerOptions: { maxParamLength: 512 },
-    frameworkErrors: (error, _request, reply: FastifyReply) => {
-      const problem = toProblem(error);
-      void reply.code(problem.status).send(problem.body);
+function newServer(handler: RequestListener, tls: AdminTls | undefined, signal: AbortSignal): Server {
+  if (tls === undefined) {
+    const server = createHttpServer(TIMEOUTS, handler);
+    server.maxConnections = MOST_CONNECTIONS;
+    return server;
+  }
+  const asksForCertificate = tls.current().ca !== undefined;
+  const server = createHttpsServer(
+    {
+      ...TIMEOUTS,
+      ...tls.current(),
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      requestCert: asksForCertificate,
+      // One that does not verify is no credential; the caller may have another.
+      rejectUnauthorized: false,
     },
-  });
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
-  server.addHook("onRequest", async (request) => authenticate(access, request.headers));
-  server.setErrorHandler((error, request, reply) => refuse(error, request, reply, logger));
-  server.setNotFoundHandler(async (request) => {
-    throw new MeshError(
-      "admin.not-found",
-      `${request.method} ${request.url.split("?", 1)[0]} does not exist`,
-      {
-        hint: "the API is under /v1",
-      },
-    );
-  });
-  for (const route of ADMIN_ROUTES) register(server, route, { deps, access, logger, closing });
+    handler,
+  );
+  server.maxConnections = MOST_CONNECTIONS;
+  tls.onChange(() => server.setSecureContext(tls.current()), signal);
   return server;
-}
-
-interface Context {
-  readonly deps: AdminDeps;
-  readonly access: Access;
-  readonly logger: Logger;
-  readonly closing: AbortSignal;
-}
-
-function register(server: FastifyInstance, route: AdminRoute, context: Context): void {
-  server.route({
-    method: route.method,
-    url: route.path,
-    onRequest: async () => authorize(context.access, route.needs),
-    handler: async (request, reply) => {
-      const { params, query, body } = request;
-      const signal = AbortSignal.any([context.closing, goneSignal(reply)]);
-      const text = typeof body === "string" ? body : "";
-      const result = await route.handle({ params, query, body: text, signal }, context.deps);
-      if (route.needs !== "read" && route.method !== "GET") {
-        context.logger.info("admin call", { ...callFields(request), access: context.access.kind });
-      }
-      return result;
-    },
-  });
-}
-
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
-  return gone.signal;
-}
-
-async function refuse(
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  logger: Logger,
-): Promise<void> {
-  const { status, body } = toProblem(error);
-  const fields = { ...callFields(request), status, code: body.code };
-  if (status >= 500) logger.error("admin call failed", { ...fields, error: messageOf(error) });
-  else if (status === 401 || status === 403)
-    logger.warn("admin call refused", { ...fields, from: request.ip });
-  await reply.code(status).send(body);
-}
-
-/** The path without its query: enough to know what was called, and nothing that could be a secret. */
-function callFields(request: FastifyRequest): Readonly<Record<string, unknown>> {
-  return { method: request.method, path: request.url.split("?", 1)[0] };
 }
 
 async function listen(

@@ -8,6 +8,7 @@ import {
   type VersionReply,
   type WorkloadReply,
 } from "../../mesh/admin-api/replies.ts";
+import { assertHoldsIn, holdsIn } from "./access/caller.ts";
 import type { AdminDeps } from "./ports.ts";
 import { type AdminCall, type AdminRoute, notFound, parseJsonBody, parsePart } from "./route.ts";
 
@@ -34,51 +35,64 @@ const instanceBody = z.strictObject({
   locality: z.string().max(253).default(""),
 });
 
+const see = { resource: "catalog", verb: "read", reach: "namespace" } as const;
+const change = { resource: "catalog", verb: "write", reach: "namespace" } as const;
+
 export const catalogRoutes: readonly AdminRoute[] = [
-  { method: "GET", path: "/v1/services", needs: "read", handle: services },
-  { method: "GET", path: "/v1/workloads", needs: "read", handle: workloads },
-  { method: "GET", path: "/v1/registries", needs: "read", handle: registries },
-  { method: "GET", path: "/v1/registry/embedded/instances", needs: "read", handle: list },
-  { method: "GET", path: "/v1/registry/embedded/instances/:id", needs: "read", handle: get },
-  { method: "PUT", path: "/v1/registry/embedded/instances/:id", needs: "write", handle: put },
-  { method: "DELETE", path: "/v1/registry/embedded/instances/:id", needs: "write", handle: remove },
-  { method: "GET", path: "/v1/version", needs: "read", handle: version },
+  { method: "GET", path: "/v1/services", ...see, handle: services },
+  { method: "GET", path: "/v1/workloads", ...see, handle: workloads },
+  { method: "GET", path: "/v1/registries", ...see, reach: "any", handle: registries },
+  { method: "GET", path: "/v1/registry/embedded/instances", ...see, handle: list },
+  { method: "GET", path: "/v1/registry/embedded/instances/:id", ...see, handle: get },
+  { method: "PUT", path: "/v1/registry/embedded/instances/:id", ...change, handle: put },
+  { method: "DELETE", path: "/v1/registry/embedded/instances/:id", ...change, handle: remove },
+  { method: "GET", path: "/v1/version", ...see, reach: "any", handle: version },
 ];
 
-function services(_call: AdminCall, deps: AdminDeps): List<ServiceReply> {
-  return listOf(deps.services());
+function services({ caller }: AdminCall, deps: AdminDeps): List<ServiceReply> {
+  return listOf(deps.services().filter(({ namespace }) => holdsIn(caller, namespace)));
 }
 
-function workloads(_call: AdminCall, deps: AdminDeps): List<WorkloadReply> {
-  return listOf(deps.workloads());
+function workloads({ caller }: AdminCall, deps: AdminDeps): List<WorkloadReply> {
+  return listOf(deps.workloads().filter(({ namespace }) => holdsIn(caller, namespace)));
 }
 
 function registries(_call: AdminCall, deps: AdminDeps): List<RegistryReply> {
   return listOf(deps.registries());
 }
 
-function list(_call: AdminCall, deps: AdminDeps): List<EmbeddedInstance> {
-  return listOf(deps.embedded.list());
+function list({ caller }: AdminCall, deps: AdminDeps): List<EmbeddedInstance> {
+  return listOf(deps.embedded.list().filter(({ namespace }) => holdsIn(caller, namespace)));
 }
 
 function get(call: AdminCall, deps: AdminDeps): EmbeddedInstance {
   const { id } = parsePart("path", idPath, call.params);
-  const found = deps.embedded.list().find((instance) => instance.id === id);
+  const found = visible(id, call, deps);
   if (found === undefined) throw notFoundInstance(id);
   return found;
+}
+
+/** One of a namespace that the caller does not see is not there for it. */
+function visible(id: string, { caller }: AdminCall, deps: AdminDeps): EmbeddedInstance | undefined {
+  const found = deps.embedded.list().find((instance) => instance.id === id);
+  return found !== undefined && holdsIn(caller, found.namespace) ? found : undefined;
 }
 
 function put(call: AdminCall, deps: AdminDeps): EmbeddedInstance {
   const { id } = parsePart("path", idPath, call.params);
   const body = parseJsonBody(instanceBody, call.body);
   const instance = { ...body, id, servicePort: body.servicePort, protocol: body.protocol };
+  assertHoldsIn(call.caller, instance.namespace);
+  // An id is the mesh's: nobody takes over another namespace's by its name.
+  const holder = deps.embedded.list().find((one) => one.id === id);
+  if (holder !== undefined) assertHoldsIn(call.caller, holder.namespace);
   deps.embedded.put(instance);
   return instance;
 }
 
 function remove(call: AdminCall, deps: AdminDeps): { readonly id: string } {
   const { id } = parsePart("path", idPath, call.params);
-  if (!deps.embedded.remove(id)) throw notFoundInstance(id);
+  if (visible(id, call, deps) === undefined || !deps.embedded.remove(id)) throw notFoundInstance(id);
   return { id };
 }
 

@@ -15,6 +15,7 @@ const sources: MetricSources = {
     { name: "embedded", state: "current", since: null, reason: null },
   ],
   rootExpiry: () => 2_000_000_000_000,
+  auditLost: () => 0,
 };
 
 async function startServer(

@@ -24,6 +24,7 @@ export interface MetricSources {
   readonly registries: () => readonly RegistryReply[];
   /** Milliseconds since the epoch. */
   readonly rootExpiry: () => number;
+  readonly auditLost: () => number;
 }
 
 /** What the server's parts tell as it happens, and the text for Prometheus. */
@@ -85,6 +86,7 @@ function defineGauges(define: Definers, sources: MetricSources): void {
     sources.registries().map(({ name, state }) => [{ registry: name }, state === "current" ? 1 : 0]),
   );
   define.gauge(NAMES.rootExpiry, [], () => [[{}, sources.rootExpiry() / 1_000]]);
+  define.gauge(NAMES.auditLost, [], () => [[{}, sources.auditLost()]]);
   define.gauge(NAMES.build, ["version"], () => [[{ version: sources.version }, 1]]);
 }
 

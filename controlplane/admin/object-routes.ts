@@ -10,6 +10,7 @@ import { MeshError } from "../../mesh/errors.ts";
 import { KINDS } from "../../mesh/model/kinds.ts";
 import { type Kind, type ObjectKey, objectKey, type StoredObject } from "../../mesh/model/object.ts";
 import { shownDocument } from "../../mesh/model/secret-redaction.ts";
+import { assertHoldsIn, holdsIn } from "./access/caller.ts";
 import { flag, namespaceName } from "./fields.ts";
 import type { AdminDeps } from "./ports.ts";
 import { InvalidObjects } from "./problem.ts";
@@ -31,11 +32,14 @@ const listQuery = z.strictObject({ namespace: namespaceName.optional() });
 const kindPath = z.object({ kind: z.string() });
 const objectPath = z.object({ kind: z.string(), namespace: namespaceName, name: namespaceName });
 
+const see = { resource: "objects", verb: "read", reach: "namespace" } as const;
+const change = { resource: "objects", verb: "write", reach: "namespace" } as const;
+
 export const objectRoutes: readonly AdminRoute[] = [
-  { method: "POST", path: "/v1/apply", needs: "write", handle: apply },
-  { method: "GET", path: "/v1/objects/:kind", needs: "read", handle: list },
-  { method: "GET", path: "/v1/objects/:kind/:namespace/:name", needs: "read", handle: get },
-  { method: "DELETE", path: "/v1/objects/:kind/:namespace/:name", needs: "write", handle: remove },
+  { method: "POST", path: "/v1/apply", ...change, handle: apply, audited: appliedFields },
+  { method: "GET", path: "/v1/objects/:kind", ...see, handle: list },
+  { method: "GET", path: "/v1/objects/:kind/:namespace/:name", ...see, handle: get },
+  { method: "DELETE", path: "/v1/objects/:kind/:namespace/:name", ...change, handle: remove },
 ];
 
 async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
@@ -47,6 +51,7 @@ async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
       hint: "send YAML or JSON documents with apiVersion, kind, metadata and spec",
     });
   }
+  for (const { metadata } of objects) assertHoldsIn(call.caller, metadata.namespace);
   const applied = deps.store.apply(objects, { origin: ORIGIN, dryRun });
   return {
     dryRun,
@@ -56,11 +61,17 @@ async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
   };
 }
 
+function appliedFields({ objects }: ApplyReply): Readonly<Record<string, unknown>> {
+  return {
+    objects: objects.map(({ kind, namespace, name, outcome }) => `${kind} ${namespace}/${name} ${outcome}`),
+  };
+}
+
 function list(call: AdminCall, deps: AdminDeps): List<ObjectReply> {
   const kind = parseKind(parsePart("path", kindPath, call.params).kind);
   const { namespace } = parsePart("query", listQuery, call.query);
   const found = deps.store.list({ kind, ...(namespace === undefined ? {} : { namespace }) });
-  return listOf(found.map(toReply));
+  return listOf(found.filter(({ metadata }) => holdsIn(call.caller, metadata.namespace)).map(toReply));
 }
 
 function get(call: AdminCall, deps: AdminDeps): ObjectReply {
@@ -85,6 +96,7 @@ async function publication(call: AdminCall, deps: AdminDeps): Promise<{ readonly
 
 function parseKey(call: AdminCall): { readonly key: ObjectKey; readonly label: string } {
   const path = parsePart("path", objectPath, call.params);
+  assertHoldsIn(call.caller, path.namespace);
   const kind = parseKind(path.kind);
   return {
     key: objectKey(kind, path.namespace, path.name),

@@ -1,5 +1,9 @@
 import type {
+  AccessGrant,
+  AccessTokenReply,
   AnalysisMessage,
+  AuditReply,
+  CreatedAccessTokenReply,
   CreatedTokenReply,
   DiffReply,
   EmbeddedInstance,
@@ -67,6 +71,18 @@ export interface TokenPort {
   revoke(id: string): boolean;
 }
 
+export interface AccessTokenPort {
+  create(name: string, grant: AccessGrant, ttlMs: number): CreatedAccessTokenReply;
+  list(): readonly AccessTokenReply[];
+  /** False when there is no such token. */
+  revoke(id: string): boolean;
+}
+
+interface AuditPort {
+  /** The newest records, oldest first. */
+  tail(count: number): Promise<AuditReply>;
+}
+
 interface EmbeddedPort {
   put(instance: EmbeddedInstance): void;
   /** False when there is no such instance. */
@@ -83,6 +99,8 @@ export interface AdminDeps {
   readonly whatIf: WhatIfPort;
   readonly explain: Explain;
   readonly tokens: TokenPort;
+  readonly accessTokens: AccessTokenPort;
+  readonly audit: AuditPort;
   readonly embedded: EmbeddedPort;
   readonly services: () => readonly ServiceReply[];
   readonly workloads: () => readonly WorkloadReply[];

@@ -22,11 +22,15 @@ export interface ProblemResponse {
 
 /** Codes that may cross the border, with their HTTP status. All others are told as `internal` only. */
 const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
+  "admin.forbidden": 403,
   "admin.not-found": 404,
   "admin.refused": 403,
   "admin.request": 400,
+  "admin.throttled": 429,
   "admin.too-large": 413,
   "admin.unauthorized": 401,
+  "admin.unavailable": 503,
+  "audit.unavailable": 503,
   "config.invalid": 422,
   "identity.invalid": 422,
   "object.conflict": 409,

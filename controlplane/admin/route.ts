@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import { MeshError } from "../../mesh/errors.ts";
+import type { Caller, Need } from "./access/caller.ts";
 import type { AdminDeps } from "./ports.ts";
-
-/** What a caller must be allowed to do. Every route names one: there is no public route. */
-export type Permission = "read" | "write" | "tokens";
 
 /** A request as the handlers see it: nothing of it is parsed yet. */
 export interface AdminCall {
+  /** Its role permits the call; where the route is about namespaces, the handler asks whether it holds there. */
+  readonly caller: Caller;
   readonly params: unknown;
   readonly query: unknown;
   /** The body's text; empty when there is none. */
@@ -15,13 +15,15 @@ export interface AdminCall {
   readonly signal: AbortSignal;
 }
 
-export interface AdminRoute {
+/** Every route says what its caller must be permitted: there is no public one. */
+export interface AdminRoute extends Need {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Fastify's path syntax. */
   readonly path: string;
-  readonly needs: Permission;
   /** Returns what goes out as JSON with status 200, or throws a MeshError. */
   handle(call: AdminCall, deps: AdminDeps): unknown;
+  /** What the audit log is to know of a call that changed something. Never a secret. */
+  readonly audited?: (result: never) => Readonly<Record<string, unknown>>;
 }
 
 /** Parses one part of a request; all that is wrong is told at once. */

@@ -1,3 +1,5 @@
+import { accessTokenRoutes } from "./access-token-routes.ts";
+import { auditRoutes } from "./audit-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { explainRoutes } from "./explain-routes.ts";
 import { objectRoutes } from "./object-routes.ts";
@@ -6,12 +8,14 @@ import type { AdminRoute } from "./route.ts";
 import { tokenRoutes } from "./token-routes.ts";
 import { whatIfRoutes } from "./what-if-routes.ts";
 
-/** All there is, each with the permission that it needs. Fastify's routes are made from this table and nothing else. */
+/** All there is, each with what its caller must be permitted. Fastify's routes are made from this table and nothing else. */
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...objectRoutes,
   ...proxyRoutes,
   ...whatIfRoutes,
   ...explainRoutes,
   ...tokenRoutes,
+  ...accessTokenRoutes,
+  ...auditRoutes,
   ...catalogRoutes,
 ];

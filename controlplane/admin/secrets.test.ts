@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { fakeServer } from "../../test/fakes/admin-deps.ts";
-import { buildAdmin } from "./admin.ts";
+import { openApi } from "./testing/open-api.ts";
 
 const VALUE = "c2VjcmV0IG1hdGVyaWFs";
 const SECRET = `apiVersion: v1
@@ -18,7 +17,7 @@ stringData: { tls.crt: ${VALUE} }
 
 test("no answer of the API has the values of a Secret, and the store keeps them", async () => {
   const server = fakeServer();
-  const admin = buildAdmin(server.deps, { kind: "socket" }, silentLogger, new AbortController().signal);
+  const admin = openApi(server);
   const call = async (method: "GET" | "POST" | "DELETE", url: string, payload?: string): Promise<string> => {
     const response = await admin.inject({
       method,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type CreatedTokenReply, type List, listOf, type TokenReply } from "../../mesh/admin-api/replies.ts";
+import { assertHoldsIn, holdsIn } from "./access/caller.ts";
 import type { AdminDeps } from "./ports.ts";
 import { type AdminCall, type AdminRoute, notFound, parseJsonBody, parsePart } from "./route.ts";
 
@@ -28,14 +29,17 @@ const createBody = z.strictObject({
 });
 const revokeQuery = z.strictObject({ id: z.string().min(1).max(253) });
 
+const see = { resource: "join-tokens", verb: "read", reach: "namespace" } as const;
+const change = { resource: "join-tokens", verb: "write", reach: "namespace" } as const;
+
 export const tokenRoutes: readonly AdminRoute[] = [
-  { method: "GET", path: "/v1/tokens", needs: "tokens", handle: list },
-  { method: "POST", path: "/v1/tokens", needs: "tokens", handle: create },
-  { method: "DELETE", path: "/v1/tokens", needs: "tokens", handle: revoke },
+  { method: "GET", path: "/v1/tokens", ...see, handle: list },
+  { method: "POST", path: "/v1/tokens", ...change, handle: create, audited: createdFields },
+  { method: "DELETE", path: "/v1/tokens", ...change, handle: revoke },
 ];
 
-function list(_call: AdminCall, deps: AdminDeps): List<TokenReply> {
-  return listOf(deps.tokens.list());
+function list({ caller }: AdminCall, deps: AdminDeps): List<TokenReply> {
+  return listOf(deps.tokens.list().filter(({ binding }) => holdsIn(caller, binding.namespace)));
 }
 
 async function create(call: AdminCall, deps: AdminDeps): Promise<CreatedTokenReply> {
@@ -45,11 +49,19 @@ async function create(call: AdminCall, deps: AdminDeps): Promise<CreatedTokenRep
     ...(serviceAccounts === undefined ? {} : { serviceAccounts }),
     ...(node === undefined ? {} : { node }),
   };
+  // A token that binds to no namespace is good for all of them.
+  assertHoldsIn(call.caller, namespace);
   return await deps.tokens.create(binding, ttlMs);
+}
+
+function createdFields({ id, expiresAt }: CreatedTokenReply): Readonly<Record<string, unknown>> {
+  return { id, expiresAt };
 }
 
 function revoke(call: AdminCall, deps: AdminDeps): { readonly id: string } {
   const { id } = parsePart("query", revokeQuery, call.query);
-  if (!deps.tokens.revoke(id)) throw notFound(`join token ${id}`, "lateen token list shows the tokens");
+  const isOwn = list(call, deps).items.some((token) => token.id === id);
+  if (!isOwn || !deps.tokens.revoke(id))
+    throw notFound(`join token ${id}`, "lateen token list shows the tokens");
   return { id };
 }

@@ -3,6 +3,7 @@ import { type AnalysisMessage, type DiffReply, type List, listOf } from "../../m
 import { MeshError } from "../../mesh/errors.ts";
 import type { ParsedFiles } from "../../mesh/model/parse-files.ts";
 import { isUnparsable, schemaMessages, sorted } from "../analyze/analyze.ts";
+import { assertHoldsIn, holdsIn } from "./access/caller.ts";
 import { flag, namespaceName } from "./fields.ts";
 import type { AdminDeps } from "./ports.ts";
 import { InvalidObjects } from "./problem.ts";
@@ -16,34 +17,47 @@ const diffQuery = z.strictObject({
   verbose: flag.default(false),
 });
 
+const ask = { resource: "analysis", verb: "read", reach: "namespace" } as const;
+
 /** Questions about configuration that is not applied: they change nothing, so reading is all that they need. */
 export const whatIfRoutes: readonly AdminRoute[] = [
-  { method: "GET", path: "/v1/analysis", needs: "read", handle: analysis },
-  { method: "POST", path: "/v1/analysis", needs: "read", handle: analysisOf },
-  { method: "POST", path: "/v1/diff", needs: "read", handle: diff },
+  { method: "GET", path: "/v1/analysis", ...ask, handle: analysis },
+  { method: "POST", path: "/v1/analysis", ...ask, handle: analysisOf },
+  { method: "POST", path: "/v1/diff", ...ask, handle: diff },
 ];
 
 function analysis(call: AdminCall, deps: AdminDeps): List<AnalysisMessage> {
   parsePart("query", nothing, call.query);
-  return listOf(deps.whatIf.analyze([]));
+  return listOf(deps.whatIf.analyze([]).filter((message) => isOwn(message, call)));
 }
 
 function analysisOf(call: AdminCall, deps: AdminDeps): List<AnalysisMessage> {
   const { namespace } = parsePart("query", analysisQuery, call.query);
   const { objects, violations } = filesOf(call, namespace, deps);
   if (violations.some(isUnparsable)) throw new InvalidObjects(violations);
-  return listOf(sorted([...schemaMessages(violations), ...deps.whatIf.analyze(objects)]));
+  const found = [...schemaMessages(violations), ...deps.whatIf.analyze(objects)];
+  return listOf(sorted(found.filter((message) => isOwn(message, call))));
+}
+
+/** By the namespace of what it is about: `Kind namespace/name`. */
+function isOwn({ origin }: AnalysisMessage, { caller }: AdminCall): boolean {
+  return holdsIn(caller, /^\S+ ([^/]+)\//.exec(origin)?.[1]);
 }
 
 async function diff(call: AdminCall, deps: AdminDeps): Promise<DiffReply> {
   const { namespace, verbose } = parsePart("query", diffQuery, call.query);
   const { objects, violations } = filesOf(call, namespace, deps);
   if (violations.some(({ severity }) => severity === "error")) throw new InvalidObjects(violations);
-  return await deps.whatIf.diff(objects, { verbose, signal: call.signal });
+  const { objects: changed, workloads } = await deps.whatIf.diff(objects, { verbose, signal: call.signal });
+  return {
+    objects: changed.filter((one) => holdsIn(call.caller, one.namespace)),
+    workloads: workloads.filter(({ workload }) => holdsIn(call.caller, workload.split("/", 1)[0])),
+  };
 }
 
-function filesOf({ body }: AdminCall, namespace: string, deps: AdminDeps): ParsedFiles {
+function filesOf({ caller, body }: AdminCall, namespace: string, deps: AdminDeps): ParsedFiles {
   const files = readFiles(body, namespace, deps);
+  for (const { object } of files?.objects ?? []) assertHoldsIn(caller, object.metadata.namespace);
   if (files !== undefined) return files;
   throw new MeshError("admin.request", "the body has no files", {
     hint: '{ "kind": "Files", "files": [{ "name": "a.yaml", "text": "…" }] }',

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { filesBody } from "../../mesh/admin-api/replies.ts";
-import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { type FakeServer, fakeServer } from "../../test/fakes/admin-deps.ts";
-import { buildAdmin } from "./admin.ts";
-
-const never = new AbortController().signal;
+import { openApi } from "./testing/open-api.ts";
 
 interface Reply {
   readonly status: number;
@@ -13,7 +10,7 @@ interface Reply {
 }
 
 async function call(server: FakeServer, method: "GET" | "POST", url: string, body?: unknown): Promise<Reply> {
-  const admin = buildAdmin(server.deps, { kind: "socket" }, silentLogger, never);
+  const admin = openApi(server);
   const payload = typeof body === "string" ? body : JSON.stringify(body);
   const response = await admin.inject({ method, url, ...(body === undefined ? {} : { payload }) });
   return { status: response.statusCode, body: response.json() };

@@ -33,6 +33,13 @@ export class KeyedRateLimit {
     return allowed;
   }
 
+  /** Whether there is one to take. */
+  has(key: string, nowMs: number): boolean {
+    const { perSecond } = this.#policy;
+    const known = this.#buckets.get(key);
+    return known === undefined || known.tokens + ((nowMs - known.atMs) / 1000) * perSecond >= 1;
+  }
+
   #forgetFull(nowMs: number): void {
     const { perSecond, burst } = this.#policy;
     for (const [key, { tokens, atMs }] of this.#buckets) {

@@ -152,6 +152,52 @@ export interface TokenReply {
   readonly binding: TokenBinding;
 }
 
+export const ACCESS_ROLES = ["admin", "operator", "editor", "viewer", "auditor"] as const;
+export type AccessRole = (typeof ACCESS_ROLES)[number];
+
+/** A role, for the whole mesh or in some namespaces. */
+export interface AccessGrant {
+  readonly role: AccessRole;
+  readonly namespaces?: readonly string[] | undefined;
+}
+
+export interface CreatedAccessTokenReply {
+  readonly id: string;
+  /** The whole token. Told once, kept nowhere but as a hash. */
+  readonly token: string;
+  readonly expiresAt: string;
+}
+
+export interface AccessTokenReply extends AccessGrant {
+  readonly id: string;
+  /** Who it is for, as its maker called it. */
+  readonly name: string;
+  readonly state: "active" | "expired";
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  /** To the minute. */
+  readonly lastUsedAt: string | null;
+}
+
+/** A record of the audit log, as it stands there. */
+export interface AuditRecordReply {
+  readonly seq: number;
+  readonly at: string;
+  readonly action: string;
+  readonly outcome: string;
+  readonly actor: string;
+  readonly from?: string | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface AuditReply {
+  readonly records: readonly AuditRecordReply[];
+  /** Number and hash of the newest record: noted elsewhere, they prove later that nothing was cut off. */
+  readonly head: { readonly seq: number; readonly hash: string };
+  /** Records that could not be written since the server started. */
+  readonly lost: number;
+}
+
 export interface ServiceReply {
   readonly hostname: string;
   readonly name: string;

@@ -64,6 +64,10 @@ export const SERVER_METRICS = {
     name: "lateen_joins_total",
     help: "Agents that asked to join, by outcome: accepted or refused",
   },
+  auditLost: {
+    name: "lateen_audit_lost_records",
+    help: "Records that the audit log could not take since the start",
+  },
   rootExpiry: {
     name: "lateen_root_certificate_expiry_timestamp_seconds",
     help: "End of the root certificate's validity, seconds since the epoch",

@@ -1,7 +1,9 @@
 import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
 import type {
+  AccessGrant,
   AnalysisMessage,
+  AuditReply,
   DiffReply,
   EmbeddedInstance,
   ExplainReply,
@@ -20,6 +22,8 @@ export const FAKE_NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** What a test sets and looks at behind the admin API. */
 export interface FakeServer {
   readonly deps: AdminDeps;
+  readonly access: (AccessGrant & { readonly id: string; readonly name: string })[];
+  audit: AuditReply;
   readonly created: { binding: TokenBinding; ttlMs: number }[];
   readonly instances: Map<string, EmbeddedInstance>;
   readonly proxies: ProxyReply[];
@@ -40,6 +44,8 @@ export interface FakeServer {
 export function fakeServer(): FakeServer {
   const store = new MemoryConfigStore({ now: () => FAKE_NOW });
   const server: FakeServer = {
+    access: [],
+    audit: { records: [], head: { seq: 0, hash: "0".repeat(64) }, lost: 0 },
     created: [],
     instances: new Map(),
     proxies: [],
@@ -98,6 +104,30 @@ export function fakeServer(): FakeServer {
           })),
         revoke: (id) => server.created.length >= Number(id.slice(1)) && server.created.pop() !== undefined,
       },
+      accessTokens: {
+        create: (name, grant, ttlMs) => {
+          const id = `a${server.access.length + 1}`;
+          server.access.push({ id, name, ...grant });
+          return {
+            id,
+            token: `lateen-access.${id}.hush`,
+            expiresAt: new Date(FAKE_NOW + ttlMs).toISOString(),
+          };
+        },
+        list: () =>
+          server.access.map((token) => ({
+            ...token,
+            state: "active",
+            createdAt: new Date(FAKE_NOW).toISOString(),
+            expiresAt: new Date(FAKE_NOW + 86_400_000).toISOString(),
+            lastUsedAt: null,
+          })),
+        revoke: (id) => {
+          const at = server.access.findIndex((token) => token.id === id);
+          return at >= 0 && server.access.splice(at, 1).length === 1;
+        },
+      },
+      audit: { tail: async (count) => ({ ...server.audit, records: server.audit.records.slice(-count) }) },
       embedded: {
         put: (instance) => void server.instances.set(instance.id, instance),
         remove: (id) => server.instances.delete(id),

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import type { CliContext } from "../../cli/context.ts";
 import { run } from "../../cli/run.ts";
 import { createAdmin } from "../../controlplane/admin/admin.ts";
-import { silentLogger } from "../../mesh/telemetry/logger.ts";
+import { adminOptions } from "../../controlplane/admin/testing/admin-options.ts";
 import { FAKE_NOW, type FakeServer, fakeServer } from "../fakes/admin-deps.ts";
 
 export interface CliResult {
@@ -25,7 +25,7 @@ export interface CliBench {
 export async function startCli(t: TestContext): Promise<CliBench> {
   const directory = mkdtempSync(join(tmpdir(), "lateen-cli-"));
   const server = fakeServer();
-  const admin = createAdmin(server.deps, { token: "x".repeat(32), logger: silentLogger });
+  const admin = createAdmin(server.deps, adminOptions());
   const socket = join(directory, "admin.sock");
   await admin.listenUnix(socket);
   t.after(async () => {
