@@ -6,9 +6,9 @@ const REDACTED = "[redacted]";
 const SECRET_NAME =
   /(token|secret|password|passphrase|authorization|cookie|private[-_]?key|key[-_]?pem|credentials?)$/i;
 
-/** Secrets that show by themselves: join tokens, bearer credentials, private keys. */
+/** Secrets that show by themselves: join tokens, access tokens, JWTs, bearer credentials, private keys. */
 const SECRET_TEXT =
-  /lateen1\.[\w.-]+|(?<=\bBearer )[\x21-\x7e]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+  /lateen1\.[\w.-]+|lateen-access\.[\w.-]+|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]*|(?<=\bBearer )[\x21-\x7e]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 
 const DEEPEST = 6;
 

@@ -27,7 +27,7 @@ export interface Admin extends AsyncDisposable {
   listenTcp(where: NetworkListener): Promise<AddressInfo>;
 }
 
-export interface NetworkListener {
+interface NetworkListener {
   readonly host: string;
   readonly port: number;
   /** Names by which the server may be called, beside its address and loopback's. */

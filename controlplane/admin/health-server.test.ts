@@ -69,6 +69,7 @@ test("each metric is told under its own name and under Istio's, with the same va
       'lateen_registry_current{registry="embedded"} 1',
       "lateen_root_certificate_expiry_timestamp_seconds 2000000000",
       "citadel_server_root_cert_expiry_timestamp 2000000000",
+      "lateen_audit_lost_records 0",
       'lateen_build{version="0.1.0"} 1',
       'lateen_xds_pushes_total{type="eds"} 2',
       'pilot_xds_pushes{type="eds"} 2',

@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
+import { secretsIn } from "../canaries/secrets-in.ts";
 
 interface LogEntry {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -7,7 +8,10 @@ interface LogEntry {
   readonly fields: LogFields;
 }
 
-/** A logger that keeps its lines. With `LATEEN_TEST_LOG` set they go to stderr too. */
+/**
+ * A logger that keeps its lines. With `LATEEN_TEST_LOG` set they go to stderr too; a line that has a secret goes there in
+ * any case, where the run's canaries find it.
+ */
 export class LogBook {
   readonly entries: LogEntry[] = [];
   readonly logger: Logger;
@@ -27,7 +31,9 @@ export class LogBook {
       (message: string, fields: LogFields = {}): void => {
         const entry = { level, component, message, fields };
         this.entries.push(entry);
-        if (process.env["LATEEN_TEST_LOG"] !== undefined) process.stderr.write(`${toText(entry)}\n`);
+        const text = toText(entry);
+        if (process.env["LATEEN_TEST_LOG"] !== undefined || secretsIn(text).length > 0)
+          process.stderr.write(`${text}\n`);
       };
     return {
       debug: at("debug"),
@@ -40,5 +46,5 @@ export class LogBook {
 }
 
 function toText({ level, component, message, fields }: LogEntry): string {
-  return `${level} ${component}: ${message} ${JSON.stringify(fields)}`;
+  return `${level} ${component}: ${message} ${JSON.stringify(fields)}`.replaceAll("\\n", "\n");
 }

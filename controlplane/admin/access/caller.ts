@@ -6,7 +6,7 @@ import { permits, type Resource, type Verb } from "./roles.ts";
 export type Grant = AccessGrant;
 
 /** How a caller proved who it is. */
-export type Credential = "socket" | "admin-token" | "access-token" | "certificate" | "oidc";
+type Credential = "socket" | "admin-token" | "access-token" | "certificate" | "oidc";
 
 /** Who calls, and what it may do. The name is for people: the log, the audit log. */
 export interface Caller {
@@ -16,7 +16,7 @@ export interface Caller {
 }
 
 /** What a route concerns: one or more namespaces, which its handler looks at; the mesh as a whole; neither. */
-export type Reach = "namespace" | "mesh" | "any";
+type Reach = "namespace" | "mesh" | "any";
 
 /** What a route is about, and what its caller does to it. */
 export interface Need {

@@ -3,7 +3,7 @@ import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { Caller, Grant } from "./caller.ts";
 
 /** A claim's value, and what who has it may do. */
-export interface OidcRule extends Grant {
+interface OidcRule extends Grant {
   readonly claim: string;
   readonly value: string;
 }
