@@ -15,9 +15,13 @@ export const EXIT = {
 } as const;
 
 const BY_CODE: Partial<Readonly<Record<ErrorCode, number>>> = {
+  "admin.forbidden": EXIT.undecided,
   "admin.request": EXIT.usage,
   "admin.refused": EXIT.undecided,
+  "admin.throttled": EXIT.undecided,
   "admin.unauthorized": EXIT.undecided,
+  "admin.unavailable": EXIT.undecided,
+  "audit.unavailable": EXIT.undecided,
   "cli.unreachable": EXIT.undecided,
   "cli.usage": EXIT.usage,
   "config.invalid": EXIT.invalidInput,

@@ -9,7 +9,7 @@ import { AgentRecords } from "./attest/agent-records.ts";
 import { JoinTokenStore } from "./attest/join-token-store.ts";
 import { FileAuditLog } from "./audit/audit-log.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
-import { privateDirectory } from "./ca/private-files.ts";
+import { assertPrivateFile, privateDirectory } from "./ca/private-files.ts";
 import { openSelfSignedAuthority } from "./ca/self-signed-authority.ts";
 import type { ServerConfig } from "./config.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
@@ -52,7 +52,9 @@ export async function openServerState(
     lifetimes: { workloadMs, minMs: Math.min(300_000, workloadMs) },
   });
   const closing = new AsyncDisposableStack();
-  const database = openDatabase(join(config.stateDir, "lateen.db"));
+  const databasePath = join(config.stateDir, "lateen.db");
+  await assertPrivateFile(databasePath);
+  const database = openDatabase(databasePath);
   closing.defer(() => database.close());
   const audit = closing.use(
     await FileAuditLog.open({

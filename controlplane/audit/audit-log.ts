@@ -1,8 +1,9 @@
-import { chmod, type FileHandle, mkdir, open, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import { assertPrivateFile, privateDirectory } from "../ca/private-files.ts";
 import { auditFileName, auditFiles, findEnd } from "./audit-files.ts";
 import { type AuditEvent, type AuditRecord, type ChainHead, chained, EMPTY_CHAIN } from "./audit-record.ts";
 import { readTail } from "./read-tail.ts";
@@ -68,8 +69,8 @@ export class FileAuditLog implements AuditLog, AsyncDisposable {
   /** Throws `config.invalid` or `store.failed` for a log that cannot be gone on with. */
   static async open(options: AuditOptions): Promise<FileAuditLog> {
     const { directory, logger } = options;
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await chmod(directory, 0o700);
+    await privateDirectory(directory);
+    for (const file of auditFiles(directory)) await assertPrivateFile(file);
     const last = auditFiles(directory).at(-1);
     const end = last === undefined ? { head: EMPTY_CHAIN, cutOff: 0 } : findEnd(last);
     const head = end.head.seq === 0 && last !== undefined ? headBefore(directory) : end.head;

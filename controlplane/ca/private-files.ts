@@ -38,6 +38,11 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await directory.sync();
 }
 
+/** Throws `config.invalid` when there is a file at the path that others than its owner may access. */
+export async function assertPrivateFile(path: string): Promise<void> {
+  await refuseOthersAccess(path, "600");
+}
+
 /** The file's text; undefined when there is none. Throws `config.invalid` when others than its owner may read it. */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   if (!(await refuseOthersAccess(path, "600"))) return undefined;
