@@ -17,7 +17,7 @@ interface Door {
   readonly local: (...argv: string[]) => Promise<CliResult>;
   /** A command elsewhere, with a token and the mesh's root. */
   readonly remote: (token: string, ...argv: string[]) => Promise<CliResult>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 function configFor(directory: string, port: number): ServerConfig {
