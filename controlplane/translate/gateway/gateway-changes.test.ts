@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
 import { gatewaySecrets, gatewayWorkload } from "../../../test/fakes/gateway-mesh.ts";
@@ -91,6 +92,57 @@ test("a renewed certificate changes its secret and nothing else", () => {
   const after = gateways.of("edge-1");
   assert.notEqual(only(after, TYPE_URL.secret), only(before, TYPE_URL.secret));
   for (const type of [TYPE_URL.listener, TYPE_URL.route]) assert.equal(only(after, type), only(before, type));
+});
+
+const BYTES = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+    - { port: { number: 5432, name: tcp, protocol: TCP }, hosts: ["*"] }
+    - { port: { number: 8443, name: tls, protocol: TLS }, hosts: [a.example.com], tls: { mode: PASSTHROUGH } }
+---
+`;
+
+function handedOnTo(host: string): string {
+  return `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: a }
+spec:
+  hosts: [a.example.com]
+  gateways: [edge]
+  tcp: [{ match: [{ port: 5432 }], route: [{ destination: { host: ${host} } }] }]
+  tls: [{ match: [{ port: 8443, sniHosts: [a.example.com] }], route: [{ destination: { host: ${host} } }] }]
+`;
+}
+
+test("the same of connections that are handed on", () => {
+  const gateways = new Gateways();
+  const listeners = (): readonly EncodedResource[] =>
+    gateways.of("edge-1").parts.get(TYPE_URL.listener) ?? [];
+  gateways.apply(BYTES + handedOnTo("reviews"));
+  const before = listeners();
+  assert.equal(before.length, 2);
+  gateways.apply(handedOnTo("nowhere"));
+  assert.deepEqual(
+    listeners().map(({ version }) => version),
+    before.map(({ version }) => version),
+  );
+  assert.deepEqual(gateways.of("edge-1").hosts, ["reviews.default.svc.cluster.local"]);
+  const warnings = gateways.memo.warnings().map(({ message }) => message);
+  for (const kind of ["tcp", "tls"]) {
+    const stays = new RegExp(`^spec\\.${kind}.*no service nowhere; revision \\d+.* stays in force$`);
+    assert.ok(
+      warnings.some((message) => stays.test(message)),
+      warnings.join("; "),
+    );
+  }
+  gateways.apply(handedOnTo("details"));
+  assert.deepEqual(gateways.of("edge-1").hosts, ["details.default.svc.cluster.local"]);
+  assert.deepEqual(gateways.memo.warnings(), []);
 });
 
 test("routes that would lead nowhere are not published: those before stay, and a warning says so", () => {

@@ -5,12 +5,11 @@ import { listenerName } from "../../../mesh/xds/names.ts";
 import type { BoundServer, GatewayListener } from "../../policy/gateways.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import { address } from "../addresses.ts";
-import { configMetadata } from "../config-metadata.ts";
 import { tlsInspector } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
 import type { GatewayClass } from "./gateway-class.ts";
-import { ALL_ADDRESSES, httpFilter } from "./gateway-filters.ts";
-import { type ServerChain, tcpServerFilters, tlsServerChains, where } from "./server-chains.ts";
+import { ALL_ADDRESSES } from "./gateway-filters.ts";
+import { type ServerChain, serverChain, tlsServerChains, where } from "./server-chains.ts";
 
 /** One listening socket of a gateway; undefined when nothing of it could be served. */
 export function gatewayListener(
@@ -32,13 +31,8 @@ export function gatewayListener(
 
 function plaintextChains(scope: Scope, of: GatewayClass, servers: readonly BoundServer[]): FilterChain[] {
   const [first] = servers;
-  if (first === undefined) return [];
-  const filters =
-    first.routeName === undefined
-      ? tcpServerFilters(scope, of, first)
-      : [httpFilter(scope, of, first, first.routeName)];
-  if (filters === undefined) return [];
-  return [FilterChain.fromPartial({ filters: [...filters], metadata: configMetadata(first.gateway) })];
+  const chain = first && serverChain(scope, of, first);
+  return chain === undefined ? [] : [chain];
 }
 
 /** Envoy refuses a listener two of whose chains ask for the same: the first keeps what both do. */

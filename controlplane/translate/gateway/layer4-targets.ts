@@ -1,77 +1,60 @@
 import type { StoredObject } from "../../../mesh/model/object.ts";
-import type { TcpRoute } from "../../../mesh/model/virtual-service.ts";
 import { virtualServicesAt } from "../../policy/gateway-virtual-services.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
-import { tcpRoutesFor, tlsRoutesFor } from "../../policy/layer4-routes.ts";
-import { clusterOf, weighted } from "../destinations.ts";
 import type { WeightedName } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
-import { DestinationResolver } from "../routes/destination-resolver.ts";
+import { type Layer4Kind, type Layer4Ruling, layer4Rulings } from "../routes/layer4-rulings.ts";
 import type { GatewayClass } from "./gateway-class.ts";
 
-/** Where connections with these server names go; none: with any. */
-export interface TlsTargets {
-  readonly serverNames: readonly string[];
+/** Where connections go, and the VirtualService that says so. */
+export interface Layer4Targets {
+  readonly virtualService: StoredObject<"VirtualService">;
   readonly clusters: readonly WeightedName[];
 }
 
+/** The same of connections with these server names; none: with any. */
+export interface TlsTargets extends Layer4Targets {
+  readonly serverNames: readonly string[];
+}
+
 /** Where the bytes of a server go: the first TCP route of its VirtualServices decides. Undefined: there is none. */
-export function tcpTargets(
-  scope: Scope,
-  of: GatewayClass,
-  bound: BoundServer,
-): readonly WeightedName[] | undefined {
-  const [first] = tcpRoutesFor(
-    virtualServicesOf(scope, of, bound),
-    of.client,
-    portOf(bound),
-    bound.gatewayKey,
-  );
-  if (first === undefined) return undefined;
-  return targets(scope, of, portOf(bound), first.owner, first.route.route, `spec.tcp[${first.index}]`);
+export function tcpTargets(scope: Scope, of: GatewayClass, bound: BoundServer): Layer4Targets | undefined {
+  for (const { virtualService, routes } of rulings(scope, of, bound, "tcp")) {
+    const [first] = routes;
+    if (first !== undefined) return { virtualService, clusters: first.clusters };
+  }
+  return undefined;
 }
 
 /** Where TLS goes that is passed on, by the name that the client asks for. */
 export function tlsTargets(scope: Scope, of: GatewayClass, bound: BoundServer): readonly TlsTargets[] {
-  const port = portOf(bound);
-  return tlsRoutesFor(virtualServicesOf(scope, of, bound), of.client, port, bound.gatewayKey).map(
-    ({ route, match, owner, index }) => {
-      const names = match.sniHosts.map((name) => name.toLowerCase());
-      return {
-        serverNames: names.includes("*") ? [] : names,
-        clusters: targets(scope, of, port, owner, route.route, `spec.tls[${index}]`),
-      };
-    },
+  return rulings(scope, of, bound, "tls").flatMap(({ virtualService, routes }) =>
+    routes.map(({ sniHosts, clusters }) => ({
+      virtualService,
+      serverNames: sniHosts.includes("*") ? [] : sniHosts,
+      clusters,
+    })),
   );
 }
 
-function virtualServicesOf(
-  { view }: Scope,
-  { client }: GatewayClass,
-  bound: BoundServer,
-): readonly StoredObject<"VirtualService">[] {
-  return virtualServicesAt(view, bound, client.namespace).map(({ virtualService }) => virtualService);
-}
-
-function targets(
+/** What the VirtualServices at a server say; of one that leads to what does not exist, an earlier revision. */
+function rulings(
   scope: Scope,
-  { client }: GatewayClass,
-  port: number,
-  owner: StoredObject<"VirtualService">,
-  route: TcpRoute["route"],
-  path: string,
-): readonly WeightedName[] {
-  const resolver = new DestinationResolver(scope, client, port);
-  const clusters = weighted(route).map(({ destination, weight }, index) => ({
-    name: clusterOf(
-      resolver.resolve(destination, owner, `${path}.route[${index}].destination`, "its connections fail"),
-    ),
-    weight,
-  }));
-  resolver.warn();
-  return clusters;
-}
-
-function portOf({ server }: BoundServer): number {
-  return server.port.number;
+  of: GatewayClass,
+  bound: BoundServer,
+  kind: Layer4Kind,
+): readonly Layer4Ruling[] {
+  const { client } = of;
+  const { gatewayKey: gateway, hosts, server } = bound;
+  const { number: port } = server.port;
+  const key = `gateway-${kind}/${of.key}/${gateway}/${port}/${JSON.stringify(hosts)}`;
+  return scope.get<readonly Layer4Ruling[]>(key, (inner, before) => {
+    const virtualServices = virtualServicesAt(inner.view, bound, client.namespace);
+    return layer4Rulings(
+      inner,
+      { client, kind, port, gateway },
+      virtualServices.map(({ virtualService }) => virtualService),
+      before,
+    );
+  });
 }

@@ -1,5 +1,5 @@
 import type { ServerTls } from "../../../mesh/model/gateway.ts";
-import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import type { StoredObject } from "../../../mesh/model/object.ts";
 import {
   type Filter,
   FilterChain,
@@ -47,25 +47,26 @@ export function tlsServerChains(scope: Scope, of: GatewayClass, bound: BoundServ
     // Without a chain for these names another server's wildcard would take what was meant to be verified here.
     return serverNames.length === 0
       ? []
-      : [{ ...toChain(bound, serverNames, undefined, [closing]), closes: true }];
+      : [{ serverNames, alpn: [], chain: chainOf(bound.gateway, [closing]), closes: true }];
   }
-  const filters =
-    bound.routeName === undefined
-      ? tcpServerFilters(scope, of, bound)
-      : [httpFilter(scope, of, bound, bound.routeName)];
-  return filters === undefined
-    ? []
-    : [toChain(bound, serverNames, serverTlsSocket(scope, tls, alpnOf(bound, tls)), filters)];
+  const chain = serverChain(scope, of, bound);
+  if (chain === undefined) return [];
+  const transportSocket = serverTlsSocket(scope, tls, alpnOf(bound, tls));
+  return [{ serverNames, alpn: [], chain: { ...chain, transportSocket } }];
 }
 
-/** The filters of a server that hands on bytes; undefined, with a warning, when no VirtualService says where to. */
-export function tcpServerFilters(
-  scope: Scope,
-  of: GatewayClass,
-  bound: BoundServer,
-): readonly Filter[] | undefined {
+/**
+ * What a server does with a connection, once TLS is off where there is any: HTTP, or bytes that are handed on. Undefined,
+ * with a warning, when no VirtualService says where to.
+ */
+export function serverChain(scope: Scope, of: GatewayClass, bound: BoundServer): FilterChain | undefined {
+  if (bound.routeName !== undefined) {
+    return chainOf(bound.gateway, [httpFilter(scope, of, bound, bound.routeName)]);
+  }
   const targets = tcpTargets(scope, of, bound);
-  if (targets !== undefined) return tcpFilters(scope, of, bound, targets);
+  if (targets !== undefined) {
+    return chainOf(targets.virtualService, tcpFilters(scope, of, bound, targets.clusters));
+  }
   scope.warn({
     subject: keyOf(bound.gateway),
     message: `${where(bound)} takes no connections: no VirtualService of it has a TCP route for port ${bound.server.port.number}`,
@@ -74,26 +75,16 @@ export function tcpServerFilters(
 }
 
 function passthroughChains(scope: Scope, of: GatewayClass, bound: BoundServer): readonly ServerChain[] {
-  return tlsTargets(scope, of, bound).map(({ serverNames, clusters }) =>
-    toChain(bound, serverNames, undefined, tcpFilters(scope, of, bound, clusters)),
-  );
-}
-
-function toChain(
-  bound: BoundServer,
-  serverNames: readonly string[],
-  transportSocket: TransportSocket | undefined,
-  filters: readonly Filter[],
-): ServerChain {
-  return {
+  return tlsTargets(scope, of, bound).map(({ virtualService, serverNames, clusters }) => ({
     serverNames,
     alpn: [],
-    chain: FilterChain.fromPartial({
-      filters: [...filters],
-      metadata: configMetadata(bound.gateway),
-      transportSocket,
-    }),
-  };
+    chain: chainOf(virtualService, tcpFilters(scope, of, bound, clusters)),
+  }));
+}
+
+/** `decides`: what says where the connection goes on; for HTTP that is up to the routes. */
+function chainOf(decides: StoredObject, filters: readonly Filter[]): FilterChain {
+  return FilterChain.fromPartial({ filters: [...filters], metadata: configMetadata(decides) });
 }
 
 /** Istio offers HTTP's names for bytes too, except to peers of the mesh. */

@@ -3,9 +3,11 @@ import { BLACK_HOLE_CLUSTER, outboundClusterName } from "../../../mesh/xds/names
 import type { Client } from "../../policy/client.ts";
 import { cidrRange } from "../addresses.ts";
 import { type TcpSettings, tcpSettings } from "../clusters/tcp-settings.ts";
+import { configMetadata } from "../config-metadata.ts";
 import { tcpProxy } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
-import { applicableTcpRoutes, applicableTlsRoutes, type Layer4Route } from "../routes/layer4-routes.ts";
+import type { Layer4Route } from "../routes/layer4-routes.ts";
+import { routedConnections } from "../routes/routed-host.ts";
 import type { TcpClaim } from "./egress-plan.ts";
 
 /**
@@ -13,11 +15,7 @@ import type { TcpClaim } from "./egress-plan.ts";
  * that TLS is told by the server's name when nothing else tells it.
  */
 export function layer4Chains(scope: Scope, client: Client, claim: TcpClaim, shared: boolean): FilterChain[] {
-  const { hostname, port, tls } = claim;
-  const routes = tls
-    ? applicableTlsRoutes(scope, client, hostname, port)
-    : applicableTcpRoutes(scope, client, hostname, port);
-  return routes.map((route) => {
+  return routedConnections(scope, client, claim).routes.map((route) => {
     const [only, ...others] = route.destinations;
     const settings = only === undefined || others.length > 0 ? {} : tcpSettings(scope.view, client, only);
     return chain(route, claim, shared, settings);
@@ -42,6 +40,7 @@ function chain(
       transportProtocol: tls && (serverNames.length > 0 || shared) ? "tls" : "",
     },
     filters: [tcpProxy(outboundClusterName(port, "", hostname), clusters, settings)],
+    metadata: route.virtualService && configMetadata(route.virtualService),
   });
 }
 

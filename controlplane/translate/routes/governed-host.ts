@@ -1,31 +1,21 @@
-import type { StoredObject } from "../../../mesh/model/object.ts";
 import { Route, VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { outboundClusterName, routeName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { expandDelegates } from "../../policy/delegates.ts";
 import type { GoverningRoutes } from "../../policy/virtual-services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
-import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
-import { destinationExists, type ServiceDestination } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 import { DestinationResolver } from "./destination-resolver.ts";
 import { hashPolicyOf } from "./hash-policy.ts";
+import { type Ruling, stayingText, staysInForce } from "./last-good.ts";
 import { retryPolicy } from "./retry.ts";
 import { plainForward } from "./route-action.ts";
 import { routesWith } from "./translate-routes.ts";
 
 /** A port of a service, or a host that only a VirtualService knows, and how calls to it are routed for a client. */
-export interface RoutedHost {
+export interface RoutedHost extends Ruling {
   /** Named `<host>:<port>`. Domains are without port: the route configuration has to ignore ports. */
   readonly virtualHost: VirtualHost;
-  /** The VirtualService in force, as it was when the routes were made; undefined: the service's default route. */
-  readonly virtualService: StoredObject<"VirtualService"> | undefined;
-  /** The newest revision of it and of the delegates that are in it; 0 without one. */
-  readonly revision: number;
-  /** Where the routes and mirrors lead, each once. What does not exist is not among them. */
-  readonly destinations: readonly ServiceDestination[];
-  /** All destinations existed when the routes were made. */
-  readonly complete: boolean;
 }
 
 /** What a virtual host is for. */
@@ -63,7 +53,7 @@ export function governedHost(
     complete: resolver.complete,
   };
   if (before !== undefined && staysInForce(scope.view, client, before, after)) {
-    resolver.warn(`revision ${before.revision}, whose destinations all exist, stays in force`);
+    resolver.warn(stayingText(before));
     return { ...before, virtualHost: { ...before.virtualHost, domains: [...domains] } };
   }
   resolver.warn();
@@ -89,21 +79,6 @@ export function defaultHost(
     destinations: [service],
     complete: true,
   };
-}
-
-/** An earlier revision of the same object, all of whose destinations are still there, when that is not so of the new one. */
-function staysInForce(view: SnapshotView, client: Client, before: RoutedHost, after: RoutedHost): boolean {
-  const [then, now] = [before.virtualService, after.virtualService];
-  return (
-    !after.complete &&
-    before.complete &&
-    then !== undefined &&
-    now !== undefined &&
-    keyOf(then) === keyOf(now) &&
-    then.createdAt === now.createdAt &&
-    before.revision < after.revision &&
-    before.destinations.every((destination) => destinationExists(view, client, destination))
-  );
 }
 
 function virtualHost(name: string, domains: readonly string[], routes: readonly Route[]): VirtualHost {

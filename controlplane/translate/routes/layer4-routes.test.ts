@@ -4,7 +4,7 @@ import type { Protocol } from "../../../mesh/model/service.ts";
 import { client, inScope } from "../../../test/fakes/in-scope.ts";
 import { port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
 import type { RoutingClient } from "../../policy/virtual-services.ts";
-import { applicableTcpRoutes, applicableTlsRoutes, type Layer4Route } from "./layer4-routes.ts";
+import { type Layer4Route, layer4Routes } from "./layer4-routes.ts";
 
 const HOST = "db.default.svc.cluster.local";
 
@@ -23,9 +23,9 @@ spec: { hosts: [db, "*.example.com"], ${spec} }
   const ports = [port({ protocol, name: protocol, servicePort: 5432 })];
   const workloads = ["db", "db1", "db2"].map((service) => workload(service, { ports }));
   const { snapshot } = sampleState({ workloads, yaml }).next();
-  const build = protocol === "tls" ? applicableTlsRoutes : applicableTcpRoutes;
-  const { value, warnings } = inScope(snapshot, (scope) => build(scope, client(over), HOST, 5432));
-  return { routes: value, warnings: warnings.map(({ message }) => message) };
+  const place = { hostname: HOST, port: 5432, tls: protocol === "tls" };
+  const { value, warnings } = inScope(snapshot, (scope) => layer4Routes(scope, client(over), place));
+  return { routes: value.routes, warnings: warnings.map(({ message }) => message) };
 }
 
 /** `names -> subnets from source: host*weight`, without what is empty. */

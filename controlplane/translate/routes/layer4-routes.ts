@@ -1,105 +1,64 @@
 import type { StoredObject } from "../../../mesh/model/object.ts";
-import type { TcpRoute } from "../../../mesh/model/virtual-service.ts";
 import { outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
-import { tcpRoutesFor, tlsRoutesFor } from "../../policy/layer4-routes.ts";
 import { layer4VirtualServices } from "../../policy/virtual-services.ts";
-import { clusterOf, type ServiceDestination, weighted } from "../destinations.ts";
-import type { WeightedName } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
-import { DestinationResolver } from "./destination-resolver.ts";
-
-type RouteDestination = TcpRoute["route"][number];
+import {
+  type Layer4Kind,
+  type Layer4Ruling,
+  layer4Rulings,
+  type RuledRoute,
+  takesAll,
+} from "./layer4-rulings.ts";
 
 /** Which connections go to which clusters. In a list of them no two ask for the same. */
-export interface Layer4Route {
-  /** CIDR blocks and addresses; empty: those of the service. */
-  readonly destinationSubnets: readonly string[];
-  /** CIDR block or address; empty: any. */
-  readonly sourceSubnet: string;
-  /** Server names in lower case, `*.example.com` among them; empty: any. Always empty for TCP. */
-  readonly sniHosts: readonly string[];
-  /** Never empty. */
-  readonly clusters: readonly WeightedName[];
-  /** Where the clusters lead; what does not exist leads to the black hole and is not in it. */
-  readonly destinations: readonly ServiceDestination[];
+export interface Layer4Route extends RuledRoute {
   /** What decided it; undefined: the default, to the service itself. */
   readonly virtualService: StoredObject<"VirtualService"> | undefined;
 }
 
-/**
- * Where the connections to a TCP port of a service go for a client, the first that fits counts. The last takes all the
- * others: unless a VirtualService says otherwise they go to the service.
- */
-export function applicableTcpRoutes(
-  scope: Scope,
-  client: Client,
-  hostname: string,
-  port: number,
-): readonly Layer4Route[] {
-  const virtualServices = layer4VirtualServices(scope.view, client, hostname);
-  const claims = new Claims();
-  const routes: Layer4Route[] = [];
-  for (const { route, match, owner, index } of tcpRoutesFor(virtualServices, client, port, undefined)) {
-    const sourceSubnet = match?.sourceSubnet ?? "";
-    const [free] = claims.take([""], match?.destinationSubnets ?? [], sourceSubnet);
-    if (free === undefined) continue;
-    routes.push({
-      destinationSubnets: free.subnets,
-      sourceSubnet,
-      sniHosts: [],
-      ...targets(scope, client, port, owner, route.route, `spec.tcp[${index}]`),
-      virtualService: owner,
-    });
-  }
-  if (claims.take([""], [], "").length > 0) routes.push(toService(hostname, port));
-  return routes;
+/** How the connections to a port of a service are routed for a client. */
+export interface RoutedConnections {
+  /** What each VirtualService says that counts: what stays in force is decided by these. */
+  readonly rulings: readonly Layer4Ruling[];
+  /** The first that fits counts. */
+  readonly routes: readonly Layer4Route[];
+}
+
+/** A service port that speaks no HTTP. */
+export interface Layer4Place {
+  readonly hostname: string;
+  readonly port: number;
+  readonly tls: boolean;
 }
 
 /**
- * The same for a port that speaks TLS, told apart by the server's name. When a VirtualService has a route for any name,
- * connections to the others go nowhere; when none has, all go to the service.
+ * Where the connections to a port of a service go for a client. `before` is what was in force until now: see
+ * `layer4Rulings`.
+ *
+ * Of TCP the last route takes all connections that the others leave: unless a VirtualService says otherwise they go to
+ * the service. TLS is told apart by the server's name: when a VirtualService has a route for any name, connections to the
+ * others go nowhere; when none has, all go to the service.
  */
-export function applicableTlsRoutes(
+export function layer4Routes(
   scope: Scope,
   client: Client,
-  hostname: string,
-  port: number,
-): readonly Layer4Route[] {
+  { hostname, port, tls }: Layer4Place,
+  before?: RoutedConnections,
+): RoutedConnections {
+  const kind: Layer4Kind = tls ? "tls" : "tcp";
   const virtualServices = layer4VirtualServices(scope.view, client, hostname);
-  const claims = new Claims();
-  const routes = tlsRoutesFor(virtualServices, client, port, undefined).flatMap(
-    ({ route, match, owner, index }) => {
-      const names = match.sniHosts.map((name) => name.toLowerCase());
-      return claims.take(names, match.destinationSubnets, match.sourceSubnet).map((free) => ({
-        destinationSubnets: free.subnets,
-        sourceSubnet: match.sourceSubnet,
-        sniHosts: free.names,
-        ...targets(scope, client, port, owner, route.route, `spec.tls[${index}]`),
-        virtualService: owner,
-      }));
-    },
+  const asked = { client, kind, port, gateway: undefined };
+  const rulings = layer4Rulings(scope, asked, virtualServices, before?.rulings);
+  const ruled = rulings.flatMap(({ virtualService, routes }) =>
+    routes.map((route) => ({ ...route, virtualService })),
   );
-  return routes.length > 0 ? routes : [toService(hostname, port)];
-}
-
-function targets(
-  scope: Scope,
-  client: Client,
-  port: number,
-  owner: StoredObject<"VirtualService">,
-  route: readonly RouteDestination[],
-  path: string,
-): Pick<Layer4Route, "clusters" | "destinations"> {
-  const resolver = new DestinationResolver(scope, client, port);
-  const clusters = weighted(route).map(({ destination, weight }, index) => ({
-    name: clusterOf(
-      resolver.resolve(destination, owner, `${path}.route[${index}].destination`, "its connections fail"),
-    ),
-    weight,
-  }));
-  resolver.warn();
-  return { clusters, destinations: resolver.found };
+  const fallback = toService(hostname, port);
+  if (tls) {
+    const routes = unclaimed(ruled);
+    return { rulings, routes: routes.length > 0 ? routes : [fallback] };
+  }
+  return { rulings, routes: unclaimed(ruled.some(takesAll) ? ruled : [...ruled, fallback]) };
 }
 
 function toService(hostname: string, port: number): Layer4Route {
@@ -112,6 +71,21 @@ function toService(hostname: string, port: number): Layer4Route {
     virtualService: undefined,
   };
 }
+
+/** Routes without what earlier ones take: a route whose names and subnets are taken in part is left with the others. */
+function unclaimed(routes: readonly Layer4Route[]): readonly Layer4Route[] {
+  const claims = new Claims();
+  return routes.flatMap((route) => {
+    const names = route.sniHosts.length === 0 ? [ANY_NAME] : route.sniHosts;
+    return claims.take(names, route.destinationSubnets, route.sourceSubnet).map((free) => ({
+      ...route,
+      destinationSubnets: free.subnets,
+      sniHosts: free.names.filter((name) => name !== ANY_NAME),
+    }));
+  });
+}
+
+const ANY_NAME = "";
 
 interface Free {
   readonly names: readonly string[];

@@ -2,7 +2,7 @@ import type { Client } from "../../policy/client.ts";
 import type { ServiceDestination } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
-import { applicableTcpRoutes, applicableTlsRoutes } from "./layer4-routes.ts";
+import { type Layer4Place, layer4Routes, type RoutedConnections } from "./layer4-routes.ts";
 import { type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
 
 /**
@@ -14,6 +14,13 @@ export function routedHost(scope: Scope, client: Client, hostname: string, port:
   return scope.get<RoutedHost>(key, (inner, before) =>
     serviceVirtualHost(inner, client, hostname, port, before),
   );
+}
+
+/** The same of connections to a port that speaks no HTTP. */
+export function routedConnections(scope: Scope, client: Client, place: Layer4Place): RoutedConnections {
+  const { hostname, port, tls } = place;
+  const key = `routed-${tls ? "tls" : "tcp"}/${hostname}:${port}/${routingKey(client)}`;
+  return scope.get<RoutedConnections>(key, (inner, before) => layer4Routes(inner, client, place, before));
 }
 
 /**
@@ -29,8 +36,8 @@ export function destinationsOf(
   const protocol = scope.view.service(hostname)?.ports.find(({ number }) => number === port)?.protocol;
   if (protocol === undefined) return [];
   if (isHttp(protocol)) return routedHost(scope, client, hostname, port).destinations;
-  const routes = protocol === "tls" ? applicableTlsRoutes : applicableTcpRoutes;
-  return routes(scope, client, hostname, port).flatMap(({ destinations }) => destinations);
+  const place = { hostname, port, tls: protocol === "tls" };
+  return routedConnections(scope, client, place).routes.flatMap(({ destinations }) => destinations);
 }
 
 /** Clients that routing does not tell apart have an equal one: neither locality nor network matters to it. */
