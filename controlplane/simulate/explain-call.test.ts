@@ -39,6 +39,62 @@ spec:
   hosts: [api.test]
   ports: [{ number: 443, name: tls, protocol: TLS }]
   resolution: DNS
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: outside }
+spec:
+  hosts: ["*.outside.test"]
+  ports: [{ number: 8443, name: tls, protocol: TLS }]
+  resolution: NONE
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: by-name, namespace: net }
+spec:
+  hosts: ["*.outside.test"]
+  exportTo: ["*"]
+  tls:
+    - match: [{ sniHosts: [a.outside.test], sourceNamespace: shop }]
+      route: [{ destination: { host: api.test } }]
+    - match: [{ sniHosts: [a.outside.test, b.outside.test] }]
+      route: [{ destination: { host: api.test } }]
+    - match: [{ sniHosts: ["*.outside.test"] }]
+      route: [{ destination: { host: "*.outside.test" } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: db }
+spec:
+  host: db.test
+  subsets: [{ name: old, labels: { version: v1 } }, { name: new, labels: { version: v2 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: db }
+spec:
+  hosts: [db.test]
+  tcp:
+    - match: [{ port: 1 }]
+      route: [{ destination: { host: nowhere } }]
+    - match: [{ destinationSubnets: [198.51.100.128/25] }]
+      route: [{ destination: { host: ratingsdb } }]
+    - match: [{ sourceLabels: { app: nobody } }]
+      route: [{ destination: { host: db.test, subset: old } }]
+    - route:
+        - { destination: { host: db.test, subset: old }, weight: 75 }
+        - { destination: { host: db.test, subset: new }, weight: 25 }
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: db }
+spec:
+  hosts: [db.test]
+  addresses: [198.51.100.0/24]
+  ports: [{ number: 5433, name: tcp, protocol: TCP }]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  endpoints: [{ address: 10.8.0.1, labels: { version: v1 } }, { address: 10.8.0.2, labels: { version: v2 } }]
 `;
 
 /** Productpage has declared upstreams, ratings is captured, details has neither. */
@@ -59,17 +115,17 @@ function explain(
   return reply;
 }
 
-/** `step: what < who decided it`, of the steps that are asked about. */
+/** `step: what < who decided it`, of the steps that are asked about; of filter chains where an object decided. */
 function told({ steps }: ExplainReply, ...kinds: readonly string[]): readonly string[] {
   return steps
-    .filter(({ step }) => kinds.includes(step))
+    .filter(({ step, object }) => kinds.includes(step) && (step !== "filter-chain" || object !== null))
     .map(({ step, name, object }) => {
       const who = object && `${object.kind} ${object.namespace}/${object.name} ${object.rule}`.trimEnd();
       return `${step}: ${name}${who === null ? "" : ` < ${who}`}`;
     });
 }
 
-const ENDS = ["connect", "route", "cluster", "answer"];
+const ENDS = ["connect", "filter-chain", "route", "cluster", "answer"];
 const REVIEWS = "reviews.default.svc.cluster.local";
 
 interface Case {
@@ -134,6 +190,58 @@ const cases: readonly Case[] = [
     to: "tcp://ratingsdb:5432",
     want: ["connect: 127.0.0.1:5432", "cluster: outbound|5432||ratingsdb.default.svc.cluster.local"],
     outcome: "true forward: the call arrives",
+  },
+  {
+    name: "a rule of TCP that is told by where it leads",
+    from: "default/ratings-1",
+    to: "tcp://198.51.100.7:5433",
+    want: [
+      "connect: 198.51.100.7:5433",
+      "filter-chain: #1 < VirtualService default/db tcp[3]",
+      'cluster: outbound|5433|old|db.test < DestinationRule default/db subset "old"',
+      'cluster: outbound|5433|new|db.test < DestinationRule default/db subset "new"',
+    ],
+    outcome: "true forward: the call arrives",
+  },
+  {
+    name: "a rule of TCP that is told by the destination",
+    from: "default/ratings-1",
+    to: "tcp://198.51.100.200:5433",
+    want: [
+      "connect: 198.51.100.200:5433",
+      "filter-chain: #0 < VirtualService default/db tcp[1]",
+      "cluster: outbound|5432||ratingsdb.default.svc.cluster.local",
+    ],
+    outcome: "true forward: the call arrives",
+  },
+  {
+    name: "a rule of TLS that is told by where it leads, as another asks for the same",
+    from: "default/ratings-1",
+    to: "tls://b.outside.test:8443",
+    want: [
+      "connect: 192.0.2.1:8443",
+      "filter-chain: #0 < VirtualService net/by-name tls[1]",
+      "cluster: outbound|443||api.test",
+    ],
+    outcome: "true forward: the call arrives",
+  },
+  {
+    name: "a rule of TLS that is told by its wildcard",
+    from: "default/ratings-1",
+    to: "tls://c.outside.test:8443",
+    want: [
+      "connect: 192.0.2.1:8443",
+      "filter-chain: #1 < VirtualService net/by-name tls[2]",
+      "cluster: outbound|8443||*.outside.test",
+    ],
+    outcome: "true forward: the call arrives",
+  },
+  {
+    name: "TLS that no rule is for",
+    from: "default/ratings-1",
+    to: "tls://outside.test:8443",
+    want: ["connect: 192.0.2.1:8443", "cluster: PassthroughCluster"],
+    outcome: "true passthrough: passes through to 192.0.2.1:8443",
   },
   {
     name: "no way",

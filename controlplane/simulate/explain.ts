@@ -3,6 +3,7 @@ import type { Service } from "../../mesh/model/service.ts";
 import { BLACK_HOLE_CLUSTER } from "../../mesh/xds/names.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import { objectAt } from "./origin.ts";
+import { ruleOfChain } from "./rule-of-chain.ts";
 import { ruleOfRoute } from "./rule-of-route.ts";
 import type { ForwardAction, Outcome, RequestEdits, Upstream, UpstreamEndpoint, Verdict } from "./verdict.ts";
 
@@ -19,9 +20,10 @@ export function explainSteps(
     steps.push(step("listener", listener.name, why));
   }
   if (filterChain !== undefined) {
-    const { name, index, why, unevaluated, origin } = filterChain;
+    const { name, index, why, unevaluated } = filterChain;
     const place = index === "default" ? "default" : `#${index}`;
-    steps.push(step("filter-chain", name === "" ? place : `${place} ${name}`, why, objectAt(origin)));
+    const object = chainObject(filterChain, view);
+    steps.push(step("filter-chain", name === "" ? place : `${place} ${name}`, why, object));
     steps.push(
       ...unevaluated.map((filter) => step("edit", filter, "may refuse the call; not looked at here")),
     );
@@ -43,6 +45,19 @@ function step(
   share: number | null = null,
 ): ExplainStep {
   return { step: kind, name, why, object, share };
+}
+
+/** Of a chain that hands bytes on it is a VirtualService, and the rule is named; of others it is a Gateway, or nothing. */
+function chainObject(
+  { origin, chain }: NonNullable<Verdict["filterChain"]>,
+  view: SnapshotView,
+): DecidingObject | null {
+  const object = objectAt(origin);
+  if (object?.kind !== "VirtualService") return object;
+  const decides = view.virtualServiceNamed(`${object.namespace}/${object.name}`);
+  return decides === undefined
+    ? object
+    : { ...object, rule: ruleOfChain(decides, chain, view.settings.domainSuffix) };
 }
 
 function routeSteps({ route }: Verdict, view: SnapshotView): readonly ExplainStep[] {

@@ -52,7 +52,7 @@ export function simulate(config: XdsConfig, call: Call, { pick }: SimulateOption
   const unevaluated = unevaluatedFilters(chain.filters);
   const chained = {
     ...listened,
-    filterChain: { name: chain.name, index, why: chosen.why, unevaluated, origin: originOf(chain) },
+    filterChain: { name: chain.name, index, why: chosen.why, unevaluated, origin: originOf(chain), chain },
   };
   const broken = handshakeProblem(chain, call);
   if (broken !== undefined) return stop(chained, broken);

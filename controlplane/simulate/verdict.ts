@@ -1,3 +1,4 @@
+import type { FilterChain } from "../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import type { Route } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 
 /** How Envoy would treat a call, step by step, as far as it comes. */
@@ -29,6 +30,8 @@ interface FilterChainStep {
   readonly unevaluated: readonly string[];
   /** The Istio object that it was made from, as its metadata has it. */
   readonly origin: string | undefined;
+  /** The chain itself: how it is told which rule of the object it is. */
+  readonly chain: FilterChain;
 }
 
 interface VirtualHostStep {
