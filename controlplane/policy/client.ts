@@ -1,5 +1,6 @@
 import { failoverKey } from "../snapshot/selected-labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts";
+import type { Import } from "./imports.ts";
 
 /**
  * The side that calls, as far as what it gets depends on it. Workloads with an equal client share all that they have
@@ -16,6 +17,8 @@ export interface Client {
   readonly role: WorkloadConfig["role"];
   /** Its connections keep the address that was called. */
   readonly captured: boolean;
+  /** Which VirtualServices a Sidecar lets count for its calls; undefined: all that are visible. */
+  readonly imports: readonly Import[] | undefined;
 }
 
 export function clientOf(view: SnapshotView, workload: WorkloadConfig): Client {
@@ -26,10 +29,28 @@ export function clientOf(view: SnapshotView, workload: WorkloadConfig): Client {
     return value === undefined ? [] : [[key, value] as const];
   });
   const captured = interception !== "none";
-  return { namespace, labels: Object.fromEntries(chosen), locality, network, role, captured };
+  return {
+    namespace,
+    labels: Object.fromEntries(chosen),
+    locality,
+    network,
+    role,
+    captured,
+    imports: undefined,
+  };
 }
 
 /** Equal for equal clients. */
-export function clientKey({ namespace, labels, locality, network, role, captured }: Client): string {
-  return `${role}${captured ? "+" : ""}/${namespace}/${locality}/${network}${JSON.stringify(labels)}`;
+export function clientKey(client: Client): string {
+  const { locality, network, role, captured } = client;
+  return `${role}${captured ? "+" : ""}/${locality}/${network}/${routingKey(client)}`;
+}
+
+/** Equal for clients that routing does not tell apart: neither locality nor network matters to it. */
+export function routingKey({
+  namespace,
+  labels,
+  imports,
+}: Pick<Client, "namespace" | "labels" | "imports">): string {
+  return `${namespace}${JSON.stringify(imports === undefined ? labels : [labels, imports])}`;
 }

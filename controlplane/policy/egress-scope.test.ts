@@ -60,6 +60,9 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['[{ hosts: ["*/*.bank.svc.cluster.local"] }]', ["c e"]],
   ['[{ hosts: ["~/*"] }]', [""]],
   ['[{ hosts: ["*/*.example.com"] }]', ["www"]],
+  ['[{ hosts: ["*/*", "~bank/*"] }]', ["a b www"]],
+  ['[{ hosts: ["*/*", "~*/*.bank.svc.cluster.local", "~./b.shop"] }]', ["a www"]],
+  ['[{ hosts: ["~bank/*"] }]', [""]],
   ['[{ hosts: ["*/*.com", "./a.shop"] }]', ["a www"]],
   [
     '[{ port: { number: 81, protocol: HTTP, name: http }, hosts: ["*/*"] }, { hosts: ["bank/*"] }]',

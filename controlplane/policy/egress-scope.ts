@@ -1,14 +1,7 @@
-import { hostMatches } from "../../mesh/model/hosts.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
-import type { Service } from "../../mesh/model/service.ts";
-import type {
-  CaptureMode,
-  EgressHost,
-  OutboundTrafficPolicy,
-  SidecarPort,
-} from "../../mesh/model/sidecar.ts";
-import { hostPatterns } from "../snapshot/host-names.ts";
+import type { CaptureMode, OutboundTrafficPolicy, SidecarPort } from "../../mesh/model/sidecar.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+import { type Import, importsOf, importsService } from "./imports.ts";
 import { isVisible } from "./services.ts";
 
 /** One way out of a workload: the services that are reached through one set of listeners. */
@@ -20,6 +13,8 @@ export interface EgressListener {
   readonly captureMode: CaptureMode;
   /** Oldest first. */
   readonly hosts: readonly string[];
+  /** Which VirtualServices count for them; undefined: all that are visible. */
+  readonly imports: readonly Import[] | undefined;
 }
 
 /** What a workload may call. */
@@ -40,7 +35,7 @@ export function meshScope(view: SnapshotView, namespace: string): EgressScope {
 /** These services and no others. */
 export function scopeOf(view: SnapshotView, hosts: readonly string[]): EgressScope {
   return {
-    listeners: [{ port: undefined, bind: "", captureMode: "DEFAULT", hosts }],
+    listeners: [{ port: undefined, bind: "", captureMode: "DEFAULT", hosts, imports: undefined }],
     outboundTrafficPolicy: meshPolicy(view),
   };
 }
@@ -58,25 +53,15 @@ export function sidecarScope(
     return service !== undefined && isVisible(view, service, namespace) ? [service] : [];
   });
   const listeners = spec.egress.map(({ port, bind, captureMode, hosts }) => {
-    const wanted = hosts.filter(({ excluded }) => !excluded);
-    const unwanted = hosts.filter(({ excluded }) => excluded);
+    const imports = importsOf(view.settings, hosts, namespace);
     const chosen = services.filter(
       (service) =>
-        wanted.some((one) => brings(view, one, service, namespace)) &&
-        !unwanted.some((one) => brings(view, one, service, namespace)) &&
+        importsService(imports, service) &&
         (port === undefined || service.ports.some(({ number }) => number === port.number)),
     );
-    return { port, bind, captureMode, hosts: chosen.map(({ hostname }) => hostname) };
+    return { port, bind, captureMode, hosts: chosen.map(({ hostname }) => hostname), imports };
   });
   return { listeners, outboundTrafficPolicy };
-}
-
-function brings(view: SnapshotView, { namespace, host }: EgressHost, service: Service, own: string): boolean {
-  if (namespace === "~") return false;
-  const owner = namespace === "." ? own : namespace;
-  if (owner !== "*" && owner !== service.namespace) return false;
-  const written = owner === "*" ? own : owner;
-  return hostPatterns(host, written, view.settings).some((pattern) => hostMatches(pattern, service.hostname));
 }
 
 function meshPolicy({ settings }: SnapshotView): OutboundTrafficPolicy {

@@ -177,7 +177,7 @@ for (const { name, yaml, from, host = HOST, defaultExportTo = [], want } of prec
   test(`the VirtualService that governs a host: ${name}`, () => {
     const mesh = { ...DEFAULT_MESH_CONFIG, defaultVirtualServiceExportTo: defaultExportTo };
     const seen = view({ yaml, workloads, settings: { mesh } });
-    const found = governingRoutes(seen, { namespace: from, labels: {} }, host, 9080);
+    const found = governingRoutes(seen, { namespace: from, labels: {}, imports: undefined }, host, 9080);
     assert.equal(found?.virtualService.metadata.name, want);
   });
 }
@@ -188,7 +188,11 @@ test("all VirtualServices of a host count for TLS and TCP: the nearest first, th
     service("public", "default", `hosts: [${HOST}]`) +
     service("unseen", "default", `hosts: [${HOST}], exportTo: ["."]`) +
     service("own", "shop", `hosts: [${HOST}], exportTo: ["."]`);
-  const found = layer4VirtualServices(view({ yaml, workloads }), { namespace: "shop", labels: {} }, HOST);
+  const found = layer4VirtualServices(
+    view({ yaml, workloads }),
+    { namespace: "shop", labels: {}, imports: undefined },
+    HOST,
+  );
   assert.deepEqual(
     found.map(({ metadata }) => metadata.name),
     ["own", "public-wild", "public"],
@@ -201,7 +205,11 @@ test("for a service with a wildcard the VirtualServices of the hosts that it cov
     service("same", "shop", 'hosts: ["*.example.com"]') +
     service("other", "shop", "hosts: [en.example.org]") +
     service("edge", "shop", "hosts: [de.example.com], gateways: [edge]");
-  const found = layer4VirtualServices(view({ yaml }), { namespace: "default", labels: {} }, "*.example.com");
+  const found = layer4VirtualServices(
+    view({ yaml }),
+    { namespace: "default", labels: {}, imports: undefined },
+    "*.example.com",
+  );
   assert.deepEqual(
     found.map(({ metadata }) => metadata.name),
     ["covered", "same"],

@@ -7,11 +7,12 @@ import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import type { Client } from "./client.ts";
 import { type Visibility, virtualServiceVisibility } from "./export-to.ts";
 import { type ApplicableRoute, applicableHttpRoutes } from "./http-routes.ts";
+import { importsVirtualService } from "./imports.ts";
 
 type VirtualService = StoredObject<"VirtualService">;
 
 /** The side of a call by which VirtualServices are looked up. */
-export type RoutingClient = Pick<Client, "namespace" | "labels">;
+export type RoutingClient = Pick<Client, "namespace" | "labels" | "imports">;
 
 const NEAREST_FIRST: readonly Visibility[] = ["private", "exported", "public"];
 
@@ -34,7 +35,7 @@ export function governingRoutes(
   port: number,
 ): GoverningRoutes | undefined {
   for (const pattern of patternsCovering(hostname)) {
-    const candidates = meantVirtualServices(view, client.namespace, pattern);
+    const candidates = meantVirtualServices(view, client, pattern);
     for (const virtualService of candidates) {
       const routes = applicableHttpRoutes(view, virtualService, client, port, undefined);
       if (routes.length > 0) return { virtualService, routes };
@@ -50,10 +51,10 @@ export function governingRoutes(
  */
 export function layer4VirtualServices(
   view: SnapshotView,
-  { namespace }: RoutingClient,
+  client: RoutingClient,
   hostname: string,
 ): readonly VirtualService[] {
-  const all = patternsCovering(hostname).flatMap((pattern) => meantVirtualServices(view, namespace, pattern));
+  const all = patternsCovering(hostname).flatMap((pattern) => meantVirtualServices(view, client, pattern));
   if (hostname.startsWith("*")) {
     const { domainSuffix } = view.settings;
     const within = view
@@ -64,30 +65,44 @@ export function layer4VirtualServices(
     all.push(...within);
   }
   const unique = [...new Map(all.map((one) => [keyOf(one), one])).values()].sort(byPrecedence);
-  return nearestFirst(view, unique, namespace);
+  return counted(view, unique, client);
 }
 
-/** Those for the proxies of the mesh that have exactly this host and that a namespace sees, nearest first. */
+/** Those for the proxies of the mesh that have exactly this host and count for a client, nearest first. */
 export function meshVirtualServices(
   view: SnapshotView,
-  namespace: string,
+  client: Pick<RoutingClient, "namespace" | "imports">,
   pattern: string,
 ): readonly VirtualService[] {
   const all = view
     .virtualServices(pattern)
     .filter(({ spec, metadata }) => isFor(spec.gateways, metadata.namespace, MESH_GATEWAY));
-  return nearestFirst(view, all, namespace);
+  return counted(view, all, client);
+}
+
+/**
+ * The host that VirtualServices with HTTP routes have which count for a client and cover a called host: the most
+ * specific, which may be a wildcard.
+ */
+export function httpHostCovering(
+  view: SnapshotView,
+  client: Pick<RoutingClient, "namespace" | "imports">,
+  host: string,
+): string | undefined {
+  return patternsCovering(host).find((pattern) =>
+    meshVirtualServices(view, client, pattern).some(({ spec }) => spec.http.length > 0),
+  );
 }
 
 /** Of these, those whose hosts mean it: a host like `reviews.shop` can mean two things, of which the one that is there counts. */
 function meantVirtualServices(
   view: SnapshotView,
-  namespace: string,
+  client: RoutingClient,
   pattern: string,
 ): readonly VirtualService[] {
   const { domainSuffix } = view.settings;
   const knows = (hostname: string): boolean => view.service(hostname) !== undefined;
-  return meshVirtualServices(view, namespace, pattern).filter(({ spec, metadata }) =>
+  return meshVirtualServices(view, client, pattern).filter(({ spec, metadata }) =>
     spec.hosts.some((host) => resolveHost(host, metadata.namespace, domainSuffix, knows) === pattern),
   );
 }
@@ -96,6 +111,16 @@ function meantVirtualServices(
 export function isFor(gateways: readonly string[], namespace: string, gateway: string): boolean {
   if (gateways.length === 0) return gateway === MESH_GATEWAY;
   return gateways.some((one) => gatewayKey(one, namespace) === gateway);
+}
+
+/** Those that a client's namespace sees and, where a Sidecar holds for it, imports; nearest first. */
+function counted(
+  view: SnapshotView,
+  list: readonly VirtualService[],
+  { namespace, imports }: Pick<RoutingClient, "namespace" | "imports">,
+): readonly VirtualService[] {
+  const imported = list.filter((one) => importsVirtualService(view, imports, one));
+  return nearestFirst(view, imported, namespace);
 }
 
 /** Those that a namespace sees: private to it, exported to it, public; each in the order that they are given in. */

@@ -90,6 +90,27 @@ spec:
   outboundTrafficPolicy: { mode: REGISTRY_ONLY }
 ---
 apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: of-shop, namespace: shop }
+spec:
+  hosts: [reviews.default.svc.cluster.local, somewhere.example]
+  http: [{ route: [{ destination: { host: ratings.default.svc.cluster.local } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: web }
+spec: { hosts: [web.example], resolution: DNS, ports: [{ number: 80, name: http, protocol: HTTP }] }
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: of-ratings }
+spec:
+  workloadSelector: { labels: { app: ratings } }
+  egress:
+    - { port: { number: 9080, protocol: HTTP, name: http }, hosts: ["./*", "~./details.default.svc.cluster.local"] }
+    - { hosts: ["shop/*", "*/*.example"] }
+---
+apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: { name: of-reviews }
 spec:
@@ -153,13 +174,31 @@ spec:
 
 const WORKLOADS = bookinfoWorkloads();
 
-/** Applies one random change: an object, a workload or a service's instances comes, changes or goes. */
+/** What proxies that ask on demand may have asked for. */
+const ASKED = [
+  "http_proxy/reviews:9080",
+  "9080/ratings",
+  "http_proxy/nowhere.example",
+  "80/somewhere.example",
+  "80/nobody",
+];
+
+/** Applies one random change: an object, a workload, what it has asked for or a service's instances comes, changes or goes. */
 function change(
   state: MeshState,
   present: Map<string, StoredObject>,
   random: (below: number) => number,
 ): void {
-  const kind = random(3);
+  const kind = random(4);
+  if (kind === 3) {
+    const base = WORKLOADS[random(WORKLOADS.length)];
+    assert.ok(base);
+    state.setObserved(
+      workloadId(base),
+      ASKED.filter(() => random(3) === 0),
+    );
+    return;
+  }
   if (kind === 0) {
     const object = POOL[random(POOL.length)];
     assert.ok(object);
@@ -189,6 +228,12 @@ function change(
       { ...base, discovery: "mesh", bindsVips: true, locality: "eu/a" },
       { ...base, discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } },
       { ...base, discovery: "on-demand", interception: "redirect" },
+      { ...base, discovery: "on-demand", httpProxy: { address: "127.0.0.1", port: 15_080 } },
+      {
+        ...base,
+        upstreams: [{ host: "nowhere.example", port: 80, bind: { address: "127.0.0.1", port: 9099 } }],
+      },
+      { ...base, httpProxy: { address: "127.0.0.1", port: 15_080 } },
     ];
     state.setWorkloads([{ id: workloadId(base), workload: variants[random(variants.length)] }]);
     return;

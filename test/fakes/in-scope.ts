@@ -32,6 +32,7 @@ export function client(over: Partial<Client> = {}): Client {
     network: "",
     role: "sidecar",
     captured: false,
+    imports: undefined,
     ...over,
   };
 }

@@ -5,14 +5,20 @@ import { findService, isVisible } from "../../policy/services.ts";
 import { patternsCovering } from "../../snapshot/host-names.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 
-/** A virtual host that a workload's proxy asked for: `http_proxy/reviews:9080`, `9080/reviews.default`. */
-export interface AskedHost {
-  readonly name: string;
-  readonly routeName: string;
+/** Port 80 is the only one that a host of no registry is called at, as in Istio. */
+export const FOREIGN_PORT = 80;
+
+/** What a workload has called. */
+export interface CalledHost {
   /** As the caller wrote it, in lower case, without its port. */
   readonly host: string;
-  /** The port of the route configuration, or of the host header; undefined: neither has one. */
-  readonly port: number | undefined;
+  readonly port: number;
+}
+
+/** A virtual host that a workload's proxy asked for: `http_proxy/reviews:9080`, `9080/reviews.default`. */
+export interface AskedHost extends CalledHost {
+  readonly name: string;
+  readonly routeName: string;
 }
 
 /** Undefined: it is not such a name. A route configuration by itself is asked for with its first subscription. */
@@ -23,7 +29,12 @@ export function parseAskedHost(name: string): AskedHost | undefined {
   const [, host = "", portText] = /^(.*?)(?::(\d{1,5}))?$/.exec(name.slice(slash + 1).toLowerCase()) ?? [];
   if (host === "") return undefined;
   const ofRoutes = /^\d{1,5}$/.test(routeName) ? Number(routeName) : undefined;
-  return { name, routeName, host, port: ofRoutes ?? (portText === undefined ? 80 : Number(portText)) };
+  return {
+    name,
+    routeName,
+    host,
+    port: ofRoutes ?? (portText === undefined ? FOREIGN_PORT : Number(portText)),
+  };
 }
 
 /** The service that a host header means to the workloads of a namespace: by name, by wildcard, by address. */
@@ -40,10 +51,7 @@ export function calledService(view: SnapshotView, host: string, namespace: strin
     .find((service) => service !== undefined && isVisible(view, service, namespace));
 }
 
-/** Host names of the services that a workload has called. */
-export function calledHosts(view: SnapshotView, id: WorkloadId, namespace: string): readonly string[] {
-  return view.observed(id).flatMap((name) => {
-    const asked = parseAskedHost(name);
-    return (asked && calledService(view, asked.host, namespace)?.hostname) ?? [];
-  });
+/** What a workload has called so far. */
+export function calledHosts(view: SnapshotView, id: WorkloadId): readonly CalledHost[] {
+  return view.observed(id).flatMap((name) => parseAskedHost(name) ?? []);
 }

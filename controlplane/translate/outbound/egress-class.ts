@@ -1,16 +1,18 @@
+import { normalizeHost } from "../../../mesh/model/hosts.ts";
 import type { ObjectKey } from "../../../mesh/model/object.ts";
+import type { Service } from "../../../mesh/model/service.ts";
 import { workloadId } from "../../../mesh/model/workload.ts";
 import { type Client, clientKey, clientOf } from "../../policy/client.ts";
 import { type EgressScope, meshScope, scopeOf, sidecarScope } from "../../policy/egress-scope.ts";
 import { findService } from "../../policy/services.ts";
 import { sidecarFor } from "../../policy/sidecars.ts";
+import { httpHostCovering } from "../../policy/virtual-services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { byText } from "../../snapshot/text-order.ts";
 import { gatewayResources } from "../gateway/gateway-parts.ts";
 import type { Scope } from "../memo.ts";
-import { destinationsOf } from "../routes/routed-host.ts";
-import { calledHosts } from "./called-hosts.ts";
+import { type CalledHost, calledHosts, calledService, FOREIGN_PORT } from "./called-hosts.ts";
 import type { Ways } from "./egress-plan.ts";
 
 /** Workloads of one class share everything that they have of the calling side, but for declared upstreams. */
@@ -27,12 +29,19 @@ type ScopeSource =
   | { readonly kind: "mesh" }
   | { readonly kind: "sidecar"; readonly key: ObjectKey; readonly namespace: string }
   /** These and where their VirtualServices lead. `onDemand`: the other hosts are asked for when they are called. */
-  | { readonly kind: "hosts"; readonly hosts: readonly string[]; readonly onDemand: boolean };
+  | {
+      readonly kind: "hosts";
+      readonly hosts: readonly string[];
+      /** Hosts of VirtualServices that no registry knows, maybe with a wildcard. */
+      readonly foreign: readonly string[];
+      readonly onDemand: boolean;
+    };
 
 export function egressClass(scope: Scope, workload: WorkloadConfig): EgressClass {
   const { view } = scope;
   const client = clientOf(view, workload);
-  const source = workload.role === "gateway" ? gatewaySource(scope, workload) : scopeSource(view, workload);
+  const source =
+    workload.role === "gateway" ? gatewaySource(scope, workload) : scopeSource(view, workload, client);
   const ways: Ways = {
     captured: workload.interception !== "none",
     bindsVips: workload.bindsVips && workload.interception === "none",
@@ -49,22 +58,44 @@ function proxyOfMesh({ settings }: SnapshotView, { discovery }: WorkloadConfig):
 
 /** A gateway calls what its Gateways lead to. */
 function gatewaySource(scope: Scope, workload: WorkloadConfig): ScopeSource {
-  return { kind: "hosts", hosts: gatewayResources(scope, workload).hosts, onDemand: false };
+  return { kind: "hosts", hosts: gatewayResources(scope, workload).hosts, foreign: [], onDemand: false };
 }
 
-function scopeSource(view: SnapshotView, workload: WorkloadConfig): ScopeSource {
+function scopeSource(view: SnapshotView, workload: WorkloadConfig, client: Client): ScopeSource {
   if (workload.discovery !== "mesh") {
-    const upstreams = workload.upstreams.flatMap(
-      ({ host }) => findService(view, host, workload.namespace)?.hostname ?? [],
-    );
     const onDemand = workload.discovery === "on-demand";
-    const called = onDemand ? calledHosts(view, workloadId(workload), workload.namespace) : [];
-    return { kind: "hosts", hosts: [...new Set([...upstreams, ...called])].sort(byText), onDemand };
+    const declared = workload.upstreams.map(({ host, port }) => {
+      const service = findService(view, host, client.namespace);
+      return { host: normalizeHost(host), port, service };
+    });
+    const called = onDemand
+      ? calledHosts(view, workloadId(workload)).map(({ host, port }) => {
+          return { host, port, service: calledService(view, host, client.namespace) };
+        })
+      : [];
+    return { kind: "hosts", ...namedHosts(view, client, [...declared, ...called]), onDemand };
   }
   const sidecar = sidecarFor(view, workload);
   return sidecar === undefined
     ? { kind: "mesh" }
     : { kind: "sidecar", key: keyOf(sidecar), namespace: sidecar.metadata.namespace };
+}
+
+/** What hosts mean to a client that it declares or has called: services, or hosts that only VirtualServices have. */
+function namedHosts(
+  view: SnapshotView,
+  client: Client,
+  named: readonly (CalledHost & { readonly service: Service | undefined })[],
+): { readonly hosts: readonly string[]; readonly foreign: readonly string[] } {
+  const hosts = new Set<string>();
+  const foreign = new Set<string>();
+  for (const { host, port, service } of named) {
+    const pattern =
+      service === undefined && port === FOREIGN_PORT ? httpHostCovering(view, client, host) : undefined;
+    if (service !== undefined) hosts.add(service.hostname);
+    if (pattern !== undefined) foreign.add(pattern);
+  }
+  return { hosts: [...hosts].sort(byText), foreign: [...foreign].sort(byText) };
 }
 
 /** What the workloads of a class may call. */
@@ -91,33 +122,10 @@ export function egressScope(scope: Scope, { client, source }: EgressClass): Egre
   );
 }
 
-/**
- * The services that there must be clusters for: all that may be called, and where their VirtualServices lead. Within the
- * whole mesh these are the same.
- */
-export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
-  return scope.get(
-    `cluster-hosts/${of.key}`,
-    (inner) => {
-      const { listeners, outboundTrafficPolicy } = egressScope(inner, of);
-      const [only, ...others] = listeners;
-      const proxy = outboundTrafficPolicy.egressProxy;
-      if (of.source.kind === "mesh" && only !== undefined && others.length === 0 && proxy === undefined) {
-        return only.hosts;
-      }
-      const own = listeners.flatMap((listener) => listener.hosts);
-      const hosts = new Set(own);
-      for (const host of own) {
-        for (const { number } of inner.view.service(host)?.ports ?? []) {
-          for (const { hostname } of destinationsOf(inner, of.client, host, number)) hosts.add(hostname);
-        }
-      }
-      const beyond = proxy && findService(inner.view, proxy.host, of.client.namespace);
-      if (beyond !== undefined) hosts.add(beyond.hostname);
-      return [...hosts];
-    },
-    (a, b) => a.length === b.length && a.every((host, index) => host === b[index]),
-  );
+/** The workloads of a class as clients of what comes in through one of its listeners, by its place in the scope. */
+export function clientThrough(scope: Scope, of: EgressClass, listener: number): Client {
+  const imports = egressScope(scope, of).listeners[listener]?.imports;
+  return imports === undefined ? of.client : { ...of.client, imports };
 }
 
 function sameScope(a: EgressScope, b: EgressScope): boolean {

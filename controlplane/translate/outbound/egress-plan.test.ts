@@ -46,6 +46,7 @@ function plan(
         bind: "",
         captureMode: "DEFAULT",
         hosts: all,
+        imports: undefined,
         ...one,
       })),
       outboundTrafficPolicy: { mode: "ALLOW_ANY", egressProxy: undefined },

@@ -14,10 +14,12 @@ export interface Ways {
   readonly httpProxy: SocketAddress | undefined;
 }
 
-/** A port of a service. */
+/** A port of a service, as one egress listener brings it in. */
 interface ServicePlace {
   readonly hostname: string;
   readonly port: number;
+  /** Place of the listener in the scope: which VirtualServices count follows from it. */
+  readonly through: number;
 }
 
 /** A service port that speaks no HTTP, as one listener takes it. */
@@ -45,6 +47,8 @@ export interface PlannedRoutes {
   readonly places: readonly ServicePlace[];
   /** Only calls of this port are meant; undefined: of several, which the host header tells apart. */
   readonly port: number | undefined;
+  /** The listeners of the scope that it is of. */
+  readonly through: readonly number[];
 }
 
 export interface EgressPlan {
@@ -76,26 +80,38 @@ export function planEgress(
 ): EgressPlan {
   const planner = new Planner(ways);
   // Those that a Sidecar gives a port go first, and keep it.
-  const [open, ported] = partition(scope.listeners, ({ port }) => port === undefined);
-  for (const listener of [...ported, ...open]) {
+  const [open, ported] = partition([...scope.listeners.entries()], ([, { port }]) => port === undefined);
+  for (const [through, listener] of [...ported, ...open]) {
+    if (listener.port === undefined) planner.proxied(through);
     for (const hostname of listener.hosts) {
       const service = serviceOf(hostname);
       for (const port of service?.ports ?? []) {
         if (service === undefined) continue;
-        if (listener.port === undefined) planner.everywhere(service, port);
-        else if (port.number === listener.port.number)
-          planner.at(listener, listener.port.number, service, port);
+        const place: ServedPort = { service, port, through };
+        if (listener.port === undefined) planner.everywhere(place);
+        else if (port.number === listener.port.number) planner.at(listener, listener.port.number, place);
       }
     }
   }
   return planner.plan();
 }
 
+interface RoutesDraft {
+  readonly port: number | undefined;
+  readonly places: Map<string, ServicePlace>;
+  readonly through: Set<number>;
+}
+
+interface ServedPort {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly through: number;
+}
+
 class Planner {
   readonly #ways: Ways;
   readonly #listeners = new Map<string, Draft>();
-  readonly #routes = new Map<string, Map<string, ServicePlace>>();
-  readonly #portOf = new Map<string, number>();
+  readonly #routes = new Map<string, RoutesDraft>();
   readonly #conflicts: { hostname: string; message: string }[] = [];
 
   constructor(ways: Ways) {
@@ -103,25 +119,33 @@ class Planner {
   }
 
   /** At the one listener that a Sidecar describes. */
-  at({ bind, captureMode }: EgressListener, number: number, service: Service, port: ServicePort): void {
+  at({ bind, captureMode }: EgressListener, number: number, place: ServedPort): void {
     const binds = !this.#ways.captured || captureMode === "NONE";
     const address = bind === "" ? (binds ? LOOPBACK : WILDCARD) : bind;
     const at = { address, port: address.startsWith("unix://") ? 0 : number };
     const draft = this.#listener(at, binds, true);
-    if (isHttp(port.protocol)) this.#route(draft, at.port === 0 ? address : String(number), service, port);
-    else this.#claim(draft, service, port, []);
+    if (isHttp(place.port.protocol)) this.#route(draft, at.port === 0 ? address : String(number), place);
+    else this.#claim(draft, place, []);
+  }
+
+  /** The HTTP proxy takes calls even where no service is for them: VirtualServices may have hosts of their own. */
+  proxied(through: number): void {
+    const { httpProxy } = this.#ways;
+    if (httpProxy === undefined) return;
+    this.#listener(httpProxy, true, true).routeName = HTTP_PROXY_ROUTES;
+    this.#routesOf(HTTP_PROXY_ROUTES, undefined, through);
   }
 
   /** Wherever the workload's calls to the service may come in. */
-  everywhere(service: Service, port: ServicePort): void {
+  everywhere(place: ServedPort): void {
     const { captured, bindsVips, httpProxy } = this.#ways;
-    const http = isHttp(port.protocol);
+    const http = isHttp(place.port.protocol);
     if (http && httpProxy !== undefined) {
-      this.#route(this.#listener(httpProxy, true, true), HTTP_PROXY_ROUTES, service, port);
+      this.#route(this.#listener(httpProxy, true, true), HTTP_PROXY_ROUTES, place);
     }
-    if (captured) this.#captured(service, port);
-    else if (bindsVips) this.#onVips(service, port);
-    else if (httpProxy === undefined) this.#general(LOOPBACK, true, service, port, []);
+    if (captured) this.#captured(place);
+    else if (bindsVips) this.#onVips(place);
+    else if (httpProxy === undefined) this.#general(LOOPBACK, true, place, []);
   }
 
   plan(): EgressPlan {
@@ -130,15 +154,16 @@ class Planner {
       .sort(([a], [b]) => byText(a, b))
       .map(([name, draft]) => [name, toListener(name, draft)] as const);
     const routes = [...this.#routes].map(
-      ([name, places]) =>
-        [name, { name, places: [...places.values()], port: this.#portOf.get(name) }] as const,
+      ([name, { port, places, through }]) =>
+        [name, { name, port, places: [...places.values()], through: [...through] }] as const,
     );
     return { listeners: new Map(listeners), routes: new Map(routes), conflicts: this.#conflicts };
   }
 
-  #captured(service: Service, port: ServicePort): void {
+  #captured(place: ServedPort): void {
+    const { service, port } = place;
     if (isHttp(port.protocol)) {
-      this.#general(WILDCARD, false, service, port, []);
+      this.#general(WILDCARD, false, place, []);
       return;
     }
     const given = service.addresses.filter((address) => !isAutoVip(address));
@@ -146,32 +171,28 @@ class Planner {
     const single = service.addresses.filter((address) => !address.includes("/"));
     // Of TLS the server's name tells more than an address that nobody may have been told.
     if (service.addresses.length === 0 || (port.protocol === "tls" && given.length === 0)) {
-      this.#general(WILDCARD, false, service, port, []);
+      this.#general(WILDCARD, false, place, []);
     }
-    if (blocks.length > 0) this.#general(WILDCARD, false, service, port, blocks);
-    for (const address of single) this.#general(address, false, service, port, []);
+    if (blocks.length > 0) this.#general(WILDCARD, false, place, blocks);
+    for (const address of single) this.#general(address, false, place, []);
   }
 
-  #onVips(service: Service, port: ServicePort): void {
+  #onVips(place: ServedPort): void {
+    const { service, port } = place;
     const vips = service.addresses.flatMap((address) => loopbackVip(address) ?? []);
     if (vips.length === 0) {
       const message = `port ${port.number} cannot be called by address: it has no address of this mesh`;
       this.#conflicts.push({ hostname: service.hostname, message });
     }
-    for (const vip of vips) this.#general(vip, true, service, port, []);
+    for (const vip of vips) this.#general(vip, true, place, []);
   }
 
-  #general(
-    address: string,
-    binds: boolean,
-    service: Service,
-    port: ServicePort,
-    destinations: readonly string[],
-  ): void {
+  #general(address: string, binds: boolean, place: ServedPort, destinations: readonly string[]): void {
+    const { port } = place;
     const draft = this.#listener({ address, port: port.number }, binds, false);
     if (draft.explicit) return;
-    if (isHttp(port.protocol)) this.#route(draft, String(port.number), service, port);
-    else this.#claim(draft, service, port, destinations);
+    if (isHttp(port.protocol)) this.#route(draft, String(port.number), place);
+    else this.#claim(draft, place, destinations);
   }
 
   #listener(bind: SocketAddress, binds: boolean, explicit: boolean): Draft {
@@ -183,20 +204,25 @@ class Planner {
     return draft;
   }
 
-  #route(draft: Draft, name: string, { hostname, resolution }: Service, { number }: ServicePort): void {
+  #route(draft: Draft, name: string, { service, port: { number }, through }: ServedPort): void {
+    const { hostname, resolution } = service;
     draft.routeName ??= name;
     draft.looksUpHosts ||= resolution === "dynamic-dns";
-    const places = this.#routes.get(name) ?? new Map<string, ServicePlace>();
-    this.#routes.set(name, places.set(`${hostname}:${number}`, { hostname, port: number }));
-    if (name !== HTTP_PROXY_ROUTES) this.#portOf.set(name, number);
+    const key = `${hostname}:${number}`;
+    const { places } = this.#routesOf(name, name === HTTP_PROXY_ROUTES ? undefined : number, through);
+    if (!places.has(key)) places.set(key, { hostname, port: number, through });
   }
 
-  #claim(
-    draft: Draft,
-    { hostname }: Service,
-    { number, protocol }: ServicePort,
-    destinations: readonly string[],
-  ): void {
+  #routesOf(name: string, port: number | undefined, through: number): RoutesDraft {
+    const draft = this.#routes.get(name) ?? { port, places: new Map(), through: new Set() };
+    draft.through.add(through);
+    this.#routes.set(name, draft);
+    return draft;
+  }
+
+  #claim(draft: Draft, { service, port, through }: ServedPort, destinations: readonly string[]): void {
+    const { hostname } = service;
+    const { number, protocol } = port;
     const tls = protocol === "tls";
     const sameAsAll = draft.tcp.find((one) => !one.tls && one.destinations.length === 0);
     if (!tls && destinations.length === 0 && sameAsAll !== undefined) {
@@ -204,7 +230,7 @@ class Planner {
       this.#conflicts.push({ hostname, message });
       return;
     }
-    draft.tcp.push({ hostname, port: number, tls, destinations });
+    draft.tcp.push({ hostname, port: number, through, tls, destinations });
   }
 }
 

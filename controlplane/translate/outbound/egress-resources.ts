@@ -16,7 +16,8 @@ import { clientCredentials } from "../gateway/credentials.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
 import { resource, sameMap, sameResource } from "../resource.ts";
-import { clusterHosts, type EgressClass, egressScope } from "./egress-class.ts";
+import { clusterHosts } from "./cluster-hosts.ts";
+import { type EgressClass, egressScope } from "./egress-class.ts";
 import { type EgressPlan, planEgress } from "./egress-plan.ts";
 import { onDemandRouteConfiguration } from "./on-demand.ts";
 import { plannedListener } from "./planned-listener.ts";
@@ -90,7 +91,7 @@ function listeners(scope: Scope, of: EgressClass): Resources {
       const planned = listenerPlan(member, of).plan.listeners.get(name);
       if (planned === undefined) return NONE;
       const built = resource(member, `listener/${of.key}/${name}`, Listener, (own) =>
-        plannedListener(own, of.client, planned, unknownHosts(own, of), isOnDemand(of)),
+        plannedListener(own, of, planned, unknownHosts(own, of), isOnDemand(of)),
       );
       return byName([built]);
     });
@@ -113,7 +114,7 @@ function routes(scope: Scope, of: EgressClass): Resources {
         (own) =>
           isOnDemand(of)
             ? onDemandRouteConfiguration(planned)
-            : portRouteConfiguration(own, of.client, planned, unknownHosts(own, of)),
+            : portRouteConfiguration(own, of, planned, unknownHosts(own, of)),
         sameResource,
       );
       return byName([built]);

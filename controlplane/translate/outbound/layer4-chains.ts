@@ -10,11 +10,13 @@ import type { Layer4Route } from "../routes/layer4-routes.ts";
 import { routedConnections } from "../routes/routed-host.ts";
 import type { TcpClaim } from "./egress-plan.ts";
 
+type Claim = Omit<TcpClaim, "through">;
+
 /**
  * The chains that a service's connections take through one listener. `shared`: others may come in at the same address, so
  * that TLS is told by the server's name when nothing else tells it.
  */
-export function layer4Chains(scope: Scope, client: Client, claim: TcpClaim, shared: boolean): FilterChain[] {
+export function layer4Chains(scope: Scope, client: Client, claim: Claim, shared: boolean): FilterChain[] {
   return routedConnections(scope, client, claim).routes.map((route) => {
     const [only, ...others] = route.destinations;
     const settings = only === undefined || others.length > 0 ? {} : tcpSettings(scope.view, client, only);
@@ -24,7 +26,7 @@ export function layer4Chains(scope: Scope, client: Client, claim: TcpClaim, shar
 
 function chain(
   route: Layer4Route,
-  { hostname, port, tls, destinations }: TcpClaim,
+  { hostname, port, tls, destinations }: Claim,
   shared: boolean,
   settings: Partial<TcpSettings>,
 ): FilterChain {

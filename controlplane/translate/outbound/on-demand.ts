@@ -3,6 +3,7 @@ import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import type { ConfigSource } from "../../../mesh/xds/gen/envoy/config/core/v3/config_source.ts";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import { httpHostCovering } from "../../policy/virtual-services.ts";
 import { ADS } from "../ads.ts";
 import { duration } from "../durations.ts";
 import { encodedResource } from "../encode.ts";
@@ -10,10 +11,12 @@ import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
 import { namedResource } from "../resource.ts";
 import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
-import { routedHost } from "../routes/routed-host.ts";
-import { type AskedHost, calledService, parseAskedHost } from "./called-hosts.ts";
+import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
+import type { RoutedHost } from "../routes/virtual-host.ts";
+import { type AskedHost, calledService, FOREIGN_PORT, parseAskedHost } from "./called-hosts.ts";
 import type { EgressClass } from "./egress-class.ts";
 import type { PlannedRoutes } from "./egress-plan.ts";
+import { foreignHosts } from "./foreign-hosts.ts";
 import { type UnknownHosts, unknownHost } from "./route-configuration.ts";
 
 /** Envoy starts without a virtual host only when the wait for the first one is over: it does not hear an empty answer. */
@@ -57,13 +60,21 @@ export function askedVirtualHosts(
   });
 }
 
-function answer(scope: Scope, { client }: EgressClass, asked: AskedHost, unknown: UnknownHosts): VirtualHost {
+function answer(scope: Scope, of: EgressClass, asked: AskedHost, unknown: UnknownHosts): VirtualHost {
   const domain = asked.name.slice(asked.routeName.length + 1);
-  const service = calledService(scope.view, asked.host, client.namespace);
-  const port = service?.ports.find(({ number, protocol }) => number === asked.port && isHttp(protocol));
-  const virtualHost =
-    service === undefined || port === undefined
-      ? unknownHost(unknown)
-      : routedHost(scope, client, service.hostname, port.number).virtualHost;
+  const virtualHost = askedHost(scope, of, asked)?.virtualHost ?? unknownHost(unknown);
   return { ...virtualHost, name: asked.name, domains: [domain] };
+}
+
+function askedHost(scope: Scope, of: EgressClass, { host, port }: AskedHost): RoutedHost | undefined {
+  const { client } = of;
+  const service = calledService(scope.view, host, client.namespace);
+  if (service !== undefined) {
+    const isServed = service.ports.some(({ number, protocol }) => number === port && isHttp(protocol));
+    return isServed ? routedHost(scope, client, service.hostname, port) : undefined;
+  }
+  const pattern = port === FOREIGN_PORT ? httpHostCovering(scope.view, client, host) : undefined;
+  return pattern !== undefined && foreignHosts(scope, of, client).includes(pattern)
+    ? routedForeignHost(scope, client, pattern)
+    : undefined;
 }

@@ -2,11 +2,11 @@ import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/bas
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
-import type { Client } from "../../policy/client.ts";
 import { address } from "../addresses.ts";
 import { duration } from "../durations.ts";
 import { httpInspector, tcpProxy, tlsInspector } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
+import { clientThrough, type EgressClass } from "./egress-class.ts";
 import type { PlannedListener } from "./egress-plan.ts";
 import { chainKey, layer4Chains } from "./layer4-chains.ts";
 import { outboundHttpFilter } from "./outbound-http.ts";
@@ -23,7 +23,7 @@ const PLAIN_HTTP = { transportProtocol: "raw_buffer", applicationProtocols: ["ht
  */
 export function plannedListener(
   scope: Scope,
-  client: Client,
+  of: EgressClass,
   { name, bind, binds, routeName, looksUpHosts, tcp }: PlannedListener,
   unknown: UnknownHosts,
   onDemand: boolean,
@@ -48,7 +48,7 @@ export function plannedListener(
     );
   }
   for (const claim of tcp) {
-    for (const chain of layer4Chains(scope, client, claim, shared)) {
+    for (const chain of layer4Chains(scope, clientThrough(scope, of, claim.through), claim, shared)) {
       for (const one of mixed ? besideHttp(chain) : [chain]) add(one, claim.hostname);
     }
   }

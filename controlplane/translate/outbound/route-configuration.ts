@@ -1,28 +1,24 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { Route, VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
-import { type Client, clientKey } from "../../policy/client.ts";
-import { findService } from "../../policy/services.ts";
-import { MESH_GATEWAY } from "../../snapshot/object-lists.ts";
-import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
-import { byText } from "../../snapshot/text-order.ts";
+import { type Client, routingKey } from "../../policy/client.ts";
 import type { EncodedResource } from "../../xds/config-source.ts";
 import { encodedResource } from "../encode.ts";
 import type { Scope } from "../memo.ts";
 import { plainForward } from "../routes/route-action.ts";
 import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
-import { routedHost } from "../routes/routed-host.ts";
-import { foreignVirtualHost, type RoutedHost } from "../routes/virtual-host.ts";
+import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
+import type { RoutedHost } from "../routes/virtual-host.ts";
+import { FOREIGN_PORT } from "./called-hosts.ts";
+import { clientThrough, type EgressClass } from "./egress-class.ts";
 import { HTTP_PROXY_ROUTES, type PlannedRoutes } from "./egress-plan.ts";
+import { foreignHosts } from "./foreign-hosts.ts";
 
 /** What becomes of calls to hosts that no virtual host is for. */
 export interface UnknownHosts {
   /** Undefined: they are answered 502. */
   readonly cluster: string | undefined;
 }
-
-/** Port 80 is the only one that a host of no registry is called at, as in Istio. */
-const FOREIGN_PORT = 80;
 
 /** Field 2 of RouteConfiguration, length-delimited. */
 const VIRTUAL_HOSTS_TAG = (2 << 3) | 2;
@@ -38,13 +34,21 @@ interface EncodedHost {
  */
 export function portRouteConfiguration(
   scope: Scope,
-  client: Client,
+  of: EgressClass,
   planned: PlannedRoutes,
   unknown: UnknownHosts,
 ): EncodedResource {
   const proxied = planned.name === HTTP_PROXY_ROUTES;
-  const hosts = planned.places.map(({ hostname, port }) => encodedHost(scope, client, hostname, port));
-  if (planned.port === FOREIGN_PORT || proxied) hosts.push(...foreignHosts(scope, client));
+  const hosts = planned.places.map(({ hostname, port, through }) =>
+    encodedHost(scope, clientThrough(scope, of, through), hostname, port),
+  );
+  if (planned.port === FOREIGN_PORT || proxied) {
+    for (const through of planned.through) {
+      const client = clientThrough(scope, of, through);
+      const foreign = foreignHosts(scope, of, client);
+      hosts.push(...foreign.flatMap((host) => encodedForeignHost(scope, client, host)));
+    }
+  }
   const writer = new BinaryWriter();
   writer.raw(
     RouteConfiguration.encode(
@@ -73,39 +77,17 @@ export function portRouteConfiguration(
 }
 
 function encodedHost(scope: Scope, client: Client, hostname: string, port: number): EncodedHost {
-  return scope.get(`virtual-host/${hostname}:${port}/${clientKey(client)}`, (inner) =>
+  return scope.get(`virtual-host/${hostname}:${port}/${routingKey(client)}`, (inner) =>
     encoded(routedHost(inner, client, hostname, port)),
   );
 }
 
-/** Hosts of VirtualServices that no registry knows. */
-function foreignHosts(scope: Scope, client: Client): readonly EncodedHost[] {
-  const patterns = scope.get(
-    `foreign-hosts/${client.namespace}`,
-    ({ view }) => foreignPatterns(view, client.namespace),
-    (a, b) => a.length === b.length && a.every((one, index) => one === b[index]),
-  );
-  return patterns.flatMap((pattern) => {
-    const host = scope.get<EncodedHost | undefined>(
-      `foreign-host/${pattern}/${clientKey(client)}`,
-      (inner, before) => {
-        const routed = foreignVirtualHost(inner, client, pattern, before?.routed);
-        return routed && encoded(routed);
-      },
-    );
-    return host ?? [];
+/** Of a host that VirtualServices have and no registry; none when they have no route for the client. */
+function encodedForeignHost(scope: Scope, client: Client, host: string): readonly EncodedHost[] {
+  return scope.get(`foreign-host/${host}/${routingKey(client)}`, (inner) => {
+    const routed = routedForeignHost(inner, client, host);
+    return routed === undefined ? [] : [encoded(routed)];
   });
-}
-
-function foreignPatterns(view: SnapshotView, namespace: string): readonly string[] {
-  const patterns = view
-    .virtualServicesOf(MESH_GATEWAY)
-    .flatMap(({ spec, metadata }) =>
-      spec.http.length === 0
-        ? []
-        : spec.hosts.filter((host) => findService(view, host, metadata.namespace, namespace) === undefined),
-    );
-  return [...new Set(patterns)].sort(byText);
 }
 
 function encoded(routed: RoutedHost): EncodedHost {

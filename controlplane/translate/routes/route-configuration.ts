@@ -1,24 +1,19 @@
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { Route, type VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { inboundClusterName } from "../../../mesh/xds/names.ts";
-import type { Client } from "../../policy/client.ts";
-import type { Scope } from "../memo.ts";
+import type { RoutedHost } from "./governed-host.ts";
 import { plainForward } from "./route-action.ts";
-import { routedHost } from "./routed-host.ts";
 
 /** As long as a VirtualService may make one; Envoy's own limit is 4 KiB, and it refuses routes beyond it. */
 export const LONGEST_DIRECT_RESPONSE = 1024 * 1024;
 
-/** The routes of one service port for one client, for a listener of its own: whatever host its callers name. */
+/** The routes of one host and port, for a listener of its own: whatever host its callers name. */
 export function outboundRouteConfiguration(
-  scope: Scope,
-  client: Client,
-  hostname: string,
-  port: number,
+  name: string,
+  routed: Pick<RoutedHost, "virtualHost"> | undefined,
 ): RouteConfiguration {
-  const { virtualHost } = routedHost(scope, client, hostname, port);
   return {
-    ...singleHost(virtualHost.name, virtualHost),
+    ...singleHost(name, routed?.virtualHost ?? { name, routes: [] }),
     maxDirectResponseBodySizeBytes: LONGEST_DIRECT_RESPONSE,
   };
 }

@@ -1,9 +1,9 @@
-import type { Client } from "../../policy/client.ts";
+import { type Client, routingKey } from "../../policy/client.ts";
 import type { ServiceDestination } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
 import { type Layer4Place, layer4Routes, type RoutedConnections } from "./layer4-routes.ts";
-import { type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
+import { foreignVirtualHost, type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
 
 /**
  * `serviceVirtualHost` from the memo, which also remembers what was in force before. All that asks about one host of one
@@ -13,6 +13,14 @@ export function routedHost(scope: Scope, client: Client, hostname: string, port:
   const key = `routed-host/${hostname}:${port}/${routingKey(client)}`;
   return scope.get<RoutedHost>(key, (inner, before) =>
     serviceVirtualHost(inner, client, hostname, port, before),
+  );
+}
+
+/** The same of a host that VirtualServices have and no registry; undefined: none of them counts for the client. */
+export function routedForeignHost(scope: Scope, client: Client, host: string): RoutedHost | undefined {
+  return scope.get<RoutedHost | undefined>(
+    `routed-foreign-host/${host}/${routingKey(client)}`,
+    (inner, before) => foreignVirtualHost(inner, client, host, before),
   );
 }
 
@@ -38,9 +46,4 @@ export function destinationsOf(
   if (isHttp(protocol)) return routedHost(scope, client, hostname, port).destinations;
   const place = { hostname, port, tls: protocol === "tls" };
   return routedConnections(scope, client, place).routes.flatMap(({ destinations }) => destinations);
-}
-
-/** Clients that routing does not tell apart have an equal one: neither locality nor network matters to it. */
-function routingKey({ namespace, labels }: Client): string {
-  return `${namespace}${JSON.stringify(labels)}`;
 }

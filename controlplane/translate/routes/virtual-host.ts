@@ -49,7 +49,7 @@ export function foreignVirtualHost(
   const pattern = host.toLowerCase();
   if (isServed(view, client, pattern)) return undefined;
   const called = { host: pattern, port: FOREIGN_PORT, domains: [pattern] };
-  for (const virtualService of meshVirtualServices(view, client.namespace, pattern)) {
+  for (const virtualService of meshVirtualServices(view, client, pattern)) {
     const routes = applicableHttpRoutes(view, virtualService, client, FOREIGN_PORT, undefined);
     if (routes.length > 0) return governedHost(scope, client, called, { virtualService, routes }, before);
   }

@@ -1,0 +1,45 @@
+import { findService } from "../../policy/services.ts";
+import type { Scope } from "../memo.ts";
+import { destinationsOf, routedForeignHost } from "../routes/routed-host.ts";
+import { clientThrough, type EgressClass, egressScope } from "./egress-class.ts";
+import { foreignHosts } from "./foreign-hosts.ts";
+
+/**
+ * The services that there must be clusters for: all that may be called, and where the VirtualServices lead of these and of
+ * hosts that no registry knows. Within the whole mesh these are the same.
+ */
+export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
+  return scope.get(
+    `cluster-hosts/${of.key}`,
+    (inner) => {
+      const { listeners, outboundTrafficPolicy } = egressScope(inner, of);
+      const [only, ...others] = listeners;
+      const proxy = outboundTrafficPolicy.egressProxy;
+      if (of.source.kind === "mesh" && only !== undefined && others.length === 0 && proxy === undefined) {
+        return only.hosts;
+      }
+      const hosts = new Set(listeners.flatMap((listener) => listener.hosts));
+      for (const index of listeners.keys())
+        for (const hostname of ledTo(inner, of, index)) hosts.add(hostname);
+      const beyond = proxy && findService(inner.view, proxy.host, of.client.namespace);
+      if (beyond !== undefined) hosts.add(beyond.hostname);
+      return [...hosts];
+    },
+    (a, b) => a.length === b.length && a.every((host, index) => host === b[index]),
+  );
+}
+
+/** Where calls lead that come in through one listener. */
+function ledTo(scope: Scope, of: EgressClass, index: number): readonly string[] {
+  const client = clientThrough(scope, of, index);
+  const { hosts = [] } = egressScope(scope, of).listeners[index] ?? {};
+  const called = hosts.flatMap((host) =>
+    (scope.view.service(host)?.ports ?? []).flatMap(({ number }) =>
+      destinationsOf(scope, client, host, number),
+    ),
+  );
+  const foreign = foreignHosts(scope, of, client).flatMap(
+    (host) => routedForeignHost(scope, client, host)?.destinations ?? [],
+  );
+  return [...called, ...foreign].map(({ hostname }) => hostname);
+}
