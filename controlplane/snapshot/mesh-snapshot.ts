@@ -36,7 +36,10 @@ export interface MeshSnapshot {
   /** By host name: the sorted names (URI SANs) that a server of the service may present. */
   readonly identities: SharedMap<readonly string[]>;
   readonly workloads: SharedMap<PlacedWorkload>;
-  /** Virtual hosts that a workload with `discovery: on-demand` has asked for: `<route configuration>/<host>`, sorted. */
+  /**
+   * What a workload with `discovery: on-demand` has asked for, sorted: virtual hosts (`<route configuration>/<host>`) and
+   * clusters.
+   */
   readonly observed: SharedMap<readonly string[]>;
   readonly lists: SnapshotLists;
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients; sorted. */

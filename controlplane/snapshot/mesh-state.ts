@@ -120,7 +120,7 @@ export class MeshState {
     }
   }
 
-  /** Virtual hosts that a workload has asked for; they stay until the workload goes. */
+  /** Virtual hosts and clusters that a workload has asked for; they stay until the workload goes. */
   setObserved(id: WorkloadId, names: readonly string[]): void {
     if (!this.#workloads.has(id)) return;
     this.#observed.set(id, names);

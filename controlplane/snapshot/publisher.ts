@@ -92,7 +92,7 @@ export class Publisher {
     this.#debounce.trigger();
   }
 
-  /** Virtual hosts that a workload has asked for so far. */
+  /** Virtual hosts and clusters that a workload has asked for so far. */
   setObserved(id: WorkloadId, names: readonly string[]): void {
     this.#state.setObserved(id, names);
     this.#debounce.trigger();

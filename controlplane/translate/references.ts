@@ -51,7 +51,8 @@ function filterReferences({ typedConfig }: Filter): readonly Reference[] {
   const type = typedConfig?.typeUrl.split("/").at(-1);
   if (typedConfig === undefined) return [];
   if (type === TCP_PROXY) {
-    const { cluster, weightedClusters } = TcpProxy.decode(typedConfig.value);
+    const { cluster, weightedClusters, onDemand } = TcpProxy.decode(typedConfig.value);
+    if (onDemand !== undefined) return [];
     return toClusters([cluster, ...(weightedClusters?.clusters ?? []).map(({ name }) => name)]);
   }
   if (type === HTTP_CONNECTION_MANAGER) {

@@ -7,6 +7,7 @@ import { parseNodeId } from "../../mesh/xds/names.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
+import { viewOf } from "../snapshot/snapshot-view.ts";
 import { by, byText } from "../snapshot/text-order.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "../xds/config-source.ts";
 import { Memo } from "./memo.ts";
@@ -18,7 +19,7 @@ import {
   nodeResources,
   type ResourceTypes,
 } from "./node-resources.ts";
-import { parseAskedHost } from "./outbound/called-hosts.ts";
+import { calledService, parseAsked } from "./outbound/called-hosts.ts";
 import type { EgressClass } from "./outbound/egress-class.ts";
 
 export interface TranslatorOptions {
@@ -26,7 +27,7 @@ export interface TranslatorOptions {
   readonly messageTypes?: MessageTypes;
   /** Told the key of each memo entry that is built: for tests and metrics. */
   readonly onBuild?: (key: string) => void;
-  /** Told all virtual hosts that a workload has asked for, when there are new ones. */
+  /** Told all virtual hosts and clusters that a workload has asked for, when there are new ones. */
   readonly onAsked?: (id: WorkloadId, names: readonly string[]) => void;
 }
 
@@ -40,7 +41,7 @@ export interface Translator extends ConfigSource {
   preview(id: WorkloadId): NodeResources | undefined;
 }
 
-/** Hosts that one workload may have asked for; what goes beyond is answered as unknown by its proxy. */
+/** Virtual hosts and clusters that one workload may have asked for; what goes beyond is answered as unknown by its proxy. */
 const MOST_ASKED = 2_000;
 
 /** What the workloads of one class have in common. */
@@ -119,14 +120,21 @@ class MemoTranslator implements Translator {
     return { snapshot: snapshot.version, types: this.#composed(served) };
   }
 
-  asked({ workload }: XdsNode, names: readonly string[]): void {
+  asked({ workload }: XdsNode, names: readonly string[]): readonly string[] {
+    const { discovery, namespace } = this.#snapshot?.workloads.get(workload) ?? {};
+    if (this.#snapshot === undefined || namespace === undefined || discovery !== "on-demand") return [];
+    const view = viewOf(this.#snapshot);
     const known = this.#asked.get(workload) ?? new Set();
     const before = known.size;
-    for (const name of names)
-      if (known.size < MOST_ASKED && parseAskedHost(name) !== undefined) known.add(name);
-    if (known.size === before) return;
-    this.#asked.set(workload, known);
-    this.#options.onAsked?.(workload, [...known].sort(byText));
+    for (const name of names) if (known.size < MOST_ASKED && parseAsked(name) !== undefined) known.add(name);
+    if (known.size > before) {
+      this.#asked.set(workload, known);
+      this.#options.onAsked?.(workload, [...known].sort(byText));
+    }
+    return names.filter((name) => {
+      const called = known.has(name) ? parseAsked(name) : undefined;
+      return called !== undefined && calledService(view, called.host, namespace) !== undefined;
+    });
   }
 
   onPublish(listener: (snapshot: number) => void, signal: AbortSignal): void {

@@ -5,7 +5,7 @@ import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { LateBytes } from "../../mesh/xds/ads-service.ts";
 import type { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type { Subscription } from "../../mesh/xds/subscription.ts";
-import { PUSH_ORDER, TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { PUSH_ORDER, TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import { toStatus } from "../agents/status.ts";
 import { type AdsObserver, AdsStream } from "./ads-stream.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "./config-source.ts";
@@ -58,6 +58,9 @@ type State<S extends Subscription> =
   | { readonly kind: "closed" };
 
 const LONGEST_NODE_ID = 1024;
+
+/** Of these a client may have everything and still ask for more by name, as calls come. */
+const ON_DEMAND: readonly TypeUrl[] = [TYPE_URL.virtualHost, TYPE_URL.cluster];
 
 /** An answer of `authorize` holds no longer: certificates expire. */
 const ASK_AGAIN_MS = 30_000;
@@ -230,10 +233,15 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
     const typeUrl = PUSH_ORDER.find((known) => known === request.typeUrl);
     // Of types that nobody serves, a client learns by its own time limit.
     if (typeUrl === undefined) return;
-    stream.request(typeUrl, (subscription) => this.#wire.take(subscription, request));
-    if (typeUrl !== TYPE_URL.virtualHost || this.#state.kind !== "serving") return;
-    const names = this.#wire.named(request);
-    if (names.length > 0) this.#deps.source.asked?.(this.#state.node, names);
+    const awaited = this.#ask(typeUrl, request);
+    stream.request(typeUrl, (subscription) => this.#wire.take(subscription, request, awaited));
+  }
+
+  /** Has what is asked for on demand looked up, and returns the names that an answer will come for. */
+  #ask(typeUrl: TypeUrl, request: Q): readonly string[] {
+    const names = ON_DEMAND.includes(typeUrl) ? this.#wire.named(request) : [];
+    if (names.length === 0 || this.#state.kind !== "serving") return [];
+    return this.#deps.source.asked?.(this.#state.node, names) ?? [];
   }
 
   /** A source that fails for one node leaves that node with what it has. */

@@ -23,10 +23,11 @@ export interface ConfigSource {
   /** Undefined while the workload is not (or no longer) known: the stream then waits. */
   resourcesFor(node: XdsNode): NodeResources | undefined;
   /**
-   * The node asks for virtual hosts by these names (`<route configuration>/<host>`), because a call is for them. Those that
-   * are to be had are among its resources after a later publication.
+   * The node asks for virtual hosts (`<route configuration>/<host>`) or clusters by these names, because a call is for
+   * them. Returns those that are being looked up: they are among its resources after a later publication, and until then
+   * it must not be told that they do not exist.
    */
-  asked?(node: XdsNode, names: readonly string[]): void;
+  asked?(node: XdsNode, names: readonly string[]): readonly string[];
   /** Calls back after each published snapshot until the signal is aborted. */
   onPublish(listener: (snapshot: number) => void, signal: AbortSignal): void;
 }

@@ -22,8 +22,9 @@ export interface AdsRequest {
 export interface Wire<Q extends AdsRequest, S extends Subscription> {
   readonly method: "delta" | "sotw";
   create(typeUrl: TypeUrl): S;
-  take(subscription: S, request: Q): Answer;
-  /** What a request asks for by name, beside what was asked for before. Virtual hosts exist in the delta method alone. */
+  /** `awaited`: names that are being looked up; until they are there, nothing is said of them. */
+  take(subscription: S, request: Q, awaited: readonly string[]): Answer;
+  /** What a request asks for by name, beside what was asked for before. To ask on demand takes the delta method. */
   named(request: Q): readonly string[];
   /** The bytes are to be copied before the next call. */
   encode(push: Push, snapshot: number, controlPlane: string): Uint8Array;
@@ -37,7 +38,7 @@ export const deltaWire: Wire<DeltaDiscoveryRequest, DeltaSubscription> = {
       // A virtual host is looked up because it was asked for: it is not there yet.
       absence: typeUrl === TYPE_URL.virtualHost ? "unknown" : "removed",
     }),
-  take: (subscription, request) => subscription.request(request),
+  take: (subscription, request, awaited) => subscription.request(request, awaited),
   named: ({ resourceNamesSubscribe }) => resourceNamesSubscribe,
   encode: ({ typeUrl, nonce, change }, snapshot, controlPlane) =>
     encodeDeltaResponse(

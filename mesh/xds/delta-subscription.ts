@@ -59,6 +59,8 @@ export class DeltaSubscription implements Subscription {
   #wantedFirst: NameSet = NameSet.empty;
   /** Told again, or told absent, whatever is known. */
   readonly #forced = new Set<string>();
+  /** Asked for and being looked up: nobody can say yet that they do not exist. */
+  readonly #awaited = new Set<string>();
   readonly #rejected = new Map<string, string>();
   /** A first wildcard subscription is answered even if there is nothing: the client waits for it. */
   #owesAnswer = false;
@@ -101,8 +103,11 @@ export class DeltaSubscription implements Subscription {
     return this.#known.covers(name);
   }
 
-  /** Takes a request in; throws `xds.refused` when it asks for too much. */
-  request(request: DeltaRequest): Answer {
+  /**
+   * Takes a request in; throws `xds.refused` when it asks for too much. Of the names in `awaited` that the resources lack
+   * nothing is said until they come.
+   */
+  request(request: DeltaRequest, awaited: readonly string[] = []): Answer {
     const first = !this.#started;
     this.#started = true;
     if (first || changesNames(request)) this.#unsettle();
@@ -111,6 +116,7 @@ export class DeltaSubscription implements Subscription {
     else if (changesNames(request)) this.#spellOutWanted();
     this.#unsubscribe(request.resourceNamesUnsubscribe);
     this.#subscribe(request.resourceNamesSubscribe, versions, first);
+    for (const name of awaited) this.#awaited.add(name);
     if (this.names.size > MOST_NAMES) throw tooManyNames();
     for (const [name, version] of Object.entries(versions)) this.#known.set(name, { version });
     return this.#answer(request);
@@ -127,6 +133,7 @@ export class DeltaSubscription implements Subscription {
 
   change(resources: ResourceMap, removals: "now" | "later"): Change | undefined {
     if (resources === this.#settled) return undefined;
+    for (const name of this.#awaited) if (resources.has(name)) this.#awaited.delete(name);
     let told = this.#told;
     if (told?.resources !== resources || (told.depends && told.removals !== removals)) {
       told = this.#shared(resources, removals) ?? this.#own(resources, removals);
@@ -202,6 +209,7 @@ export class DeltaSubscription implements Subscription {
       this.#rejected.delete(name);
       this.#wanted.delete(name);
       this.#forced.delete(name);
+      this.#awaited.delete(name);
     }
   }
 
@@ -275,7 +283,7 @@ export class DeltaSubscription implements Subscription {
 
   #isGone(name: string): boolean {
     if (this.#options.absence === "unknown") return this.#forced.has(name);
-    return this.#isAnswer(name) || this.#known.get(name) !== undefined;
+    return !this.#awaited.has(name) && (this.#isAnswer(name) || this.#known.get(name) !== undefined);
   }
 
   #isAnswer(name: string): boolean {

@@ -11,7 +11,7 @@ import {
 } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import type { Status } from "../../mesh/xds/gen/google/rpc/status.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
-import { ASK_ORDER, changeOfInterest, type Interest, type Interests } from "./interest.ts";
+import { ASK_ORDER, changeOfInterest, firstNames, type Interest, type Interests, isOf } from "./interest.ts";
 
 export interface ResourceUpdate {
   readonly type: TypeUrl;
@@ -140,11 +140,11 @@ export class AdsClient {
     let first = true;
     for (const type of ASK_ORDER) {
       const interest = interests.get(type);
-      if (interest === undefined || (interest !== "all" && interest.size === 0)) continue;
+      if (interest === undefined || interest.size === 0) continue;
       this.#told.set(type, interest);
       this.#send(type, {
         ...(first ? { node: Node.fromPartial({ ...node, userAgentName: "lateen" }) } : {}),
-        resourceNamesSubscribe: interest === "all" ? [] : [...interest].sort(),
+        resourceNamesSubscribe: [...firstNames(interest)],
         initialResourceVersions: this.#heldVersions(type, interest),
       });
       first = false;
@@ -153,7 +153,7 @@ export class AdsClient {
 
   #heldVersions(type: TypeUrl, interest: Interest): Record<string, string> {
     const held = this.#versions.get(type) ?? new Map<string, string>();
-    return Object.fromEntries([...held].filter(([name]) => interest === "all" || interest.has(name)));
+    return Object.fromEntries([...held].filter(([name]) => isOf(interest, name)));
   }
 
   async #take(response: DeltaDiscoveryResponse): Promise<void> {
@@ -207,7 +207,7 @@ export class AdsClient {
     const change = changeOfInterest(this.#told.get(type), interest);
     if (change === undefined || interest === undefined) return;
     this.#told.set(type, interest);
-    for (const name of change.unsubscribe) this.#versions.get(type)?.delete(name);
+    for (const name of change.unsubscribe) if (!isOf(interest, name)) this.#versions.get(type)?.delete(name);
     this.#send(type, {
       resourceNamesSubscribe: [...change.subscribe],
       resourceNamesUnsubscribe: [...change.unsubscribe],

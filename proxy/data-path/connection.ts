@@ -19,6 +19,8 @@ export interface Tables {
   routes(name: string): RouteTable | undefined;
   /** Asks for the virtual host of an authority; resolves when there is an answer, or none in time. */
   askForHost(routes: string, authority: string, gone: AbortSignal): Promise<void>;
+  /** Asks for a cluster that is not there; resolves when there is an answer, or none in time. */
+  askForCluster(name: string, longestMs: number, gone: AbortSignal): Promise<void>;
 }
 
 export interface DataPathDeps {

@@ -88,6 +88,8 @@ export interface TcpProxy {
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
   /** No byte in either direction for this long; 0 is without limit. */
   readonly idleTimeoutMs: number;
+  /** How long a connection waits for a cluster that is asked for then (ODCDS); undefined: none is asked for. */
+  readonly onDemandMs: number | undefined;
   /** Endpoints that are tried before the connection is given up. */
   readonly maxConnectAttempts: number;
   readonly accessLog: boolean;

@@ -2,9 +2,10 @@ import { TcpProxy as TcpProxyMessage } from "../../mesh/xds/gen/envoy/extensions
 import type { TcpProxy } from "../model/listener.ts";
 import { hasStdoutLog } from "./access-log.ts";
 import { invalid, onlyFields } from "./refuse.ts";
-import { decode, milliseconds } from "./values.ts";
+import { decode, fromAds, milliseconds } from "./values.ts";
 
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
+const DEFAULT_LOOKUP_MS = 60_000;
 
 export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
   const where = `${parent}: tcp_proxy`;
@@ -13,6 +14,7 @@ export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
     "statPrefix",
     "cluster",
     "weightedClusters",
+    "onDemand",
     "idleTimeout",
     "maxConnectAttempts",
     "accessLog",
@@ -23,12 +25,17 @@ export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
         onlyFields(where, cluster, ["name", "weight"]);
         return { name: cluster.name, weight: cluster.weight };
       });
+  if (from.onDemand !== undefined) {
+    onlyFields(where, from.onDemand, ["odcdsConfig", "timeout"]);
+    fromAds(where, from.onDemand.odcdsConfig);
+  }
   if (clusters.every(({ weight }) => weight === 0)) throw invalid(where, "no cluster with a weight above 0");
   return {
     kind: "tcp",
     statPrefix: from.statPrefix,
     clusters,
     idleTimeoutMs: milliseconds(from.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    onDemandMs: from.onDemand && milliseconds(from.onDemand.timeout, DEFAULT_LOOKUP_MS),
     maxConnectAttempts: Math.max(1, from.maxConnectAttempts ?? 1),
     accessLog: hasStdoutLog(where, from.accessLog),
   };

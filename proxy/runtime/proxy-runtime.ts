@@ -1,7 +1,7 @@
 import { messageOf } from "../../mesh/errors.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import type { Rejection, ResourceSink, ResourceUpdate } from "../ads/ads-client.ts";
-import type { Interest, Interests } from "../ads/interest.ts";
+import { ALL, type Interest, type Interests } from "../ads/interest.ts";
 import type { Tables } from "../data-path/connection.ts";
 import { secretNames } from "../data-path/tls/contexts.ts";
 import type { SecretStore } from "../data-path/tls/secret-store.ts";
@@ -18,6 +18,7 @@ import { parseOnDemandHost, parseRouteConfiguration } from "../parse/route.ts";
 import { parseSecret } from "../parse/tls.ts";
 import { compileRouteTable, type RouteTable } from "../tables/route-table.ts";
 import { type ListenerDepsOf, ListenerSet } from "./listener-set.ts";
+import { OnDemandClusters } from "./on-demand-clusters.ts";
 import { OnDemandHosts } from "./on-demand-hosts.ts";
 import { ResourceBook } from "./resource-book.ts";
 
@@ -47,10 +48,13 @@ export class ProxyRuntime implements ResourceSink, Tables {
   readonly #clusters = new Map<string, UpstreamCluster>();
   readonly #routes = new Map<string, RouteTable>();
   readonly #onDemand: OnDemandHosts;
+  readonly #onDemandClusters: OnDemandClusters;
 
   constructor(deps: RuntimeDeps) {
     this.#deps = deps;
-    this.#onDemand = new OnDemandHosts({ clock: deps.clock, ask: deps.interestsChanged });
+    const asking = { clock: deps.clock, ask: deps.interestsChanged };
+    this.#onDemand = new OnDemandHosts(asking);
+    this.#onDemandClusters = new OnDemandClusters(asking);
     this.listeners = new ListenerSet({ ...deps, tables: this }, (listener) => this.#missingFor(listener));
   }
 
@@ -66,6 +70,10 @@ export class ProxyRuntime implements ResourceSink, Tables {
     await this.#onDemand.ask(routes, authority, gone);
   }
 
+  async askForCluster(name: string, longestMs: number, gone: AbortSignal): Promise<void> {
+    await this.#onDemandClusters.ask(name, longestMs, gone);
+  }
+
   /** By name. */
   clusters(): readonly (readonly [string, UpstreamCluster])[] {
     return [...this.#clusters].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -73,8 +81,8 @@ export class ProxyRuntime implements ResourceSink, Tables {
 
   interests(): Interests {
     return new Map<TypeUrl, Interest>([
-      [TYPE_URL.cluster, "all"],
-      [TYPE_URL.listener, "all"],
+      [TYPE_URL.cluster, ALL.union(new Set(this.#onDemandClusters.names))],
+      [TYPE_URL.listener, ALL],
       [TYPE_URL.endpoints, this.#wantedEndpoints()],
       [TYPE_URL.route, this.listeners.wantedRoutes()],
       [TYPE_URL.virtualHost, this.#onDemand.names],
@@ -187,6 +195,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
     if (running) running.update(model);
     const cluster = running ?? new UpstreamCluster(model, this.#deps);
     this.#clusters.set(model.name, cluster);
+    this.#onDemandClusters.put(model.name);
     const assignment = model.source.kind === "eds" && this.books.endpoints.get(model.source.service);
     if (assignment) cluster.assign(assignment.model.endpoints);
     else if (!cluster.warm) void this.#endWarming(cluster);
@@ -202,6 +211,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
   #removeCluster(name: string): void {
     this.#clusters.get(name)?.close();
     this.#clusters.delete(name);
+    this.#onDemandClusters.remove(name);
   }
 
   #assign(service: string, assignment: LoadAssignment): void {

@@ -18,7 +18,11 @@ import {
   HttpFilter,
 } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { RBAC as NetworkRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
-import { TcpProxy } from "../../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
+import {
+  TcpProxy,
+  TcpProxy_OnDemand,
+} from "../../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
+import { ADS } from "../ads.ts";
 import { pack } from "../any.ts";
 import type { TcpSettings } from "../clusters/tcp-settings.ts";
 import { duration } from "../durations.ts";
@@ -27,6 +31,9 @@ export const FAULT_FILTER = "envoy.filters.http.fault";
 export const HTTP_CONNECTION_MANAGER =
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 export const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+/** Longest that a connection waits for a cluster that was asked for, as for virtual hosts. */
+const LONGEST_LOOKUP_MS = 5000;
 
 export const tlsInspector: ListenerFilter = ListenerFilter.fromPartial({
   name: "envoy.filters.listener.tls_inspector",
@@ -151,11 +158,16 @@ export interface WeightedName {
   readonly weight: number;
 }
 
+/** What a proxy does with a connection to a cluster that it does not have: it holds it and asks for the cluster (ODCDS). */
+export const onDemandCluster = {
+  onDemand: TcpProxy_OnDemand.fromPartial({ odcdsConfig: ADS, timeout: duration(LONGEST_LOOKUP_MS) }),
+} as const;
+
 /** To one cluster, or to several by weight. */
 export function tcpProxy(
   statPrefix: string,
   clusters: readonly WeightedName[],
-  settings: Partial<TcpSettings> = {},
+  settings: Partial<TcpSettings & Pick<TcpProxy, "onDemand">> = {},
 ): Filter {
   const [first, ...others] = clusters;
   const target =

@@ -21,6 +21,17 @@ export interface AskedHost extends CalledHost {
   readonly routeName: string;
 }
 
+/** What a workload's proxy asked for, by the name of a virtual host or of a cluster; undefined: it is neither. */
+export function parseAsked(name: string): CalledHost | undefined {
+  return parseAskedHost(name) ?? parseAskedCluster(name);
+}
+
+/** A cluster that a connection is for: `outbound|5432||db.default.svc.cluster.local`. */
+function parseAskedCluster(name: string): CalledHost | undefined {
+  const [, port, host] = /^outbound\|(\d{1,5})\|[^|/]*\|([^|/]+)$/.exec(name) ?? [];
+  return port === undefined || host === undefined ? undefined : { host, port: Number(port) };
+}
+
 /** Undefined: it is not such a name. A route configuration by itself is asked for with its first subscription. */
 export function parseAskedHost(name: string): AskedHost | undefined {
   const slash = name.indexOf("/");
@@ -53,5 +64,5 @@ export function calledService(view: SnapshotView, host: string, namespace: strin
 
 /** What a workload has called so far. */
 export function calledHosts(view: SnapshotView, id: WorkloadId): readonly CalledHost[] {
-  return view.observed(id).flatMap((name) => parseAskedHost(name) ?? []);
+  return view.observed(id).flatMap((name) => parseAsked(name) ?? []);
 }

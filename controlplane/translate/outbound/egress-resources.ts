@@ -1,5 +1,4 @@
 import { SharedMap } from "../../../mesh/collections/shared-map.ts";
-import type { Service } from "../../../mesh/model/service.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
@@ -14,7 +13,6 @@ import { clusterOf, resolveDestination } from "../destinations.ts";
 import { assignmentsOf } from "../endpoints/service-assignments.ts";
 import { clientCredentials } from "../gateway/credentials.ts";
 import type { Scope } from "../memo.ts";
-import { isHttp } from "../protocols.ts";
 import { resource, sameMap, sameResource } from "../resource.ts";
 import { clusterHosts } from "./cluster-hosts.ts";
 import { type EgressClass, egressScope } from "./egress-class.ts";
@@ -34,9 +32,9 @@ export function egressMap(scope: Scope, of: EgressClass, type: TypeUrl): Resourc
     case TYPE_URL.endpoints:
       return assignments(scope, of);
     case TYPE_URL.listener:
-      return listeners(scope, of);
+      return listeners(scope, listeningClass(of));
     case TYPE_URL.route:
-      return routes(scope, of);
+      return routes(scope, listeningClass(of));
     case TYPE_URL.secret:
       return secrets(scope, of);
     default:
@@ -153,7 +151,7 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
       // Declared upstreams are the workload's only way out, and these are its own.
       const ways = general || of.source.kind !== "hosts";
       const plan = ways
-        ? planEgress(listenedFor(inner, of), of.ways, (host) => listenedService(inner, of, host))
+        ? planEgress(listenedFor(inner, of), of.ways, (host) => inner.view.service(host))
         : NOTHING_PLANNED;
       for (const { hostname, message } of plan.conflicts)
         inner.warn({ subject: `Service/${hostname}`, message });
@@ -167,16 +165,24 @@ function isOnDemand({ source }: EgressClass): boolean {
   return source.kind === "hosts" && source.onDemand;
 }
 
-/** Calls have to come in to be seen: HTTP is listened for as if all of the mesh were in scope. */
-function listenedFor(scope: Scope, of: EgressClass): EgressScope {
-  return isOnDemand(of) ? egressScope(scope, { ...of, source: { kind: "mesh" } }) : egressScope(scope, of);
+/**
+ * Whose listeners and routes a class has. Of what is asked for on demand they do not depend on what has been called: a
+ * listener that changed with it would drain the very connection that asks.
+ */
+function listeningClass(of: EgressClass): EgressClass {
+  const { client, ways } = of;
+  if (!isOnDemand(of)) return of;
+  return {
+    key: `on-demand/${JSON.stringify(ways)}/${clientKey(client)}`,
+    client,
+    source: { kind: "hosts", hosts: [], foreign: [], onDemand: true },
+    ways,
+  };
 }
 
-/** Of a service that has not been called yet only HTTP: a TCP connection does not say whom it is for. */
-function listenedService({ view }: Scope, { source }: EgressClass, hostname: string): Service | undefined {
-  const service = view.service(hostname);
-  if (service === undefined || source.kind !== "hosts" || source.hosts.includes(hostname)) return service;
-  return { ...service, ports: service.ports.filter(({ protocol }) => isHttp(protocol)) };
+/** Calls have to come in to be seen: they are listened for as if all of the mesh were in scope. */
+function listenedFor(scope: Scope, of: EgressClass): EgressScope {
+  return isOnDemand(of) ? egressScope(scope, { ...of, source: { kind: "mesh" } }) : egressScope(scope, of);
 }
 
 const NOTHING_PLANNED: EgressPlan = { listeners: new Map(), routes: new Map(), conflicts: [] };

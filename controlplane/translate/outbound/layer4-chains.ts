@@ -2,9 +2,9 @@ import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/list
 import { BLACK_HOLE_CLUSTER, outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { cidrRange } from "../addresses.ts";
-import { type TcpSettings, tcpSettings } from "../clusters/tcp-settings.ts";
+import { tcpSettings } from "../clusters/tcp-settings.ts";
 import { configMetadata } from "../config-metadata.ts";
-import { tcpProxy } from "../filters/network-filters.ts";
+import { onDemandCluster, tcpProxy } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
 import type { Layer4Route } from "../routes/layer4-routes.ts";
 import { routedConnections } from "../routes/routed-host.ts";
@@ -12,15 +12,24 @@ import type { TcpClaim } from "./egress-plan.ts";
 
 type Claim = Omit<TcpClaim, "through">;
 
-/**
- * The chains that a service's connections take through one listener. `shared`: others may come in at the same address, so
- * that TLS is told by the server's name when nothing else tells it.
- */
-export function layer4Chains(scope: Scope, client: Client, claim: Claim, shared: boolean): FilterChain[] {
+export interface ChainOptions {
+  /** Others may come in at the same address: TLS is told by the server's name when nothing else tells it. */
+  readonly shared?: boolean;
+  /** Clusters come as they are called (ODCDS). */
+  readonly onDemand?: boolean;
+}
+
+/** The chains that a service's connections take through one listener. */
+export function layer4Chains(
+  scope: Scope,
+  client: Client,
+  claim: Claim,
+  { shared = false, onDemand = false }: ChainOptions = {},
+): FilterChain[] {
   return routedConnections(scope, client, claim).routes.map((route) => {
     const [only, ...others] = route.destinations;
     const settings = only === undefined || others.length > 0 ? {} : tcpSettings(scope.view, client, only);
-    return chain(route, claim, shared, settings);
+    return chain(route, claim, shared, { ...settings, ...(onDemand && onDemandCluster) });
   });
 }
 
@@ -28,7 +37,7 @@ function chain(
   route: Layer4Route,
   { hostname, port, tls, destinations }: Claim,
   shared: boolean,
-  settings: Partial<TcpSettings>,
+  settings: Parameters<typeof tcpProxy>[2],
 ): FilterChain {
   const subnets = route.destinationSubnets.length > 0 ? route.destinationSubnets : destinations;
   const byName = tls && shared && subnets.length === 0 && route.sniHosts.length === 0;

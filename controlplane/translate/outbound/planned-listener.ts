@@ -48,7 +48,8 @@ export function plannedListener(
     );
   }
   for (const claim of tcp) {
-    for (const chain of layer4Chains(scope, clientThrough(scope, of, claim.through), claim, shared)) {
+    const client = clientThrough(scope, of, claim.through);
+    for (const chain of layer4Chains(scope, client, claim, { shared, onDemand })) {
       for (const one of mixed ? besideHttp(chain) : [chain]) add(one, claim.hostname);
     }
   }

@@ -38,7 +38,7 @@ export function upstreamTcpListener(
   bind: SocketAddress,
   place: { readonly hostname: string; readonly port: number; readonly tls: boolean },
 ): Listener {
-  const chains = layer4Chains(scope, client, { ...place, destinations: [] }, false);
+  const chains = layer4Chains(scope, client, { ...place, destinations: [] });
   return listener(
     bind,
     chains.filter(({ filterChainMatch: match }) => match?.prefixRanges.length === 0),

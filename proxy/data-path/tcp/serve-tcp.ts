@@ -54,13 +54,13 @@ async function serve(
 ): Promise<void> {
   const { record } = caller;
   record.upstream.cluster = clusterName;
-  const cluster = deps.tables.cluster(clusterName);
+  const gone = new AbortController();
+  socket.once("close", () => gone.abort());
+  const cluster = await clusterFor(clusterName, model, deps, gone.signal);
   if (cluster === undefined) {
     record.flags.add("NC");
     return;
   }
-  const gone = new AbortController();
-  socket.once("close", () => gone.abort());
   if (!cluster.warm) await Promise.race([cluster.whenWarm(), deps.clock.sleep(WARMING_MS, gone.signal)]);
   const upstream = await connectUpstream(cluster, caller, model, deps, gone.signal);
   if (upstream === undefined) return;
@@ -79,6 +79,19 @@ async function serve(
     cluster.counts.active--;
     host.active--;
   }
+}
+
+/** Where the listener says so, one that is not there is asked for. */
+async function clusterFor(
+  name: string,
+  { onDemandMs }: TcpProxy,
+  { tables }: DataPathDeps,
+  gone: AbortSignal,
+): Promise<UpstreamCluster | undefined> {
+  const known = tables.cluster(name);
+  if (known !== undefined || onDemandMs === undefined) return known;
+  await tables.askForCluster(name, onDemandMs, gone);
+  return tables.cluster(name);
 }
 
 async function connectUpstream(
