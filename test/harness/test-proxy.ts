@@ -19,6 +19,11 @@ export interface TestProxyOptions {
   readonly resolve?: (name: string) => Promise<readonly string[]>;
 }
 
+interface AdminAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** A built-in proxy in this process with an ADS of its own. */
 export class TestProxy implements AsyncDisposable {
   readonly ads: FakeAds;
@@ -70,27 +75,8 @@ export class TestProxy implements AsyncDisposable {
   }
 
   /** Asks the admin interface. */
-  async admin(path: string, method = "GET"): Promise<{ readonly status: number; readonly body: string }> {
-    return await new Promise((resolve, reject) => {
-      const asked = request(
-        {
-          headers: { host: "admin" },
-          socketPath: join(this.#folder, "admin.sock"),
-          path,
-          method,
-          agent: false,
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("end", () =>
-            resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-          );
-        },
-      );
-      asked.on("error", reject);
-      asked.end();
-    });
+  async admin(path: string, method = "GET"): Promise<AdminAnswer> {
+    return await adminAnswer(join(this.#folder, "admin.sock"), path, method);
   }
 
   /** Begins the shutdown; resolves when the proxy has returned. */
@@ -104,6 +90,24 @@ export class TestProxy implements AsyncDisposable {
     await this.ads[Symbol.asyncDispose]();
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** What the admin interface of a data plane answers. */
+export async function adminAnswer(socketPath: string, path: string, method = "GET"): Promise<AdminAnswer> {
+  return await new Promise((resolve, reject) => {
+    const asked = request(
+      { headers: { host: "admin" }, socketPath, path, method, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+        );
+      },
+    );
+    asked.on("error", reject);
+    asked.end();
+  });
 }
 
 /** A port that was free a moment ago. */
