@@ -13,6 +13,8 @@ interface Case extends SampleParts {
   readonly name: string;
   /** Whose resources are looked at. */
   readonly workload: string;
+  /** What it has asked for on demand. */
+  readonly asked?: readonly string[];
 }
 
 /** Types that a golden file has even when there is none of them. */
@@ -86,12 +88,22 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
     workloads: bookinfoWorkloads(),
     yaml: readFileSync(join(import.meta.dirname, "golden/envoy-filter.yaml"), "utf8"),
   },
+  {
+    name: "on-demand",
+    workload: "default/details-1",
+    workloads: bookinfoWorkloads()
+      .filter(({ service }) => ["details", "ratingsdb", "reviews"].includes(service))
+      .map((one) => ({ ...one, discovery: "on-demand", bindsVips: true })),
+    asked: ["outbound|5432||ratingsdb.default.svc.cluster.local"],
+  },
 ];
 
-for (const { name, workload, ...parts } of cases) {
+for (const { name, workload, asked = [], ...parts } of cases) {
   test(`translates ${name}`, (t) => {
     const translator = createTranslator({ messageTypes });
-    const { snapshot, changed } = sampleState(parts).next();
+    const state = sampleState(parts);
+    state.setObserved(workload, asked);
+    const { snapshot, changed } = state.next();
     const { failures } = translator.publish(snapshot, changed);
     assert.deepEqual(failures, []);
     const resources = translator.preview(workload);

@@ -181,6 +181,8 @@ const ASKED = [
   "http_proxy/nowhere.example",
   "80/somewhere.example",
   "80/nobody",
+  "outbound|5432||ratingsdb.default.svc.cluster.local",
+  "outbound|5432||db.example",
 ];
 
 /** Applies one random change: an object, a workload, what it has asked for or a service's instances comes, changes or goes. */
@@ -228,6 +230,7 @@ function change(
       { ...base, discovery: "mesh", bindsVips: true, locality: "eu/a" },
       { ...base, discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } },
       { ...base, discovery: "on-demand", interception: "redirect" },
+      { ...base, discovery: "on-demand", bindsVips: true },
       { ...base, discovery: "on-demand", httpProxy: { address: "127.0.0.1", port: 15_080 } },
       {
         ...base,

@@ -353,3 +353,45 @@ describe("answers", () => {
     assert.equal(deliver(map), undefined);
   });
 });
+
+describe("a name that is being looked up", () => {
+  const awaited = (...names: string[]) => {
+    const it = stream(CLUSTERS);
+    it.subscription.request(subscribe());
+    it.deliver(resources({ a: "1" }));
+    it.subscription.request(subscribe(...names), names);
+    return it;
+  };
+
+  test("is not told absent, while one that is not looked up is", () => {
+    const { deliver, subscription } = awaited("asked");
+    assert.equal(deliver(resources({ a: "1" })), undefined);
+    subscription.request(subscribe("other"));
+    assert.deepEqual(deliver(resources({ a: "1" })), { upserts: [], removals: ["other"] });
+  });
+
+  test("is told as soon as it is there, and gone when it goes", () => {
+    const { deliver } = awaited("asked");
+    assert.deepEqual(deliver(resources({ a: "2" })), { upserts: ["a@2"], removals: [] });
+    assert.deepEqual(deliver(resources({ a: "2", asked: "1" })), { upserts: ["asked@1"], removals: [] });
+    assert.deepEqual(deliver(resources({ a: "2" })), { upserts: [], removals: ["asked"] });
+  });
+
+  test("stays with a client that has it from another server, until this one has looked it up", () => {
+    const { deliver, subscription } = stream(CLUSTERS);
+    const versions = { a: "1", asked: "1" };
+    const first = req({ resourceNamesSubscribe: ["*", "asked"], initialResourceVersions: versions });
+    subscription.request(first, ["asked"]);
+    assert.deepEqual(deliver(resources({ a: "1" })), { upserts: [], removals: [] });
+    assert.equal(deliver(resources({ a: "1", asked: "1" })), undefined);
+    assert.deepEqual(deliver(resources({ a: "1" })), { upserts: [], removals: ["asked"] });
+  });
+
+  test("is told absent like others once it was left and is asked for again", () => {
+    const { deliver, subscription } = awaited("asked");
+    subscription.request(unsubscribe("asked"));
+    deliver(resources({ a: "1" }));
+    subscription.request(subscribe("asked"));
+    assert.deepEqual(deliver(resources({ a: "1" })), { upserts: [], removals: ["asked"] });
+  });
+});

@@ -198,6 +198,7 @@ export class DeltaSubscription implements Subscription {
     }
     const names = list.filter((name) => this.names.has(name));
     this.#known.unsubscribe(names);
+    for (const name of names) this.#awaited.delete(name);
     // The wildcard may have them too: the client must be told whether it keeps the resource.
     if (this.wildcard) for (const name of names) this.#forced.add(name);
     else this.#forget(names);
@@ -209,7 +210,6 @@ export class DeltaSubscription implements Subscription {
       this.#rejected.delete(name);
       this.#wanted.delete(name);
       this.#forced.delete(name);
-      this.#awaited.delete(name);
     }
   }
 

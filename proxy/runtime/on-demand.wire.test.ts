@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { test } from "node:test";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { eventually } from "../../test/harness/eventually.ts";
@@ -8,6 +9,7 @@ import {
   faultFilter,
   onDemandFilter,
   outboundHttp,
+  outboundTcp,
   router,
   routeTo,
   staticCluster,
@@ -61,3 +63,53 @@ test("a call to an unknown host waits for its virtual host; later calls do not",
     Promise.resolve(asked(proxy).length === 0 || undefined),
   );
 });
+
+test("a connection for a cluster that is not there waits for it, and is closed when there is none", async () => {
+  const app = createServer((socket) => socket.end("found"));
+  await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
+  await using proxy = await TestProxy.start();
+  const port = await freePort();
+  const onDemand = { odcdsConfig: { ads: {}, resourceApiVersion: "V3" }, timeout: "4s" };
+  proxy.ads.set("cluster", "known", staticCluster("known", []));
+  proxy.ads.set("listener", `127.0.0.1_${port}`, outboundTcp(port, { cluster: "c", onDemand }));
+  await proxy.ready();
+  const clusterRequests = (): string[][] =>
+    proxy.ads.requests.flatMap(
+      ({ typeUrl, responseNonce, resourceNamesSubscribe, resourceNamesUnsubscribe }) =>
+        typeUrl === TYPE_URL.cluster && responseNonce === ""
+          ? [[...resourceNamesSubscribe, ...resourceNamesUnsubscribe.map((name) => `-${name}`)]]
+          : [],
+    );
+
+  const first = heard(port);
+  await eventually("the cluster is asked for", () => clusterRequests().length === 2);
+  proxy.ads.set("cluster", "c", staticCluster("c", [(app.address() as AddressInfo).port]));
+  assert.equal(await first, "found");
+  assert.equal(await heard(port), "found");
+  // All there are, and this one by name beside them.
+  assert.deepEqual(clusterRequests(), [[], ["c"]]);
+
+  proxy.ads.remove("cluster", "c");
+  await eventually("it is not wanted any more", () => clusterRequests().length === 3);
+  const second = heard(port);
+  await eventually("it is asked for again", () => clusterRequests().length === 4);
+  proxy.ads.remove("cluster", "c");
+  assert.equal(await second, "");
+  assert.deepEqual(clusterRequests().slice(2, 4), [["-c"], ["c"]]);
+  assert.deepEqual(proxy.ads.nacks, []);
+  app.close();
+});
+
+/** What a connection hears before it is closed. */
+function heard(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    connect(port, "127.0.0.1")
+      .setEncoding("utf8")
+      .on("data", (more: string) => {
+        text += more;
+      })
+      .on("error", reject)
+      .on("close", () => resolve(text));
+  });
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nodeId } from "../../../mesh/xds/names.ts";
+import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
+import { port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
+import type { ResourceMap } from "../../xds/config-source.ts";
+import { createTranslator } from "../translator.ts";
+
+const DB = "outbound|5432||db.default.svc.cluster.local";
+const LAZY = { discovery: "on-demand", bindsVips: true, ports: [] } as const;
+const WORKLOADS = [
+  workload("lazy", LAZY),
+  workload("lazy", { ...LAZY, name: "lazy-2" }),
+  workload("plain", { ports: [] }),
+  workload("web"),
+  workload("db", { ports: [port({ protocol: "tcp", name: "tcp", servicePort: 5432 })] }),
+  workload("hidden", {
+    namespace: "other",
+    ports: [port({ protocol: "tcp", name: "tcp", servicePort: 5432 })],
+  }),
+];
+
+const YAML = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: private, namespace: other }
+spec:
+  hosts: [private.test]
+  exportTo: ["."]
+  resolution: STATIC
+  ports: [{ number: 5432, name: tcp, protocol: TCP }]
+  endpoints: [{ address: 10.0.0.9 }]
+`;
+
+function start() {
+  const state = sampleState({ workloads: WORKLOADS, yaml: YAML });
+  const built: string[] = [];
+  const told = new Map<string, readonly string[]>();
+  const translator = createTranslator({
+    onBuild: (key) => built.push(key),
+    onAsked: (id, names) => {
+      told.set(id, names);
+      state.setObserved(id, names);
+    },
+  });
+  const publish = (): void => {
+    built.length = 0;
+    const { snapshot, changed } = state.next();
+    assert.deepEqual(translator.publish(snapshot, changed).failures, []);
+  };
+  publish();
+  const maps = (id: string): ReadonlyMap<TypeUrl, ResourceMap> => {
+    const resources = translator.preview(id);
+    assert.ok(resources);
+    return resources.types;
+  };
+  const ask = (id: string, ...names: readonly string[]): readonly string[] => {
+    const node = { id: nodeId("10.0.0.1", id.split("/")[1] ?? "", "default", "cluster.local"), workload: id };
+    return translator.asked?.(node, names) ?? [];
+  };
+  for (const id of ["default/lazy-1", "default/lazy-2", "default/plain-1"]) maps(id);
+  return { publish, maps, ask, told, built };
+}
+
+const ASKED: readonly (readonly [what: string, name: string, from: string, awaited: boolean])[] = [
+  ["the cluster of a service", DB, "lazy-1", true],
+  ["a subset's", DB.replace("||", "|v1|"), "lazy-1", true],
+  ["a virtual host", "9080/web", "lazy-1", true],
+  ["the cluster of a service that is not exported to it", "outbound|5432||private.test", "lazy-1", false],
+  ["the cluster of no service", "outbound|5432||nobody.default.svc.cluster.local", "lazy-1", false],
+  ["a cluster that is no service's", "PassthroughCluster", "lazy-1", false],
+  ["what is no name of ours", "outbound|5432|x|y|z", "lazy-1", false],
+  ["all there are", "*", "lazy-1", false],
+  ["anything, from a workload that does not ask on demand", DB, "plain-1", false],
+];
+for (const [what, name, from, awaited] of ASKED) {
+  test(`${what} is ${awaited ? "looked up when" : "not looked up because"} it is asked for`, () => {
+    assert.deepEqual(start().ask(`default/${from}`, name), awaited ? [name] : []);
+  });
+}
+
+test("a call costs its clusters: listeners and routes are those of all workloads that ask on demand", () => {
+  const { ask, publish, maps, built, told } = start();
+  const before = maps("default/lazy-1");
+  const listeners = before.get(TYPE_URL.listener);
+  assert.ok(listeners && listeners.size > 2);
+  assert.equal(before.get(TYPE_URL.cluster)?.has(DB), false);
+  ask("default/lazy-1", DB);
+  assert.deepEqual(told.get("default/lazy-1"), [DB]);
+  publish();
+  const after = maps("default/lazy-1");
+  assert.equal(after.get(TYPE_URL.cluster)?.has(DB), true);
+  for (const type of [TYPE_URL.listener, TYPE_URL.route]) {
+    assert.equal(after.get(type), before.get(type));
+    const other = maps("default/lazy-2").get(type);
+    for (const [name, one] of after.get(type) ?? []) assert.equal(other?.get(name), one, name);
+  }
+  const resources = built.filter((key) => /^(cluster|assignment|listener|route)\//.test(key));
+  assert.deepEqual(
+    resources.filter((key) => !key.includes(DB)),
+    [],
+  );
+  assert.equal(maps("default/lazy-2").get(TYPE_URL.cluster)?.has(DB), false);
+});
