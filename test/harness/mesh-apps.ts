@@ -9,6 +9,9 @@ export interface Echo {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Where the request came from and where it arrived, as the application's kernel has it. */
+  readonly from: string;
+  readonly at: string;
 }
 
 /** An application of the test's own process on its simulated host. */
@@ -30,7 +33,7 @@ export class Failures {
 }
 
 /**
- * Answers with its name, method, path and headers. The query may ask for more: `status=404`, `delayMs=500`, and
+ * Answers with its name and the request as it came. `port` 0: `address` is the path of a unix socket. The query may ask for more: `status=404`, `delayMs=500`, and
  * `failFirst=2&key=k` for a 503 to the first two requests with that key.
  */
 export async function startHttpEcho(
@@ -72,7 +75,15 @@ async function answer(
   if (delayMs > 0) await delay(delayMs);
   const key = query.get("key");
   const failed = key !== null && failures.fails(key, Number(query.get("failFirst") ?? 0));
-  const echo: Echo = { app: name, method, path, headers };
+  const { remoteAddress = "", localAddress = "", localPort = 0 } = request.socket;
+  const echo: Echo = {
+    app: name,
+    method,
+    path,
+    headers,
+    from: remoteAddress,
+    at: `${localAddress}:${localPort}`,
+  };
   response.writeHead(failed ? 503 : Number(query.get("status") ?? 200), {
     "content-type": "application/json",
     "x-echo-app": name,
@@ -86,7 +97,8 @@ async function serving(server: Server, address: string, port: number, taken: () 
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
-  server.listen(port, address);
+  if (port === 0) server.listen(address);
+  else server.listen(port, address);
   await once(server, "listening");
   return {
     taken,

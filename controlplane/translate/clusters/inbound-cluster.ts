@@ -18,8 +18,8 @@ import { isHttp2 } from "../protocols.ts";
 import { connectionPool } from "./connection-pool.ts";
 import { passthroughBind } from "./fixed-clusters.ts";
 
-/** The longest duration that Envoy takes: the application's address is never forgotten. */
-const NEVER_MS = 315_576_000_000_000;
+/** An application's address is forgotten only when it has not been called for a day; Envoy's default is 5 s. */
+const FORGOTTEN_AFTER_MS = 86_400_000;
 
 /**
  * The application behind one port of the workload: at its address, or, where connections are captured, wherever they
@@ -35,7 +35,7 @@ export function inboundCluster({ view }: Scope, workload: WorkloadConfig, port: 
       ...cluster,
       type: Cluster_DiscoveryType.ORIGINAL_DST,
       lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-      cleanupInterval: duration(NEVER_MS),
+      cleanupInterval: duration(FORGOTTEN_AFTER_MS),
       upstreamBindConfig: passthroughBind(),
     };
   }
