@@ -26,13 +26,7 @@ import {
 import { loopbackGround, type MeshGround } from "./mesh-ground.ts";
 import { MeshHost } from "./mesh-host.ts";
 import { MeshServer } from "./mesh-server.ts";
-import {
-  bindPortOf,
-  type HostSpec,
-  namespaceOf,
-  portOf,
-  serviceAccountOf,
-} from "./mesh-topology.ts";
+import { bindPortOf, type HostSpec, namespaceOf, portOf, serviceAccountOf } from "./mesh-topology.ts";
 import { type CliResult, runCli } from "./run-cli.ts";
 
 export const DATA_PLANES = ["builtin", "envoy"] as const;

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { type CapturedCall, describeCaptured } from "../harness/captured-mesh.ts";
+import {
+  authorizationPolicy,
+  document,
+  meshConfig,
+  peerAuthentication,
+  virtualService,
+} from "../harness/mesh-policies.ts";
+
+const HOSTS = [
+  { name: "caller", service: "caller" },
+  { name: "web", service: "web" },
+  { name: "api", service: "api" },
+  { name: "store", service: "store", protocol: "tcp" },
+] as const;
+
+/** A port of an application that no service has. */
+const PRIVATE_PORT = 7777;
+
+describeCaptured("captured calls", HOSTS, (test) => {
+  test("an application that does not know the mesh calls a service by its address or its name", async ({
+    expect,
+  }) => {
+    await expect(
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+      { to: "http://vip.web:9080", host: "web", want: "200 web as caller" },
+      { to: "http://vip.web:9080", host: "web.default.svc.cluster.local:9080", want: "200 web as caller" },
+      { from: "api", to: "http://vip.web:9080", want: "200 web as api" },
+      { to: "tcp://vip.store:9090", want: "store" },
+    );
+  });
+
+  test("two HTTP services on one port are told apart by the host that is called", async ({ expect }) => {
+    await expect(
+      { to: "http://vip.web:9080", host: "api", want: "200 api as caller" },
+      { to: "http://vip.api:9080", host: "web", want: "200 web as caller" },
+      { to: "http://stranger:9080", host: "api.default", want: "200 api as caller" },
+    );
+  });
+
+  test("a workload calls itself by its service's address, through both sides of its proxy", async ({
+    expect,
+  }) => {
+    await expect(
+      { to: "http://vip.caller:9080", want: "200 caller as caller" },
+      { from: "web", to: "http://vip.caller:9080", host: "web", want: "200 web as web" },
+    );
+  });
+
+  test("VirtualServices route what is captured", async ({ mesh, expect }) => {
+    const routes = {
+      http: [
+        {
+          match: [{ headers: { "x-user": { exact: "jason" } } }],
+          route: [{ destination: { host: "api" } }],
+        },
+        { match: [{ uri: { prefix: "/tea" } }], directResponse: { status: 418 } },
+        { route: [{ destination: { host: "web" } }] },
+      ],
+    };
+    const tcp = { tcp: [{ route: [{ destination: { host: "web", port: { number: 9080 } } }] }] };
+    await mesh.apply(virtualService("web", routes) + virtualService("store", tcp));
+    await expect(
+      { to: "http://vip.web:9080/tea", want: "418" },
+      { to: "http://vip.web:9080", headers: { "x-user": "jason" }, want: "200 api as caller" },
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+      { to: "http://vip.store:9090", want: "200 web as caller" },
+    );
+  });
+
+  test("what an application speaks is found out where its port may be anybody's", async ({
+    mesh,
+    expect,
+    shell,
+  }) => {
+    await shell("stranger").serve("tcp", "talker", "0.0.0.0", 9080);
+    await shell("stranger").serve("http", "site", "0.0.0.0", 9090);
+    await expect(
+      // No HTTP at a port where services speak HTTP: it goes on to whom it was for.
+      { to: "tcp://stranger:9080", want: "talker" },
+      // At an address that is not the TCP service's, its port means nothing.
+      { to: "http://stranger:9090", want: "200 site" },
+    );
+    // An HTTP and a TCP service at one port, neither with an address that counts.
+    await mesh.apply(
+      document("networking.istio.io/v1", "ServiceEntry", "bytes", {
+        hosts: ["bytes.example"],
+        location: "MESH_EXTERNAL",
+        resolution: "NONE",
+        ports: [{ number: 9080, name: "bytes", protocol: "TCP" }],
+      }) + meshConfig({ outboundTrafficPolicy: { mode: "REGISTRY_ONLY" } }),
+    );
+    await expect(
+      { to: "tcp://stranger:9080", want: "talker" },
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+      { to: "http://stranger:9080", host: "nobody.example", want: "502" },
+      { to: "http://stranger:9090", want: "closed" },
+    );
+  });
+
+  test("plaintext from outside the mesh passes where it is permitted, and calls of the mesh do always", async ({
+    mesh,
+    expect,
+  }) => {
+    const inMesh = [
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+      { to: "tcp://vip.store:9090", want: "store" },
+    ];
+    const fromOutside = (http: string, tcp: string): CapturedCall[] => [
+      { from: "stranger", to: "http://web:9080", want: http },
+      { from: "stranger", to: "tcp://store:9090", want: tcp },
+    ];
+    await expect(...fromOutside("200 web", "store"), ...inMesh);
+    // To a host's own address there is no service: the call goes on as it is, without mTLS.
+    await expect({ to: "http://web:9080", want: "200 web" });
+    await mesh.apply(peerAuthentication("STRICT"));
+    await expect(...fromOutside("closed", "closed"), { to: "http://web:9080", want: "503" }, ...inMesh);
+    await mesh.apply(peerAuthentication("DISABLE"));
+    await expect(...fromOutside("200 web", "store"), { to: "http://vip.web:9080", want: "200 web" });
+  });
+
+  test("authorization sees who calls through capture", async ({ mesh, expect }) => {
+    const onlyApi = {
+      action: "ALLOW",
+      rules: [{ from: [{ source: { principals: ["e2e.local/ns/default/sa/api"] } }] }],
+    };
+    await mesh.apply(
+      authorizationPolicy("web", "web", onlyApi) + authorizationPolicy("store", "store", onlyApi),
+    );
+    await expect(
+      { to: "http://vip.web:9080", want: "403" },
+      { from: "api", to: "http://vip.web:9080", want: "200 web as api" },
+      { from: "stranger", to: "http://web:9080", want: "403" },
+      { to: "tcp://vip.store:9090", want: "closed" },
+      { from: "api", to: "tcp://vip.store:9090", want: "store" },
+    );
+  });
+
+  test("a port of the application that no service has is passed through, by the same rules for peers", async ({
+    mesh,
+    expect,
+    shell,
+  }) => {
+    await shell("web").serve("http", "private", "0.0.0.0", PRIVATE_PORT);
+    const calls = (fromStranger: string, fromCaller: string): CapturedCall[] => [
+      { from: "stranger", to: `http://web:${PRIVATE_PORT}`, want: fromStranger },
+      { to: `http://web:${PRIVATE_PORT}`, want: fromCaller },
+    ];
+    await expect(...calls("200 private", "200 private"));
+    await expect({ from: "stranger", to: "tcp://web:7778", want: "closed" });
+    await mesh.apply(peerAuthentication("STRICT"));
+    await expect(...calls("closed", "closed"));
+  });
+
+  test("the proxy's own ports lead nowhere", async ({ expect }) => {
+    await expect(
+      { from: "stranger", to: "tcp://web:15001", want: "closed" },
+      { from: "stranger", to: "tcp://web:15006", want: "closed" },
+      { to: "tcp://web:15001", want: "closed" },
+      { to: "tcp://web:15006", want: "closed" },
+      // Still there.
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+    );
+  });
+
+  test("a captured call reaches its application at the address it went to, or on loopback when the mesh says so", async ({
+    mesh,
+    shell,
+    addressOf,
+    expect,
+  }) => {
+    const arrival = async (): Promise<string> => {
+      const { echo } = await shell("stranger").http(`http://${addressOf("web")}:9080`);
+      return `${echo?.at} from ${echo?.from}`;
+    };
+    assert.equal(await arrival(), `${addressOf("web")}:9080 from 127.0.0.6`);
+    await mesh.apply(meshConfig({ inboundTrafficPolicy: { mode: "LOCALHOST" } }));
+    await expect({ to: "http://vip.web:9080", want: "200 web as caller" });
+    assert.equal(await arrival(), "127.0.0.1:9080 from 127.0.0.1");
+    await mesh.apply(meshConfig({ inboundTrafficPolicy: { mode: "PASSTHROUGH" } }));
+    await expect({ to: "http://vip.web:9080", want: "200 web as caller" });
+    assert.equal(await arrival(), `${addressOf("web")}:9080 from 127.0.0.6`);
+  });
+});
