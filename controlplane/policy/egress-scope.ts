@@ -64,7 +64,9 @@ export function sidecarScope(
       (service) =>
         wanted.some((one) => brings(view, one, service, namespace)) &&
         !unwanted.some((one) => brings(view, one, service, namespace)) &&
-        (port === undefined || service.ports.some(({ number }) => number === port.number)),
+        (port === undefined ||
+          port.number === 0 ||
+          service.ports.some(({ number }) => number === port.number)),
     );
     return { port, bind, captureMode, hosts: chosen.map(({ hostname }) => hostname) };
   });

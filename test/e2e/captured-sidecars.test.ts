@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CapturedCall, describeCaptured } from "../harness/captured-mesh.ts";
-import { meshConfig, peerAuthentication, sidecar } from "../harness/mesh-policies.ts";
+import { peerAuthentication, serviceEntry, sidecar } from "../harness/mesh-policies.ts";
 
 const HOSTS = [
   { name: "caller", service: "caller" },
@@ -22,7 +20,8 @@ const reach = (web: string, shop: string, store: string): CapturedCall[] => [
 ];
 const ALL = reach("200 web as caller", "200 shop as caller", "store");
 const OWN_NAMESPACE = reach("200 web as caller", "502", "closed");
-const NOTHING = reach("502", "502", "closed");
+const HTTP_8080 = { number: 8080, name: "http", protocol: "HTTP" };
+const TCP_9090 = { number: 9090, name: "tcp", protocol: "TCP" };
 
 describeCaptured("Sidecars of captured workloads", HOSTS, (test) => {
   test("a service that no egress listener imports is unknown", async ({ mesh, expect }) => {
@@ -92,29 +91,40 @@ describeCaptured("Sidecars of captured workloads", HOSTS, (test) => {
   test("an egress listener without capture is bound, and has only its own hosts", async ({
     mesh,
     expect,
+    addressOf,
   }) => {
+    const site = (name: string, namespace: string, host: string): string =>
+      serviceEntry(
+        name,
+        {
+          hosts: [`${name}.example`],
+          location: "MESH_EXTERNAL",
+          resolution: "STATIC",
+          ports: [{ number: 8080, name: "http", protocol: "HTTP", targetPort: 9080 }],
+          endpoints: [{ address: addressOf(host) }],
+        },
+        namespace,
+      );
     await mesh.apply(
-      sidecar("default", {
-        ...REGISTRY_ONLY,
-        egress: [
-          {
-            port: { number: 9080, name: "http", protocol: "HTTP" },
-            bind: "127.0.0.9",
-            captureMode: "NONE",
-            hosts: ["other/*"],
-          },
-          { port: { number: 9090, name: "tcp", protocol: "TCP" }, captureMode: "NONE", hosts: ["other/*"] },
-          { hosts: ["./*"] },
-        ],
-      }),
+      site("near", "default", "web") +
+        site("far", "other", "shop") +
+        sidecar("default", {
+          ...REGISTRY_ONLY,
+          egress: [
+            { port: HTTP_8080, bind: "127.0.0.9", captureMode: "NONE", hosts: ["other/*"] },
+            { port: TCP_9090, captureMode: "NONE", hosts: ["other/*"] },
+            { hosts: ["./*"] },
+          ],
+        }),
     );
     await expect(
-      { to: "http://127.0.0.9:9080", host: "shop.other", want: "200 shop as caller" },
-      { to: "http://127.0.0.9:9080", host: "nobody.example", want: "502" },
+      { to: "http://127.0.0.9:8080", host: "far.example", want: "200 shop" },
+      { to: "http://127.0.0.9:8080", host: "near.example", want: "502" },
       { to: "tcp://127.0.0.1:9090", want: "store" },
       // Captured calls have the last listener.
       { to: "http://vip.web:9080", want: "200 web as caller" },
-      { to: "http://vip.web:9080", host: "shop.other", want: "502" },
+      // Its HTTP routes go by the port, and this port's are the first listener's.
+      { to: "http://10.99.0.1:8080", host: "near.example", want: "502" },
       { to: "tcp://vip.store.other:9090", want: "closed" },
     );
   });
@@ -140,26 +150,22 @@ describeCaptured("Sidecars of captured workloads", HOSTS, (test) => {
   });
 
   test("an ingress listener says where the application is", async ({ mesh, expect, shell }) => {
-    const socket = join(tmpdir(), `lateen-${process.pid}-app.sock`);
+    const socket = join(mesh.directory, "app.sock");
     await shell("web").serve("http", "moved", "127.0.0.1", 9999);
     await shell("web").serve("http", "on-socket", socket);
     const ingress = (...listeners: readonly unknown[]): string =>
       sidecar("web", { workloadSelector: { labels: { app: "web" } }, ingress: listeners });
     const http = { number: 9080, name: "http", protocol: "HTTP" };
-    try {
-      for (const [defaultEndpoint, app] of [
-        ["127.0.0.1:9999", "moved"],
-        [`unix://${socket}`, "on-socket"],
-        ["", "web"],
-      ] as const) {
-        await mesh.apply(ingress({ port: http, ...(defaultEndpoint && { defaultEndpoint }) }));
-        await expect(
-          { to: "http://vip.web:9080", want: `200 ${app} as caller` },
-          { from: "stranger", to: "http://web:9080", want: `200 ${app}` },
-        );
-      }
-    } finally {
-      await rm(socket, { force: true });
+    for (const [defaultEndpoint, app] of [
+      ["127.0.0.1:9999", "moved"],
+      [`unix://${socket}`, "on-socket"],
+      ["", "web"],
+    ] as const) {
+      await mesh.apply(ingress({ port: http, ...(defaultEndpoint && { defaultEndpoint }) }));
+      await expect(
+        { to: "http://vip.web:9080", want: `200 ${app} as caller` },
+        { from: "stranger", to: "http://web:9080", want: `200 ${app}` },
+      );
     }
   });
 
@@ -191,21 +197,14 @@ describeCaptured("Sidecars of captured workloads", HOSTS, (test) => {
     );
   });
 
-  test("an egress listener on a unix socket", async ({ mesh, shell }) => {
-    const socket = join(tmpdir(), `lateen-${process.pid}-egress.sock`);
+  test("an egress listener on a unix socket takes what is for its hosts", async ({ mesh, shell }) => {
+    const socket = join(mesh.directory, "egress.sock");
+    const port = { number: 0, name: "tcp", protocol: "TCP" };
     await mesh.apply(
-      meshConfig({}) +
-        sidecar("default", {
-          egress: [
-            {
-              port: { number: 0, name: "tcp", protocol: "TCP" },
-              bind: `unix://${socket}`,
-              captureMode: "NONE",
-              hosts: ["other/store.other.svc.cluster.local"],
-            },
-            { hosts: ["./*"] },
-          ],
-        }),
+      sidecar("caller", {
+        workloadSelector: { labels: { app: "caller" } },
+        egress: [{ port, bind: `unix://${socket}`, hosts: ["other/*"] }, { hosts: ["./*"] }],
+      }),
     );
     assert.equal((await shell("caller").tcp(socket, 0)).app, "store");
   });

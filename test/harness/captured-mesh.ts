@@ -8,6 +8,9 @@ import type { HostSpec } from "./mesh-topology.ts";
 import type { NamespaceShell } from "./namespace-shell.ts";
 import { skipWithout, skipWithoutNamespaces } from "./tools.ts";
 
+/** Of a first line that is cut short, nobody can say yet that it is not HTTP's. */
+const NO_HTTP = "hello there\n";
+
 const SUITE_LIMIT_MS = 120_000;
 
 /** A connection that an application makes, not knowing the mesh, and what becomes of it. */
@@ -65,7 +68,7 @@ export class CapturedMesh {
     const address = this.#resolve(hostname);
     const shell = this.shell(from);
     if (protocol === "tcp:") {
-      const { app, failure } = await shell.tcp(address, Number(port));
+      const { app, failure } = await shell.tcp(address, Number(port), NO_HTTP);
       return app ?? endOf(failure);
     }
     const sent = { ...headers, ...(host === undefined ? {} : { host }) };

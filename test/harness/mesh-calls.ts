@@ -67,9 +67,12 @@ export interface TcpReply {
   readonly failure: string;
 }
 
-/** Sends a text on a TCP connection of its own and reads until all of it has come back. Never throws. */
+/**
+ * Sends a text on a TCP connection of its own and reads until all of it has come back. `port` 0: `address` is the path of
+ * a unix socket. Never throws.
+ */
 export async function tcpCall(address: string, port: number, text = "hello"): Promise<TcpReply> {
-  return converse(connect({ host: address, port }), text);
+  return converse(connect(port === 0 ? { path: address } : { host: address, port }), text);
 }
 
 export interface TlsCaller {

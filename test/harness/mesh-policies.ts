@@ -32,8 +32,8 @@ export function sidecar(name: string, spec: Fields, namespace = "default"): stri
   return `---\n${stringify({ apiVersion: "networking.istio.io/v1", kind: "Sidecar", metadata: { name, namespace }, spec })}`;
 }
 
-export function serviceEntry(name: string, spec: Fields): string {
-  return document("networking.istio.io/v1", "ServiceEntry", name, spec);
+export function serviceEntry(name: string, spec: Fields, namespace = "default"): string {
+  return `---\n${stringify({ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry", metadata: { name, namespace }, spec })}`;
 }
 
 /** The one of the mesh. */

@@ -1,4 +1,5 @@
 import type { Service, ServicePort } from "../../../mesh/model/service.ts";
+import type { SidecarPort } from "../../../mesh/model/sidecar.ts";
 import { isAutoVip, loopbackVip } from "../../../mesh/model/vips.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
@@ -83,12 +84,16 @@ export function planEgress(
       for (const port of service?.ports ?? []) {
         if (service === undefined) continue;
         if (listener.port === undefined) planner.everywhere(service, port);
-        else if (port.number === listener.port.number)
-          planner.at(listener, listener.port.number, service, port);
+        else if (isFor(listener.port, port)) planner.at(listener, listener.port.number, service, port);
       }
     }
   }
   return planner.plan();
+}
+
+/** A listener on a socket has no port: it is for all that speak as it does, as in Istio. */
+function isFor(listener: SidecarPort, { number, protocol }: ServicePort): boolean {
+  return listener.number === 0 ? isHttp(protocol) === isHttp(listener.protocol) : number === listener.number;
 }
 
 class Planner {
@@ -96,6 +101,8 @@ class Planner {
   readonly #listeners = new Map<string, Draft>();
   readonly #routes = new Map<string, Map<string, ServicePlace>>();
   readonly #portOf = new Map<string, number>();
+  /** Routes that belong to a listener of a Sidecar's own. */
+  readonly #explicitRoutes = new Set<string>();
   readonly #conflicts: { hostname: string; message: string }[] = [];
 
   constructor(ways: Ways) {
@@ -104,9 +111,10 @@ class Planner {
 
   /** At the one listener that a Sidecar describes. */
   at({ bind, captureMode }: EgressListener, number: number, service: Service, port: ServicePort): void {
-    const binds = !this.#ways.captured || captureMode === "NONE";
+    const onSocket = bind.startsWith("unix://");
+    const binds = !this.#ways.captured || captureMode === "NONE" || onSocket;
     const address = bind === "" ? (binds ? LOOPBACK : WILDCARD) : bind;
-    const at = { address, port: address.startsWith("unix://") ? 0 : number };
+    const at = { address, port: onSocket ? 0 : number };
     const draft = this.#listener(at, binds, true);
     if (isHttp(port.protocol)) this.#route(draft, at.port === 0 ? address : String(number), service, port);
     else this.#claim(draft, service, port, []);
@@ -186,6 +194,13 @@ class Planner {
   #route(draft: Draft, name: string, { hostname, resolution }: Service, { number }: ServicePort): void {
     draft.routeName ??= name;
     draft.looksUpHosts ||= resolution === "dynamic-dns";
+    if (draft.explicit) this.#explicitRoutes.add(name);
+    else if (this.#explicitRoutes.has(name)) {
+      // Routes go by the port, as in Istio: what comes in elsewhere with that port has those of the Sidecar's listener.
+      const message = `port ${number} leads to the hosts of the Sidecar's listener with that port and to no others`;
+      this.#conflicts.push({ hostname, message });
+      return;
+    }
     const places = this.#routes.get(name) ?? new Map<string, ServicePlace>();
     this.#routes.set(name, places.set(`${hostname}:${number}`, { hostname, port: number }));
     if (name !== HTTP_PROXY_ROUTES) this.#portOf.set(name, number);
