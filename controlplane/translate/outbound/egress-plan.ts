@@ -103,6 +103,8 @@ class Planner {
   readonly #portOf = new Map<string, number>();
   /** Routes that belong to a listener of a Sidecar's own. */
   readonly #explicitRoutes = new Set<string>();
+  /** Of those, who would be there too: one for each says enough. */
+  readonly #leftOut = new Map<string, string>();
   readonly #conflicts: { hostname: string; message: string }[] = [];
 
   constructor(ways: Ways) {
@@ -141,7 +143,15 @@ class Planner {
       ([name, places]) =>
         [name, { name, places: [...places.values()], port: this.#portOf.get(name) }] as const,
     );
-    return { listeners: new Map(listeners), routes: new Map(routes), conflicts: this.#conflicts };
+    const conflicts = [...this.#leftOut].map(([name, hostname]) => ({
+      hostname,
+      message: `it and others are unknown at port ${name}: that is for the hosts of the Sidecar's listener with this port`,
+    }));
+    return {
+      listeners: new Map(listeners),
+      routes: new Map(routes),
+      conflicts: [...this.#conflicts, ...conflicts],
+    };
   }
 
   #captured(service: Service, port: ServicePort): void {
@@ -194,14 +204,13 @@ class Planner {
   #route(draft: Draft, name: string, { hostname, resolution }: Service, { number }: ServicePort): void {
     draft.routeName ??= name;
     draft.looksUpHosts ||= resolution === "dynamic-dns";
+    const places = this.#routes.get(name) ?? new Map<string, ServicePlace>();
     if (draft.explicit) this.#explicitRoutes.add(name);
     else if (this.#explicitRoutes.has(name)) {
       // Routes go by the port, as in Istio: what comes in elsewhere with that port has those of the Sidecar's listener.
-      const message = `port ${number} leads to the hosts of the Sidecar's listener with that port and to no others`;
-      this.#conflicts.push({ hostname, message });
+      if (!places.has(`${hostname}:${number}`) && !this.#leftOut.has(name)) this.#leftOut.set(name, hostname);
       return;
     }
-    const places = this.#routes.get(name) ?? new Map<string, ServicePlace>();
     this.#routes.set(name, places.set(`${hostname}:${number}`, { hostname, port: number }));
     if (name !== HTTP_PROXY_ROUTES) this.#portOf.set(name, number);
   }
