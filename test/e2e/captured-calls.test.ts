@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import { type CapturedCall, describeCaptured } from "../harness/captured-mesh.ts";
+import { eventually } from "../harness/eventually.ts";
 import {
   authorizationPolicy,
   document,
   meshConfig,
   peerAuthentication,
+  serviceEntry,
   virtualService,
 } from "../harness/mesh-policies.ts";
 
 const HOSTS = [
   { name: "caller", service: "caller" },
   { name: "web", service: "web" },
-  { name: "api", service: "api" },
+  { name: "api", service: "api", appAtAddress: true },
   { name: "store", service: "store", protocol: "tcp" },
+  // Its proxy binds what it serves.
+  { name: "plain", service: "plain", captured: false, upstreams: ["web"] },
 ] as const;
+
+const GREETER_PORT = 9091;
 
 /** A port of an application that no service has. */
 const PRIVATE_PORT = 7777;
@@ -46,6 +52,47 @@ describeCaptured("captured calls", HOSTS, (test) => {
       { to: "http://vip.caller:9080", want: "200 caller as caller" },
       { from: "web", to: "http://vip.caller:9080", host: "web", want: "200 web as web" },
     );
+  });
+
+  test("captured workloads and others call each other", async ({ mesh, expect, shell }) => {
+    await mesh.apply(peerAuthentication("STRICT"));
+    await expect(
+      { to: "http://vip.plain:9080", want: "200 plain as caller" },
+      { to: "http://plain:9080", want: "503" },
+      { from: "plain", to: "http://127.0.0.1:9101", want: "200 web as plain" },
+    );
+    // Bound where it always was, not captured.
+    assert.equal((await shell("plain").http("http://127.0.0.1:9080")).echo?.app, "plain");
+  });
+
+  test("a server that speaks first is heard: at once within the mesh, after a while from outside", async ({
+    mesh,
+    shell,
+    expect,
+    addressOf,
+  }) => {
+    await shell("store").serve("greeter", "greeter", "0.0.0.0", GREETER_PORT);
+    await mesh.apply(
+      serviceEntry("greeter", {
+        hosts: ["greeter.example"],
+        addresses: ["10.99.0.7"],
+        location: "MESH_INTERNAL",
+        resolution: "STATIC",
+        ports: [{ number: GREETER_PORT, name: "tcp", protocol: "TCP" }],
+        endpoints: [
+          {
+            address: addressOf("store"),
+            serviceAccount: "store",
+            labels: { "security.istio.io/tlsMode": "istio" },
+          },
+        ],
+      }) + peerAuthentication("PERMISSIVE"),
+    );
+    await expect({ to: `wait://10.99.0.7:${GREETER_PORT}`, want: "greeter" });
+    const start = performance.now();
+    assert.equal((await shell("stranger").tcp(addressOf("store"), GREETER_PORT, "")).app, "greeter");
+    const elapsed = performance.now() - start;
+    assert.ok(elapsed > 2_900 && elapsed < 4_500, `after ${elapsed} ms`);
   });
 
   test("VirtualServices route what is captured", async ({ mesh, expect }) => {
@@ -84,7 +131,7 @@ describeCaptured("captured calls", HOSTS, (test) => {
     );
     // An HTTP and a TCP service at one port, neither with an address that counts.
     await mesh.apply(
-      document("networking.istio.io/v1", "ServiceEntry", "bytes", {
+      serviceEntry("bytes", {
         hosts: ["bytes.example"],
         location: "MESH_EXTERNAL",
         resolution: "NONE",
@@ -120,7 +167,11 @@ describeCaptured("captured calls", HOSTS, (test) => {
     await expect(...fromOutside("200 web", "store"), { to: "http://vip.web:9080", want: "200 web" });
   });
 
-  test("authorization sees who calls through capture", async ({ mesh, expect }) => {
+  test("authorization sees who calls through capture, and from where", async ({
+    mesh,
+    expect,
+    addressOf,
+  }) => {
     const onlyApi = {
       action: "ALLOW",
       rules: [{ from: [{ source: { principals: ["e2e.local/ns/default/sa/api"] } }] }],
@@ -134,6 +185,16 @@ describeCaptured("captured calls", HOSTS, (test) => {
       { from: "stranger", to: "http://web:9080", want: "403" },
       { to: "tcp://vip.store:9090", want: "closed" },
       { from: "api", to: "tcp://vip.store:9090", want: "store" },
+    );
+    await mesh.apply(
+      authorizationPolicy("web", "web", {
+        action: "DENY",
+        rules: [{ from: [{ source: { ipBlocks: [`${addressOf("stranger")}/32`] } }] }],
+      }),
+    );
+    await expect(
+      { from: "stranger", to: "http://web:9080", want: "403" },
+      { to: "http://vip.web:9080", want: "200 web as caller" },
     );
   });
 
@@ -151,6 +212,15 @@ describeCaptured("captured calls", HOSTS, (test) => {
     await expect({ from: "stranger", to: "tcp://web:7778", want: "closed" });
     await mesh.apply(peerAuthentication("STRICT"));
     await expect(...calls("closed", "closed"));
+    // Modes of single ports hold for captured ones too.
+    await mesh.apply(
+      document("security.istio.io/v1", "PeerAuthentication", "web", {
+        selector: { matchLabels: { app: "web" } },
+        mtls: { mode: "STRICT" },
+        portLevelMtls: { 9080: { mode: "PERMISSIVE" } },
+      }),
+    );
+    await expect({ from: "stranger", to: "http://web:9080", want: "200 web" }, ...calls("closed", "closed"));
   });
 
   test("the proxy's own ports lead nowhere", async ({ expect }) => {
@@ -170,16 +240,19 @@ describeCaptured("captured calls", HOSTS, (test) => {
     addressOf,
     expect,
   }) => {
-    const arrival = async (): Promise<string> => {
-      const { echo } = await shell("stranger").http(`http://${addressOf("web")}:9080`);
-      return `${echo?.at} from ${echo?.from}`;
-    };
-    assert.equal(await arrival(), `${addressOf("web")}:9080 from 127.0.0.6`);
+    const arrives = (want: string): Promise<unknown> =>
+      eventually(`it arrives at ${want}`, async () => {
+        const { echo } = await shell("stranger").http(`http://${addressOf("web")}:9080`);
+        return `${echo?.at} from ${echo?.from}` === want;
+      });
+    await arrives(`${addressOf("web")}:9080 from 127.0.0.6`);
     await mesh.apply(meshConfig({ inboundTrafficPolicy: { mode: "LOCALHOST" } }));
     await expect({ to: "http://vip.web:9080", want: "200 web as caller" });
-    assert.equal(await arrival(), "127.0.0.1:9080 from 127.0.0.1");
+    await arrives("127.0.0.1:9080 from 127.0.0.1");
+    // Its application is not on loopback, and a call there must not be captured again.
+    await expect({ to: "http://vip.api:9080", want: "200 api as caller" });
     await mesh.apply(meshConfig({ inboundTrafficPolicy: { mode: "PASSTHROUGH" } }));
     await expect({ to: "http://vip.web:9080", want: "200 web as caller" });
-    assert.equal(await arrival(), `${addressOf("web")}:9080 from 127.0.0.6`);
+    await arrives(`${addressOf("web")}:9080 from 127.0.0.6`);
   });
 });

@@ -77,6 +77,61 @@ describeCaptured("captured calls to the outside", HOSTS, (test) => {
       { to: "http://10.99.0.1:9080", want: "200 way-out" },
       { to: "http://vip.web:9080", want: "200 web as caller" },
     );
+    await mesh.apply(
+      sidecar("default", {
+        outboundTrafficPolicy: {
+          mode: "ALLOW_ANY",
+          egressProxy: { host: "web.default.svc.cluster.local", port: { number: 9080 } },
+        },
+      }),
+    );
+    // As to any service of the mesh: with mTLS.
+    await expect(
+      { to: "http://10.99.0.1:7000", want: "200 web as caller" },
+      { to: "http://10.99.0.1:9080", want: "200 web as caller" },
+    );
+  });
+
+  test("TLS services on one port are told apart by SNI, with addresses and without", async ({
+    mesh,
+    expect,
+    shell,
+    addressOf,
+  }) => {
+    await shell("stranger").serve("tls", "one", "0.0.0.0", 8443);
+    await shell("stranger").serve("tls", "two", "0.0.0.0", 8444);
+    const external = (name: string, targetPort: number, fields: Record<string, unknown>): string =>
+      serviceEntry(name, {
+        hosts: [`${name}.example`],
+        location: "MESH_EXTERNAL",
+        resolution: "STATIC",
+        ports: [{ number: 8443, name: "tls", protocol: "TLS", targetPort }],
+        endpoints: [{ address: addressOf("stranger") }],
+        ...fields,
+      });
+    await mesh.apply(
+      external("one", 8443, {}) +
+        external("two", 8444, {}) +
+        external("placed", 8444, { addresses: ["10.99.0.3"] }) +
+        serviceEntry("any", {
+          hosts: ["*.any.example"],
+          location: "MESH_EXTERNAL",
+          resolution: "NONE",
+          ports: [{ number: 8443, name: "tls", protocol: "TLS" }],
+        }) +
+        meshConfig(REGISTRY_ONLY),
+    );
+    await expect(
+      { to: "tls://10.99.0.1:8443", host: "one.example", want: "one" },
+      { to: "tls://10.99.0.1:8443", host: "two.example", want: "two" },
+      { to: "tls://10.99.0.3:8443", host: "placed.example", want: "two" },
+      { to: "tls://stranger:8443", host: "www.any.example", want: "one" },
+      { to: "tls://stranger:8443", host: "nobody.example", want: "closed" },
+      { to: "tcp://stranger:8443", want: "closed" },
+    );
+    await mesh.apply(meshConfig({ outboundTrafficPolicy: { mode: "ALLOW_ANY" } }));
+    await expect({ to: "tls://stranger:8444", host: "nobody.example", want: "two" });
+    await expect({ to: "tls://stranger:8443", host: "nobody.example", want: "one" });
   });
 
   test("a ServiceEntry without addresses lets calls of its port and host go where they were going", async (captured) => {

@@ -8,8 +8,8 @@ export const STRANGER = "stranger";
 export const FAR = "10.78.0.5";
 
 /**
- * Hosts are network namespaces whose connections are captured. Applications listen at all addresses, as if there were no
- * mesh. One more host, the stranger, has neither agent nor capture.
+ * Hosts are network namespaces whose connections are captured, unless they say otherwise. Applications of captured hosts
+ * listen at all addresses, as if there were no mesh. One more host, the stranger, has neither agent nor capture.
  */
 export class CapturedGround implements MeshGround, AsyncDisposable {
   readonly #lab: NetworkLab;
@@ -36,10 +36,12 @@ export class CapturedGround implements MeshGround, AsyncDisposable {
   }
 
   place: MeshGround["place"] = async (host) => {
-    const within = await this.#host(host.name);
-    await this.#lab.capture(within);
-    await this.shell(host.name).serve(protocolOf(host), host.name, "0.0.0.0", portOf(host));
-    const spec = { ...host, captured: true, address: within.address, loopback: "127.0.0.1" };
+    const { name, captured = true, appAtAddress = false } = host;
+    const within = await this.#host(name);
+    if (captured) await this.#lab.capture(within);
+    const at = appAtAddress ? within.address : captured ? "0.0.0.0" : "127.0.0.1";
+    await this.shell(name).serve(protocolOf(host), name, at, portOf(host));
+    const spec = { ...host, captured, address: within.address, loopback: "127.0.0.1" };
     return { spec, app: NO_APP, within };
   };
 

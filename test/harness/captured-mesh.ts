@@ -18,7 +18,7 @@ export interface CapturedCall {
   /** The host that calls; default `caller`. */
   readonly from?: string;
   /**
-   * `http://…` or `tcp://…` with `vip.web` (the address of service `web` of namespace default), `vip.web.shop` (of
+   * `http://…`, `tcp://…`, `tls://…` (to `host`, by SNI) or `wait://…` (TCP, the server speaks first), with `vip.web` (the address of service `web` of namespace default), `vip.web.shop` (of
    * another), `web` (the address of host `web`) or an IP address.
    */
   readonly to: string;
@@ -67,8 +67,10 @@ export class CapturedMesh {
     const { protocol, hostname, port, pathname } = new URL(to);
     const address = this.#resolve(hostname);
     const shell = this.shell(from);
-    if (protocol === "tcp:") {
-      const { app, failure } = await shell.tcp(address, Number(port), NO_HTTP);
+    if (protocol !== "http:") {
+      const { app, failure } = await (protocol === "tls:"
+        ? shell.tls(address, Number(port), host ?? "")
+        : shell.tcp(address, Number(port), protocol === "wait:" ? "" : NO_HTTP));
       return app ?? endOf(failure);
     }
     const sent = { ...headers, ...(host === undefined ? {} : { host }) };
@@ -91,7 +93,9 @@ function told({ status, failure, echo }: Reply): string {
 }
 
 function endOf(failure: string): string {
-  return failure === "" || /ECONNRESET|socket hang up/.test(failure) ? "closed" : failure;
+  return failure === "" || /ECONNRESET|socket hang up|socket disconnected before secure/.test(failure)
+    ? "closed"
+    : failure;
 }
 
 /** Defines a test of captured traffic. */

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
+import type { TestCertificate } from "./test-certificates.ts";
 
 /** What an echo application says of a request that reached it. */
 export interface Echo {
@@ -54,6 +56,35 @@ export async function startHttpEcho(
 export async function startTcpEcho(name: string, address: string, port: number): Promise<EchoApp> {
   let taken = 0;
   const server = createTcpServer((socket) => {
+    taken += 1;
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.write(`${name}\n`));
+    socket.pipe(socket);
+  });
+  return serving(server, address, port, () => taken);
+}
+
+/** The same, but says its name as soon as a connection is there: a protocol in which the server speaks first. */
+export async function startGreeter(name: string, address: string, port: number): Promise<EchoApp> {
+  let taken = 0;
+  const server = createTcpServer((socket) => {
+    taken += 1;
+    socket.on("error", () => undefined);
+    socket.write(`${name}\n`);
+    socket.pipe(socket);
+  });
+  return serving(server, address, port, () => taken);
+}
+
+/** The TCP one, behind TLS of its own. */
+export async function startTlsEcho(
+  name: string,
+  address: string,
+  port: number,
+  { pem, keyPem }: TestCertificate,
+): Promise<EchoApp> {
+  let taken = 0;
+  const server = createTlsServer({ cert: pem, key: keyPem }, (socket) => {
     taken += 1;
     socket.on("error", () => undefined);
     socket.once("data", () => socket.write(`${name}\n`));

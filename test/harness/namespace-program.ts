@@ -1,7 +1,9 @@
 /** Runs in a network namespace of a test: serves applications and makes calls as its parent asks (NamespaceShell). */
-import { Failures, startHttpEcho, startTcpEcho } from "./mesh-apps.ts";
+import { edgeTcpCall } from "./edge-calls.ts";
+import { Failures, startGreeter, startHttpEcho, startTcpEcho, startTlsEcho } from "./mesh-apps.ts";
 import { httpCall, tcpCall } from "./mesh-calls.ts";
 import type { ShellAnswer, ShellMessage, ShellRequest } from "./namespace-shell.ts";
+import { mint } from "./test-certificates.ts";
 
 const failures = new Failures();
 
@@ -16,17 +18,35 @@ process.on("disconnect", () => process.exit());
 
 async function execute(request: ShellRequest): Promise<unknown> {
   switch (request.do) {
-    case "serve-http":
-      await startHttpEcho(request.name, request.at.address, request.at.port, failures);
-      return undefined;
-    case "serve-tcp":
-      await startTcpEcho(request.name, request.at.address, request.at.port);
-      return undefined;
+    case "serve":
+      return serve(request);
     case "call-http":
       return httpCall(request.origin, request.path, request.options);
     case "call-tcp":
       return tcpCall(request.at.address, request.at.port, request.text);
+    case "call-tls":
+      return edgeTcpCall(request.at.address, request.at.port, { serverName: request.serverName });
     default:
       return request satisfies never;
+  }
+}
+
+async function serve({ app, name, at }: Extract<ShellRequest, { readonly do: "serve" }>): Promise<void> {
+  const { address, port } = at;
+  switch (app) {
+    case "http":
+      await startHttpEcho(name, address, port, failures);
+      return;
+    case "tcp":
+      await startTcpEcho(name, address, port);
+      return;
+    case "greeter":
+      await startGreeter(name, address, port);
+      return;
+    case "tls":
+      await startTlsEcho(name, address, port, mint({ commonName: name }));
+      return;
+    default:
+      return app satisfies never;
   }
 }

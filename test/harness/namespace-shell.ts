@@ -8,14 +8,18 @@ const PROGRAM = join(import.meta.dirname, "namespace-program.ts");
 
 /** What a program in a namespace can be asked for. */
 export type ShellRequest =
-  | { readonly do: "serve-http" | "serve-tcp"; readonly name: string; readonly at: Place }
+  | { readonly do: "serve"; readonly app: AppKind; readonly name: string; readonly at: Place }
   | {
       readonly do: "call-http";
       readonly origin: string;
       readonly path: string;
       readonly options: CallOptions;
     }
-  | { readonly do: "call-tcp"; readonly at: Place; readonly text: string };
+  | { readonly do: "call-tcp"; readonly at: Place; readonly text: string }
+  | { readonly do: "call-tls"; readonly at: Place; readonly serverName: string };
+
+/** `greeter`: TCP, the server speaks first. `tls`: TCP behind TLS of its own. */
+type AppKind = "http" | "tcp" | "greeter" | "tls";
 
 /** `port` is 0 for the path of a unix socket. */
 interface Place {
@@ -57,9 +61,9 @@ export class NamespaceShell implements AsyncDisposable {
     });
   }
 
-  /** An echo application; undefined port: at the path of a unix socket. */
-  async serve(protocol: "http" | "tcp", name: string, address: string, port = 0): Promise<void> {
-    await this.#ask({ do: `serve-${protocol}`, name, at: { address, port } });
+  /** An echo application; without a port at the path of a unix socket. */
+  async serve(app: AppKind, name: string, address: string, port = 0): Promise<void> {
+    await this.#ask({ do: "serve", app, name, at: { address, port } });
   }
 
   async http(origin: string, path = "/", options: CallOptions = {}): Promise<Reply> {
@@ -68,6 +72,10 @@ export class NamespaceShell implements AsyncDisposable {
 
   async tcp(address: string, port: number, text = "hello"): Promise<TcpReply> {
     return (await this.#ask({ do: "call-tcp", at: { address, port }, text })) as TcpReply;
+  }
+
+  async tls(address: string, port: number, serverName: string): Promise<TcpReply> {
+    return (await this.#ask({ do: "call-tls", at: { address, port }, serverName })) as TcpReply;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

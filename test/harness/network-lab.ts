@@ -1,4 +1,5 @@
-import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { promisify } from "node:util";
 import { requireTool } from "./tools.ts";
 
@@ -10,6 +11,8 @@ const HUB = `${SUBNET}.254`;
 
 /** The group of agents and their proxies, whose connections are not captured; Istio's number. */
 const MESH_GROUP = 1337;
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** A network namespace with a wire to the others of its lab. */
 export interface Namespace {
@@ -34,8 +37,10 @@ export class NetworkLab implements AsyncDisposable {
   }
 
   static async open(): Promise<NetworkLab> {
+    await sweep();
     const lab = new NetworkLab();
-    process.once("exit", lab.#forget);
+    process.once("exit", lab.#abandon);
+    for (const signal of SIGNALS) process.once(signal, lab.#interrupted);
     try {
       await lab.#add("hub");
       await lab.#ip("hub", "link add wire type bridge", `addr add ${HUB}/24 dev wire`, "link set wire up");
@@ -79,14 +84,17 @@ export class NetworkLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    process.off("exit", this.#forget);
+    process.off("exit", this.#abandon);
+    for (const signal of SIGNALS) process.off(signal, this.#interrupted);
     for (const name of this.#names.splice(0)) await run("ip", ["netns", "del", this.#prefix + name]);
   }
 
   /** For a process that ends before its tests do. */
-  readonly #forget = (): void => {
-    for (const name of this.#names) spawn("ip", ["netns", "del", this.#prefix + name], { detached: true });
+  readonly #abandon = (): void => {
+    for (const name of this.#names.splice(0)) removeWithProcesses(this.#prefix + name);
   };
+
+  readonly #interrupted = (): void => process.exit(1);
 
   async #add(name: string): Promise<void> {
     await run("ip", ["netns", "add", this.#prefix + name]);
@@ -110,4 +118,23 @@ export class NetworkLab implements AsyncDisposable {
         }),
     };
   }
+}
+
+/** Removes what was left by processes that were killed. */
+async function sweep(): Promise<void> {
+  const { stdout } = await run("ip", ["netns", "list"]);
+  for (const [name = "", pid] of stdout.matchAll(/^lateen-(\d+)-[\w-]+/gm)) {
+    if (!existsSync(`/proc/${pid}`)) removeWithProcesses(name);
+  }
+}
+
+/** Everything that runs in a namespace of a lab was started by its tests. */
+function removeWithProcesses(name: string): void {
+  try {
+    const pids = execFileSync("ip", ["netns", "pids", name], { encoding: "utf8" });
+    for (const pid of pids.split("\n").filter((line) => line !== "")) process.kill(Number(pid), "SIGKILL");
+  } catch {
+    // One that has ended meanwhile is as good.
+  }
+  execFileSync("ip", ["netns", "del", name]);
 }

@@ -1,4 +1,5 @@
 import type { ConnectionPool } from "../../../mesh/model/destination-rule.ts";
+import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import {
   Cluster,
   Cluster_DiscoveryType,
@@ -42,11 +43,18 @@ export function inboundCluster({ view }: Scope, workload: WorkloadConfig, port: 
   return Cluster.fromPartial({
     ...cluster,
     type: Cluster_DiscoveryType.STATIC,
+    // A call to the host's own address would be captured, and come in here again.
+    ...(workload.interception !== "none" && !isLocal(port.app) && { upstreamBindConfig: passthroughBind() }),
     loadAssignment: {
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ endpoint: { address: address(port.app.address, port.app.port) } }] }],
     },
   });
+}
+
+/** Loopback or a socket: no rule of capture is for it. */
+function isLocal({ address: place }: SocketAddress): boolean {
+  return place.startsWith("127.") || place === "::1" || place.startsWith("unix://");
 }
 
 /** Whether a captured connection keeps its address. Not where somebody has said where the application is. */
