@@ -65,6 +65,29 @@ describeCaptured("captured calls", HOSTS, (test) => {
     assert.equal((await shell("plain").http("http://127.0.0.1:9080")).echo?.app, "plain");
   });
 
+  test("a captured workload has the other ports that a ServiceEntry gives it", async ({
+    mesh,
+    expect,
+    shell,
+  }) => {
+    await shell("web").serve("http", "second", "0.0.0.0", 9081);
+    await mesh.apply(
+      serviceEntry("second", {
+        hosts: ["second.example"],
+        addresses: ["10.99.0.8"],
+        location: "MESH_INTERNAL",
+        resolution: "STATIC",
+        ports: [{ number: 80, name: "http-second", protocol: "HTTP", targetPort: 9081 }],
+        workloadSelector: { labels: { app: "web" } },
+      }) + peerAuthentication("STRICT"),
+    );
+    await expect(
+      { to: "http://10.99.0.8:80", want: "200 second as caller" },
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+      { from: "stranger", to: "http://web:9081", want: "closed" },
+    );
+  });
+
   test("a server that speaks first is heard: at once within the mesh, after a while from outside", async ({
     mesh,
     shell,
