@@ -16,6 +16,7 @@ const HOSTS = [
   { name: "api", service: "api", appAtAddress: true },
   { name: "store", service: "store", protocol: "tcp" },
   // Its proxy binds what it serves.
+  { name: "lazy", service: "lazy", discovery: "on-demand" },
   { name: "plain", service: "plain", captured: false, upstreams: ["web"] },
 ] as const;
 
@@ -24,7 +25,7 @@ const GREETER_PORT = 9091;
 /** A port of an application that no service has. */
 const PRIVATE_PORT = 7777;
 
-describeCaptured("captured calls", HOSTS, (test) => {
+describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (test) => {
   test("an application that does not know the mesh calls a service by its address or its name", async ({
     expect,
   }) => {
@@ -85,6 +86,36 @@ describeCaptured("captured calls", HOSTS, (test) => {
       { to: "http://10.99.0.8:80", want: "200 second as caller" },
       { to: "http://vip.web:9080", want: "200 web as caller" },
       { from: "stranger", to: "http://web:9081", want: "closed" },
+    );
+  });
+
+  test("HTTP/2 and gRPC are told from HTTP/1.1, and go on as the application speaks", async ({
+    mesh,
+    expect,
+    shell,
+  }) => {
+    await shell("web").serve("h2", "grpc", "0.0.0.0", 9082);
+    await mesh.apply(
+      serviceEntry("grpc", {
+        hosts: ["grpc.example"],
+        location: "MESH_INTERNAL",
+        resolution: "STATIC",
+        ports: [{ number: 9080, name: "grpc", protocol: "GRPC", targetPort: 9082 }],
+        workloadSelector: { labels: { app: "web" } },
+      }) + peerAuthentication("STRICT"),
+    );
+    await expect(
+      { to: "h2://vip.web:9080", host: "grpc.example", want: "200 grpc as caller" },
+      { to: "http://vip.web:9080", host: "grpc.example", want: "200 grpc as caller" },
+      { to: "h2://vip.web:9080", host: "web", want: "200 web as caller" },
+    );
+  });
+
+  test("a workload that learns of hosts on demand calls what it has never called", async ({ expect }) => {
+    await expect(
+      { from: "lazy", to: "http://vip.web:9080", host: "web", want: "200 web as lazy" },
+      { from: "lazy", to: "http://vip.api:9080", want: "200 api as lazy" },
+      { from: "lazy", to: "tcp://stranger:7003", want: "outside" },
     );
   });
 

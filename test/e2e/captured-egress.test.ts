@@ -15,17 +15,17 @@ const OWN_TCP = 7001;
 
 const REGISTRY_ONLY = { outboundTrafficPolicy: { mode: "REGISTRY_ONLY" } };
 
-describeCaptured("captured calls to the outside", HOSTS, (test) => {
-  const strangers = async ({ shell }: Parameters<Parameters<typeof test>[1]>[0]): Promise<void> => {
-    const stranger = shell("stranger");
-    await stranger.serve("http", "outside", "0.0.0.0", SHARED).catch(() => undefined);
-    await stranger.serve("http", "outside", "0.0.0.0", OWN).catch(() => undefined);
-    await stranger.serve("tcp", "outside", "0.0.0.0", OWN_TCP).catch(() => undefined);
-  };
+const OUTSIDE = [
+  ["http", SHARED],
+  ["http", OWN],
+  ["tcp", OWN_TCP],
+] as const;
 
-  test("what the mesh does not know is passed through, or refused when only the registry counts", async (captured) => {
-    const { mesh, expect } = captured;
-    await strangers(captured);
+describeCaptured("captured calls to the outside", { hosts: HOSTS, outside: OUTSIDE }, (test) => {
+  test("what the mesh does not know is passed through, or refused when only the registry counts", async ({
+    mesh,
+    expect,
+  }) => {
     const known = { to: "http://vip.web:9080", want: "200 web as caller" };
     await expect(
       { to: `http://stranger:${SHARED}`, want: "200 outside" },
@@ -134,9 +134,10 @@ describeCaptured("captured calls to the outside", HOSTS, (test) => {
     await expect({ to: "tls://stranger:8443", host: "nobody.example", want: "one" });
   });
 
-  test("a ServiceEntry without addresses lets calls of its port and host go where they were going", async (captured) => {
-    const { mesh, expect } = captured;
-    await strangers(captured);
+  test("a ServiceEntry without addresses lets calls of its port and host go where they were going", async ({
+    mesh,
+    expect,
+  }) => {
     const external = (protocol: string, number: number): string =>
       serviceEntry(`ext-${number}`, {
         hosts: [`ext-${number}.example`],
@@ -173,9 +174,10 @@ describeCaptured("captured calls to the outside", HOSTS, (test) => {
     { name: "an address and a CIDR block", addresses: ["10.79.0.1", "10.78.0.0/24"] },
   ];
   for (const { name, addresses } of addressed) {
-    test(`a ServiceEntry with ${name} takes the calls that go there and no others`, async (captured) => {
-      const { mesh, expect } = captured;
-      await strangers(captured);
+    test(`a ServiceEntry with ${name} takes the calls that go there and no others`, async ({
+      mesh,
+      expect,
+    }) => {
       await mesh.apply(
         serviceEntry("far", {
           hosts: ["far.example"],
@@ -197,9 +199,11 @@ describeCaptured("captured calls to the outside", HOSTS, (test) => {
     });
   }
 
-  test("a TCP and an HTTP ServiceEntry share a port: an address takes its own, the host decides the rest", async (captured) => {
-    const { mesh, expect, addressOf } = captured;
-    await strangers(captured);
+  test("a TCP and an HTTP ServiceEntry share a port: an address takes its own, the host decides the rest", async ({
+    mesh,
+    expect,
+    addressOf,
+  }) => {
     await mesh.apply(
       serviceEntry("moved", {
         hosts: ["moved.example"],

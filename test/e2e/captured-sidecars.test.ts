@@ -23,7 +23,7 @@ const OWN_NAMESPACE = reach("200 web as caller", "502", "closed");
 const HTTP_8080 = { number: 8080, name: "http", protocol: "HTTP" };
 const TCP_9090 = { number: 9090, name: "tcp", protocol: "TCP" };
 
-describeCaptured("Sidecars of captured workloads", HOSTS, (test) => {
+describeCaptured("Sidecars of captured workloads", { hosts: HOSTS }, (test) => {
   test("a service that no egress listener imports is unknown", async ({ mesh, expect }) => {
     await expect(...ALL);
     await mesh.apply(sidecar("default", { ...REGISTRY_ONLY, egress: [{ hosts: ["./*"] }] }));

@@ -1,11 +1,11 @@
 import { after, afterEach, before, describe, test } from "node:test";
 import { VipAllocator } from "../../controlplane/snapshot/vip-allocator.ts";
-import { CapturedGround } from "./captured-ground.ts";
+import { CapturedGround, STRANGER } from "./captured-ground.ts";
 import { eventually } from "./eventually.ts";
 import { type Mesh, startMesh } from "./mesh.ts";
-import type { Reply } from "./mesh-calls.ts";
+import type { Reply, TcpReply } from "./mesh-calls.ts";
 import type { HostSpec } from "./mesh-topology.ts";
-import type { NamespaceShell } from "./namespace-shell.ts";
+import type { AppKind, NamespaceShell } from "./namespace-shell.ts";
 import { skipWithout, skipWithoutNamespaces } from "./tools.ts";
 
 /** Of a first line that is cut short, nobody can say yet that it is not HTTP's. */
@@ -18,8 +18,9 @@ export interface CapturedCall {
   /** The host that calls; default `caller`. */
   readonly from?: string;
   /**
-   * `http://…`, `tcp://…`, `tls://…` (to `host`, by SNI) or `wait://…` (TCP, the server speaks first), with `vip.web` (the address of service `web` of namespace default), `vip.web.shop` (of
-   * another), `web` (the address of host `web`) or an IP address.
+   * `http://…`, `h2://…` (HTTP/2 with prior knowledge), `tcp://…`, `tls://…` (to `host`, by SNI) or `wait://…` (TCP, the
+   * server speaks first), with `vip.web` (the address of service `web` of namespace default), `vip.web.shop` (of another
+   * one), `web` (the address of host `web`) or an IP address.
    */
   readonly to: string;
   /** The host header, when it is not the address. */
@@ -67,14 +68,17 @@ export class CapturedMesh {
     const { protocol, hostname, port, pathname } = new URL(to);
     const address = this.#resolve(hostname);
     const shell = this.shell(from);
-    if (protocol !== "http:") {
-      const { app, failure } = await (protocol === "tls:"
-        ? shell.tls(address, Number(port), host ?? "")
-        : shell.tcp(address, Number(port), protocol === "wait:" ? "" : NO_HTTP));
-      return app ?? endOf(failure);
-    }
     const sent = { ...headers, ...(host === undefined ? {} : { host }) };
-    return told(await shell.http(`http://${address}:${port}`, pathname, { headers: sent }));
+    switch (protocol) {
+      case "http:":
+        return told(await shell.http(`http://${address}:${port}`, pathname, { headers: sent }));
+      case "h2:":
+        return told(await shell.http2(`http://${address}:${port}`, host));
+      case "tls:":
+        return toldOfTcp(await shell.tls(address, Number(port), host ?? ""));
+      default:
+        return toldOfTcp(await shell.tcp(address, Number(port), protocol === "wait:" ? "" : NO_HTTP));
+    }
   }
 
   #resolve(name: string): string {
@@ -92,6 +96,10 @@ function told({ status, failure, echo }: Reply): string {
   return [String(status), ...(echo ? [echo.app] : []), ...(peer ? [`as ${peer}`] : [])].join(" ");
 }
 
+function toldOfTcp({ app, failure }: TcpReply): string {
+  return app ?? endOf(failure);
+}
+
 function endOf(failure: string): string {
   return failure === "" || /ECONNRESET|socket hang up|socket disconnected before secure/.test(failure)
     ? "closed"
@@ -101,6 +109,12 @@ function endOf(failure: string): string {
 /** Defines a test of captured traffic. */
 type CapturedTest = (name: string, run: (captured: CapturedMesh) => Promise<void>) => void;
 
+interface CapturedOptions {
+  readonly hosts: readonly HostSpec[];
+  /** Ports of the stranger where an application named `outside` is. */
+  readonly outside?: readonly (readonly [AppKind, number])[];
+}
+
 const BUILTIN_LACKS = "the built-in proxy takes no captured connections: it has no original destinations";
 
 /**
@@ -109,7 +123,7 @@ const BUILTIN_LACKS = "the built-in proxy takes no captured connections: it has 
  */
 export function describeCaptured(
   title: string,
-  hosts: readonly HostSpec[],
+  { hosts, outside = [] }: CapturedOptions,
   define: (capturedTest: CapturedTest) => void,
 ): void {
   const missing = skipWithout("envoy") || skipWithoutNamespaces();
@@ -118,6 +132,8 @@ export function describeCaptured(
     let captured: CapturedMesh | undefined;
     before(async () => {
       const ground = stack.use(await CapturedGround.open());
+      for (const [kind, port] of outside)
+        await ground.shell(STRANGER).serve(kind, "outside", "0.0.0.0", port);
       captured = new CapturedMesh(stack.use(await startMesh({ dataPlane: "envoy", ground, hosts })), ground);
     });
     afterEach(async () => {

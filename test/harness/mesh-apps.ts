@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
@@ -48,6 +49,21 @@ export async function startHttpEcho(
   const server = createServer((request, response) => {
     taken += 1;
     answer(name, request, response, failures).catch((error: unknown) => response.destroy(error as Error));
+  });
+  return serving(server, address, port, () => taken);
+}
+
+/** Answers over HTTP/2 without TLS, as the one over HTTP/1.1 does, and does nothing else that is asked for. */
+export async function startHttp2Echo(name: string, address: string, port: number): Promise<EchoApp> {
+  let taken = 0;
+  const server = createHttp2Server((request, response) => {
+    taken += 1;
+    request.resume();
+    const { method, url, headers, socket } = request;
+    const at = `${socket.localAddress}:${socket.localPort}`;
+    const echo: Echo = { app: name, method, path: url, headers, from: socket.remoteAddress ?? "", at };
+    response.writeHead(200, { "content-type": "application/json", "x-echo-app": name });
+    response.end(JSON.stringify(echo));
   });
   return serving(server, address, port, () => taken);
 }

@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Echo } from "./mesh-apps.ts";
@@ -52,6 +53,41 @@ export async function httpCall(origin: string, path: string, options: CallOption
   call.on("error", failed);
   call.end();
   return promise;
+}
+
+/** One HTTP/2 request with prior knowledge, on a connection of its own. Never throws. */
+export async function http2Call(origin: string, authority: string | undefined): Promise<Reply> {
+  const start = performance.now();
+  const session = connectHttp2(origin);
+  const { promise, resolve } = Promise.withResolvers<Reply>();
+  const failed = (error: Error): void => resolve({ ...NOTHING, failure: error.message || String(error) });
+  session.on("error", failed);
+  const call = session.request(authority === undefined ? {} : { ":authority": authority });
+  call.setTimeout(CALL_LIMIT_MS, () => call.destroy(new Error("no answer in time")));
+  let headers: Reply["headers"] = {};
+  let body = "";
+  call.on("response", (got) => {
+    headers = got as Reply["headers"];
+  });
+  call.on("data", (chunk: Buffer) => {
+    body += chunk.toString("utf8");
+  });
+  call.on("error", failed);
+  call.on("close", () => failed(new Error("socket hang up")));
+  call.on("end", () =>
+    resolve({
+      status: Number(headers[":status"] ?? 0),
+      body,
+      headers,
+      elapsedMs: performance.now() - start,
+      failure: "",
+      echo: parseEcho(body, headers["x-echo-app"]),
+    }),
+  );
+  call.end();
+  const reply = await promise;
+  session.destroy();
+  return reply;
 }
 
 const NOTHING: Reply = { status: 0, body: "", headers: {}, elapsedMs: 0, failure: "", echo: undefined };

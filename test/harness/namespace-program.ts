@@ -1,7 +1,14 @@
 /** Runs in a network namespace of a test: serves applications and makes calls as its parent asks (NamespaceShell). */
 import { edgeTcpCall } from "./edge-calls.ts";
-import { Failures, startGreeter, startHttpEcho, startTcpEcho, startTlsEcho } from "./mesh-apps.ts";
-import { httpCall, tcpCall } from "./mesh-calls.ts";
+import {
+  Failures,
+  startGreeter,
+  startHttp2Echo,
+  startHttpEcho,
+  startTcpEcho,
+  startTlsEcho,
+} from "./mesh-apps.ts";
+import { http2Call, httpCall, tcpCall } from "./mesh-calls.ts";
 import type { ShellAnswer, ShellMessage, ShellRequest } from "./namespace-shell.ts";
 import { mint } from "./test-certificates.ts";
 
@@ -22,6 +29,8 @@ async function execute(request: ShellRequest): Promise<unknown> {
       return serve(request);
     case "call-http":
       return httpCall(request.origin, request.path, request.options);
+    case "call-h2":
+      return http2Call(request.origin, request.authority);
     case "call-tcp":
       return tcpCall(request.at.address, request.at.port, request.text);
     case "call-tls":
@@ -36,6 +45,9 @@ async function serve({ app, name, at }: Extract<ShellRequest, { readonly do: "se
   switch (app) {
     case "http":
       await startHttpEcho(name, address, port, failures);
+      return;
+    case "h2":
+      await startHttp2Echo(name, address, port);
       return;
     case "tcp":
       await startTcpEcho(name, address, port);

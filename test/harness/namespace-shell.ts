@@ -15,11 +15,12 @@ export type ShellRequest =
       readonly path: string;
       readonly options: CallOptions;
     }
+  | { readonly do: "call-h2"; readonly origin: string; readonly authority: string | undefined }
   | { readonly do: "call-tcp"; readonly at: Place; readonly text: string }
   | { readonly do: "call-tls"; readonly at: Place; readonly serverName: string };
 
-/** `greeter`: TCP, the server speaks first. `tls`: TCP behind TLS of its own. */
-type AppKind = "http" | "tcp" | "greeter" | "tls";
+/** `h2`: HTTP/2 with prior knowledge. `greeter`: TCP, the server speaks first. `tls`: TCP behind TLS of its own. */
+export type AppKind = "http" | "h2" | "tcp" | "greeter" | "tls";
 
 /** `port` is 0 for the path of a unix socket. */
 interface Place {
@@ -38,7 +39,7 @@ export interface ShellAnswer {
   readonly error?: string;
 }
 
-/** Applications of a namespace, and the calls that they make: one process, which captures see as an application's. */
+/** Applications of a namespace, and the calls that they make: one process, whose connections are captured. */
 export class NamespaceShell implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -70,6 +71,10 @@ export class NamespaceShell implements AsyncDisposable {
     return (await this.#ask({ do: "call-http", origin, path, options })) as Reply;
   }
 
+  async http2(origin: string, authority?: string): Promise<Reply> {
+    return (await this.#ask({ do: "call-h2", origin, authority })) as Reply;
+  }
+
   async tcp(address: string, port: number, text = "hello"): Promise<TcpReply> {
     return (await this.#ask({ do: "call-tcp", at: { address, port }, text })) as TcpReply;
   }
@@ -89,7 +94,9 @@ export class NamespaceShell implements AsyncDisposable {
     const id = ++this.#asked;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
-    this.#child.send({ id, request } satisfies ShellMessage);
+    this.#child.send({ id, request } satisfies ShellMessage, (error) => {
+      if (error !== null) waiting.reject(error);
+    });
     return waiting.promise;
   }
 }
