@@ -133,13 +133,7 @@ describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (
         location: "MESH_INTERNAL",
         resolution: "STATIC",
         ports: [{ number: GREETER_PORT, name: "tcp", protocol: "TCP" }],
-        endpoints: [
-          {
-            address: addressOf("store"),
-            serviceAccount: "store",
-            labels: { "security.istio.io/tlsMode": "istio" },
-          },
-        ],
+        workloadSelector: { labels: { app: "store" } },
       }) + peerAuthentication("PERMISSIVE"),
     );
     await expect({ to: `wait://10.99.0.7:${GREETER_PORT}`, want: "greeter" });
@@ -147,6 +141,19 @@ describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (
     assert.equal((await shell("stranger").tcp(addressOf("store"), GREETER_PORT, "")).app, "greeter");
     const elapsed = performance.now() - start;
     assert.ok(elapsed > 2_900 && elapsed < 4_500, `after ${elapsed} ms`);
+    // Where nothing but plaintext may come nobody has to speak first to be told apart.
+    await mesh.apply(
+      document("security.istio.io/v1", "PeerAuthentication", "store", {
+        selector: { matchLabels: { app: "store" } },
+        mtls: { mode: "PERMISSIVE" },
+        portLevelMtls: { [GREETER_PORT]: { mode: "DISABLE" } },
+      }),
+    );
+    await eventually("it is heard at once", async () => {
+      const asked = performance.now();
+      const { app } = await shell("stranger").tcp(addressOf("store"), GREETER_PORT, "");
+      return app === "greeter" && performance.now() - asked < 1_000;
+    });
   });
 
   test("VirtualServices route what is captured", async ({ mesh, expect }) => {
@@ -262,7 +269,19 @@ describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (
       { from: "stranger", to: `http://web:${PRIVATE_PORT}`, want: fromStranger },
       { to: `http://web:${PRIVATE_PORT}`, want: fromCaller },
     ];
-    await expect(...calls("200 private", "200 private"));
+    await expect(...calls("200 private", "200 private"), {
+      from: "stranger",
+      to: `http://web:${PRIVATE_PORT}`,
+      headers: { "x-forwarded-client-cert": "URI=spiffe://e2e.local/ns/default/sa/api" },
+      want: "200 private",
+    });
+    const noTea = { action: "DENY", rules: [{ to: [{ operation: { paths: ["/tea"] } }] }] };
+    await mesh.apply(authorizationPolicy("no-tea", "web", noTea));
+    await expect(
+      { from: "stranger", to: `http://web:${PRIVATE_PORT}/tea`, want: "403" },
+      { from: "stranger", to: `http://web:${PRIVATE_PORT}/coffee`, want: "200 private" },
+    );
+    await mesh.delete("AuthorizationPolicy", "no-tea");
     await expect({ from: "stranger", to: "tcp://web:7778", want: "closed" });
     await mesh.apply(peerAuthentication("STRICT"));
     await expect(...calls("closed", "closed"));
@@ -286,6 +305,20 @@ describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (
       // Still there.
       { to: "http://vip.web:9080", want: "200 web as caller" },
     );
+  });
+
+  test("an agent that is killed takes no captured traffic with it, and its successor goes on", async ({
+    mesh,
+    expect,
+  }) => {
+    const call = { to: "http://vip.web:9080", want: "200 web as caller" };
+    const host = mesh.host("web");
+    await host.killAgentProcess();
+    await expect(call, { from: "web", to: "http://vip.caller:9080", want: "200 caller as web" });
+    await host.startAgentProcess();
+    await host.serving();
+    await mesh.apply(peerAuthentication("STRICT"));
+    await expect(call, { from: "stranger", to: "http://web:9080", want: "closed" });
   });
 
   test("a captured call reaches its application at the address it went to, or on loopback when the mesh says so", async ({
