@@ -169,11 +169,12 @@ describeCaptured("captured calls to the outside", { hosts: HOSTS, outside: OUTSI
   });
 
   const addressed = [
-    { name: "an address", addresses: [FAR] },
-    { name: "a CIDR block", addresses: ["10.78.0.0/24"] },
-    { name: "an address and a CIDR block", addresses: ["10.79.0.1", "10.78.0.0/24"] },
+    // HTTP goes by its host header: an address is a name there, a block is not.
+    { name: "an address", addresses: [FAR], named: "200 outside" },
+    { name: "a CIDR block", addresses: ["10.78.0.0/24"], named: "502" },
+    { name: "an address and a CIDR block", addresses: ["10.79.0.1", "10.78.0.0/24"], named: "502" },
   ];
-  for (const { name, addresses } of addressed) {
+  for (const { name, addresses, named } of addressed) {
     test(`a ServiceEntry with ${name} takes the calls that go there and no others`, async ({
       mesh,
       expect,
@@ -194,6 +195,7 @@ describeCaptured("captured calls to the outside", { hosts: HOSTS, outside: OUTSI
         { to: `tcp://${FAR}:${OWN_TCP}`, want: "outside" },
         { to: `tcp://stranger:${OWN_TCP}`, want: "closed" },
         { to: `http://${FAR}:${OWN}`, host: "far.example", want: "200 outside" },
+        { to: `http://${FAR}:${OWN}`, want: named },
         { to: `http://${FAR}:${OWN}`, host: "other.example", want: "502" },
       );
     });
