@@ -5,7 +5,6 @@ import { meshConfig, serviceEntry, sidecar, virtualService } from "../harness/me
 const HOSTS = [
   { name: "caller", service: "caller" },
   { name: "web", service: "web" },
-  { name: "store", service: "store", protocol: "tcp" },
 ] as const;
 
 /** The stranger's ports: one that services of the mesh have too, two that none has. */

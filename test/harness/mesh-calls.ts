@@ -64,10 +64,12 @@ export async function http2Call(origin: string, authority: string | undefined): 
   session.on("error", failed);
   const call = session.request(authority === undefined ? {} : { ":authority": authority });
   call.setTimeout(CALL_LIMIT_MS, () => call.destroy(new Error("no answer in time")));
+  let status = 0;
   let headers: Reply["headers"] = {};
   let body = "";
-  call.on("response", (got) => {
-    headers = got as Reply["headers"];
+  call.on("response", ({ ":status": code = 0, ...rest }) => {
+    status = code;
+    headers = rest;
   });
   call.on("data", (chunk: Buffer) => {
     body += chunk.toString("utf8");
@@ -76,7 +78,7 @@ export async function http2Call(origin: string, authority: string | undefined): 
   call.on("close", () => failed(new Error("socket hang up")));
   call.on("end", () =>
     resolve({
-      status: Number(headers[":status"] ?? 0),
+      status,
       body,
       headers,
       elapsedMs: performance.now() - start,
