@@ -24,7 +24,7 @@ $(READY): package-lock.json setup/generate.ts $(shell find mesh/xds/proto -name 
 demo: setup $(if $(or $(findstring consul,$(ARGS)),$(findstring envoy,$(ARGS))),tools) ## a whole mesh with bookinfo on this machine; ARGS="--check" proves it and exits
 	@./lateen demo $(ARGS)
 
-test: setup tools ## every test, with the real Envoy and the real Consul
+test: setup tools ## every test, with the real Envoy, Consul and nft
 	@$(NPM_RUN) test
 
 check: setup ## format, lint, types, architecture, dead code
@@ -33,7 +33,7 @@ check: setup ## format, lint, types, architecture, dead code
 format: setup ## write the formatter's changes
 	@$(NPM_RUN) format
 
-tools: setup ## put Envoy and Consul into .tools/ (nothing is installed on the machine)
+tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on the machine)
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
 

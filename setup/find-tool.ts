@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 
 /** Programs that tests and the demo run beside Lateen. */
-export type Tool = "envoy" | "consul" | "nomad";
+export type Tool = "envoy" | "consul" | "nomad" | "nft";
 
 /** Where `npm run tools` puts what it fetches; git ignores it. */
 export const toolsFolder: string = resolve(import.meta.dirname, "../.tools");

@@ -22,6 +22,11 @@ tools)
     command -v dpkg-deb >/dev/null 2>&1 || lack "dpkg-deb, to unpack Consul's package (or set LATEEN_CONSUL to a binary)"
     command -v apt-get >/dev/null 2>&1 || lack "apt-get, to fetch Consul's package (or set LATEEN_CONSUL to a binary)"
   }
+  [ -n "$LATEEN_NFT" ] || command -v nft >/dev/null 2>&1 || {
+    command -v dpkg-deb >/dev/null 2>&1 || lack "dpkg-deb, to unpack nft's packages (or set LATEEN_NFT to a binary)"
+    command -v apt-get >/dev/null 2>&1 || lack "apt-get, to fetch nft's packages (or set LATEEN_NFT to a binary)"
+  }
+  command -v ip >/dev/null 2>&1 || lack "ip, for tests in network namespaces (Debian: apt-get install iproute2)"
   ;;
 esac
 

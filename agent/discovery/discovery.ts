@@ -25,6 +25,8 @@ export interface LocalService {
   readonly network: string;
   /** Undefined: what its ways out ask for. */
   readonly discovery: Workload["discovery"] | undefined;
+  /** How its connections come to its proxy. Redirecting them is not the agent's work: it takes the host at its word. */
+  readonly interception: "none" | "redirect";
   /** Where its HTTP forward proxy listens; without an address, at the agent's loopback one. Undefined: it has none. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
   /** The catalog that must have this instance for it to be an endpoint. */

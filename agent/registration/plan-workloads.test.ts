@@ -22,6 +22,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     locality: "",
     network: "",
     discovery: undefined,
+    interception: "none",
     httpProxy: undefined,
     catalog: undefined,
     ...over,
@@ -89,7 +90,26 @@ const cases: readonly {
   },
 ];
 
-for (const { name, given, foreign, want } of cases) {
+const captured: typeof cases = [
+  {
+    name: "a captured application that listens everywhere stays, and is reached over loopback",
+    given: { interception: "redirect" },
+    foreign: [held("0.0.0.0", 9080)],
+    want: "10.0.0.3:9080 -> 127.0.0.1:9080",
+  },
+  {
+    name: "a captured application on the service's address, or not there yet, stays",
+    given: { interception: "redirect" },
+    want: "10.0.0.3:9080 -> 10.0.0.3:9080",
+  },
+  {
+    name: "a captured application's place that the source tells is taken as it is",
+    given: { interception: "redirect", app: { address: "127.0.0.1", port: 3000 } },
+    want: "10.0.0.3:9080 -> 127.0.0.1:3000",
+  },
+];
+
+for (const { name, given, foreign, want } of [...cases, ...captured]) {
   test(name, () => {
     const made = plan([service(given)], foreign);
     assert.equal(placeOf(made), want);
@@ -111,6 +131,21 @@ test("a workload that says no locality and network has the host's, and its forwa
   const [own] = plan([service({ locality: "us", network: "core", httpProxy })]).workloads;
   assert.deepEqual([own?.locality, own?.network, own?.discovery], ["us", "core", "mesh"]);
   assert.deepEqual(own?.httpProxy, { address: "127.0.0.1", port: 15_080 });
+});
+
+test("a captured workload gets all of the mesh; a second one of its host is told who has the ports of capture", () => {
+  const made = plan([
+    service({ id: "a", interception: "redirect" }),
+    service({ id: "b", interception: "redirect", address: { address: "10.0.0.3", port: 9081 } }),
+  ]);
+  assert.deepEqual(
+    made.workloads.map(({ name, interception, discovery }) => `${name} ${interception} ${discovery}`),
+    ["a redirect mesh"],
+  );
+  assert.match(
+    made.problems[0]?.error.message ?? "",
+    /0\.0\.0\.0:15001 for workload default\/b \(virtualOutbound\): it is taken by workload default\/a/,
+  );
 });
 
 test("a forward proxy without a place is left out, and the rest goes on", () => {

@@ -7,6 +7,7 @@ import {
   type WorkloadUpstream,
   workloadId,
 } from "../../mesh/model/workload.ts";
+import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
 import type { LocalService, LocalUpstream } from "../discovery/discovery.ts";
 import { covers, isWildcard } from "./listening-sockets.ts";
 import { type HostPorts, isMeshPort } from "./ports.ts";
@@ -81,6 +82,7 @@ function inboundPlace(
   settings: PlanSettings,
 ): InboundPlace {
   const { address } = service;
+  if (service.interception === "redirect") return capturedPlace(service, id, ports, settings);
   const app = appPlace(service, previous, ports, settings);
   if (!wantsMeshPort(app, service, previous)) {
     const holder = ports.claim(address, id);
@@ -97,8 +99,32 @@ function inboundPlace(
   }
   return {
     inbound: { address: address.address, port },
-    app: isWildcard(app.address) ? { address: settings.loopback, port: app.port } : app,
+    app: overLoopback(app, settings),
   };
+}
+
+/**
+ * Captured calls were going to the service's address, where the application stays; what its proxy binds is the two ports
+ * that the host sends connections to. A host has one workload of this kind.
+ */
+function capturedPlace(
+  service: LocalService,
+  id: WorkloadId,
+  ports: HostPorts,
+  settings: PlanSettings,
+): InboundPlace {
+  const { address } = service;
+  for (const { name, port } of [VIRTUAL_OUTBOUND, VIRTUAL_INBOUND]) {
+    const place = { address: "0.0.0.0", port };
+    const holder = ports.claim(place, id);
+    if (holder !== undefined) throw portTaken(id, name, place, holder);
+  }
+  return { inbound: address, app: overLoopback(service.app ?? ports.foreign(address) ?? address, settings) };
+}
+
+/** An application that listens everywhere is reached over loopback. */
+function overLoopback({ address, port }: SocketAddress, { loopback }: PlanSettings): SocketAddress {
+  return { address: isWildcard(address) ? loopback : address, port };
 }
 
 /** Where the application listens: as its source says, else where a socket is seen, else on loopback at the same port. */
@@ -196,14 +222,19 @@ function toWorkload(
     locality: service.locality || settings.locality,
     network: service.network || settings.network,
     role: "sidecar",
-    interception: "none",
-    // A forward proxy that knew the declared upstreams alone would be of no use.
-    discovery: service.discovery ?? (service.httpProxy === undefined ? "upstreams" : "mesh"),
+    interception: service.interception,
+    // A forward proxy that knew the declared upstreams alone would be of no use, nor would capture.
+    discovery: service.discovery ?? (hasOpenWay(service) ? "mesh" : "upstreams"),
     httpProxy,
     bindsVips: false,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
   };
+}
+
+/** Whether the application can call what nobody declared. */
+function hasOpenWay({ httpProxy, interception }: LocalService): boolean {
+  return httpProxy !== undefined || interception !== "none";
 }
 
 /** Names become folders, node ids and identities: what cannot be all of them is refused here. */

@@ -35,6 +35,7 @@ function service(address: string, port: number): LocalService {
     locality: "",
     network: "",
     discovery: undefined,
+    interception: "none",
     httpProxy: undefined,
     catalog: undefined,
   };

@@ -1,3 +1,4 @@
+import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
 import type { LocalService } from "../discovery/discovery.ts";
 import { covers, findHolder, type ListeningSocket, readListeningSockets } from "./listening-sockets.ts";
 import { HostPorts } from "./ports.ts";
@@ -15,7 +16,7 @@ export async function readHostPorts(
   look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
   const sockets = await look();
-  const wanted = services.flatMap(({ address, upstreams, httpProxy }) => [
+  const wanted = services.flatMap(({ address, upstreams, httpProxy, interception }) => [
     address,
     { address: loopback, port: address.port },
     ...upstreams.map((upstream) => ({
@@ -23,6 +24,9 @@ export async function readHostPorts(
       port: upstream.bindPort ?? upstream.port,
     })),
     ...(httpProxy === undefined ? [] : [{ address: httpProxy.address ?? loopback, port: httpProxy.port }]),
+    ...(interception === "none"
+      ? []
+      : [VIRTUAL_OUTBOUND, VIRTUAL_INBOUND].map(({ port }) => ({ address: "0.0.0.0", port }))),
   ]);
   const asked = (socket: ListeningSocket): boolean => wanted.some((place) => covers(socket, place));
   const foreign = sockets

@@ -57,7 +57,9 @@ export function sidecarScope(
     const chosen = services.filter(
       (service) =>
         importsService(imports, service) &&
-        (port === undefined || service.ports.some(({ number }) => number === port.number)),
+        (port === undefined ||
+          port.number === 0 ||
+          service.ports.some(({ number }) => number === port.number)),
     );
     return { port, bind, captureMode, hosts: chosen.map(({ hostname }) => hostname), imports };
   });

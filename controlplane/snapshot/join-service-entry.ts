@@ -121,7 +121,10 @@ function endpoint(
   };
 }
 
-/** A workload of an agent: its port of the target's number, or of the service port's, or the one of that name. */
+/**
+ * A workload of an agent: its port of the target's number, or of the service port's, or the one of that name. A captured
+ * one takes calls at every port.
+ */
 function workloadEndpoint(workload: PlacedWorkload, ports: readonly ServiceEntryPort[]): Endpoint {
   const id = workloadId(workload);
   return {
@@ -131,7 +134,9 @@ function workloadEndpoint(workload: PlacedWorkload, ports: readonly ServiceEntry
       const own =
         workload.ports.find((one) => one.name === name) ??
         workload.ports.find(({ app, servicePort }) => app.port === wanted || servicePort === wanted);
-      return own === undefined ? [] : [{ servicePort: number, ...own.inbound }];
+      if (own !== undefined) return [{ servicePort: number, ...own.inbound }];
+      const address = workload.interception === "none" ? undefined : workload.ports[0]?.inbound.address;
+      return address === undefined ? [] : [{ servicePort: number, address, port: wanted }];
     }),
     labels: workload.labels,
     meshed: true,

@@ -76,6 +76,7 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
       "virtual-service-named": SharedMap.empty(),
       "virtual-service-of": SharedMap.empty(),
       "destination-rule": SharedMap.empty(),
+      "selecting-service-entry": SharedMap.empty(),
       sidecar: SharedMap.empty(),
       "envoy-filter": SharedMap.empty(),
       "proxy-config": SharedMap.empty(),

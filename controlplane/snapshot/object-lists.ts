@@ -13,6 +13,8 @@ interface KindOfList {
   readonly "virtual-service-of": "VirtualService";
   /** By host. */
   readonly "destination-rule": "DestinationRule";
+  /** Those with a workload selector, by namespace: it selects there alone. */
+  readonly "selecting-service-entry": "ServiceEntry";
   /** The others: by namespace. */
   readonly sidecar: "Sidecar";
   readonly "envoy-filter": "EnvoyFilter";
@@ -58,6 +60,9 @@ export class ObjectLists {
       "virtual-service-of": new ConfigIndex("VirtualService", gatewaysOf),
       "destination-rule": new ConfigIndex("DestinationRule", ({ spec, metadata }) =>
         patterns([spec.host], metadata.namespace),
+      ),
+      "selecting-service-entry": new ConfigIndex("ServiceEntry", (entry) =>
+        entry.spec.workloadSelector === undefined ? [] : byNamespace(entry),
       ),
       sidecar: new ConfigIndex("Sidecar", byNamespace),
       "envoy-filter": new ConfigIndex("EnvoyFilter", byNamespace),

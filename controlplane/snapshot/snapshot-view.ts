@@ -52,6 +52,7 @@ export interface SnapshotView {
   /** Bound to a gateway, `namespace/name` or `mesh`. */
   virtualServicesOf(gateway: string): ObjectsOf<"virtual-service-of">;
   destinationRules(pattern: string): ObjectsOf<"destination-rule">;
+  selectingServiceEntries(namespace: string): ObjectsOf<"selecting-service-entry">;
   sidecars(namespace: string): ObjectsOf<"sidecar">;
   envoyFilters(namespace: string): ObjectsOf<"envoy-filter">;
   proxyConfigs(namespace: string): ObjectsOf<"proxy-config">;
@@ -97,6 +98,7 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
     virtualServiceNamed: (key) => list("virtual-service-named", key)[0],
     virtualServicesOf: (gateway) => list("virtual-service-of", gateway),
     destinationRules: (pattern) => list("destination-rule", pattern),
+    selectingServiceEntries: (namespace) => list("selecting-service-entry", namespace),
     sidecars: (namespace) => list("sidecar", namespace),
     envoyFilters: (namespace) => list("envoy-filter", namespace),
     proxyConfigs: (namespace) => list("proxy-config", namespace),

@@ -5,7 +5,13 @@ import { test } from "node:test";
 import { createXdsJson, type JsonValue } from "../../mesh/xds/json.ts";
 import { DESCRIPTORS_URL, MessageTypes } from "../../mesh/xds/message-types.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
-import { bookinfoWorkloads, instance, type SampleParts, sampleState } from "../../test/fakes/sample-mesh.ts";
+import {
+  bookinfoWorkloads,
+  instance,
+  type SampleParts,
+  sampleState,
+  workload,
+} from "../../test/fakes/sample-mesh.ts";
 import { by } from "../snapshot/text-order.ts";
 import { createTranslator } from "./translator.ts";
 
@@ -39,6 +45,8 @@ spec:
     - { name: v2, labels: { version: v2 } }
     - { name: v3, labels: { version: v3 } }
 `;
+
+const CAPTURED = workload("shop", { interception: "redirect", discovery: "mesh" });
 
 const cases: readonly Case[] = [
   {
@@ -82,6 +90,13 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
     workloads: bookinfoWorkloads(),
     yaml: readFileSync(join(import.meta.dirname, "golden/destination-rule-everything.yaml"), "utf8"),
   },
+  { name: "captured", workload: "default/shop-1", workloads: [...bookinfoWorkloads(), CAPTURED] },
+  {
+    name: "captured-with-sidecar",
+    workload: "default/shop-1",
+    workloads: [...bookinfoWorkloads(), CAPTURED],
+    yaml: readFileSync(join(import.meta.dirname, "golden/captured-with-sidecar.yaml"), "utf8"),
+  },
   {
     name: "envoy-filter",
     workload: "default/ratings-1",
@@ -98,15 +113,15 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
   },
 ];
 
-for (const { name, workload, asked = [], ...parts } of cases) {
+for (const { name, workload: subject, asked = [], ...parts } of cases) {
   test(`translates ${name}`, (t) => {
     const translator = createTranslator({ messageTypes });
     const state = sampleState(parts);
-    state.setObserved(workload, asked);
+    state.setObserved(subject, asked);
     const { snapshot, changed } = state.next();
     const { failures } = translator.publish(snapshot, changed);
     assert.deepEqual(failures, []);
-    const resources = translator.preview(workload);
+    const resources = translator.preview(subject);
     assert.ok(resources, "the workload is there");
     const report = translator.publish(snapshot, new Set());
     assert.deepEqual(report.failures, []);

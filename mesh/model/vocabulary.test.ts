@@ -18,6 +18,7 @@ test("a service that says nothing is not in the mesh and has only its name as a 
       app: undefined,
       network: undefined,
       discovery: undefined,
+      interception: undefined,
       httpProxy: undefined,
     },
     problems: [],
@@ -43,6 +44,7 @@ const everything = {
   app: { address: "127.0.0.1", port: 9081 },
   network: "dmz",
   discovery: "on-demand",
+  interception: "redirect",
   httpProxy: { address: undefined, port: 15_080 },
 };
 
@@ -59,6 +61,7 @@ const written: Readonly<Record<string, string>> = {
   app: "127.0.0.1:9081",
   network: "dmz",
   discovery: "on-demand",
+  interception: "redirect",
   "http-proxy": "15080",
 };
 
@@ -121,6 +124,7 @@ const mistakes: readonly { readonly tag: string; readonly says: RegExp }[] = [
   { tag: "lateen.app=9080", says: /address:port/ },
   { tag: "lateen.network=a b", says: /label's value/ },
   { tag: "lateen.discovery=all", says: /one of upstreams, mesh, on-demand/ },
+  { tag: "lateen.interception=tproxy", says: /one of none, redirect/ },
   { tag: "lateen.http-proxy=127.0.0.1", says: /a port or address:port/ },
   { tag: "lateen.upstreams=reviews", says: /“reviews” is not host:port/ },
   { tag: "lateen.upstreams=reviews:9080@x", says: /is not host:port/ },

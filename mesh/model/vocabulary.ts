@@ -28,6 +28,7 @@ export interface ServiceHints {
   /** The network of its addresses. */
   readonly network: string | undefined;
   readonly discovery: Workload["discovery"] | undefined;
+  readonly interception: HostInterception | undefined;
   /** Where its HTTP forward proxy listens; an address that is not said is the agent's to choose. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
 }
@@ -51,6 +52,7 @@ const KEYS = [
   "app",
   "network",
   "discovery",
+  "interception",
   "http-proxy",
 ] as const;
 type Key = (typeof KEYS)[number];
@@ -59,6 +61,10 @@ type Key = (typeof KEYS)[number];
 const LATER: readonly string[] = ["mtls", "metrics"];
 
 const PROTOCOLS: readonly Protocol[] = ["http", "http2", "grpc", "tcp", "tls"];
+
+/** What a host can say of the connections of a workload; `redirect`: something on the host sends them to its proxy. */
+export const INTERCEPTIONS: readonly ["none", "redirect"] = ["none", "redirect"];
+type HostInterception = (typeof INTERCEPTIONS)[number];
 
 export const DISCOVERIES: readonly ["upstreams", "mesh", "on-demand"] = ["upstreams", "mesh", "on-demand"];
 
@@ -98,7 +104,8 @@ export function parseServiceHints(
     locality: read("locality", locality),
     app: read("app", app),
     network: read("network", labelValue),
-    discovery: read("discovery", discovery),
+    discovery: read("discovery", oneOf(DISCOVERIES)),
+    interception: read("interception", oneOf(INTERCEPTIONS)),
     httpProxy: read("http-proxy", httpProxy),
   };
   return { hints, problems };
@@ -252,11 +259,9 @@ function app(text: string): SocketAddress | Refusal {
   return parseHostPort(text) ?? new Refusal(`must be address:port, not “${text}”`);
 }
 
-function discovery(text: string): Workload["discovery"] | Refusal {
-  return (
-    DISCOVERIES.find((candidate) => candidate === text) ??
-    new Refusal(`must be one of ${DISCOVERIES.join(", ")}, not “${text}”`)
-  );
+function oneOf<T extends string>(words: readonly T[]): (text: string) => T | Refusal {
+  return (text) =>
+    words.find((word) => word === text) ?? new Refusal(`must be one of ${words.join(", ")}, not “${text}”`);
 }
 
 function httpProxy(text: string): NonNullable<ServiceHints["httpProxy"]> | Refusal {

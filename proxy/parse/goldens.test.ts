@@ -23,6 +23,10 @@ const PARSERS = {
   virtualHost: parseOnDemandHost,
 } as const;
 
+/** Listeners of captured connections, clusters of original destinations, sockets without a port. */
+const CAPTURE =
+  /bind_to_port: false|original_dst|ORIGINAL_DST|cleanup_interval|upstream_bind_config|not a socket address/;
+
 /** Why a resource of a golden file is refused, and how many are. What is no longer refused must leave the list. */
 const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readonly count: number }>> = {
   "clusters/golden/connection-pools": { reason: /HTTP\/2 to the upstream/, count: 1 },
@@ -32,6 +36,8 @@ const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readon
   "clusters/golden/resolutions": { reason: /ORIGINAL_DST|dynamic_forward_proxy/, count: 2 },
   "clusters/golden/tls-files": { reason: /HTTP\/2 to the upstream/, count: 2 },
   "clusters/golden/tls-files-by-host": { reason: /HTTP\/2 to the upstream/, count: 2 },
+  "golden/captured": { reason: CAPTURE, count: 7 },
+  "golden/captured-with-sidecar": { reason: CAPTURE, count: 8 },
   "golden/envoy-filter": { reason: /http filter "limit"/, count: 1 },
   "gateway/golden/egress": { reason: /use_remote_address/, count: 1 },
   "gateway/golden/http-and-redirect": { reason: /use_remote_address/, count: 1 },

@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
+import type { TestCertificate } from "./test-certificates.ts";
 
 /** What an echo application says of a request that reached it. */
 export interface Echo {
@@ -9,6 +12,9 @@ export interface Echo {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Where the request came from and where it arrived, as the application's kernel has it. */
+  readonly from: string;
+  readonly at: string;
 }
 
 /** An application of the test's own process on its simulated host. */
@@ -30,7 +36,7 @@ export class Failures {
 }
 
 /**
- * Answers with its name, method, path and headers. The query may ask for more: `status=404`, `delayMs=500`, and
+ * Answers with its name and the request as it came. `port` 0: `address` is the path of a unix socket. The query may ask for more: `status=404`, `delayMs=500`, and
  * `failFirst=2&key=k` for a 503 to the first two requests with that key.
  */
 export async function startHttpEcho(
@@ -47,10 +53,54 @@ export async function startHttpEcho(
   return serving(server, address, port, () => taken);
 }
 
+/** Answers over HTTP/2 without TLS, as the one over HTTP/1.1 does, and does nothing else that is asked for. */
+export async function startHttp2Echo(name: string, address: string, port: number): Promise<EchoApp> {
+  let taken = 0;
+  const server = createHttp2Server((request, response) => {
+    taken += 1;
+    request.resume();
+    const { method, url, headers, socket } = request;
+    const at = `${socket.localAddress}:${socket.localPort}`;
+    const echo: Echo = { app: name, method, path: url, headers, from: socket.remoteAddress ?? "", at };
+    response.writeHead(200, { "content-type": "application/json", "x-echo-app": name });
+    response.end(JSON.stringify(echo));
+  });
+  return serving(server, address, port, () => taken);
+}
+
 /** Says its name once a connection is there and something was sent, then every byte it gets. */
 export async function startTcpEcho(name: string, address: string, port: number): Promise<EchoApp> {
   let taken = 0;
   const server = createTcpServer((socket) => {
+    taken += 1;
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.write(`${name}\n`));
+    socket.pipe(socket);
+  });
+  return serving(server, address, port, () => taken);
+}
+
+/** The same, but says its name as soon as a connection is there: a protocol in which the server speaks first. */
+export async function startGreeter(name: string, address: string, port: number): Promise<EchoApp> {
+  let taken = 0;
+  const server = createTcpServer((socket) => {
+    taken += 1;
+    socket.on("error", () => undefined);
+    socket.write(`${name}\n`);
+    socket.pipe(socket);
+  });
+  return serving(server, address, port, () => taken);
+}
+
+/** The TCP one, behind TLS of its own. */
+export async function startTlsEcho(
+  name: string,
+  address: string,
+  port: number,
+  { pem, keyPem }: TestCertificate,
+): Promise<EchoApp> {
+  let taken = 0;
+  const server = createTlsServer({ cert: pem, key: keyPem }, (socket) => {
     taken += 1;
     socket.on("error", () => undefined);
     socket.once("data", () => socket.write(`${name}\n`));
@@ -72,7 +122,15 @@ async function answer(
   if (delayMs > 0) await delay(delayMs);
   const key = query.get("key");
   const failed = key !== null && failures.fails(key, Number(query.get("failFirst") ?? 0));
-  const echo: Echo = { app: name, method, path, headers };
+  const { remoteAddress = "", localAddress = "", localPort = 0 } = request.socket;
+  const echo: Echo = {
+    app: name,
+    method,
+    path,
+    headers,
+    from: remoteAddress,
+    at: `${localAddress}:${localPort}`,
+  };
   response.writeHead(failed ? 503 : Number(query.get("status") ?? 200), {
     "content-type": "application/json",
     "x-echo-app": name,
@@ -86,7 +144,8 @@ async function serving(server: Server, address: string, port: number, taken: () 
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
-  server.listen(port, address);
+  if (port === 0) server.listen(address);
+  else server.listen(port, address);
   await once(server, "listening");
   return {
     taken,

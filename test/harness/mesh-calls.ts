@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Echo } from "./mesh-apps.ts";
@@ -54,6 +55,43 @@ export async function httpCall(origin: string, path: string, options: CallOption
   return promise;
 }
 
+/** One HTTP/2 request with prior knowledge, on a connection of its own. Never throws. */
+export async function http2Call(origin: string, authority: string | undefined): Promise<Reply> {
+  const start = performance.now();
+  const session = connectHttp2(origin);
+  const { promise, resolve } = Promise.withResolvers<Reply>();
+  const failed = (error: Error): void => resolve({ ...NOTHING, failure: error.message || String(error) });
+  session.on("error", failed);
+  const call = session.request(authority === undefined ? {} : { ":authority": authority });
+  call.setTimeout(CALL_LIMIT_MS, () => call.destroy(new Error("no answer in time")));
+  let status = 0;
+  let headers: Reply["headers"] = {};
+  let body = "";
+  call.on("response", ({ ":status": code = 0, ...rest }) => {
+    status = code;
+    headers = rest;
+  });
+  call.on("data", (chunk: Buffer) => {
+    body += chunk.toString("utf8");
+  });
+  call.on("error", failed);
+  call.on("close", () => failed(new Error("socket hang up")));
+  call.on("end", () =>
+    resolve({
+      status,
+      body,
+      headers,
+      elapsedMs: performance.now() - start,
+      failure: "",
+      echo: parseEcho(body, headers["x-echo-app"]),
+    }),
+  );
+  call.end();
+  const reply = await promise;
+  session.destroy();
+  return reply;
+}
+
 const NOTHING: Reply = { status: 0, body: "", headers: {}, elapsedMs: 0, failure: "", echo: undefined };
 
 export function parseEcho(body: string, marker: unknown): Echo | undefined {
@@ -67,9 +105,12 @@ export interface TcpReply {
   readonly failure: string;
 }
 
-/** Sends a text on a TCP connection of its own and reads until all of it has come back. Never throws. */
+/**
+ * Sends a text on a TCP connection of its own and reads until all of it has come back. `port` 0: `address` is the path of
+ * a unix socket. Never throws.
+ */
 export async function tcpCall(address: string, port: number, text = "hello"): Promise<TcpReply> {
-  return converse(connect({ host: address, port }), text);
+  return converse(connect(port === 0 ? { path: address } : { host: address, port }), text);
 }
 
 export interface TlsCaller {

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { runAgent } from "../../agent/app.ts";
 import { loadAgentConfig } from "../../agent/config.ts";
 import { askAdmin } from "../../agent/dataplane/admin-client.ts";
@@ -10,6 +10,7 @@ import { joinMesh } from "../../agent/identity/join.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { VERSION } from "../../mesh/version.ts";
 import { eventually } from "./eventually.ts";
+import { lateenIn } from "./lateen-process.ts";
 import type { EchoApp } from "./mesh-apps.ts";
 import { LogBook } from "./mesh-log.ts";
 import {
@@ -21,9 +22,8 @@ import {
   serviceAccountOf,
   upstreamsOf,
 } from "./mesh-topology.ts";
+import type { Namespace } from "./network-lab.ts";
 import { requireTool } from "./tools.ts";
-
-const LATEEN = resolve(import.meta.dirname, "../../cli/lateen.js");
 
 export interface MeshHostOptions {
   readonly spec: PlacedHost;
@@ -32,6 +32,8 @@ export interface MeshHostOptions {
   /** Undefined: the agent reads a file, and the embedded catalog has the instance. */
   readonly consul: string | undefined;
   readonly app: EchoApp;
+  /** Where its agent runs, as a process of its own; undefined: on this machine as it is. */
+  readonly within: Namespace | undefined;
 }
 
 /** A simulated host: its application and its agent, in this process unless a test wants to kill it. */
@@ -53,6 +55,11 @@ export class MeshHost implements AsyncDisposable {
     this.runDir = join(options.directory, options.spec.name, "run");
   }
 
+  /** Its agent is not in this process's network. */
+  get isApart(): boolean {
+    return this.#options.within !== undefined;
+  }
+
   /** `namespace/name`. */
   get workload(): string {
     return `${namespaceOf(this.spec)}/${this.spec.name}`;
@@ -61,6 +68,7 @@ export class MeshHost implements AsyncDisposable {
   async join(token: string): Promise<void> {
     await mkdir(join(this.#options.directory, this.spec.name), { recursive: true, mode: 0o700 });
     await this.writeServices([this.service()]);
+    if (this.#options.within !== undefined) return this.#joinWithin(this.#options.within, token);
     await joinMesh({
       token,
       nodeName: this.spec.name,
@@ -87,6 +95,7 @@ export class MeshHost implements AsyncDisposable {
       upstreams: upstreamsOf(spec),
       ...(spec.discovery && { discovery: spec.discovery }),
       ...(spec.httpProxy && { httpProxy: spec.httpProxy }),
+      ...(spec.captured && { interception: "redirect" }),
       registry: "embedded",
       ...over,
     };
@@ -116,14 +125,8 @@ export class MeshHost implements AsyncDisposable {
 
   /** Starts the agent as a process of its own: `lateen agent --config FILE`. */
   async startAgentProcess(): Promise<ChildProcess> {
-    const file = join(this.#options.directory, this.spec.name, "agent.yaml");
-    await writeFile(file, JSON.stringify(this.#flags), { mode: 0o600 });
-    const child = spawn(process.execPath, [LATEEN, "agent", "--config", file], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    child.stderr?.on("data", (chunk: Buffer) => {
-      this.log.logger.info("agent process", { said: chunk.toString("utf8").trimEnd() });
-    });
+    const file = await this.#writeConfig();
+    const child = lateenIn(this.#options.within, ["agent", "--config", file], this.log.logger);
     const gone = once(child, "exit");
     const stop = async (): Promise<void> => {
       child.kill("SIGTERM");
@@ -199,6 +202,21 @@ export class MeshHost implements AsyncDisposable {
   async #pair(path: string): Promise<{ readonly cert: string; readonly key: string }> {
     const { chainPem, keyPem } = JSON.parse(await readFile(path, "utf8")) as Record<string, string>;
     return { cert: chainPem ?? "", key: keyPem ?? "" };
+  }
+
+  async #joinWithin(within: Namespace, token: string): Promise<void> {
+    const folder = dirname(await this.#writeConfig());
+    const joining = lateenIn(within, ["join", "--dir", folder], this.log.logger, {
+      LATEEN_JOIN_TOKEN: token,
+    });
+    const [code] = (await once(joining, "exit")) as [number | null];
+    if (code !== 0) throw new Error(`${this.spec.name} could not join:\n${this.log.text}`);
+  }
+
+  async #writeConfig(): Promise<string> {
+    const file = join(this.#options.directory, this.spec.name, "agent.yaml");
+    await writeFile(file, JSON.stringify(this.#flags), { mode: 0o600 });
+    return file;
   }
 
   get #servicesFile(): string {

@@ -27,6 +27,20 @@ export function authorizationPolicy(name: string, app: string, spec: Fields): st
   });
 }
 
+/** Of namespace `default`, unless it is for the whole mesh. */
+export function sidecar(name: string, spec: Fields, namespace = "default"): string {
+  return `---\n${stringify({ apiVersion: "networking.istio.io/v1", kind: "Sidecar", metadata: { name, namespace }, spec })}`;
+}
+
+export function serviceEntry(name: string, spec: Fields, namespace = "default"): string {
+  return `---\n${stringify({ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry", metadata: { name, namespace }, spec })}`;
+}
+
+/** The one of the mesh. */
+export function meshConfig(spec: Fields): string {
+  return `---\n${stringify({ apiVersion: "mesh.istio.io/v1alpha1", kind: "MeshConfig", metadata: { name: "mesh", namespace: "istio-system" }, spec })}`;
+}
+
 export function document(apiVersion: string, kind: string, name: string, spec: Fields): string {
   return `---\n${stringify({ apiVersion, kind, metadata: { name }, spec })}`;
 }

@@ -1,9 +1,14 @@
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AdminClient } from "../../cli/client.ts";
 import { runServer } from "../../controlplane/app.ts";
 import { loadServerConfig } from "../../controlplane/config.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import { eventually } from "./eventually.ts";
+import { lateenIn } from "./lateen-process.ts";
 import { LogBook } from "./mesh-log.ts";
+import type { Namespace } from "./network-lab.ts";
 
 export interface MeshServerOptions {
   readonly directory: string;
@@ -12,15 +17,17 @@ export interface MeshServerOptions {
   readonly trustDomain: string;
   readonly consul: string | undefined;
   readonly leafTtlSeconds: number | undefined;
+  /** Where it runs as a process of its own; undefined: in this process. */
+  readonly within: Namespace | undefined;
 }
 
-/** `lateen server` in this process, which can be stopped and started again on the same state. */
+/** `lateen server`, in this process unless a namespace is given, which can be stopped and started again on the same state. */
 export class MeshServer implements AsyncDisposable {
   readonly log: LogBook = new LogBook("server");
   readonly adminSocket: string;
   readonly admin: AdminClient;
   readonly #options: MeshServerOptions;
-  #running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
+  #running: { readonly stop: () => void; readonly done: Promise<unknown> } | undefined;
 
   constructor(options: MeshServerOptions) {
     this.#options = options;
@@ -34,20 +41,20 @@ export class MeshServer implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { directory, address, trustDomain, consul, leafTtlSeconds } = this.#options;
-    const config = loadServerConfig({
-      environment: {},
-      flags: {
-        trustDomain,
-        stateDir: join(directory, "server"),
-        runDir: join(directory, "run"),
-        agents: { address, port: 15_012, advertise: [this.address] },
-        admin: { address, port: 15_015 },
-        health: { address, port: 15_014 },
-        leafTtlSeconds,
-        ...(consul === undefined ? {} : { consul: { address: consul } }),
-      },
-    });
+    const { directory, address, trustDomain, consul, leafTtlSeconds, within } = this.#options;
+    const own = within === undefined ? address : "127.0.0.1";
+    const flags = {
+      trustDomain,
+      stateDir: join(directory, "server"),
+      runDir: join(directory, "run"),
+      agents: { address, port: 15_012, advertise: [this.address] },
+      admin: { address: own, port: 15_015 },
+      health: { address: own, port: 15_014 },
+      leafTtlSeconds,
+      ...(consul === undefined ? {} : { consul: { address: consul } }),
+    };
+    if (within !== undefined) return this.#startWithin(within, flags);
+    const config = loadServerConfig({ environment: {}, flags });
     const stop = new AbortController();
     const ready = Promise.withResolvers<void>();
     const done = runServer(config, {
@@ -57,15 +64,31 @@ export class MeshServer implements AsyncDisposable {
       onReady: () => ready.resolve(),
     });
     done.catch(ready.reject);
-    this.#running = { stop, done };
+    this.#running = { stop: () => stop.abort(), done };
     await ready.promise;
+  }
+
+  async #startWithin(within: Namespace, flags: Readonly<Record<string, unknown>>): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true });
+    const file = join(this.#options.directory, "server.yaml");
+    await writeFile(file, JSON.stringify(flags), { mode: 0o600 });
+    const child = lateenIn(within, ["server", "--config", file], this.log.logger);
+    this.#running = { stop: () => child.kill("SIGTERM"), done: once(child, "exit") };
+    const answers = async (): Promise<boolean> => {
+      if (child.exitCode !== null) throw new Error(`the server ended:\n${this.log.text}`);
+      return this.admin.get("/v1/version").then(
+        () => true,
+        () => false,
+      );
+    };
+    await eventually("the server answers", answers, 20_000);
   }
 
   /** Ends it in order; what it knows stays on disk. */
   async stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
-    running?.stop.abort();
+    running?.stop();
     await running?.done;
   }
 

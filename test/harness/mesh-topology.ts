@@ -18,6 +18,10 @@ export interface HostSpec {
   readonly discovery?: "mesh" | "on-demand";
   /** Port of an HTTP forward proxy for its application; default: none. */
   readonly httpProxy?: number;
+  /** Its connections are captured; only on a `CapturedGround`, where it is so unless this is false. */
+  readonly captured?: boolean;
+  /** Its captured application listens at its address only; default: at all. */
+  readonly appAtAddress?: boolean;
   /** The network of its address. */
   readonly network?: string;
   /** The host runs a gateway instead of an application: its labels, and its ports as a service of the mesh. */

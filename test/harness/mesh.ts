@@ -15,7 +15,6 @@ import type {
 } from "../../mesh/admin-api/replies.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { eventually } from "./eventually.ts";
-import { type EchoApp, Failures, startHttpEcho, startTcpEcho } from "./mesh-apps.ts";
 import { type CallOptions, httpCall, type Reply, type TcpReply, tcpCall } from "./mesh-calls.ts";
 import {
   type CatalogKind,
@@ -24,18 +23,10 @@ import {
   type MeshCatalog,
   realConsulCatalog,
 } from "./mesh-catalog.ts";
+import { loopbackGround, type MeshGround } from "./mesh-ground.ts";
 import { MeshHost } from "./mesh-host.ts";
 import { MeshServer } from "./mesh-server.ts";
-import {
-  bindPortOf,
-  freeBlock,
-  type HostSpec,
-  namespaceOf,
-  type PlacedHost,
-  portOf,
-  protocolOf,
-  serviceAccountOf,
-} from "./mesh-topology.ts";
+import { bindPortOf, type HostSpec, namespaceOf, portOf, serviceAccountOf } from "./mesh-topology.ts";
 import { type CliResult, runCli } from "./run-cli.ts";
 
 export const DATA_PLANES = ["builtin", "envoy"] as const;
@@ -49,6 +40,8 @@ export interface MeshOptions {
   readonly leafTtlSeconds?: number;
   /** Names of hosts whose agent is a process of its own. */
   readonly agentProcesses?: readonly string[];
+  /** Default: loopback addresses of this machine. */
+  readonly ground?: MeshGround;
 }
 
 /** Those that tests apply, what refers before what is referred to. */
@@ -59,6 +52,8 @@ const KINDS = [
   "AuthorizationPolicy",
   "Gateway",
   "ServiceEntry",
+  "Sidecar",
+  "MeshConfig",
   "Secret",
 ] as const;
 
@@ -75,25 +70,23 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     const directory = await mkdtemp(join(tmpdir(), "lateen-e2e-"));
     stack.defer(() => rm(directory, { recursive: true, force: true }));
     stack.defer(() => assertNothingLeft(directory));
-    const block = await freeBlock();
+    const ground = options.ground ?? (await loopbackGround());
     const catalog: MeshCatalog = stack.use(await openCatalog(options.catalog, () => server.admin));
     const server: MeshServer = stack.use(
       new MeshServer({
         directory,
-        address: `${block}.200`,
+        ...ground.server,
         trustDomain: TRUST_DOMAIN,
         consul: catalog.consul,
         leafTtlSeconds: options.leafTtlSeconds,
       }),
     );
     await server.start();
-    const failures = new Failures();
     const hosts = await Promise.all(
       options.hosts.map(async (spec, index) => {
-        const placed = { ...spec, address: `${block}.${index + 1}`, loopback: `${block}.${index + 101}` };
-        const app = await startApp(placed, failures);
+        const place = await ground.place(spec, index);
         const { dataPlane } = options;
-        return new MeshHost({ spec: placed, directory, dataPlane, consul: catalog.consul, app });
+        return new MeshHost({ ...place, directory, dataPlane, consul: catalog.consul });
       }),
     );
     const mesh = new Mesh({ options, directory, server, catalog, hosts, rest: stack });
@@ -160,7 +153,7 @@ export class Mesh implements AsyncDisposable {
         const { spec } = host;
         const binding = { namespace: namespaceOf(spec), serviceAccounts: [serviceAccountOf(spec)] };
         await host.join(await this.token({ ...binding, node: spec.name }));
-        if (this.#options.agentProcesses?.includes(spec.name)) await host.startAgentProcess();
+        if (host.isApart || this.#options.agentProcesses?.includes(spec.name)) await host.startAgentProcess();
         else host.startAgent();
       }),
     );
@@ -325,17 +318,6 @@ async function openCatalog(kind: CatalogKind = "embedded", admin: () => AdminCli
       return kind satisfies never;
   }
 }
-
-async function startApp(host: PlacedHost, failures: Failures): ReturnType<typeof startHttpEcho> {
-  const { name, loopback } = host;
-  if (host.gateway !== undefined) return NO_APP;
-  return protocolOf(host) === "http"
-    ? startHttpEcho(name, loopback, portOf(host), failures)
-    : startTcpEcho(name, loopback, portOf(host));
-}
-
-/** A gateway's host has no application. */
-const NO_APP: EchoApp = { taken: () => 0, [Symbol.asyncDispose]: async () => {} };
 
 /** Data planes are told by the bootstrap file in their command line, which is in the mesh's own folder. */
 function assertNothingLeft(directory: string): void {

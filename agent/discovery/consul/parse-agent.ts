@@ -138,6 +138,7 @@ function common(
     locality: hints.locality ?? "",
     network: hints.network ?? "",
     discovery: hints.discovery,
+    interception: hints.interception ?? "none",
     httpProxy: hints.httpProxy,
   };
 }

@@ -22,6 +22,7 @@ test("the shortest service has a default for everything else", () => {
         locality: "",
         network: "",
         discovery: undefined,
+        interception: "none",
         httpProxy: undefined,
         catalog: undefined,
       },
@@ -47,6 +48,7 @@ services:
     locality: eu/eu-1
     network: dmz
     discovery: mesh
+    interception: redirect
     httpProxy: 15080
     weight: 3
     health: unhealthy
@@ -75,6 +77,7 @@ services:
         locality: "eu/eu-1",
         network: "dmz",
         discovery: "mesh",
+        interception: "redirect",
         httpProxy: { address: undefined, port: 15_080 },
         catalog: { registry: "embedded", instanceId: "r2" },
       },

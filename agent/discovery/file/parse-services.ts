@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import {
   DISCOVERIES,
+  INTERCEPTIONS,
   isLabelValue,
   isLocality,
   labelProblem,
@@ -72,6 +73,7 @@ const serviceSchema = z
     /** Default: the host's. */
     network: z.string().refine(isLabelValue, "must be a network's name").optional(),
     discovery: z.enum(DISCOVERIES).optional(),
+    interception: z.enum(INTERCEPTIONS).default("none"),
     httpProxy: httpProxy.optional(),
     weight: z.number().int().min(1).max(65_535).default(1),
     health: z.enum(["healthy", "unhealthy"]).default("healthy"),
@@ -147,6 +149,7 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     locality: written.locality,
     network: written.network ?? "",
     discovery: written.discovery,
+    interception: written.interception,
     httpProxy: written.httpProxy,
     catalog: registry === undefined ? undefined : { registry, instanceId },
   };

@@ -122,6 +122,12 @@ for (const { name, yaml = "", over = {}, want } of places) {
   });
 }
 
+test("a captured application that is called at its host's address is called in the way that is not captured", () => {
+  const ports = [port({ app: { address: "10.0.0.1", port: 8080 } })];
+  assert.deepEqual(inbound("", { ...captured, ports })["upstreamBindConfig"], BIND);
+  assert.equal(inbound("", { ports })["upstreamBindConfig"], undefined);
+});
+
 const POOL = (most: number): string => `connectionPool: { tcp: { maxConnections: ${most} } }`;
 const pools: readonly (readonly [string, string, number])[] = [
   ["nobody says anything", "", 4_294_967_295],

@@ -1,4 +1,5 @@
 import type { ConnectionPool } from "../../../mesh/model/destination-rule.ts";
+import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import {
   Cluster,
   Cluster_DiscoveryType,
@@ -18,8 +19,8 @@ import { isHttp2 } from "../protocols.ts";
 import { connectionPool } from "./connection-pool.ts";
 import { passthroughBind } from "./fixed-clusters.ts";
 
-/** The longest duration that Envoy takes: the application's address is never forgotten. */
-const NEVER_MS = 315_576_000_000_000;
+/** An application's address is forgotten only when it has not been called for a day; Envoy's default is 5 s. */
+const FORGOTTEN_AFTER_MS = 86_400_000;
 
 /**
  * The application behind one port of the workload: at its address, or, where connections are captured, wherever they
@@ -35,18 +36,25 @@ export function inboundCluster({ view }: Scope, workload: WorkloadConfig, port: 
       ...cluster,
       type: Cluster_DiscoveryType.ORIGINAL_DST,
       lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-      cleanupInterval: duration(NEVER_MS),
+      cleanupInterval: duration(FORGOTTEN_AFTER_MS),
       upstreamBindConfig: passthroughBind(),
     };
   }
   return Cluster.fromPartial({
     ...cluster,
     type: Cluster_DiscoveryType.STATIC,
+    // A call to the host's own address would be captured, and come in here again.
+    ...(workload.interception !== "none" && !isLocal(port.app) && { upstreamBindConfig: passthroughBind() }),
     loadAssignment: {
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ endpoint: { address: address(port.app.address, port.app.port) } }] }],
     },
   });
+}
+
+/** Loopback or a socket: no rule of capture is for it. */
+function isLocal({ address: place }: SocketAddress): boolean {
+  return place.startsWith("127.") || place === "::1" || place.startsWith("unix://");
 }
 
 /** Whether a captured connection keeps its address. Not where somebody has said where the application is. */

@@ -4,7 +4,10 @@ import {
   type Filter,
   FilterChain,
   type FilterChainMatch,
+  type ListenerFilter,
+  ListenerFilterChainMatchPredicate,
 } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import type { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager,
@@ -25,6 +28,7 @@ import { translatePolicies } from "../authz/policies.ts";
 import { duration } from "../durations.ts";
 import {
   httpConnectionManager,
+  httpInspector,
   httpRbacFilter,
   networkRbacFilter,
   originalDestination,
@@ -36,9 +40,17 @@ import {
 import { serverTlsSocket } from "../gateway/server-tls.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
-import { inboundRouteConfiguration } from "../routes/route-configuration.ts";
+import { inboundRouteConfiguration, passthroughRouteConfiguration } from "../routes/route-configuration.ts";
 import { meshServerSocket, SERVER_ALPN } from "../tls/mesh-tls.ts";
 import type { InboundPort } from "./inbound-port.ts";
+
+const ALPN_ISTIO_TCP: readonly string[] = ["istio"];
+const ALPN_ISTIO_HTTP: readonly string[] = ALPN_ISTIO.filter((name) => !ALPN_ISTIO_TCP.includes(name));
+
+/** What the inspector calls the kinds of plaintext HTTP. */
+const ALPN_PLAIN_HTTP: readonly string[] = ["http/1.0", "http/1.1", "h2c"];
+
+const NO_PREDICATE: ListenerFilterChainMatchPredicate = ListenerFilterChainMatchPredicate.fromPartial({});
 
 /** After this long a TCP peer that says nothing is one that waits for the server to speak first. */
 const SERVER_FIRST_AFTER_MS = 3_000;
@@ -67,13 +79,21 @@ export function virtualInbound(
   ports: readonly InboundPort[],
 ): Listener {
   const { name, port } = VIRTUAL_INBOUND;
-  const modes = [...ports.map((one) => modeOf(scope, workload, one)), modeOf(scope, workload, undefined)];
+  const rest = modeOf(scope, workload, undefined);
+  const seesTls = (one: InboundPort): boolean =>
+    one.tls !== undefined || modeOf(scope, workload, one) !== "DISABLE";
+  const modes = [...ports.map((one) => modeOf(scope, workload, one)), rest];
   const listener = Listener.fromPartial({
     name,
     address: address("0.0.0.0", port),
     trafficDirection: TrafficDirection.INBOUND,
     useOriginalDst: false,
-    listenerFilters: [originalDestination, tlsInspector],
+    listenerFilters: [
+      originalDestination,
+      ...inspecting(tlsInspector, ports, seesTls, rest !== "DISABLE"),
+      // What a declared port speaks is known.
+      ...inspecting(httpInspector, ports, () => false, rest !== "STRICT"),
+    ],
     filterChains: [
       {
         name: `${name}-blackhole`,
@@ -84,7 +104,28 @@ export function virtualInbound(
       ...passthroughChains(scope, workload),
     ],
   });
-  return modes.includes("PERMISSIVE") ? patient(listener, true) : listener;
+  return modes.includes("PERMISSIVE") || rest === "DISABLE" ? patient(listener, true) : listener;
+}
+
+/** An inspector at those ports that need it, for it waits for bytes. `rest`: whether ports that are not declared do. */
+function inspecting(
+  inspector: ListenerFilter,
+  ports: readonly InboundPort[],
+  needs: (port: InboundPort) => boolean,
+  rest: boolean,
+): readonly ListenerFilter[] {
+  const numbers = ports.filter((port) => needs(port) !== rest).map(({ bind }) => bind.port);
+  const exceptions = anyOfPorts(numbers);
+  if (exceptions === undefined) return rest ? [inspector] : [];
+  return [{ ...inspector, filterDisabled: rest ? exceptions : { ...NO_PREDICATE, notMatch: exceptions } }];
+}
+
+function anyOfPorts(ports: readonly number[]): ListenerFilterChainMatchPredicate | undefined {
+  const rules = ports.map((port) => ({
+    ...NO_PREDICATE,
+    destinationPortRange: { start: port, end: port + 1 },
+  }));
+  return rules.length > 1 ? { ...NO_PREDICATE, orMatch: { rules } } : rules[0];
 }
 
 /** Waits for a peer's first bytes only so long, where one may wait for the server's. */
@@ -114,8 +155,9 @@ function portChains(
     },
     warn,
   );
+  const name = listenerName(port.bind.address, port.bind.port);
   const filters = http
-    ? [httpFilter(scope, port, rules.map(httpRbacFilter))]
+    ? [httpFilter(scope, name, inboundRouteConfiguration(port.number), rules.map(httpRbacFilter))]
     : [...rules.map(networkRbacFilter), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
   const prefix = match.destinationPort === undefined ? "" : `${match.destinationPort}-`;
   if (port.tls !== undefined) {
@@ -129,20 +171,39 @@ function portChains(
       }),
     ];
   }
-  return modeChains(scope, modeOf(scope, workload, port), { http, filters, match, prefix });
+  const mode = modeOf(scope, workload, port);
+  const alpn = { mesh: mode === "STRICT" ? [] : ALPN_ISTIO, plaintext: [] };
+  return modeChains(scope, mode, { http, filters, match, prefix, alpn });
 }
 
-/** What no port of the workload is for goes on to where it was going, under the same rules for peers. */
+/**
+ * What no port of the workload is for goes on to where it was going, under the same rules for peers. HTTP is told from
+ * the rest by itself, so that its own rules hold and nobody's word for a peer's certificate is passed on.
+ */
 function passthroughChains(scope: Scope, workload: WorkloadConfig): FilterChain[] {
-  const rules = translatePolicies(
-    authorizationPoliciesFor(scope.view, workload),
-    { trustDomain: scope.view.settings.trustDomain, port: undefined, http: false },
-    scope.warn,
-  );
+  const mode = modeOf(scope, workload, undefined);
+  const { trustDomain } = scope.view.settings;
+  const policies = authorizationPoliciesFor(scope.view, workload);
+  const rules = (http: boolean): ReturnType<typeof translatePolicies> =>
+    translatePolicies(policies, { trustDomain, port: undefined, http }, scope.warn);
   const cluster = INBOUND_PASSTHROUGH_CLUSTER;
-  const filters = [...rules.map(networkRbacFilter), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
+  const routes = passthroughRouteConfiguration();
   const prefix = `${VIRTUAL_INBOUND.name}-catchall-`;
-  return modeChains(scope, modeOf(scope, workload, undefined), { http: false, filters, match: {}, prefix });
+  const http = modeChains(scope, mode, {
+    http: true,
+    filters: [httpFilter(scope, VIRTUAL_INBOUND.name, routes, rules(true).map(httpRbacFilter))],
+    match: {},
+    prefix: `${prefix}http-`,
+    alpn: { mesh: ALPN_ISTIO_HTTP, plaintext: ALPN_PLAIN_HTTP },
+  });
+  const rest = modeChains(scope, mode, {
+    http: false,
+    filters: [...rules(false).map(networkRbacFilter), tcpProxy(cluster, [{ name: cluster, weight: 1 }])],
+    match: {},
+    prefix,
+    alpn: { mesh: mode === "STRICT" ? [] : ALPN_ISTIO_TCP, plaintext: [] },
+  });
+  return [...http, ...rest];
 }
 
 function modeOf({ view }: Scope, workload: WorkloadConfig, port: InboundPort | undefined): EffectiveMtlsMode {
@@ -151,12 +212,13 @@ function modeOf({ view }: Scope, workload: WorkloadConfig, port: InboundPort | u
 
 function httpFilter(
   { view }: Scope,
-  { number, bind }: InboundPort,
+  name: string,
+  routeConfig: RouteConfiguration,
   rbac: readonly ReturnType<typeof httpRbacFilter>[],
 ): Filter {
   const manager = HttpConnectionManager.fromPartial({
-    statPrefix: `inbound_${listenerName(bind.address, bind.port)}`,
-    routeConfig: inboundRouteConfiguration(number),
+    statPrefix: `inbound_${name}`,
+    routeConfig,
     httpFilters: [...rbac, routerFilter],
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, uri: true },
@@ -171,6 +233,8 @@ interface ModeChains {
   readonly match: ChainMatch;
   /** Of the chains' names. */
   readonly prefix: string;
+  /** By which they are chosen, beside the transport; empty: by that alone. */
+  readonly alpn: { readonly mesh: readonly string[]; readonly plaintext: readonly string[] };
 }
 
 /**
@@ -180,36 +244,37 @@ interface ModeChains {
 function modeChains(
   { view }: Scope,
   mode: EffectiveMtlsMode,
-  { http, filters, match, prefix }: ModeChains,
+  { http, filters, match, prefix, alpn }: ModeChains,
 ): FilterChain[] {
   const { trustDomain, mesh: settings } = view.settings;
-  const mesh = (alpn: readonly string[]): FilterChain =>
-    FilterChain.fromPartial({
-      name: `${prefix}mesh`,
-      filterChainMatch: { ...match, transportProtocol: "tls", applicationProtocols: [...alpn] },
-      transportSocket: meshServerSocket(
-        [trustDomain, ...settings.trustDomainAliases],
-        http ? SERVER_ALPN.http : SERVER_ALPN.tcp,
-        settings.meshMtlsMinVersion,
-      ),
-      filters: [...filters],
-    });
-  const passed = (name: string, transportProtocol: string): FilterChain =>
+  const mesh = FilterChain.fromPartial({
+    name: `${prefix}mesh`,
+    filterChainMatch: { ...match, transportProtocol: "tls", applicationProtocols: [...alpn.mesh] },
+    transportSocket: meshServerSocket(
+      [trustDomain, ...settings.trustDomainAliases],
+      http ? SERVER_ALPN.http : SERVER_ALPN.tcp,
+      settings.meshMtlsMinVersion,
+    ),
+    filters: [...filters],
+  });
+  const passed = (
+    name: string,
+    transportProtocol: string,
+    applicationProtocols: readonly string[],
+  ): FilterChain =>
     FilterChain.fromPartial({
       name: `${prefix}${name}`,
-      filterChainMatch: { ...match, transportProtocol },
+      filterChainMatch: { ...match, transportProtocol, applicationProtocols: [...applicationProtocols] },
       filters: [...filters],
     });
-  const plaintext = passed("plaintext", "raw_buffer");
+  const plaintext = passed("plaintext", "raw_buffer", alpn.plaintext);
   switch (mode) {
     case "STRICT":
-      return [mesh([])];
+      return [mesh];
     case "DISABLE":
       return [plaintext];
     case "PERMISSIVE":
-      return http
-        ? [mesh(ALPN_ISTIO), plaintext]
-        : [mesh(ALPN_ISTIO), passed("application-tls", "tls"), plaintext];
+      return http ? [mesh, plaintext] : [mesh, passed("application-tls", "tls", []), plaintext];
     default:
       return mode satisfies never;
   }

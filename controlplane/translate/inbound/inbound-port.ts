@@ -3,6 +3,7 @@ import type { ServerTls } from "../../../mesh/model/gateway.ts";
 import type { Protocol } from "../../../mesh/model/service.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import { sidecarFor } from "../../policy/sidecars.ts";
+import { selects } from "../../snapshot/labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 
 /** A port at which a workload's proxy takes calls for its application. */
@@ -27,7 +28,7 @@ export function inboundPorts(view: SnapshotView, workload: WorkloadConfig): read
   const captured = workload.interception !== "none";
   const sidecar = sidecarFor(view, workload)?.spec;
   const pool = sidecar?.inboundConnectionPool;
-  const own = workload.ports.map(
+  const registered = workload.ports.map(
     ({ servicePort, name, protocol, inbound, app }): InboundPort => ({
       number: servicePort,
       name,
@@ -39,6 +40,7 @@ export function inboundPorts(view: SnapshotView, workload: WorkloadConfig): read
       pool,
     }),
   );
+  const own = captured ? [...registered, ...selectedPorts(view, workload, registered)] : registered;
   const ports =
     sidecar === undefined || sidecar.ingress.length === 0
       ? own
@@ -62,6 +64,28 @@ export function inboundPorts(view: SnapshotView, workload: WorkloadConfig): read
           },
         );
   return [...ports].sort((a, b) => a.number - b.number);
+}
+
+/** What ServiceEntries that select a captured workload say of its other ports; of two for one the older. */
+function selectedPorts(
+  view: SnapshotView,
+  { namespace, labels }: WorkloadConfig,
+  registered: readonly InboundPort[],
+): readonly InboundPort[] {
+  const [first] = registered;
+  if (first === undefined) return [];
+  const ports = new Map<number, InboundPort>();
+  const known = new Set(registered.flatMap(({ number, name, app }) => [number, name, app.port]));
+  for (const { spec } of view.selectingServiceEntries(namespace)) {
+    if (!selects(spec.workloadSelector ?? {}, labels)) continue;
+    for (const { number, targetPort = number, name, protocol } of spec.ports) {
+      if (known.has(targetPort) || known.has(name) || ports.has(targetPort)) continue;
+      const bind = { address: first.bind.address, port: targetPort };
+      const app = { address: "127.0.0.1", port: targetPort };
+      ports.set(targetPort, { ...first, number: targetPort, name, protocol, bind, app });
+    }
+  }
+  return [...ports.values()];
 }
 
 /** `127.0.0.1:8080`, `0.0.0.0:8080` (the workload's own address, which loopback stands for) or `unix:///path`. */

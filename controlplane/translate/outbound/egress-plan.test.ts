@@ -155,6 +155,18 @@ const CASES: readonly {
     want: ["127.0.0.5_80* -> routes 80", "unix:///run/api.sock* -> api:9000"],
   },
   {
+    says: "a listener on a socket has no port, is for what speaks as it does, and is bound whatever is captured",
+    given: plan(
+      CAPTURED,
+      [web, api],
+      [
+        { port: { number: 0, protocol: "tcp", name: "tcp" }, bind: "unix:///run/tcp", hosts: ["api"] },
+        { port: { number: 0, protocol: "http", name: "http" }, bind: "unix:///run/http" },
+      ],
+    ),
+    want: ["unix:///run/http* -> routes unix:///run/http", "unix:///run/tcp* -> api:9000"],
+  },
+  {
     says: "captureMode NONE binds although the rest is captured",
     given: plan(
       CAPTURED,
@@ -183,6 +195,19 @@ test("two services that cannot be told apart: the older has the port, and it is 
   assert.deepEqual(
     conflicts.map(({ hostname }) => hostname),
     ["other"],
+  );
+});
+
+test("the routes of a port are those of the Sidecar's listener with that port, wherever it is bound", () => {
+  const own = [
+    { port: { number: 80, protocol: "http" as const, name: "http" }, bind: "127.0.0.9", hosts: ["api"] },
+    { hosts: ["web"] },
+  ];
+  const planned = plan(CAPTURED, [web, api], own);
+  assert.deepEqual(routes(planned), { "80": "api" });
+  assert.deepEqual(
+    planned.conflicts.map(({ hostname }) => hostname),
+    ["web"],
   );
 });
 

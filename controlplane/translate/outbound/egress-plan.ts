@@ -1,4 +1,5 @@
 import type { Service, ServicePort } from "../../../mesh/model/service.ts";
+import type { SidecarPort } from "../../../mesh/model/sidecar.ts";
 import { isAutoVip, loopbackVip } from "../../../mesh/model/vips.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
@@ -89,11 +90,16 @@ export function planEgress(
         if (service === undefined) continue;
         const place: ServedPort = { service, port, through };
         if (listener.port === undefined) planner.everywhere(place);
-        else if (port.number === listener.port.number) planner.at(listener, listener.port.number, place);
+        else if (isFor(listener.port, port)) planner.at(listener, listener.port.number, place);
       }
     }
   }
   return planner.plan();
+}
+
+/** A listener on a socket has no port: it is for all that speak as it does, as in Istio. */
+function isFor(listener: SidecarPort, { number, protocol }: ServicePort): boolean {
+  return listener.number === 0 ? isHttp(protocol) === isHttp(listener.protocol) : number === listener.number;
 }
 
 interface RoutesDraft {
@@ -112,6 +118,10 @@ class Planner {
   readonly #ways: Ways;
   readonly #listeners = new Map<string, Draft>();
   readonly #routes = new Map<string, RoutesDraft>();
+  /** Routes that belong to a listener of a Sidecar's own. */
+  readonly #explicitRoutes = new Set<string>();
+  /** Of those, who would be there too: one for each says enough. */
+  readonly #leftOut = new Map<string, string>();
   readonly #conflicts: { hostname: string; message: string }[] = [];
 
   constructor(ways: Ways) {
@@ -120,9 +130,10 @@ class Planner {
 
   /** At the one listener that a Sidecar describes. */
   at({ bind, captureMode }: EgressListener, number: number, place: ServedPort): void {
-    const binds = !this.#ways.captured || captureMode === "NONE";
+    const onSocket = bind.startsWith("unix://");
+    const binds = !this.#ways.captured || captureMode === "NONE" || onSocket;
     const address = bind === "" ? (binds ? LOOPBACK : WILDCARD) : bind;
-    const at = { address, port: address.startsWith("unix://") ? 0 : number };
+    const at = { address, port: onSocket ? 0 : number };
     const draft = this.#listener(at, binds, true);
     if (isHttp(place.port.protocol)) this.#route(draft, at.port === 0 ? address : String(number), place);
     else this.#claim(draft, place, []);
@@ -157,7 +168,15 @@ class Planner {
       ([name, { port, places, through }]) =>
         [name, { name, port, places: [...places.values()], through: [...through] }] as const,
     );
-    return { listeners: new Map(listeners), routes: new Map(routes), conflicts: this.#conflicts };
+    const conflicts = [...this.#leftOut].map(([name, hostname]) => ({
+      hostname,
+      message: `it and others are unknown at port ${name}: that is for the hosts of the Sidecar's listener with this port`,
+    }));
+    return {
+      listeners: new Map(listeners),
+      routes: new Map(routes),
+      conflicts: [...this.#conflicts, ...conflicts],
+    };
   }
 
   #captured(place: ServedPort): void {
@@ -209,6 +228,13 @@ class Planner {
     draft.routeName ??= name;
     draft.looksUpHosts ||= resolution === "dynamic-dns";
     const key = `${hostname}:${number}`;
+    if (draft.explicit) this.#explicitRoutes.add(name);
+    else if (this.#explicitRoutes.has(name)) {
+      // Routes go by the port, as in Istio: what comes in elsewhere with that port has those of the Sidecar's listener.
+      const isThere = this.#routes.get(name)?.places.has(key) ?? false;
+      if (!isThere && !this.#leftOut.has(name)) this.#leftOut.set(name, hostname);
+      return;
+    }
     const { places } = this.#routesOf(name, name === HTTP_PROXY_ROUTES ? undefined : number, through);
     if (!places.has(key)) places.set(key, { hostname, port: number, through });
   }

@@ -1,6 +1,6 @@
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { Route, type VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
-import { inboundClusterName } from "../../../mesh/xds/names.ts";
+import { INBOUND_PASSTHROUGH_CLUSTER, inboundClusterName } from "../../../mesh/xds/names.ts";
 import type { RoutedHost } from "./governed-host.ts";
 import { plainForward } from "./route-action.ts";
 
@@ -23,6 +23,13 @@ export function inboundRouteConfiguration(servicePort: number): RouteConfigurati
   const cluster = inboundClusterName(servicePort);
   const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: plainForward(cluster) });
   return singleHost(cluster, { name: `inbound|http|${servicePort}`, routes: [route] });
+}
+
+/** The same for calls to ports that the workload has not declared. */
+export function passthroughRouteConfiguration(): RouteConfiguration {
+  const cluster = INBOUND_PASSTHROUGH_CLUSTER;
+  const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: plainForward(cluster) });
+  return singleHost(cluster, { name: "inbound|http|0", routes: [route] });
 }
 
 /** A listener of its own needs no host to be told apart: one virtual host takes all. */
