@@ -95,7 +95,12 @@ testAnalysis([
       object(
         "Sidecar",
         "one",
-        "{ egress: [{ hosts: ['./reviews.default.svc.cluster.local', '*/*', 'shop/*', './none.example.com'] }] }",
+        "{ egress: [{ hosts: ['./reviews.default.svc.cluster.local', '*/*', 'shop/*', './none.example.com', './a.example.org'] }] }",
+      ),
+      object(
+        "VirtualService",
+        "foreign",
+        "{ hosts: ['*.example.org'], http: [{ route: [{ destination: { host: reviews } }] }] }",
       ),
     ],
     want: ["LAT0012 Sidecar default/one: ./none.example.com imports nothing"],

@@ -1,3 +1,4 @@
+import { hostMatches } from "../../mesh/model/hosts.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
 import { workloadId } from "../../mesh/model/workload.ts";
 import { type Finding, nameOf } from "./finding.ts";
@@ -55,10 +56,18 @@ export function* sidecarImports(mesh: MeshFacts): Iterable<Finding> {
         const found = mesh
           .servicesOf(host, subject.metadata.namespace)
           .some((service) => from === "*" || service.namespace === from);
-        if (found) continue;
-        const message = `${namespace}/${host} imports nothing: there is no such service`;
+        if (found || routed(mesh, from, host)) continue;
+        const message = `${namespace}/${host} imports nothing: there is no such service, nor a VirtualService for it`;
         yield { code: "LAT0012", subject, path: ["spec", "egress", index, "hosts", position], message };
       }
     }
   }
+}
+
+/** VirtualServices are imported by themselves, also those for hosts that no registry knows. */
+function routed(mesh: MeshFacts, namespace: string, host: string): boolean {
+  return mesh
+    .list("VirtualService")
+    .filter(({ metadata }) => namespace === "*" || metadata.namespace === namespace)
+    .some(({ spec }) => spec.hosts.some((one) => hostMatches(host, one) || hostMatches(one, host)));
 }
