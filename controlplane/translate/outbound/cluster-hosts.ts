@@ -1,7 +1,8 @@
+import type { Client } from "../../policy/client.ts";
 import { findService } from "../../policy/services.ts";
 import type { Scope } from "../memo.ts";
 import { destinationsOf, routedForeignHost } from "../routes/routed-host.ts";
-import { clientThrough, type EgressClass, egressScope } from "./egress-class.ts";
+import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
 import { foreignHosts } from "./foreign-hosts.ts";
 
 /**
@@ -19,8 +20,9 @@ export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
         return only.hosts;
       }
       const hosts = new Set(listeners.flatMap((listener) => listener.hosts));
-      for (const index of listeners.keys())
-        for (const hostname of ledTo(inner, of, index)) hosts.add(hostname);
+      for (const [index, client] of clientsThrough(inner, of).entries()) {
+        for (const hostname of ledTo(inner, of, client, listeners[index]?.hosts ?? [])) hosts.add(hostname);
+      }
       const beyond = proxy && findService(inner.view, proxy.host, of.client.namespace);
       if (beyond !== undefined) hosts.add(beyond.hostname);
       return [...hosts];
@@ -30,9 +32,7 @@ export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
 }
 
 /** Where calls lead that come in through one listener. */
-function ledTo(scope: Scope, of: EgressClass, index: number): readonly string[] {
-  const client = clientThrough(scope, of, index);
-  const { hosts = [] } = egressScope(scope, of).listeners[index] ?? {};
+function ledTo(scope: Scope, of: EgressClass, client: Client, hosts: readonly string[]): readonly string[] {
   const called = hosts.flatMap((host) =>
     (scope.view.service(host)?.ports ?? []).flatMap(({ number }) =>
       destinationsOf(scope, client, host, number),

@@ -122,10 +122,11 @@ export function egressScope(scope: Scope, { client, source }: EgressClass): Egre
   );
 }
 
-/** The workloads of a class as clients of what comes in through one of its listeners, by its place in the scope. */
-export function clientThrough(scope: Scope, of: EgressClass, listener: number): Client {
-  const imports = egressScope(scope, of).listeners[listener]?.imports;
-  return imports === undefined ? of.client : { ...of.client, imports };
+/** The workloads of a class as clients of what comes in through each of its listeners, by their place in the scope. */
+export function clientsThrough(scope: Scope, of: EgressClass): readonly Client[] {
+  return egressScope(scope, of).listeners.map(({ imports }) =>
+    imports === undefined ? of.client : { ...of.client, imports },
+  );
 }
 
 function sameScope(a: EgressScope, b: EgressScope): boolean {

@@ -6,7 +6,7 @@ import { address } from "../addresses.ts";
 import { duration } from "../durations.ts";
 import { httpInspector, tcpProxy, tlsInspector } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
-import { clientThrough, type EgressClass } from "./egress-class.ts";
+import { clientsThrough, type EgressClass } from "./egress-class.ts";
 import type { PlannedListener } from "./egress-plan.ts";
 import { chainKey, layer4Chains } from "./layer4-chains.ts";
 import { outboundHttpFilter } from "./outbound-http.ts";
@@ -47,8 +47,9 @@ export function plannedListener(
       routeName,
     );
   }
+  const clients = clientsThrough(scope, of);
   for (const claim of tcp) {
-    const client = clientThrough(scope, of, claim.through);
+    const client = clients[claim.through] ?? of.client;
     for (const chain of layer4Chains(scope, client, claim, { shared, onDemand })) {
       for (const one of mixed ? besideHttp(chain) : [chain]) add(one, claim.hostname);
     }

@@ -10,7 +10,7 @@ import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import type { RoutedHost } from "../routes/virtual-host.ts";
 import { FOREIGN_PORT } from "./called-hosts.ts";
-import { clientThrough, type EgressClass } from "./egress-class.ts";
+import { clientsThrough, type EgressClass } from "./egress-class.ts";
 import { HTTP_PROXY_ROUTES, type PlannedRoutes } from "./egress-plan.ts";
 import { foreignHosts } from "./foreign-hosts.ts";
 
@@ -39,12 +39,13 @@ export function portRouteConfiguration(
   unknown: UnknownHosts,
 ): EncodedResource {
   const proxied = planned.name === HTTP_PROXY_ROUTES;
+  const clients = clientsThrough(scope, of);
   const hosts = planned.places.map(({ hostname, port, through }) =>
-    encodedHost(scope, clientThrough(scope, of, through), hostname, port),
+    encodedHost(scope, clients[through] ?? of.client, hostname, port),
   );
   if (planned.port === FOREIGN_PORT || proxied) {
     for (const through of planned.through) {
-      const client = clientThrough(scope, of, through);
+      const client = clients[through] ?? of.client;
       const foreign = foreignHosts(scope, of, client);
       hosts.push(...foreign.flatMap((host) => encodedForeignHost(scope, client, host)));
     }

@@ -15,7 +15,7 @@ import type { RoutedHost } from "../routes/governed-host.ts";
 import { outboundRouteConfiguration } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import { FOREIGN_PORT } from "./called-hosts.ts";
-import { clientThrough, type EgressClass, egressScope } from "./egress-class.ts";
+import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
 import { foreignHosts } from "./foreign-hosts.ts";
 import { blackHoleListener, upstreamHttpListener, upstreamTcpListener } from "./upstream-listener.ts";
 
@@ -44,7 +44,7 @@ export function upstreamParts(
   const found = service?.ports.find(({ number }) => number === port);
   const through = service && listenerWith(scope, of, service.hostname);
   if (service !== undefined && found !== undefined && through !== undefined) {
-    const client = clientThrough(scope, of, through);
+    const client = clientsThrough(scope, of)[through] ?? of.client;
     if (!isHttp(found.protocol))
       return tcpUpstream(scope, client, bind, service, port, found.protocol === "tls");
     return httpUpstream(scope, bind, service, port, {
@@ -106,8 +106,7 @@ function httpUpstream(
 
 /** Undefined: no VirtualService that counts here has a route for the host. */
 function foreignUpstream(scope: Scope, of: EgressClass, host: string): RoutedUpstream | undefined {
-  for (const through of egressScope(scope, of).listeners.keys()) {
-    const client = clientThrough(scope, of, through);
+  for (const client of clientsThrough(scope, of)) {
     const pattern = httpHostCovering(scope.view, client, normalizeHost(host));
     if (pattern === undefined || !foreignHosts(scope, of, client).includes(pattern)) continue;
     if (routedForeignHost(scope, client, pattern) === undefined) continue;
