@@ -34,6 +34,8 @@ interface Forwarding {
   avoidPriorities: ReadonlySet<number> | undefined;
   attempts: number;
   stale: number;
+  /** It is one of the retries that the cluster counts. */
+  retrying: boolean;
 }
 
 /** Sends a request to the cluster of its route and the answer back, with the route's retries and timeouts. */
@@ -62,21 +64,24 @@ export async function forwardRequest(
   if (decision.action.mirrors.length > 0) sendMirrors(exchange, { decision, headers, body });
   deadlines.startRouteTimer(exchange.request, decision.action.timeoutMs);
   cluster.counts.active++;
+  const forwarding: Forwarding = {
+    exchange,
+    decision,
+    cluster,
+    headers,
+    body,
+    deadlines,
+    hash: hashOf(exchange, facts, decision),
+    tried: new Set(),
+    avoidPriorities: undefined,
+    attempts: 0,
+    stale: 0,
+    retrying: false,
+  };
   try {
-    await run({
-      exchange,
-      decision,
-      cluster,
-      headers,
-      body,
-      deadlines,
-      hash: hashOf(exchange, facts, decision),
-      tried: new Set(),
-      avoidPriorities: undefined,
-      attempts: 0,
-      stale: 0,
-    });
+    await run(forwarding);
   } finally {
+    endRetry(forwarding);
     cluster.counts.active--;
     deadlines.stop();
   }
@@ -217,6 +222,7 @@ async function prepareRetry(result: AttemptResult, forwarding: Forwarding): Prom
     forwarding.tried.clear();
     return true;
   }
+  endRetry(forwarding);
   const policy = decision.retry;
   const end = attemptEnd(result);
   if (policy === undefined || end === undefined || !wantsRetry(policy, end)) return false;
@@ -229,10 +235,17 @@ async function prepareRetry(result: AttemptResult, forwarding: Forwarding): Prom
     return false;
   }
   cluster.counts.retries++;
+  forwarding.retrying = true;
   const { clock, random } = exchange.deps;
   await clock.sleep(retryDelayMs(policy, forwarding.attempts, random()), deadlines.signal);
-  cluster.counts.retries--;
   return !deadlines.signal.aborted;
+}
+
+/** A retry counts from its decision until it is known how it ended. */
+function endRetry(forwarding: Forwarding): void {
+  if (!forwarding.retrying) return;
+  forwarding.retrying = false;
+  forwarding.cluster.counts.retries--;
 }
 
 /** A kept-alive connection that the server closed as we used it; safe to repeat says RFC 9110 §9.2.2. */
