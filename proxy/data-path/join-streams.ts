@@ -4,6 +4,8 @@ import { breakOff } from "./break-off.ts";
 export interface JoinOptions {
   /** No byte in either direction for this long ends both; 0 is without limit. */
   readonly idleMs: number;
+  /** Both are ended after so long whatever they do; 0 is without limit. */
+  readonly longestMs?: number;
   /** Bytes that `left` has sent. */
   readonly fromLeft: (count: number) => void;
   readonly fromRight: (count: number) => void;
@@ -19,6 +21,8 @@ export async function joinStreams(left: Duplex, right: Duplex, options: JoinOpti
     right.destroy();
   };
   const timer = options.idleMs > 0 ? setTimeout(end, options.idleMs) : undefined;
+  const { longestMs = 0 } = options;
+  const limit = longestMs > 0 ? setTimeout(end, longestMs) : undefined;
   const count = (report: (bytes: number) => void) => (chunk: Buffer) => {
     timer?.refresh();
     report(chunk.length);
@@ -32,6 +36,7 @@ export async function joinStreams(left: Duplex, right: Duplex, options: JoinOpti
     new Promise<void>((resolve) => closeBoth(right, left, resolve)),
   ]);
   clearTimeout(timer);
+  clearTimeout(limit);
 }
 
 function closeBoth(stream: Duplex, other: Duplex, resolve: () => void): void {

@@ -82,6 +82,12 @@ export type HttpFilter =
   | { readonly kind: "on-demand" }
   | { readonly kind: "router" };
 
+/** What an HTTP proxy is asked to connect to: `host:port`. */
+export interface Tunnel {
+  readonly target: string;
+  readonly method: "CONNECT" | "POST";
+}
+
 export interface TcpProxy {
   readonly kind: "tcp";
   readonly statPrefix: string;
@@ -90,6 +96,12 @@ export interface TcpProxy {
   readonly idleTimeoutMs: number;
   /** How long a connection waits for a cluster that is asked for then (ODCDS); undefined: none is asked for. */
   readonly onDemandMs: number | undefined;
+  /** The connection is closed after so long whatever it does; 0 is without limit. */
+  readonly longestMs: number;
+  /** The caller's address leads it to an endpoint, where the cluster balances by hash. */
+  readonly hashesSource: boolean;
+  /** The endpoints are HTTP proxies that lead on. */
+  readonly tunnel: Tunnel | undefined;
   /** Endpoints that are tried before the connection is given up. */
   readonly maxConnectAttempts: number;
   readonly accessLog: boolean;

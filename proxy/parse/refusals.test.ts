@@ -104,6 +104,30 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "listener",
+    resource: listener([tcpProxy({ cluster: "c", hashPolicy: [{ filterState: { key: "k" } }] })]),
+    want: "listener x: tcp_proxy: a hash policy that is not the source address alone is not implemented",
+  },
+  {
+    kind: "listener",
+    resource: listener([
+      tcpProxy({ cluster: "c", tunnelingConfig: { hostname: "%REQUESTED_SERVER_NAME%:443" } }),
+    ]),
+    want: 'listener x: tcp_proxy: the format command in "%REQUESTED_SERVER_NAME%:443" is not implemented',
+  },
+  {
+    kind: "listener",
+    resource: listener([tcpProxy({ cluster: "c", tunnelingConfig: { hostname: "no port" } })]),
+    want: 'listener x: tcp_proxy: a tunnel to "no port"',
+  },
+  {
+    kind: "listener",
+    resource: listener([
+      tcpProxy({ cluster: "c", tunnelingConfig: { hostname: "a:1", propagateResponseHeaders: true } }),
+    ]),
+    want: 'listener x: tcp_proxy: tunneling_config: field "propagate_response_headers" is not implemented',
+  },
+  {
+    kind: "listener",
     resource: listener([tcpProxy({ cluster: "c" })], { useOriginalDst: true }),
     want: 'listener x: field "use_original_dst" is not implemented',
   },

@@ -1,7 +1,7 @@
 import { TcpProxy as TcpProxyMessage } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
-import type { TcpProxy } from "../model/listener.ts";
+import type { TcpProxy, Tunnel } from "../model/listener.ts";
 import { hasStdoutLog } from "./access-log.ts";
-import { invalid, onlyFields } from "./refuse.ts";
+import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { decode, fromAds, milliseconds } from "./values.ts";
 
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
@@ -16,7 +16,10 @@ export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
     "weightedClusters",
     "onDemand",
     "idleTimeout",
+    "maxDownstreamConnectionDuration",
     "maxConnectAttempts",
+    "hashPolicy",
+    "tunnelingConfig",
     "accessLog",
   ]);
   const clusters = from.cluster
@@ -36,7 +39,26 @@ export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
     clusters,
     idleTimeoutMs: milliseconds(from.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
     onDemandMs: from.onDemand && milliseconds(from.onDemand.timeout, DEFAULT_LOOKUP_MS),
+    longestMs: milliseconds(from.maxDownstreamConnectionDuration, 0),
+    hashesSource: hashesSource(where, from),
+    tunnel: parseTunnel(where, from),
     maxConnectAttempts: Math.max(1, from.maxConnectAttempts ?? 1),
     accessLog: hasStdoutLog(where, from.accessLog),
   };
+}
+
+function hashesSource(where: string, { hashPolicy: [first, ...others] }: TcpProxyMessage): boolean {
+  if (first === undefined) return false;
+  if (first.sourceIp === undefined || others.length > 0) {
+    throw unsupported(where, "a hash policy that is not the source address alone");
+  }
+  return true;
+}
+
+function parseTunnel(where: string, { tunnelingConfig: from }: TcpProxyMessage): Tunnel | undefined {
+  if (from === undefined) return undefined;
+  onlyFields(`${where}: tunneling_config`, from, ["hostname", "usePost"]);
+  if (from.hostname.includes("%")) throw unsupported(where, `the format command in "${from.hostname}"`);
+  if (!/^\S+:\d+$/.test(from.hostname)) throw invalid(where, `a tunnel to "${from.hostname}"`);
+  return { target: from.hostname, method: from.usePost ? "POST" : "CONNECT" };
 }

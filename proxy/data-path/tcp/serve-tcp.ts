@@ -1,13 +1,16 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { TcpProxy } from "../../model/listener.ts";
 import { weightedChoice } from "../../tables/weighted.ts";
+import { xxHash64 } from "../../tables/xx-hash.ts";
 import { newUpstreamEnd, type TcpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { joinStreams } from "../join-streams.ts";
 import { UpstreamConnectError } from "../upstream/dial.ts";
-import type { UpstreamCluster, UpstreamConnection } from "../upstream/upstream-cluster.ts";
+import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
+import { openTunnel } from "./tunnel.ts";
 
 const WARMING_MS = 5000;
 
@@ -64,14 +67,15 @@ async function serve(
   if (!cluster.warm) await Promise.race([cluster.whenWarm(), deps.clock.sleep(WARMING_MS, gone.signal)]);
   const upstream = await connectUpstream(cluster, caller, model, deps, gone.signal);
   if (upstream === undefined) return;
-  const { host, connection } = upstream;
+  const { host, stream } = upstream;
   cluster.counts.total++;
   cluster.counts.active++;
   host.active++;
   host.total++;
   try {
-    await joinStreams(socket, connection.socket, {
+    await joinStreams(socket, stream, {
       idleMs: model.idleTimeoutMs,
+      longestMs: model.longestMs,
       fromLeft: (count) => (record.bytesReceived += count),
       fromRight: (count) => (record.bytesSent += count),
     });
@@ -100,10 +104,11 @@ async function connectUpstream(
   model: TcpProxy,
   deps: DataPathDeps,
   signal: AbortSignal,
-): Promise<{ readonly host: UpstreamHost; readonly connection: UpstreamConnection } | undefined> {
+): Promise<{ readonly host: UpstreamHost; readonly stream: Duplex } | undefined> {
   const tried = new Set<UpstreamHost>();
+  const hash = model.hashesSource ? xxHash64(ends.remoteAddress) : undefined;
   for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
-    const host = cluster.pick(deps.random, { avoid: tried });
+    const host = cluster.pick(deps.random, { hash, avoid: tried });
     if (host === undefined) {
       record.flags.add("UH");
       return undefined;
@@ -115,8 +120,13 @@ async function connectUpstream(
       const variant = cluster.variantOf(host, "", ends);
       const connection = await cluster.connect(host, signal, { variant });
       record.upstream.id = connection.peer?.uri;
+      const { connectTimeoutMs } = cluster.model;
+      const stream =
+        model.tunnel === undefined
+          ? connection.socket
+          : await openTunnel(connection.socket, model.tunnel, connectTimeoutMs, signal);
       cluster.report(host, 200, deps.random);
-      return { host, connection };
+      return { host, stream };
     } catch (error) {
       host.failures++;
       if (!(error instanceof UpstreamConnectError && error.flag === "UO"))
