@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { envoyBootstrap } from "../../agent/bootstrap/envoy-bootstrap.ts";
 import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
+import { unanswered } from "./ads-settled.ts";
 import { EnvoyProcess } from "./envoy-process.ts";
 import { type RunningAds, startAds } from "./running-ads.ts";
 
@@ -12,14 +13,13 @@ type Json = { readonly [key: string]: unknown };
 const NODE = "sidecar~10.0.0.1~a.default~default.svc.cluster.local";
 const SETTLES_WITHIN_MS = 4_000;
 
+interface NameServerAt {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Not for a network: a host name that is asked for is refused at once, as by a resolver that is down. */
-const NO_DNS = {
-  name: "envoy.network.dns_resolver.cares",
-  typed_config: {
-    "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
-    resolvers: [{ socket_address: { address: "127.0.0.1", port_value: 1 } }],
-  },
-};
+const NO_NAMES: NameServerAt = { address: "127.0.0.1", port: 1 };
 
 /** A real Envoy with our own bootstrap on our own ADS handlers; what they serve is the test's to say. */
 export class AdsEnvoy implements AsyncDisposable {
@@ -31,7 +31,8 @@ export class AdsEnvoy implements AsyncDisposable {
     this.#envoy = envoy;
   }
 
-  static async start(): Promise<AdsEnvoy> {
+  /** Host names are looked up at `names`. */
+  static async start(names: NameServerAt = NO_NAMES): Promise<AdsEnvoy> {
     const ads = await startAds();
     try {
       ads.source.publish(NODE, {});
@@ -43,7 +44,7 @@ export class AdsEnvoy implements AsyncDisposable {
           adminSocket,
           xdsSocket: ads.address.replace(/^unix:/, ""),
         }),
-        typed_dns_resolver_config: NO_DNS,
+        typed_dns_resolver_config: dnsResolver(names),
       }));
       return new AdsEnvoy(ads, envoy);
     } catch (error) {
@@ -69,26 +70,11 @@ export class AdsEnvoy implements AsyncDisposable {
     );
     const end = performance.now() + SETTLES_WITHIN_MS;
     for (;;) {
-      const missing = this.#unanswered(snapshot, resources) ?? (await this.#unsettled(resources));
+      const missing = unanswered(this.#ads.ads, snapshot, resources) ?? (await this.#unsettled(resources));
       if (missing === undefined) return;
       assert.ok(performance.now() < end, `not within ${SETTLES_WITHIN_MS} ms: ${missing}`);
       await delay(5);
     }
-  }
-
-  /** What Envoy has not been sent or not acknowledged yet. */
-  #unanswered(snapshot: number, resources: Resources): string | undefined {
-    const proxy = this.#ads.ads.status.list().at(-1);
-    assert.ok(proxy, "Envoy is connected");
-    if (proxy.snapshot !== snapshot) return "the publication reaches the stream";
-    for (const [url, { state, lastNack, resources: count }] of proxy.types) {
-      const short = url.slice(url.lastIndexOf(".") + 1);
-      assert.notEqual(state, "REJECTED", `NACK of ${short}: ${lastNack?.message}`);
-      if (state !== "SYNCED" && state !== "IGNORED") return `${short}: ${state}`;
-      const wanted = resources.get(url)?.size ?? 0;
-      if (count !== wanted) return `${short}: Envoy asked for ${count} of ${wanted}`;
-    }
-    return undefined;
   }
 
   /** What is acknowledged but not in use, or not yet out of use. */
@@ -117,6 +103,16 @@ export class AdsEnvoy implements AsyncDisposable {
     await this.#envoy[Symbol.asyncDispose]();
     await this.#ads[Symbol.asyncDispose]();
   }
+}
+
+function dnsResolver({ address, port }: NameServerAt): object {
+  return {
+    name: "envoy.network.dns_resolver.cares",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+      resolvers: [{ socket_address: { address, port_value: port } }],
+    },
+  };
 }
 
 function difference(

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { secret } from "../../harness/mesh-gateways.ts";
+import { type At, entry, http, many, routes, rule, tcp, type WireCase } from "../wire-case.ts";
+import { CERTIFICATES } from "../wire-certificates.ts";
+
+const SHOP = "shop.test";
+const CALL = `${SHOP}:80`;
+const DB = "db.test";
+
+const mesh = (spec: string): string => `
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { ${spec} }`;
+const shop = (at: At): string => entry(SHOP, "80 HTTP", [at("a")]);
+
+export const MESH_CASES: readonly WireCase[] = [
+  {
+    name: "defaultHttpRetryPolicy: for routes that say nothing of retries",
+    yaml: (at) =>
+      shop(at) +
+      mesh(`defaultHttpRetryPolicy: { attempts: 1, retryOn: "418" }`) +
+      routes(
+        SHOP,
+        `http: [{ match: [{ uri: { prefix: /own } }], retries: { attempts: 1, retryOn: "503" }, route: [{ destination: { host: ${SHOP} } }] }, { route: [{ destination: { host: ${SHOP} } }] }]`,
+      ),
+    calls: [
+      http(CALL, { status: 200 }, { headers: { "x-fail": "418" } }),
+      http(CALL, { status: 418 }, { path: "/own", headers: { "x-fail": "418" } }),
+    ],
+  },
+  {
+    name: "defaultTrafficPolicy: below every DestinationRule, block by block",
+    yaml: (at) =>
+      shop(at) +
+      entry("b.test", "80 HTTP", [at("b")]) +
+      entry("c.test", "80 HTTP", [at("c")]) +
+      mesh("defaultTrafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }") +
+      rule("b.test", "trafficPolicy: { loadBalancer: { simple: RANDOM } }") +
+      rule("c.test", "trafficPolicy: { connectionPool: { http: { maxRetries: 9 } } }"),
+    upstreams: [CALL, "b.test:80", "c.test:80"],
+    run: async (wire) => {
+      for (const [to, step] of [
+        [CALL, 1],
+        ["b.test:80", 1],
+        ["c.test:80", 0],
+      ] as const) {
+        const [first, second] = [await wire.http(to), await wire.http(to)];
+        assert.equal((second.echo?.connection ?? 0) - (first.echo?.connection ?? 0), step, to);
+      }
+    },
+  },
+  {
+    name: "defaultServiceExportTo and defaultVirtualServiceExportTo: for what says nothing itself",
+    yaml: (at) =>
+      mesh(`defaultServiceExportTo: ["."], defaultVirtualServiceExportTo: ["."]`) +
+      entry(SHOP, "80 HTTP", [at("a")], undefined, "{ name: shop, namespace: team }") +
+      entry(
+        "given.test",
+        "80 HTTP",
+        [at("b")],
+        `location: MESH_EXTERNAL, resolution: STATIC, exportTo: ["*"]`,
+        "{ name: given, namespace: team }",
+      ) +
+      routes("given.test", "http: [{ directResponse: { status: 299 } }]", "{ name: given, namespace: team }"),
+    calls: [http(CALL, "nobody"), http("given.test:80", "b")],
+  },
+  {
+    name: "localityLbSetting: for rules that say nothing of localities",
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP", [
+        { ...at("a"), locality: "eu/west/1" },
+        { ...at("b"), locality: "us/east/1" },
+      ]) + mesh(`localityLbSetting: { distribute: [{ from: "eu/*", to: { "us/*": 100 } }] }`),
+    caller: { locality: "eu/west/1" },
+    calls: [many(10, http(CALL, {}), { b: [10, 10] })],
+  },
+  {
+    name: "enableAutoMtls: false: endpoints that take mesh TLS are called in plaintext",
+    yaml: (at) =>
+      entry(
+        DB,
+        "9000 TCP",
+        [{ ...at("ta"), serviceAccount: "mesh" }],
+        "location: MESH_INTERNAL, resolution: STATIC",
+      ) + mesh("enableAutoMtls: false"),
+    calls: [tcp(`${DB}:9000`, "ta")],
+  },
+  {
+    name: "connectTimeout: for pools that say nothing of it",
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP", [at("silent")]) +
+      mesh("connectTimeout: 0.3s") +
+      rule(SHOP, "trafficPolicy: { tls: { mode: SIMPLE } }") +
+      routes(SHOP, `http: [{ retries: { attempts: 0 }, route: [{ destination: { host: ${SHOP} } }] }]`),
+    calls: [http(CALL, { status: 503, tookMs: [280, 4_000] })],
+  },
+  {
+    name: "h2UpgradePolicy: for all HTTP, unless a rule says otherwise",
+    builtin: { refuses: "HTTP/2 to the upstream" },
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP", [at("h2")]) +
+      entry("b.test", "80 HTTP", [at("b")]) +
+      mesh("h2UpgradePolicy: UPGRADE") +
+      rule("b.test", "trafficPolicy: { connectionPool: { http: { h2UpgradePolicy: DO_NOT_UPGRADE } } }"),
+    calls: [
+      http(CALL, { from: "h2", echo: { http: "2.0" } }),
+      http("b.test:80", { from: "b", echo: { http: "1.1" } }),
+    ],
+  },
+  {
+    name: "trustDomainAliases: a server of a domain that was, or will be, is believed",
+    yaml: (at) =>
+      entry(
+        DB,
+        "9000 TCP",
+        [{ ...at("mesh"), labels: { "security.istio.io/tlsMode": "istio" } }],
+        `location: MESH_INTERNAL, resolution: STATIC, subjectAltNames: ["spiffe://old.example/ns/default/sa/mesh"]`,
+      ) + mesh("trustDomainAliases: [old.example]"),
+    calls: [tcp(`${DB}:9000`, "mesh")],
+  },
+  ...[
+    ["MERGE_SLASHES", "/a//b", "/a/b"],
+    ["BASE", "/a/./b//c", "/a/b//c"],
+  ].map(
+    ([normalization = "", path = "", seen = ""]): WireCase => ({
+      name: `pathNormalization ${normalization}: ${path} is ${seen}`,
+      yaml: (at) => shop(at) + mesh(`pathNormalization: { normalization: ${normalization} }`),
+      calls: [http(CALL, { from: "a", echo: { path: seen } }, { path })],
+    }),
+  ),
+];
+
+const GATEWAY = { refuses: "use_remote_address" };
+const gateway = (at: At): string => `
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  selector: { app: caller }
+  servers: [{ port: { number: 8081, name: http, protocol: HTTP }, hosts: ["*"], bind: ${at("a").address.replace(/\d+$/, "1")} }]`;
+const AT_GATEWAY = { role: "gateway" } as const;
+
+/** What a gateway's own calls are like: how calls come in is shown by the ingress gateway's tests. */
+export const GATEWAY_CASES: readonly WireCase[] = [
+  {
+    name: "a gateway shows the certificate of a Secret to the servers of a rule with a credentialName",
+    builtin: GATEWAY,
+    yaml: (at) =>
+      gateway(at) +
+      entry(SHOP, "80 HTTP", [at("tls")]) +
+      `\n${secret("shop", CERTIFICATES.client, CERTIFICATES.root)}` +
+      rule(
+        SHOP,
+        "trafficPolicy: { tls: { mode: MUTUAL, credentialName: shop, sni: secure.test, subjectAltNames: [secure.test] } }",
+      ) +
+      routes(SHOP, `gateways: [edge], http: [{ route: [{ destination: { host: ${SHOP} } }] }]`),
+    caller: AT_GATEWAY,
+    calls: [
+      http(`gateway ${SHOP}:8081`, { from: "tls", echo: { client: "client", serverName: "secure.test" } }),
+    ],
+  },
+  {
+    name: "VirtualServices for one host of a gateway are one, in the order of their creation, and what takes everything last",
+    builtin: GATEWAY,
+    yaml: (at) =>
+      gateway(at) +
+      ["a", "b", "c"].map((app) => entry(`${app}.test`, "80 HTTP", [at(app)])).join("") +
+      routes(
+        SHOP,
+        "gateways: [edge], http: [{ route: [{ destination: { host: a.test } }] }]",
+        "{ name: first }",
+      ) +
+      routes(
+        SHOP,
+        "gateways: [edge], http: [{ match: [{ uri: { prefix: /x } }], route: [{ destination: { host: b.test } }] }]",
+        "{ name: second }",
+      ) +
+      routes(
+        SHOP,
+        "gateways: [edge], http: [{ match: [{ uri: { prefix: /x/y } }], route: [{ destination: { host: c.test } }] }]",
+        "{ name: third }",
+      ),
+    caller: AT_GATEWAY,
+    calls: [
+      http(`gateway ${SHOP}:8081`, "a"),
+      http(`gateway ${SHOP}:8081`, "b", { path: "/x/y" }),
+      http("gateway nobody.test:8081", { status: 404 }),
+    ],
+  },
+  {
+    name: "routes of a gateway are not for the mesh, nor those of the mesh for a gateway",
+    builtin: GATEWAY,
+    yaml: (at) =>
+      gateway(at) +
+      ["a", "b"].map((app) => entry(`${app}.test`, "80 HTTP", [at(app)])).join("") +
+      routes(
+        "a.test",
+        `gateways: [edge, mesh], http: [{ match: [{ gateways: [mesh] }], route: [{ destination: { host: a.test } }] }, { match: [{ gateways: [edge] }], route: [{ destination: { host: b.test } }] }]`,
+      ) +
+      routes("b.test", "http: [{ route: [{ destination: { host: b.test } }] }]"),
+    caller: AT_GATEWAY,
+    calls: [http("gateway a.test:8081", "b"), http("gateway b.test:8081", { status: 404 })],
+  },
+];

@@ -1,0 +1,71 @@
+import { after, before, describe, test } from "node:test";
+import { skipWithout } from "../harness/tools.ts";
+import { BALANCING_CASES, LOCALITY_CASES } from "./cases/balancing.ts";
+import { HTTP_CASES } from "./cases/http.ts";
+import { LAYER4_CASES } from "./cases/layer4.ts";
+import { GATEWAY_CASES, MESH_CASES } from "./cases/mesh.ts";
+import { OUTLIER_CASES, POOL_CASES } from "./cases/pools.ts";
+import { FILTER_CASES, RULE_CASES, TLS_CASES } from "./cases/rules.ts";
+import { SERVICE_CASES, VISIBILITY_CASES } from "./cases/services.ts";
+import { WIRE_DATA_PLANES, WireBench } from "./wire-bench.ts";
+import type { Missing, WireCase } from "./wire-case.ts";
+
+const SUITES: Readonly<Record<string, readonly WireCase[]>> = {
+  HTTP: HTTP_CASES,
+  "TCP and TLS routes": LAYER4_CASES,
+  services: SERVICE_CASES,
+  "load balancing": BALANCING_CASES,
+  localities: LOCALITY_CASES,
+  "DestinationRules and VirtualServices that meet": RULE_CASES,
+  "TLS and PROXY headers": TLS_CASES,
+  MeshConfig: MESH_CASES,
+  gateways: GATEWAY_CASES,
+  EnvoyFilters: FILTER_CASES,
+  "connection pools": POOL_CASES,
+  "outlier detection": OUTLIER_CASES,
+  visibility: VISIBILITY_CASES,
+};
+
+/** Far beyond what one needs: what hangs fails. */
+const LIMIT = { timeout: 15_000 } as const;
+
+for (const dataPlane of WIRE_DATA_PLANES) {
+  const skip = dataPlane === "envoy" && skipWithout("envoy");
+  describe(`on the wire, ${dataPlane}`, { skip }, () => {
+    let bench: WireBench | undefined;
+    const started = (): WireBench => {
+      if (bench === undefined) throw new Error("the bench is not up");
+      return bench;
+    };
+    before(async () => {
+      bench = await WireBench.start(dataPlane);
+    });
+    after(async () => {
+      await bench?.[Symbol.asyncDispose]();
+    });
+    for (const [suite, cases] of Object.entries(SUITES)) {
+      describe(suite, () => {
+        for (const one of cases) define(one, dataPlane === "builtin" ? one.builtin : undefined, started);
+      });
+    }
+  });
+}
+
+function define(one: WireCase, missing: Missing | undefined, bench: () => WireBench): void {
+  if (missing === undefined) {
+    test(one.name, LIMIT, async () => await bench().run(one));
+  } else if ("refuses" in missing) {
+    test(`not yet, and refused by name: ${one.name}`, LIMIT, async () => {
+      await bench().refuses(one, missing.refuses);
+    });
+  } else {
+    test(one.name, { skip: `not yet: ${missing.lacks}` });
+  }
+}
+
+test("what the built-in proxy does not do yet", (t) => {
+  const all = Object.values(SUITES).flat();
+  const missing = all.filter(({ builtin }) => builtin !== undefined);
+  t.diagnostic(`the built-in proxy does ${all.length - missing.length} of ${all.length} cases; not yet:`);
+  for (const { name, builtin } of missing) t.diagnostic(`- ${name}: ${Object.values(builtin ?? {}).join()}`);
+});
