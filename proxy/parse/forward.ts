@@ -27,7 +27,7 @@ export function parseForward(parent: string, from: RouteActionMessage): ForwardA
     "timeout",
     "idleTimeout",
     "retryPolicy",
-    // Limits of gRPC streams: `timeout` holds for them too.
+    // A limit of gRPC streams: `timeout` holds for them too.
     "maxGrpcTimeout",
     "maxStreamDuration",
     "requestMirrorPolicies",
@@ -38,13 +38,21 @@ export function parseForward(parent: string, from: RouteActionMessage): ForwardA
     clusters: parseClusters(where, from),
     pathRewrite: parseRewrite(where, from.prefixRewrite, from.regexRewrite),
     authorityRewrite: from.hostRewriteLiteral,
-    timeoutMs: milliseconds(from.timeout, DEFAULT_ROUTE_TIMEOUT_MS),
+    timeoutMs: parseTimeout(where, from),
     idleTimeoutMs: from.idleTimeout && milliseconds(from.idleTimeout, 0),
     retry: from.retryPolicy && parseRetry(where, from.retryPolicy),
     clusterNotFoundStatus: parseNotFound(where, from),
     mirrors: from.requestMirrorPolicies.map((mirror) => parseMirror(where, mirror)),
     hash: from.hashPolicy.map((policy) => parseHashPolicy(where, policy)),
   };
+}
+
+/** Once anything is said of the stream's duration `timeout` means nothing (Envoy). */
+function parseTimeout(where: string, { timeout, maxStreamDuration }: RouteActionMessage): number {
+  if (maxStreamDuration === undefined) return milliseconds(timeout, DEFAULT_ROUTE_TIMEOUT_MS);
+  if (milliseconds(maxStreamDuration.maxStreamDuration, 0) > 0)
+    throw unsupported(where, "a limit of the stream's duration (max_stream_duration)");
+  return 0;
 }
 
 /** Nothing is traced here, so that `trace_sampled` has nothing to decide. */

@@ -173,6 +173,11 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "route",
+    resource: route({}, { maxStreamDuration: { maxStreamDuration: "5s" } }),
+    want: 'route configuration x: virtual host "r": route "0": action: a limit of the stream\'s duration (max_stream_duration) is not implemented',
+  },
+  {
+    kind: "route",
     resource: route({}, { hashPolicy: [{ filterState: { key: "x" } }] }),
     want: 'route configuration x: virtual host "r": route "0": action: hash policy: a key that is not a header, a cookie, a query parameter or the source address is not implemented',
   },
