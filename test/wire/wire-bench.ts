@@ -160,9 +160,8 @@ export class WireBench implements AsyncDisposable {
     const objects = yaml.replaceAll("FOLDER", this.#folder);
     const { snapshot, changed } = sampleState({ yaml: objects, workloads }).next();
     const translator = createTranslator({ messageTypes });
-    const { failures } = translator.publish(snapshot, changed);
+    translator.publish(snapshot, changed);
     const types = translator.preview(workloadId(caller))?.types;
-    assert.deepEqual(failures, []);
     assert.ok(types, "the caller is translated");
     await this.#proxy.accept(withAgentSecrets(types));
     return snapshot;

@@ -1,11 +1,12 @@
 import { after, before, describe, test } from "node:test";
 import { skipWithout } from "../harness/tools.ts";
 import { BALANCING_CASES, LOCALITY_CASES } from "./cases/balancing.ts";
+import { FILTER_CASES } from "./cases/envoy-filters.ts";
 import { HTTP_CASES } from "./cases/http.ts";
 import { LAYER4_CASES } from "./cases/layer4.ts";
 import { GATEWAY_CASES, MESH_CASES } from "./cases/mesh.ts";
 import { OUTLIER_CASES, POOL_CASES } from "./cases/pools.ts";
-import { FILTER_CASES, RULE_CASES, TLS_CASES } from "./cases/rules.ts";
+import { RULE_CASES, TLS_CASES } from "./cases/rules.ts";
 import { SERVICE_CASES, VISIBILITY_CASES } from "./cases/services.ts";
 import { WIRE_DATA_PLANES, WireBench } from "./wire-bench.ts";
 import type { Missing, WireCase } from "./wire-case.ts";

@@ -40,20 +40,6 @@ export const BALANCING_CASES: readonly WireCase[] = [
     }),
   ),
   {
-    name: "LEAST_REQUEST: who is busy gets less",
-    yaml: (at) =>
-      entry(SHOP, "80 HTTP", [at("a"), at("b")]) + policy("loadBalancer: { simple: LEAST_REQUEST }"),
-    upstreams: [CALL],
-    run: async (wire) => {
-      const slow = wire.atOnce(6, CALL, { headers: { "x-delay": "1000" } });
-      await wire.tally(1, ASK);
-      const answers = await slow;
-      // Of calls that stay, each takes the one of two that has fewer.
-      const ofA = answers.filter(({ echo }) => echo?.app === "a").length;
-      assert.ok(ofA >= 1 && ofA <= 5, `${ofA} of 6 are with a`);
-    },
-  },
-  {
     name: "endpoints get calls by their weights",
     yaml: (at) =>
       entry(SHOP, "80 HTTP", [
@@ -138,9 +124,9 @@ const near = (at: At): string =>
     `http: [{ retries: { attempts: 2, retryOn: "connect-failure,503" }, route: [{ destination: { host: ${SHOP} } }] }]`,
   );
 
-/** All calls go to one application, sooner or later. */
+/** All calls go to one application, sooner or later: so many in a row are no chance. */
 async function only(wire: WireRun, app: string): Promise<void> {
-  await eventually(`only ${app} is called`, async () => (await wire.tally(8, ASK))[app] === 8);
+  await eventually(`only ${app} is called`, async () => (await wire.tally(20, ASK))[app] === 20);
 }
 
 export const LOCALITY_CASES: readonly WireCase[] = [

@@ -19,6 +19,9 @@ kind: VirtualService
 metadata: ${metadata}
 spec: { ${spec} }`;
 
+/** Longer than its caller waits. */
+const IN_A_HURRY = { "content-type": "application/grpc", "grpc-timeout": "200m", "x-delay": "5000" };
+
 export const HTTP_CASES: readonly WireCase[] = [
   {
     name: "a delegate's routes stand where its root's route was, and what does not fit the root's match is dropped",
@@ -195,17 +198,46 @@ export const HTTP_CASES: readonly WireCase[] = [
     ],
   },
   {
-    name: "routes at a VIP are chosen by the host that is called, whatever its spelling",
+    name: "without a timeout a gRPC caller's own deadline counts, with one the route's",
+    builtin: { lacks: "it does not look at grpc-timeout" },
     yaml: (at) =>
       services(at) +
+      routes(
+        REVIEWS,
+        `http: [{ match: [{ uri: { prefix: /limited } }], timeout: 6s, ${to(REVIEWS)} }, { ${to(REVIEWS)} }]`,
+      ),
+    calls: [
+      http(
+        CALL,
+        { status: 200, from: "nobody", answer: { "grpc-status": "4" }, tookMs: [190, 4_000] },
+        { headers: IN_A_HURRY },
+      ),
+      http(CALL, "a", { path: "/limited", headers: { ...IN_A_HURRY, "x-delay": "700" } }),
+    ],
+  },
+  {
+    name: "perTryTimeout: a try that takes too long makes room for the next",
+    yaml: (at) =>
+      entry(REVIEWS, "80 HTTP", [at("silent"), at("b")]) +
+      rule(REVIEWS, "trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } }") +
+      routes(
+        REVIEWS,
+        `http: [{ match: [{ uri: { prefix: /once } }], timeout: 4s, retries: { attempts: 1, perTryTimeout: 0.2s, retryOn: 5xx }, ${to(REVIEWS)} }]`,
+      ),
+    calls: [many(4, http(CALL, {}, { path: "/once" }), { b: [4, 4] })],
+  },
+  {
+    name: "routes at a VIP are chosen by the host that is called, whatever its spelling",
+    yaml: (at) =>
+      ["a", "b", "c"].map((app) => entry(`${app}.test`, "8000 HTTP", [at(app)])).join("") +
       routes("b.test", `http: [{ match: [{ uri: { prefix: /c } }], ${to("c.test")} }, { ${to("b.test")} }]`),
     caller: { discovery: "mesh", bindsVips: true },
     calls: [
-      http(`vip ${CALL}`, "a"),
-      http("vip b.test:80", "b"),
-      http("vip b.test:80", "c", { path: "/c" }),
-      http("vip b.test:80", "b", { headers: { host: "B.test:80" } }),
-      http(`vip ${CALL}`, { status: 502 }, { headers: { host: "nobody.example" } }),
+      http("vip a.test:8000", "a"),
+      http("vip b.test:8000", "b"),
+      http("vip b.test:8000", "c", { path: "/c" }),
+      http("vip b.test:8000", "b", { headers: { host: "B.test:8000" } }),
+      http("vip a.test:8000", { status: 502 }, { headers: { host: "nobody.example" } }),
     ],
   },
   {

@@ -12,7 +12,7 @@ const databases = (at: At): string =>
   entry("b.test", "9000 TCP, 9001 TCP", [at("tb")]) +
   entry("c.test", "9000 TCP, 9001 TCP", [at("tc")]);
 const servers = (at: At): string =>
-  entry(WEB, "443 TLS", [at("tta")]) + entry("b.test", "443 TLS", [at("ttb")]);
+  entry(WEB, "4430 TLS", [at("tta")]) + entry("b.test", "4430 TLS", [at("ttb")]);
 const versioned = (at: At): string =>
   entry(DB, "9000 TCP", [
     { ...at("ta"), labels: { version: "v1" } },
@@ -98,12 +98,12 @@ export const LAYER4_CASES: readonly WireCase[] = [
                { match: [{ sniHosts: [a.shop.test, ${WEB}] }], ${to(WEB)} }]`,
       ),
     calls: [
-      tcp(`${WEB}:443`, { from: "tta", echo: { serverName: "a.shop.test" } }, { serverName: "a.shop.test" }),
-      tcp(`${WEB}:443`, { from: "ttb", echo: { serverName: "b.shop.test" } }, { serverName: "b.shop.test" }),
-      tcp(`${WEB}:443`, "ttb", { serverName: "c.b.shop.test" }),
-      tcp(`${WEB}:443`, "tta", { serverName: WEB }),
-      tcp(`${WEB}:443`, "nobody", { serverName: "shop.test" }),
-      tcp(`${WEB}:443`, "nobody", { serverName: "other.example" }),
+      tcp(`${WEB}:4430`, { from: "tta", echo: { serverName: "a.shop.test" } }, { serverName: "a.shop.test" }),
+      tcp(`${WEB}:4430`, { from: "ttb", echo: { serverName: "b.shop.test" } }, { serverName: "b.shop.test" }),
+      tcp(`${WEB}:4430`, "ttb", { serverName: "c.b.shop.test" }),
+      tcp(`${WEB}:4430`, "tta", { serverName: WEB }),
+      tcp(`${WEB}:4430`, "nobody", { serverName: "shop.test" }),
+      tcp(`${WEB}:4430`, "nobody", { serverName: "other.example" }),
     ],
   },
   {
@@ -111,7 +111,7 @@ export const LAYER4_CASES: readonly WireCase[] = [
     yaml: servers,
     calls: [
       tcp(
-        `${WEB}:443`,
+        `${WEB}:4430`,
         { from: "tta", echo: { serverName: "other.example" } },
         { serverName: "other.example" },
       ),
@@ -125,11 +125,11 @@ export const LAYER4_CASES: readonly WireCase[] = [
         WEB,
         `tls: [{ match: [{ sniHosts: [${WEB}], sourceLabels: { app: stranger } }], ${to("nothing.test")} },
                { match: [{ sniHosts: [${WEB}], sourceNamespace: shop }], ${to("nothing.test")} },
-               { match: [{ sniHosts: [${WEB}], port: 444 }], ${to("nothing.test")} },
-               { match: [{ sniHosts: [${WEB}], port: 443, sourceLabels: { app: caller } }],
+               { match: [{ sniHosts: [${WEB}], port: 4431 }], ${to("nothing.test")} },
+               { match: [{ sniHosts: [${WEB}], port: 4430, sourceLabels: { app: caller } }],
                  route: [{ destination: { host: ${WEB} }, weight: 50 }, { destination: { host: b.test }, weight: 50 }] }]`,
       ),
-    calls: [many(60, tcp(`${WEB}:443`, {}, { serverName: WEB }), { tta: [10, 50], ttb: [10, 50] })],
+    calls: [many(60, tcp(`${WEB}:4430`, {}, { serverName: WEB }), { tta: [10, 50], ttb: [10, 50] })],
   },
   {
     name: "where VIPs are bound each TCP service is told by its address",
@@ -167,10 +167,10 @@ export const LAYER4_CASES: readonly WireCase[] = [
       ),
     caller: BINDS_VIPS,
     calls: [
-      tcp(`vip ${WEB}:443`, "tta", { serverName: WEB }),
-      tcp(`vip ${WEB}:443`, "ttb", { serverName: "a.shop.test" }),
-      tcp(`vip ${WEB}:443`, "nobody", { serverName: "other.example" }),
-      tcp("vip b.test:443", "ttb", { serverName: "b.test" }),
+      tcp(`vip ${WEB}:4430`, "tta", { serverName: WEB }),
+      tcp(`vip ${WEB}:4430`, "ttb", { serverName: "a.shop.test" }),
+      tcp(`vip ${WEB}:4430`, "nobody", { serverName: "other.example" }),
+      tcp("vip b.test:4430", "ttb", { serverName: "b.test" }),
     ],
   },
   {

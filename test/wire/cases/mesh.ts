@@ -204,4 +204,30 @@ export const GATEWAY_CASES: readonly WireCase[] = [
     caller: AT_GATEWAY,
     calls: [http("gateway a.test:8081", "b"), http("gateway b.test:8081", { status: 404 })],
   },
+  {
+    name: "EnvoyFilter: one for gateways is for gateways alone",
+    builtin: GATEWAY,
+    yaml: (at) =>
+      gateway(at) +
+      entry(SHOP, "80 HTTP", [at("a")]) +
+      routes(SHOP, `gateways: [edge], http: [{ route: [{ destination: { host: ${SHOP} } }] }]`) +
+      ["GATEWAY", "SIDECAR_OUTBOUND"].map((context) => patchedFor(context)).join(""),
+    caller: AT_GATEWAY,
+    calls: [
+      http(`gateway ${SHOP}:8081`, {
+        from: "a",
+        seen: { "x-gateway": "yes", "x-sidecar_outbound": undefined },
+      }),
+    ],
+  },
 ];
+
+function patchedFor(context: string): string {
+  const header = `{ header: { key: x-${context.toLowerCase()}, value: "yes" } }`;
+  return `
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: for-${context.toLowerCase().replace("_", "-")} }
+spec: { configPatches: [{ applyTo: VIRTUAL_HOST, match: { context: ${context} }, patch: { operation: MERGE, value: { request_headers_to_add: [${header}] } } }] }`;
+}

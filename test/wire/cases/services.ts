@@ -236,10 +236,10 @@ spec: { dnsRefreshRate: 1s }`,
     },
   },
   {
-    name: "services with addresses of their own have them for good, whatever else comes",
-    yaml: (at) => entry(SHOP, "80 HTTP", [at("a")], INTERNAL),
+    name: "a service gets an address by itself, which can be called",
+    yaml: (at) => entry(SHOP, "8000 HTTP", [at("a")], INTERNAL),
     caller: { discovery: "mesh", bindsVips: true },
-    calls: [http(`vip ${CALL}`, "a")],
+    calls: [http(`vip ${SHOP}:8000`, "a")],
   },
 ];
 
