@@ -74,13 +74,43 @@ test("what is suppressed is neither told nor counted", async (t) => {
 });
 
 test("what a schema refuses is a message; what is no object at all ends with 65", async (t) => {
-  const refused = file(t, UNKNOWN_DESTINATION.replace("hosts: [b.example.com]", "hosts: 7"));
+  const refused = file(t, UNKNOWN_DESTINATION.replace("spec:", "spec: 7 #"));
   const { code, stdout } = await runCli(["analyze", "-f", refused, "-o", "json"]);
   assert.deepEqual([code, items(stdout).map((one) => one.code)], [79, ["IST0106"]]);
   const broken = file(t, "a: [\n");
   const second = await runCli(["analyze", "-f", broken, refused, "-o", "json"]);
   assert.deepEqual([second.code, items(second.stdout).length], [65, 1]);
   assert.match(second.stderr, new RegExp(`^${broken}:2 .*not valid YAML`));
+});
+
+test("an object with an error is analyzed as far as it goes, and what refers to it is not led astray", async (t) => {
+  const path = file(
+    t,
+    [
+      service("reviews"),
+      object(
+        "DestinationRule",
+        "reviews",
+        "{ host: reviews, subsets: [{ name: v1, trafficPolicy: { loadBalancer: { simple: BEST } } }, { name: v9, labels: { version: v9 } }] }",
+      ),
+      object(
+        "VirtualService",
+        "reviews",
+        "{ hosts: [reviews], http: [{ route: [{ destination: { host: reviews, subset: v1 } }] }] }",
+      ),
+    ].join("---\n"),
+  );
+  const { code, stdout } = await runCli(["analyze", path, "-o", "json"]);
+  assert.deepEqual(
+    [code, items(stdout).map((one) => [one.code, one.origin, one.line])],
+    [
+      79,
+      [
+        ["IST0106", "DestinationRule default/reviews", 14],
+        ["IST0173", "DestinationRule default/reviews", 14],
+      ],
+    ],
+  );
 });
 
 test("analyze takes a MeshConfig from a file, and refuses a wrong one", async (t) => {

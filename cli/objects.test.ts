@@ -54,7 +54,7 @@ test("apply tells every violation with its own file and line, stores nothing and
     stdout: "",
     stderr: `${second}:5  spec.odd  is odd (warning)
 ${second}:11  spec.wrong  is wrong
-error: 2 violations, nothing was stored
+error: 1 error and 1 warning, nothing was stored
 try: correct what the violations name and apply again
 `,
   });

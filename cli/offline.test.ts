@@ -83,6 +83,43 @@ test("validate tells every violation of every file, each with its own line", asy
   );
 });
 
+const DEPLOYMENT = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\nspec: {}\n";
+const KUBERNETES = [
+  DEPLOYMENT,
+  DEPLOYMENT.replace("web", "api"),
+  "apiVersion: v1\nkind: Service\nmetadata: { name: web }\n",
+].join("---\n");
+
+test("validate passes over what is not the mesh's, also with --strict, and says so", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS, "b.yaml": KUBERNETES });
+  assert.deepEqual(await runCli(["validate", "-f", at(), "--strict"]), {
+    code: 0,
+    stdout: "",
+    stderr:
+      "3 objects in 2 files: nothing is wrong\npassed over 3 objects that are not the mesh's: 2 Deployment, 1 Service\n",
+  });
+  const { code, stdout } = await runCli(["validate", "-f", at(), "-o", "json", "--strict"]);
+  const { items } = JSON.parse(stdout) as { items: Record<string, unknown>[] };
+  assert.equal(code, 0);
+  assert.deepEqual(
+    items.map(({ kind, name, line, path, severity }) => [kind, name, line, path, severity]),
+    [
+      ["Deployment", "web", 2, "kind", "info"],
+      ["Deployment", "api", 7, "kind", "info"],
+      ["Service", "web", 12, "kind", "info"],
+    ],
+  );
+});
+
+test("analyze and render say what they passed over", async (t) => {
+  const at = directory(t, { "a.yaml": REVIEWS, "b.yaml": KUBERNETES });
+  for (const argv of [["analyze"], ["render", "--workload", "page", "--type", "cluster"]]) {
+    const { code, stderr } = await runCli([...argv, "-f", at()]);
+    assert.equal(code, 0);
+    assert.match(stderr, /passed over 3 objects that are not the mesh's: 2 Deployment, 1 Service\n/);
+  }
+});
+
 test("validate minds warnings with --strict alone", async (t) => {
   const at = directory(t, { "a.yaml": route("a", "  oddity: 1\n") });
   assert.equal((await runCli(["validate", "-f", at()])).code, 0);

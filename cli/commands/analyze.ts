@@ -16,7 +16,7 @@ import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { readInputs } from "../input-files.ts";
 import { type Column, render } from "../output/render.ts";
-import { tellViolations } from "../output/violations.ts";
+import { tellPassedOver, tellViolations } from "../output/violations.ts";
 import {
   type ClientOptions,
   type FormatOptions,
@@ -68,9 +68,10 @@ async function analyze(
 ): Promise<number> {
   const suppressions = options.suppress.map(parseSuppression);
   const files = await readInputs(paths, context);
-  const parsed = parseFiles(files, { defaultNamespace: options.namespace });
+  const parsed = parseFiles(files, { defaultNamespace: options.namespace, partial: true });
   const unparsable = parsed.violations.filter(isUnparsable);
   tellViolations(context, unparsable);
+  tellPassedOver(context, parsed.violations);
   if (options.useServer) refuseErrors(unparsable);
   const found =
     files.length === 0 || options.useServer
@@ -88,14 +89,14 @@ async function analyze(
 
 async function analyzeOffline(
   context: CliContext,
-  { objects, violations }: ReturnType<typeof parseFiles>,
+  { objects, partial, violations }: ReturnType<typeof parseFiles>,
   { meshConfig }: AnalyzeOptions,
 ): Promise<readonly AnalysisMessage[]> {
   const config = meshConfig === undefined ? undefined : await readMeshConfig(meshConfig, context);
   tellViolations(context, config?.violations ?? []);
   refuseErrors(config?.violations ?? []);
   const schema = schemaMessages(violations.filter((violation) => !isUnparsable(violation)));
-  const found = analyzeFiles(objects, { mesh: config?.config, now: context.clock.now() });
+  const found = analyzeFiles([...objects, ...partial], { mesh: config?.config, now: context.clock.now() });
   return sortedMessages([...schema, ...found]);
 }
 

@@ -6,7 +6,7 @@ import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { readInputs } from "../input-files.ts";
 import { type Column, render } from "../output/render.ts";
-import { placeOf } from "../output/violations.ts";
+import { placeOf, tellPassedOver } from "../output/violations.ts";
 import { type FormatOptions, type NamespaceOptions, withNamespace, withOutput } from "./client-options.ts";
 
 interface ValidateOptions extends NamespaceOptions, FormatOptions {
@@ -23,7 +23,7 @@ interface ValidateItem {
   readonly line: number;
   readonly path: string;
   readonly message: string;
-  readonly severity: "error" | "warning";
+  readonly severity: LocatedViolation["severity"];
 }
 
 export function validateCommand(context: CliContext, exit: Exit): Command {
@@ -41,11 +41,15 @@ export function validateCommand(context: CliContext, exit: Exit): Command {
 async function validate(context: CliContext, options: ValidateOptions): Promise<number> {
   const files = await readInputs(options.filename, context);
   const { objects, violations } = parseFiles(files, { defaultNamespace: options.namespace });
-  const items = violations.map(toItem);
+  const text = options.output === "table";
+  const items = violations.filter(({ severity }) => !text || severity !== "info").map(toItem);
   const none = `${count(objects.length, "object")} in ${count(files.length, "file")}: nothing is wrong`;
   const name = ({ kind, namespace, name }: ValidateItem): string => `${kind} ${namespace}/${name}`;
   render(context, { items, columns: COLUMNS, name, value: listOf(items), none }, options);
-  const failed = items.some(({ severity }) => options.strict || severity === "error");
+  if (text) tellPassedOver(context, violations);
+  const failed = items.some(
+    ({ severity }) => severity === "error" || (options.strict && severity === "warning"),
+  );
   return failed ? EXIT.invalidInput : EXIT.ok;
 }
 

@@ -45,9 +45,10 @@ export const objectRoutes: readonly AdminRoute[] = [
 async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
   const { dryRun, strict, namespace } = parsePart("query", applyQuery, call.query);
   const { objects, violations } = readObjects(call.body, namespace, deps);
-  if (violations.some(({ severity }) => strict || severity === "error")) throw new InvalidObjects(violations);
+  if (violations.some(({ severity }) => severity === "error" || (strict && severity === "warning")))
+    throw new InvalidObjects(violations);
   if (objects.length === 0) {
-    throw new MeshError("admin.request", "the body has no object", {
+    throw new MeshError("admin.request", "the body has no object of the mesh's", {
       hint: "send YAML or JSON documents with apiVersion, kind, metadata and spec",
     });
   }

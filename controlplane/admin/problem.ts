@@ -7,12 +7,18 @@ export class InvalidObjects extends MeshError {
   readonly violations: readonly LocatedViolation[];
 
   constructor(violations: readonly LocatedViolation[]) {
-    const count = violations.length === 1 ? "1 violation" : `${violations.length} violations`;
-    super("object.invalid", `${count}, nothing was stored`, {
+    const errors = violations.filter(({ severity }) => severity === "error").length;
+    const warnings = violations.filter(({ severity }) => severity === "warning").length;
+    const counts = [counted(errors, "error"), counted(warnings, "warning")].filter((one) => one !== "");
+    super("object.invalid", `${counts.join(" and ")}, nothing was stored`, {
       hint: "correct what the violations name and apply again",
     });
     this.violations = violations;
   }
+}
+
+function counted(number: number, noun: string): string {
+  return number === 0 ? "" : number === 1 ? `1 ${noun}` : `${number} ${noun}s`;
 }
 
 export interface ProblemResponse {

@@ -22,7 +22,7 @@ export function readObjects(
   defaultNamespace: string,
   deps: Pick<AdminDeps, "parseDocuments">,
 ): ReadObjects {
-  const files = readFiles(body, defaultNamespace, deps);
+  const files = readFiles(body, { defaultNamespace }, deps);
   if (files === undefined) return deps.parseDocuments(body, { defaultNamespace });
   return { objects: files.objects.map(({ object }) => object), violations: files.violations };
 }
@@ -30,12 +30,12 @@ export function readObjects(
 /** The files of a body that has files, each with its objects; undefined for a body of another form. */
 export function readFiles(
   body: string,
-  defaultNamespace: string,
+  options: { readonly defaultNamespace: string; readonly partial?: boolean },
   { parseDocuments }: Pick<AdminDeps, "parseDocuments">,
 ): ParsedFiles | undefined {
   const given = asFiles(body);
   if (given === undefined) return undefined;
-  return parseFiles(parsePart("body", filesBody, given).files, { defaultNamespace }, parseDocuments);
+  return parseFiles(parsePart("body", filesBody, given).files, options, parseDocuments);
 }
 
 function asFiles(body: string): unknown {

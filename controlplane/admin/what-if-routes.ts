@@ -33,9 +33,9 @@ function analysis(call: AdminCall, deps: AdminDeps): List<AnalysisMessage> {
 
 function analysisOf(call: AdminCall, deps: AdminDeps): List<AnalysisMessage> {
   const { namespace } = parsePart("query", analysisQuery, call.query);
-  const { objects, violations } = filesOf(call, namespace, deps);
+  const { objects, partial, violations } = filesOf(call, namespace, deps);
   if (violations.some(isUnparsable)) throw new InvalidObjects(violations);
-  const found = [...schemaMessages(violations), ...deps.whatIf.analyze(objects)];
+  const found = [...schemaMessages(violations), ...deps.whatIf.analyze([...objects, ...partial])];
   return listOf(sorted(found.filter((message) => isOwn(message, call))));
 }
 
@@ -56,8 +56,9 @@ async function diff(call: AdminCall, deps: AdminDeps): Promise<DiffReply> {
 }
 
 function filesOf({ caller, body }: AdminCall, namespace: string, deps: AdminDeps): ParsedFiles {
-  const files = readFiles(body, namespace, deps);
-  for (const { object } of files?.objects ?? []) assertHoldsIn(caller, object.metadata.namespace);
+  const files = readFiles(body, { defaultNamespace: namespace, partial: true }, deps);
+  for (const { object } of [...(files?.objects ?? []), ...(files?.partial ?? [])])
+    assertHoldsIn(caller, object.metadata.namespace);
   if (files !== undefined) return files;
   throw new MeshError("admin.request", "the body has no files", {
     hint: '{ "kind": "Files", "files": [{ "name": "a.yaml", "text": "…" }] }',

@@ -14,7 +14,7 @@ import { MeshFacts } from "./mesh-facts.ts";
 /** Where an object of a file is. */
 export interface FilePlace {
   readonly file: string;
-  readonly place: Pick<ObjectPlace, "lineOf">;
+  readonly place: Pick<ObjectPlace, "lineOf" | "isUnread">;
 }
 
 export interface AnalysisInput {
@@ -31,7 +31,8 @@ export interface AnalysisInput {
 export function analyze({ objects, snapshot, places, now }: AnalysisInput): readonly AnalysisMessage[] {
   const mesh = new MeshFacts(objects.toSorted(byPrecedence), snapshot, now);
   const found = ANALYZERS.flatMap((analyzer) => [...analyzer(mesh)]);
-  return sorted(found.filter(isWanted).map((finding) => toMessage(finding, places)));
+  const wanted = found.filter((finding) => isWanted(finding) && !isUnread(finding, places));
+  return sorted(wanted.map((finding) => toMessage(finding, places)));
 }
 
 /** What is no object at all has no kind: there is nothing to say a message about. */
@@ -39,9 +40,10 @@ export function isUnparsable({ kind, severity }: LocatedViolation): boolean {
   return kind === "" && severity === "error";
 }
 
-/** What the schemas say, as messages: errors are IST0106, warnings IST0133. */
+/** What the schemas say, as messages: errors are IST0106, warnings IST0133. What is not the mesh's is no message. */
 export function schemaMessages(violations: readonly LocatedViolation[]): readonly AnalysisMessage[] {
-  return violations.map(({ kind, namespace, name, path, message, severity, file, line }) => {
+  const told = violations.filter(({ severity }) => severity !== "info");
+  return told.map(({ kind, namespace, name, path, message, severity, file, line }) => {
     const code = severity === "error" ? "IST0106" : "IST0133";
     return {
       ...aboutCode(code),
@@ -70,6 +72,11 @@ function isWanted({ code, subject }: Finding): boolean {
   const annotations = "annotations" in subject.metadata ? subject.metadata.annotations : undefined;
   const listed = (annotations as Readonly<Record<string, string>> | undefined)?.[SUPPRESS_ANNOTATION] ?? "";
   return !listed.split(",").some((one) => one.trim() === "*" || one.trim() === code);
+}
+
+/** What an object in part does not have may be there, in a form that was refused. */
+function isUnread({ subject, path }: Finding, places: AnalysisInput["places"]): boolean {
+  return places.get(subject as StoredObject)?.place.isUnread?.(path) ?? false;
 }
 
 function toMessage(

@@ -36,6 +36,9 @@ const DEPRECATED: Partial<Readonly<Record<Kind, readonly Deprecation[]>>> = {
     { field: "http.*.mirrorPercent", instead: "mirrorPercentage" },
     { field: "http.*.corsPolicy.allowOrigin", instead: "allowOrigins" },
   ],
+  Sidecar: [
+    { field: "outboundTrafficPolicy.egressProxy", instead: "a VirtualService to the egress gateway" },
+  ],
   DestinationRule: AT_POLICIES.flatMap((at) =>
     POLICY.map(({ field, ...rest }) => ({ ...rest, field: `${at}.${field}` })),
   ),

@@ -29,14 +29,15 @@ export function* destinationRuleHosts(mesh: MeshFacts): Iterable<Finding> {
 /** TLS to servers whose certificate nobody checks. */
 export function* destinationRuleVerification(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("DestinationRule")) {
+    const selecting = Object.keys(subject.spec.workloadSelector).length > 0;
     for (const { policy, path } of policiesOf(subject)) {
-      if (isUnverified(policy.tls)) {
-        const message = `${policy.tls.mode} to ${subject.spec.host} without caCertificates: the server's certificate is not checked`;
+      if (isUnverified(policy.tls, selecting)) {
+        const message = `${policy.tls.mode} to ${subject.spec.host} ${whyUnverified(policy.tls)}`;
         yield { code: "IST0128", subject, path: [...path, "tls"], message };
       }
       for (const [index, { port, tls }] of policy.portLevelSettings.entries()) {
-        if (!isUnverified(tls)) continue;
-        const message = `${tls.mode} to port ${port} of ${subject.spec.host} without caCertificates: the server's certificate is not checked`;
+        if (!isUnverified(tls, selecting)) continue;
+        const message = `${tls.mode} to port ${port} of ${subject.spec.host} ${whyUnverified(tls)}`;
         yield { code: "IST0129", subject, path: [...path, "portLevelSettings", index, "tls"], message };
       }
     }
@@ -77,7 +78,15 @@ function policiesOf({ spec }: DestinationRule): readonly PlacedPolicy[] {
   );
 }
 
-function isUnverified(tls: ClientTls | undefined): tls is ClientTls {
+/** A credential is only given to gateways and to the workloads that a rule selects. */
+function isUnverified(tls: ClientTls | undefined, selecting: boolean): tls is ClientTls {
   if (tls === undefined || (tls.mode !== "SIMPLE" && tls.mode !== "MUTUAL")) return false;
-  return tls.caCertificates === "" && tls.credentialName === "" && !tls.insecureSkipVerify;
+  if (tls.credentialName !== "") return !selecting;
+  return tls.caCertificates === "" && !tls.insecureSkipVerify;
+}
+
+function whyUnverified({ credentialName }: ClientTls): string {
+  return credentialName === ""
+    ? "without caCertificates: the server's certificate is not checked"
+    : "with a credentialName and without a workloadSelector: only gateways get the credential, others call without TLS";
 }

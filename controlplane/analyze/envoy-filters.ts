@@ -17,6 +17,8 @@ export function* envoyFilters(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
+const REPLACEABLE: readonly string[] = ["HTTP_FILTER", "NETWORK_FILTER", "VIRTUAL_HOST"];
+
 function checkPatch(
   { spec: { priority } }: StoredObject<"EnvoyFilter">,
   patch: ConfigPatch,
@@ -31,10 +33,10 @@ function checkPatch(
       if (whole) return { code: "IST0154", message: `REMOVE does nothing for ${applyTo}` };
       break;
     case "REPLACE":
-      if (applyTo !== "HTTP_FILTER" && applyTo !== "NETWORK_FILTER") {
+      if (!REPLACEABLE.includes(applyTo)) {
         return {
           code: "IST0152",
-          message: `REPLACE is only for HTTP_FILTER and NETWORK_FILTER, not ${applyTo}`,
+          message: `REPLACE is only for ${REPLACEABLE.join(", ")}, not ${applyTo}`,
         };
       }
       break;

@@ -148,6 +148,11 @@ testAnalysis([
       object(
         "DestinationRule",
         "c",
+        "{ host: reviews, workloadSelector: { matchLabels: { app: reviews } }, trafficPolicy: { tls: { mode: SIMPLE, credentialName: ca } } }",
+      ),
+      object(
+        "DestinationRule",
+        "e",
         "{ host: reviews, trafficPolicy: { tls: { mode: SIMPLE, credentialName: ca } } }",
       ),
       object("DestinationRule", "d", "{ host: reviews, trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }"),
@@ -155,6 +160,7 @@ testAnalysis([
     want: [
       "IST0128 DestinationRule default/a: SIMPLE to reviews",
       "IST0129 DestinationRule default/a: MUTUAL to port 9080 of reviews",
+      "IST0128 DestinationRule default/e: others call without TLS",
     ],
   },
   {
@@ -219,15 +225,19 @@ testAnalysis([
         "{ hosts: [a.example.com], http: [{ route: [{ destination: { host: reviews } }] }] }",
         `annotations: { sidecar.istio.io/inject: "true", istio.io/unheard-of: x, example.com/mine: y }`,
       ),
-      object("AuthorizationPolicy", "b", "{}", `annotations: { istio.io/dry-run: perhaps }`),
+      object(
+        "WorkloadEntry",
+        "b",
+        "{ address: 10.1.1.1, serviceAccount: b }",
+        `annotations: { istio.io/connectedAt: yesterday }`,
+      ),
       object("AuthorizationPolicy", "c", "{}", `annotations: { istio.io/dry-run: "true" }`),
     ],
     want: [
       "IST0107 VirtualService default/a: belongs on Pod, not on VirtualService",
       "IST0135 VirtualService default/a: sidecar.istio.io/inject is deprecated",
       "IST0108 VirtualService default/a: istio.io/unheard-of",
-      "IST0125 AuthorizationPolicy default/b: must be true or false",
-      "IST0136 AuthorizationPolicy default/b: alpha",
+      "IST0125 WorkloadEntry default/b: must be a time",
       "IST0136 AuthorizationPolicy default/c: alpha",
     ],
   },
@@ -258,6 +268,11 @@ testAnalysis([
   {
     name: "fields that Istio has replaced",
     objects: [
+      object(
+        "Sidecar",
+        "egress",
+        "{ outboundTrafficPolicy: { mode: ALLOW_ANY, egressProxy: { host: reviews, port: { number: 9080 } } } }",
+      ),
       service("reviews"),
       object(
         "DestinationRule",
@@ -268,6 +283,7 @@ testAnalysis([
     want: [
       "IST0002 DestinationRule default/a: LEAST_CONN is deprecated: use LEAST_REQUEST",
       "IST0002 DestinationRule default/a: consecutiveErrors is deprecated",
+      "IST0002 Sidecar default/egress: egressProxy is deprecated",
     ],
   },
 ]);

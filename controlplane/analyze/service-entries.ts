@@ -1,5 +1,6 @@
 import type { StoredObject } from "../../mesh/model/object.ts";
 import { isFields } from "../../mesh/model/plain-data.ts";
+import { audience, seenTogether } from "../policy/export-to.ts";
 import { type Finding, nameOf } from "./finding.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 
@@ -16,6 +17,7 @@ export function* serviceEntryProtocols(mesh: MeshFacts): Iterable<Finding> {
         const others = claimants.filter(
           (one) =>
             one !== subject &&
+            seenTogether(audienceOf(one, mesh), audienceOf(subject, mesh)) &&
             one.spec.ports.some((port) => port.number === number && port.protocol !== protocol),
         );
         if (others.length === 0) continue;
@@ -60,6 +62,11 @@ export function* serviceEntryPortNames(mesh: MeshFacts): Iterable<Finding> {
       yield { code: "IST0118", subject, path: ["spec", "ports", index, "name"], message };
     }
   }
+}
+
+function audienceOf({ spec, metadata }: ServiceEntry, { settings }: MeshFacts): ReadonlySet<string> {
+  const said = spec.exportTo.length > 0 ? spec.exportTo : settings.mesh.defaultServiceExportTo;
+  return audience(said, metadata.namespace);
 }
 
 function saysProtocol({ written }: ServiceEntry, index: number): boolean {

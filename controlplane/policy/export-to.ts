@@ -12,6 +12,18 @@ export function visibility(exportTo: readonly string[], owner: string, from: str
   return exportTo.includes(from) ? "exported" : undefined;
 }
 
+/** The namespaces that see an object of `owner`; `*`: all. */
+export function audience(exportTo: readonly string[], owner: string): ReadonlySet<string> {
+  const said = exportTo.length === 0 ? ["*"] : exportTo;
+  return new Set(said.filter((one) => one !== "~").map((one) => (one === "." ? owner : one)));
+}
+
+/** True when some namespace is in both. */
+export function seenTogether(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  if (a.has("*")) return b.size > 0;
+  return b.has("*") ? a.size > 0 : a.intersection(b).size > 0;
+}
+
 /** How a namespace sees a VirtualService. One that says nothing follows the mesh's default. */
 export function virtualServiceVisibility(
   { settings }: SnapshotView,

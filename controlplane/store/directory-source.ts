@@ -164,7 +164,11 @@ export class DirectorySource {
     if (problem !== undefined) return { state: "refused", reason: problem, violations };
     try {
       this.#options.store.apply(objects, { origin: path, adopt: this.#givenUp(path, objects) });
-      return { state: "applied", objects: objects.length, warnings: violations };
+      return {
+        state: "applied",
+        objects: objects.length,
+        warnings: violations.filter(({ severity }) => severity === "warning"),
+      };
     } catch (error) {
       return { state: "refused", reason: MeshError.from(error).message, violations };
     }

@@ -74,6 +74,23 @@ const good: readonly GoodCase<"AuthorizationPolicy">[] = [
     warnings: [["spec.action", "CUSTOM is accepted but not in force yet"]],
   },
   {
+    name: "a DENY rule of HTTP attributes alone denies all of TCP",
+    spec: {
+      action: "DENY",
+      rules: [
+        { to: [{ operation: { methods: ["GET"] } }], from: [{ source: { namespaces: ["a"] } }] },
+        { from: [{ source: { requestPrincipals: ["*"] } }] },
+        { from: [{ source: { notNamespaces: ["a"] } }] },
+        { to: [{ operation: { methods: ["GET"], ports: ["80"] } }] },
+        { when: [{ key: "request.headers[a]", values: ["b"] }] },
+      ],
+    },
+    warnings: [
+      ["spec.rules[0]", "denies all calls of TCP ports"],
+      ["spec.rules[1]", "denies all calls of TCP ports"],
+    ],
+  },
+  {
     name: "a principal with its scheme never matches",
     spec: { rules: [{ from: [{ source: { principals: ["spiffe://cluster.local/ns/a/sa/b"] } }] }] },
     warnings: [["spec.rules[0].from[0].source.principals[0]", "without `spiffe://`"]],
@@ -106,6 +123,26 @@ const bad: readonly BadCase[] = [
     errors: [
       ["spec.provider.name", "is required with action CUSTOM"],
       ["spec.rules", "is required with action CUSTOM"],
+    ],
+  },
+  {
+    name: "CUSTOM by who calls, which nobody knows yet when the provider is asked",
+    spec: {
+      action: "CUSTOM",
+      provider: { name: "opa" },
+      rules: [
+        { from: [{ source: { notPrincipals: ["a"], ipBlocks: ["10.0.0.0/8"] } }] },
+        {
+          when: [
+            { key: "request.auth.claims[a]", values: ["b"] },
+            { key: "source.ip", values: ["::1"] },
+          ],
+        },
+      ],
+    },
+    errors: [
+      ["spec.rules[0].from[0].source.notPrincipals", "must not be set with action CUSTOM"],
+      ["spec.rules[1].when[0].key", "must not be set with action CUSTOM"],
     ],
   },
   {

@@ -8,10 +8,12 @@ import type {
   AuthorizationSource,
 } from "./authorization-policy.ts";
 import { isDnsLabel, isDnsSubdomain } from "./dns-names.ts";
+import type { FieldPath } from "./finding.ts";
 import { matchLabels } from "./labels.schema.ts";
+import { isFields } from "./plain-data.ts";
 import { ipRange, optionalText, textThat } from "./scalars.schema.ts";
-import { refused, withNotice } from "./schema-notice.ts";
-import { problemCheck, rule } from "./schema-rule.ts";
+import { refused, withNotice, withReview, writtenField, writtenList } from "./schema-notice.ts";
+import { problemCheck, type Report, rule } from "./schema-rule.ts";
 
 const WIDER = "would make the rule match more than it says";
 const ELSEWHERE = "would apply the policy to workloads that it is not for";
@@ -104,8 +106,7 @@ const authorizationRule: z.ZodType<AuthorizationRule> = z
   })
   .transform(({ from, to, when }) => ({ from, to, when }));
 
-/** AuthorizationPolicy's spec, by Istio's rules. */
-export const authorizationPolicySpec: z.ZodType<AuthorizationPolicySpec> = z
+const fields = z
   .object({
     selector: matchLabels.default({}),
     targetRef: refused(ELSEWHERE),
@@ -125,18 +126,80 @@ export const authorizationPolicySpec: z.ZodType<AuthorizationPolicySpec> = z
       if ((action === "DENY" || action === "CUSTOM") && rules.length === 0)
         report(["rules"], `is required with action ${action} (an empty rule, {}, matches every request)`);
     }),
-  )
-  .transform(({ selector, action, provider, rules }) => ({
-    selector,
-    action,
-    provider: provider?.name ?? "",
-    rules,
-  }));
+    rule(["action", "rules"], ({ action, rules }, report) => {
+      if (action === "CUSTOM")
+        for (const [index, one] of rules.entries()) refuseIdentities(one, ["rules", index], report);
+    }),
+  );
+
+/** AuthorizationPolicy's spec, by Istio's rules. */
+export const authorizationPolicySpec: z.ZodType<AuthorizationPolicySpec> = withReview(
+  fields,
+  reviewDeny,
+).transform(({ selector, action, provider, rules }) => ({
+  selector,
+  action,
+  provider: provider?.name ?? "",
+  rules,
+}));
 
 /** A list that has entries where it is written at all: an empty one reads like "nothing" and means "everything". */
 function listOf<T>(item: z.ZodType<T>): z.ZodDefault<z.ZodType<T[]>> {
   const list: z.ZodType<T[]> = z.array(item).min(1);
   return list.default([]);
+}
+
+const IDENTITY_FIELDS = [
+  "principals",
+  "notPrincipals",
+  "requestPrincipals",
+  "notRequestPrincipals",
+  "namespaces",
+  "notNamespaces",
+  "serviceAccounts",
+  "notServiceAccounts",
+] as const;
+const IDENTITY_KEY = /^(source\.(namespace|principal|serviceAccount|trustDomain)$|request\.auth\.)/;
+
+/** A provider is asked before anybody knows who calls. */
+function refuseIdentities({ from, when }: AuthorizationRule, path: FieldPath, report: Report): void {
+  const message =
+    "must not be set with action CUSTOM: the provider is asked before the caller's identity is known";
+  for (const [index, source] of from.entries()) {
+    for (const field of IDENTITY_FIELDS)
+      if (source[field].length > 0) report([...path, "from", index, "source", field], message);
+  }
+  for (const [index, { key }] of when.entries())
+    if (IDENTITY_KEY.test(key)) report([...path, "when", index, "key"], message);
+}
+
+const LAYER_4_SOURCE = /^(not)?(principals|namespaces|serviceAccounts|ipBlocks|remoteIpBlocks)$/i;
+const LAYER_4_OPERATION = /^(not)?ports$/i;
+
+/** A TCP port has no HTTP attributes: a DENY rule of nothing else is taken to match all that it cannot tell apart. */
+function reviewDeny(spec: unknown, warn: Report): void {
+  if (writtenField(spec, "action") !== "DENY") return;
+  for (const [index, written] of writtenList(spec, "rules").entries()) {
+    const sources = partsOf(written, "from", "source");
+    const operations = partsOf(written, "to", "operation");
+    const onlyHttp =
+      operations.length > 0
+        ? !operations.some((key) => LAYER_4_OPERATION.test(key))
+        : sources.length > 0 && !sources.some((key) => LAYER_4_SOURCE.test(key));
+    if (onlyHttp)
+      warn(
+        ["rules", index],
+        "has HTTP attributes alone, so it denies all calls of TCP ports: name the ports (to.operation.ports)",
+      );
+  }
+}
+
+/** The fields of all sources or operations of a rule, as it was written. */
+function partsOf(written: unknown, list: string, part: string): readonly string[] {
+  return writtenList(written, list).flatMap((one) => {
+    const fields = writtenField(one, part);
+    return isFields(fields) ? Object.keys(fields) : [];
+  });
 }
 
 function actionNotice(action: unknown): string | undefined {

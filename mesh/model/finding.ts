@@ -18,6 +18,10 @@ export function warningAt(path: FieldPath, message: string): Finding {
   return { path, message, severity: "warning" };
 }
 
+export function infoAt(path: FieldPath, message: string): Finding {
+  return { path, message, severity: "info" };
+}
+
 /** The path as its author would write it: `spec.http[0].match[0].headers["end-user"]`. */
 export function formatPath(path: FieldPath): string {
   let text = "";

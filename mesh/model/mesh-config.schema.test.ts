@@ -122,7 +122,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
   },
   {
     name: "a network from a registry",
-    spec: { networks: { east: { endpoints: [{ fromRegistry: "cluster-1" }] } } },
+    spec: { networks: { east: { endpoints: [{ fromRegistry: "Cluster-1" }] } } },
     want: { networks: { east: { cidrs: [], gateways: [] } } },
     warnings: [["spec.networks.east.endpoints[0].fromRegistry", NOT_YET]],
   },

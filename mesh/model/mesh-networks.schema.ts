@@ -1,15 +1,15 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isDnsLabel, isHostName } from "./dns-names.ts";
+import { isHostName } from "./dns-names.ts";
 import type { MeshNetwork } from "./mesh-config.ts";
-import { ipRange, optionalText, portNumber, textThat } from "./scalars.schema.ts";
+import { ipRange, mixedCaseLabel, optionalText, portNumber, textThat } from "./scalars.schema.ts";
 import { notYet } from "./schema-notice.ts";
 import { presenceRule } from "./schema-rule.ts";
 
 const endpoint = z
   .object({
     fromCidr: ipRange.optional(),
-    fromRegistry: notYet(textThat(isDnsLabel, "the name of a registry").optional()),
+    fromRegistry: notYet(mixedCaseLabel.optional()),
   })
   .check(
     presenceRule((present, report) => {

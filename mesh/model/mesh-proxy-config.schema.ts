@@ -44,7 +44,8 @@ const tracing = z.object({
   enableIstioTags: z.boolean().optional(),
 });
 
-const acceleration = z.object({ pollDelay: duration(1), fallback: z.boolean().optional() });
+/** Its delay is some microseconds. */
+const acceleration = z.object({ pollDelay: text, fallback: z.boolean().optional() });
 
 const connectionSettings = z.object({
   profile: z.enum(["SIDECAR", "EDGE"]).optional(),

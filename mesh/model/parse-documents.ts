@@ -1,6 +1,7 @@
 import { errorAt, type FieldPath, type Finding } from "./finding.ts";
 import { type ObjectKey, objectKey, type ParsedObject } from "./object.ts";
-import { checkObject, type ParseObjectOptions, toViolation } from "./parse-object.ts";
+import { type CheckedObject, checkObject, type ParseObjectOptions, toViolation } from "./parse-object.ts";
+import { readPart } from "./partial-object.ts";
 import { isFields } from "./plain-data.ts";
 import type { LocatedViolation } from "./violation.ts";
 import { MOST_DOCUMENTS, readYamlDocuments, tooManyDocuments, type YamlDocument } from "./yaml-documents.ts";
@@ -10,6 +11,8 @@ export interface ParseDocumentsOptions extends ParseObjectOptions {
   readonly file?: string;
   /** What is to be found in an object beyond its schema. */
   readonly check?: (object: ParsedObject) => readonly Finding[];
+  /** Tells what is right of the objects that have errors, too: for looking at them, not for storing. */
+  readonly partial?: boolean;
 }
 
 /** Where an object is written, and what its text says that the object itself does not keep. */
@@ -18,11 +21,15 @@ export interface ObjectPlace {
   lineOf(path: FieldPath): number;
   /** `metadata.creationTimestamp` as written: an object that was exported from a server has one. */
   readonly creationTimestamp: string | undefined;
+  /** Of an object in part: whether the path is at, in or around something that was left out. */
+  isUnread?(path: FieldPath): boolean;
 }
 
 export interface ParseDocumentsResult {
-  /** The objects without an error, in the order of the text. */
+  /** The mesh's objects without an error, in the order of the text. */
   readonly objects: readonly ParsedObject[];
+  /** Objects that have errors, without the fields that have them. Empty unless asked for. */
+  readonly partial: readonly ParsedObject[];
   /** By object. */
   readonly places: ReadonlyMap<ParsedObject, ObjectPlace>;
   readonly violations: readonly LocatedViolation[];
@@ -36,11 +43,13 @@ export interface ParseDocumentsResult {
 export function parseDocuments(text: string, options: ParseDocumentsOptions): ParseDocumentsResult {
   const reader = new DocumentReader(text, options);
   reader.read();
-  return { objects: reader.objects, places: reader.places, violations: reader.violations };
+  const { objects, partial, places, violations } = reader;
+  return { objects, partial, places, violations };
 }
 
 class DocumentReader {
   readonly objects: ParsedObject[] = [];
+  readonly partial: ParsedObject[] = [];
   readonly places = new Map<ParsedObject, ObjectPlace>();
   readonly violations: LocatedViolation[] = [];
   readonly #text: string;
@@ -76,12 +85,13 @@ class DocumentReader {
   #readObject(value: unknown, document: YamlDocument, prefix: FieldPath): void {
     this.#read += 1;
     const lineOf = (path: FieldPath): number => document.lineOf([...prefix, ...path]);
-    const { object, findings: ofSchema } = checkObject(value, this.#options);
-    const findings =
-      object === undefined ? ofSchema : [...ofSchema, ...(this.#options.check?.(object) ?? [])];
+    const { object, findings } = this.#check(value);
     const place = { document: document.index, ...identityOf(value, this.#options.defaultNamespace) };
     for (const finding of findings) this.#tell(finding, { ...place, line: lineOf(finding.path) });
-    if (object === undefined || findings.some(({ severity }) => severity === "error")) return;
+    if (object === undefined || findings.some(({ severity }) => severity === "error")) {
+      if (this.#options.partial === true) this.#readPart(value, findings, lineOf);
+      return;
+    }
     const key = objectKey(object.kind, object.metadata.namespace, object.metadata.name);
     const first = this.#seen.get(key);
     if (first !== undefined) {
@@ -95,6 +105,24 @@ class DocumentReader {
     this.#seen.set(key, lineOf([]));
     this.objects.push(object);
     this.places.set(object, { lineOf, creationTimestamp: creationTimestampOf(value) });
+  }
+
+  #check(value: unknown): CheckedObject {
+    const checked = checkObject(value, this.#options);
+    if (checked.object === undefined) return checked;
+    const more = this.#options.check?.(checked.object) ?? [];
+    return { object: checked.object, findings: [...checked.findings, ...more] };
+  }
+
+  #readPart(value: unknown, findings: readonly Finding[], lineOf: ObjectPlace["lineOf"]): void {
+    const part = readPart(value, findings, (document) => this.#check(document));
+    if (part === undefined) return;
+    this.partial.push(part.object);
+    this.places.set(part.object, {
+      lineOf: (path) => lineOf(part.toWritten(path)),
+      creationTimestamp: creationTimestampOf(value),
+      isUnread: (path) => part.isUnread(path),
+    });
   }
 
   #tell(finding: Finding, place: Place): void {

@@ -19,19 +19,24 @@ export interface FiledObject {
 
 export interface ParsedFiles {
   readonly objects: readonly FiledObject[];
+  /** What is right of objects that have errors; empty unless asked for. */
+  readonly partial: readonly FiledObject[];
   readonly violations: readonly LocatedViolation[];
 }
 
 interface ParseFilesOptions {
   /** Namespace of objects that name none. */
   readonly defaultNamespace: string;
+  /** As `parseDocuments` has it. */
+  readonly partial?: boolean;
 }
 
 /** `parseDocuments`, or what stands in for it. */
 type Parse = (
   text: string,
   options: ParseFilesOptions & { readonly file: string },
-) => Pick<ParseDocumentsResult, "objects" | "violations"> & Partial<Pick<ParseDocumentsResult, "places">>;
+) => Pick<ParseDocumentsResult, "objects" | "violations"> &
+  Partial<Pick<ParseDocumentsResult, "places" | "partial">>;
 
 const IDENTITY: FieldPath = ["metadata", "name"];
 
@@ -45,15 +50,17 @@ export function parseFiles(
   parse: Parse = parseDocuments,
 ): ParsedFiles {
   const objects: FiledObject[] = [];
+  const partial: FiledObject[] = [];
   const violations: LocatedViolation[] = [];
   const seen = new Map<ObjectKey, FiledObject>();
   for (const { name: file, text } of files) {
     const parsed = parse(text, { ...options, file });
     violations.push(...parsed.violations.map((one) => ({ ...one, file })));
+    const placeOf = (object: ParsedObject): ObjectPlace => parsed.places?.get(object) ?? UNKNOWN_PLACE;
+    partial.push(...(parsed.partial ?? []).map((object) => ({ object, file, place: placeOf(object) })));
     for (const object of parsed.objects) {
-      const { kind, metadata } = object;
-      const place = parsed.places?.get(object) ?? UNKNOWN_PLACE;
-      const key = objectKey(kind, metadata.namespace, metadata.name);
+      const place = placeOf(object);
+      const key = keyOf(object);
       const first = seen.get(key);
       if (first === undefined) {
         seen.set(key, { object, file, place });
@@ -63,7 +70,16 @@ export function parseFiles(
       }
     }
   }
-  return { objects, violations };
+  const known = new Set(seen.keys());
+  return {
+    objects,
+    partial: partial.filter(({ object }) => !known.has(keyOf(object)) && known.add(keyOf(object))),
+    violations,
+  };
+}
+
+function keyOf({ kind, metadata }: ParsedObject): ObjectKey {
+  return objectKey(kind, metadata.namespace, metadata.name);
 }
 
 const UNKNOWN_PLACE: ObjectPlace = { lineOf: () => 0, creationTimestamp: undefined };

@@ -103,6 +103,27 @@ const refused = [
       'error apiVersion: must be one of security.istio.io/v1, security.istio.io/v1beta1, not "security.istio.io/v2" (did you mean `security.istio.io/v1`?)',
     ],
   },
+  {
+    name: "a dry run of what would be in force all the same",
+    input: policy({ metadata: { name: "strict", annotations: { "istio.io/dry-run": "true" } } }),
+    want: [
+      'error metadata.annotations["istio.io/dry-run"]: is for an AuthorizationPolicy: this object would be in force all the same',
+    ],
+  },
+  {
+    name: "a dry run of neither true nor false, and of AUDIT",
+    input: {
+      apiVersion: "security.istio.io/v1",
+      kind: "AuthorizationPolicy",
+      metadata: { name: "a", annotations: { "istio.io/dry-run": "yes" } },
+      spec: { action: "AUDIT" },
+    },
+    want: [
+      'error metadata.annotations["istio.io/dry-run"]: must be true or false, not "yes"',
+      'error metadata.annotations["istio.io/dry-run"]: is for ALLOW and DENY, not for AUDIT',
+      "warning spec.action: AUDIT is accepted but not in force yet",
+    ],
+  },
   { name: "no metadata", input: policy({ metadata: undefined }), want: ["error metadata: is required"] },
   {
     name: "metadata without or with wrong names",
@@ -119,6 +140,33 @@ for (const { name, input, want } of refused) {
   test(`refused: ${name}`, () => {
     assert.equal(parseObject(input, OPTIONS).object, undefined);
     if (want !== undefined) assert.deepEqual(told(input), want);
+  });
+}
+
+const owners: readonly (readonly [apiVersion: string | undefined, kind: string, want: RegExp])[] = [
+  ["apps/v1", "Deployment", /^info kind: Deployment of apps\/v1 is not the mesh's: passed over$/],
+  ["v1", "Service", /^info /],
+  ["networking.k8s.io/v1", "NetworkPolicy", /^info /],
+  ["apiextensions.k8s.io/v1", "CustomResourceDefinition", /^info /],
+  ["gateway.example.com/v1alpha1", "Gateway", /^info /],
+  ["install.istio.io/v1alpha1", "IstioOperator", /^info /],
+  ["v1", "Servise", /^error kind: "Servise" is not a kind/],
+  ["v1", "VirtualService", /^error apiVersion: must be one of/],
+  ["networkin.istio.io/v1", "VirtualService", /^error apiVersion: .*did you mean/],
+  ["networking.istio/v1", "VirtualService", /^error apiVersion: /],
+  ["networking.istio.io/v1", "VirtualServise", /^error kind: .*did you mean `VirtualService`/],
+  ["telemetry.istio.io/v1", "Telemetry", /^error kind: Telemetry is not supported yet$/],
+  ["gateway.networking.k8s.io/v1", "HTTPRoute", /^error kind: .*Gateway API is not supported yet$/],
+  ["gateway.networking.k8s.io/v1", "Gateway", /^error kind: .*Gateway API is not supported yet$/],
+  ["apps/next", "Deployment", /^error kind: /],
+  [undefined, "Deployment", /^error kind: /],
+];
+
+for (const [apiVersion, kind, want] of owners) {
+  test(`${kind} of ${apiVersion} is ${want.source.startsWith("^info") ? "passed over" : "an error"}`, () => {
+    const input = { ...(apiVersion === undefined ? {} : { apiVersion }), kind, metadata: { name: "a" } };
+    assert.equal(parseObject(input, OPTIONS).object, undefined);
+    assert.match(told(input)[0] ?? "", want);
   });
 }
 

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { didYouMean } from "../spelling/closest.ts";
+import { checkDryRun } from "./dry-run.ts";
 import { checkExportTo } from "./export-to.ts";
-import { errorAt, type Finding, formatPath, quoted } from "./finding.ts";
+import { errorAt, type Finding, formatPath, infoAt, quoted } from "./finding.ts";
+import { isForeign } from "./foreign-objects.ts";
 import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
 import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
 import { objectMeta, objectName, SERVER_SET_METADATA } from "./object-meta.schema.ts";
@@ -20,7 +22,7 @@ export interface ParseObjectOptions {
 }
 
 export interface ParseObjectResult {
-  /** Undefined when a violation is an error. */
+  /** Undefined when a violation is an error, and for an object that is not the mesh's. */
   readonly object: ParsedObject | undefined;
   readonly violations: readonly Violation[];
 }
@@ -48,7 +50,7 @@ export interface CheckedObject {
 export function checkObject(input: unknown, options: ParseObjectOptions): CheckedObject {
   if (!isFields(input))
     return refuse(errorAt([], "must be an object with apiVersion, kind, metadata and spec"));
-  const kindProblem = findKindProblem(input["kind"]);
+  const kindProblem = findKindProblem(input["kind"], input["apiVersion"]);
   if (kindProblem !== undefined) return refuse(kindProblem);
   const definition = KINDS[input["kind"] as Kind];
   const document = definition.bare === true ? withSpec(input) : input;
@@ -109,6 +111,9 @@ function documentSchema(definition: KindDefinition, namespace: string): z.ZodTyp
       rule(["metadata", "spec"], ({ metadata, spec }, report) =>
         checkExportTo(spec, metadata.namespace, (path, message) => report(["spec", ...path], message)),
       ),
+      rule(["metadata", "spec"], ({ metadata, spec }, report) =>
+        checkDryRun(definition.kind, metadata, spec, report),
+      ),
     );
   schemas.set(definition, { namespace, schema });
   return schema;
@@ -132,12 +137,18 @@ function namespaceProblem(
   return errorAt(["metadata", "namespace"], message);
 }
 
-function findKindProblem(kind: unknown): Finding | undefined {
+const GATEWAY_API = "gateway.networking.k8s.io/";
+
+function findKindProblem(kind: unknown, apiVersion: unknown): Finding | undefined {
   if (kind === undefined) return errorAt(["kind"], "is required");
   if (typeof kind !== "string") return errorAt(["kind"], "must be a string");
+  const known = Object.keys(KINDS);
+  if (isForeign(apiVersion, kind, [...known, ...KINDS_NOT_YET]))
+    return infoAt(["kind"], `${kind} of ${String(apiVersion)} is not the mesh's: passed over`);
+  if (String(apiVersion).startsWith(GATEWAY_API))
+    return errorAt(["kind"], `${quoted(kind)} of the Gateway API is not supported yet`);
   if (isKind(kind)) return undefined;
   if (KINDS_NOT_YET.includes(kind)) return errorAt(["kind"], `${kind} is not supported yet`);
-  const known = Object.keys(KINDS);
   const hint = didYouMean(kind, known) || `: the kinds are ${known.join(", ")}`;
   return errorAt(["kind"], `${quoted(kind)} is not a kind that Lateen knows${hint}`);
 }

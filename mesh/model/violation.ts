@@ -3,8 +3,11 @@ export interface Violation {
   /** Path of the field as its author would write it: `spec.http[0].route[1].weight`; empty for the whole document. */
   readonly path: string;
   readonly message: string;
-  /** `warning` does not keep an object out unless the caller asked for strictness. */
-  readonly severity: "error" | "warning";
+  /**
+   * `warning` does not keep an object out unless the caller asked for strictness; `info` is about an object that is not
+   * the mesh's, and was passed over.
+   */
+  readonly severity: "error" | "warning" | "info";
 }
 
 /** A violation with the object and the place in the input that it belongs to. */

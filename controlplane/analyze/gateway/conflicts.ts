@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { GatewayHost, GatewayServer, ServerTls } from "../../../mesh/model/gateway.ts";
 import { hostMatches } from "../../../mesh/model/hosts.ts";
 import type { StoredObject } from "../../../mesh/model/object.ts";
@@ -11,9 +10,7 @@ type Gateway = StoredObject<"Gateway">;
 /** Gateways that claim the same hosts at the same port of the same workloads. */
 export function* gatewayConflicts(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("Gateway")) {
-    const others = othersThan(mesh, subject).filter(({ spec }) =>
-      isDeepStrictEqual(spec.selector, subject.spec.selector),
-    );
+    const others = othersThan(mesh, subject).filter((other) => shareWorkloads(mesh, subject, other));
     for (const [index, server] of subject.spec.servers.entries()) {
       const rivals = others.filter((other) =>
         other.spec.servers.some((one) => claimsSame(server, subject, one, other)),
@@ -48,6 +45,12 @@ export function* gatewayCertificates(mesh: MeshFacts): Iterable<Finding> {
 
 function othersThan(mesh: MeshFacts, subject: Gateway): readonly Gateway[] {
   return mesh.list("Gateway").filter((one) => one !== subject);
+}
+
+/** One selects what the other does, or there is a workload that both select. */
+function shareWorkloads(mesh: MeshFacts, { spec: a }: Gateway, { spec: b }: Gateway): boolean {
+  if (selects(a.selector, b.selector) || selects(b.selector, a.selector)) return true;
+  return mesh.gatewayWorkloads(a.selector).some(({ labels }) => selects(b.selector, labels));
 }
 
 function workloads({ spec }: Gateway): string {

@@ -62,6 +62,20 @@ testAnalysis([
     ],
   },
   {
+    name: "two Gateways of which one selects some of the workloads of the other",
+    objects: [
+      workload("edge", "labels: { istio: ingress, tier: a }"),
+      gateway("a", http('"a.example.com"')),
+      gateway("b", http('"a.example.com"')).replace("istio: ingress", "istio: ingress, tier: a"),
+      gateway("c", http('"a.example.com"')).replace("istio: ingress", "tier: a"),
+    ],
+    want: [
+      "IST0145 Gateway default/a: default/b, default/c claims a.example.com",
+      "IST0145 Gateway default/b: default/a, default/c claims a.example.com",
+      "IST0145 Gateway default/c: default/a, default/b claims a.example.com",
+    ],
+  },
+  {
     name: "the same host of different namespaces, or on different workloads, is no conflict",
     objects: [
       EDGE,

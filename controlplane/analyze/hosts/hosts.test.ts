@@ -182,6 +182,18 @@ testAnalysis([
     ],
   },
   {
+    name: "a port of two meanings in namespaces that do not see each other's",
+    objects: [
+      entry("a", "db.example.com", `exportTo: [.], resolution: DNS, ${TCP}`),
+      entry(
+        "b",
+        "db.example.com",
+        "exportTo: [shop], resolution: DNS, ports: [{ number: 5432, name: http, protocol: HTTP }]",
+      ),
+    ],
+    want: ["LAT0011 ServiceEntry default/b: ServiceEntry default/a, which comes first"],
+  },
+  {
     name: "a TCP port of a service that gets no address",
     objects: [
       entry("a", "'*.example.com'", `resolution: NONE, ${TCP}`),

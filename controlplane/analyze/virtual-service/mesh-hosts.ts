@@ -1,4 +1,5 @@
 import type { StoredObject } from "../../../mesh/model/object.ts";
+import { audience, seenTogether } from "../../policy/export-to.ts";
 import { MESH_GATEWAY } from "../../snapshot/object-lists.ts";
 import { type Finding, nameOf } from "../finding.ts";
 import type { MeshFacts } from "../mesh-facts.ts";
@@ -7,7 +8,6 @@ type VirtualService = StoredObject<"VirtualService">;
 
 /** VirtualServices of the mesh gateway that claim one host where the same clients see them: only the oldest counts. */
 export function* virtualServiceMeshHosts(mesh: MeshFacts): Iterable<Finding> {
-  const all = mesh.settings.mesh.defaultVirtualServiceExportTo;
   const claims = new Map<string, { readonly subject: VirtualService; readonly index: number }[]>();
   for (const subject of mesh.list("VirtualService")) {
     const { gateways, hosts } = subject.spec;
@@ -20,7 +20,8 @@ export function* virtualServiceMeshHosts(mesh: MeshFacts): Iterable<Finding> {
   for (const [hostname, claimants] of claims) {
     for (const { subject, index } of claimants) {
       const others = claimants.filter(
-        (one) => one.subject !== subject && seenTogether(audience(one.subject, all), audience(subject, all)),
+        (one) =>
+          one.subject !== subject && seenTogether(audienceOf(one.subject, mesh), audienceOf(subject, mesh)),
       );
       if (others.length === 0) continue;
       const names = [subject, ...others.map((one) => one.subject)].map(nameOf).sort().join(", ");
@@ -30,15 +31,7 @@ export function* virtualServiceMeshHosts(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
-/** One of them is seen by all, or both by the same namespace. */
-function seenTogether(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.has("*") || b.has("*") || a.intersection(b).size > 0;
-}
-
-/** The namespaces that see it; `*`: all. */
-function audience({ spec, metadata }: VirtualService, fallback: readonly string[]): ReadonlySet<string> {
-  const [exportTo = ["*"]] = [spec.exportTo, fallback].filter(({ length }) => length > 0);
-  return new Set(
-    exportTo.filter((one) => one !== "~").map((one) => (one === "." ? metadata.namespace : one)),
-  );
+function audienceOf({ spec, metadata }: VirtualService, { settings }: MeshFacts): ReadonlySet<string> {
+  const said = spec.exportTo.length > 0 ? spec.exportTo : settings.mesh.defaultVirtualServiceExportTo;
+  return audience(said, metadata.namespace);
 }

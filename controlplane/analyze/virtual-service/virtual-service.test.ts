@@ -166,6 +166,36 @@ testAnalysis([
     want: [],
   },
   {
+    name: "matches for which a wider one before them takes every call",
+    objects: [
+      service("reviews"),
+      routes(
+        "reviews",
+        `[{ name: wide, match: [{ uri: { prefix: /a }, method: { exact: GET } }, { headers: { beta: {} } }], ${to("host: reviews")} }, { match: [{ uri: { prefix: /ab }, method: { exact: GET }, port: 80 }, { uri: { exact: /a/b } }, { headers: { beta: { exact: "1" } } }, { uri: { prefix: /ab }, method: { exact: PUT } }], ${to("host: reviews")} }]`,
+      ),
+    ],
+    want: [
+      `IST0131 VirtualService default/reviews: match #0 of rule #1 is never used: match #0 of rule "wide"`,
+      `IST0131 VirtualService default/reviews: match #2 of rule #1 is never used: match #1 of rule "wide"`,
+    ],
+  },
+  {
+    name: "what a call must not have makes a match narrower, and what it may have of a list wider",
+    objects: [
+      service("reviews"),
+      routes(
+        "reviews",
+        `[{ match: [{ withoutHeaders: { a: { prefix: x } } }, { sourceLabels: { app: web } }, { gateways: [mesh] }], ${to("host: reviews")} }, { match: [{ withoutHeaders: { a: {} } }, { uri: { exact: /1 } }, { sourceLabels: { app: web, version: v1 } }, { gateways: [edge] }], ${to("host: reviews")} }]`,
+        "hosts: [a.example.com], gateways: [mesh, edge]",
+      ),
+      GATEWAY.replace("shop/*.example.com", "*/a.example.com"),
+    ],
+    want: [
+      "IST0131 VirtualService default/reviews: match #0 of rule #1 is never used",
+      "IST0131 VirtualService default/reviews: match #2 of rule #1 is never used",
+    ],
+  },
+  {
     name: "rules behind one that takes everything, and matches that come twice",
     objects: [
       service("reviews"),

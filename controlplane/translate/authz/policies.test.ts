@@ -26,8 +26,8 @@ function translate(policies: readonly string[], over: Partial<PolicyTarget> = {}
       (spec, index) => `
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
-metadata: { name: p${index}${spec.startsWith("DRY ") ? ", annotations: { istio.io/dry-run: 'true' }" : ""} }
-spec: { ${spec.replace(/^DRY /, "")} }
+metadata: { name: p${index}, annotations: { ${spec.replace(/^DRY (\S+) .*|.*/s, (_, flag) => (flag === undefined ? "" : `istio.io/dry-run: '${flag}'`))} } }
+spec: { ${spec.replace(/^DRY \S+ /, "")} }
 `,
     )
     .join("---");
@@ -253,7 +253,9 @@ test("AUDIT changes nothing and says so, and a dry-run policy is not enforced", 
   const audit = translate(["action: AUDIT, rules: [{}]"]);
   assert.deepEqual(audit.filters, []);
   assert.equal(audit.warnings.length, 1);
-  const dry = translate(["DRY action: DENY, rules: [{}]"]);
-  assert.deepEqual(dry.filters, []);
-  assert.match(dry.warnings.join(), /dry-run/);
+  for (const spelling of ["true", "True", "1"]) {
+    const dry = translate([`DRY ${spelling} action: DENY, rules: [{}]`]);
+    assert.deepEqual(dry.filters, [], spelling);
+    assert.match(dry.warnings.join(), /dry-run/);
+  }
 });

@@ -1,3 +1,4 @@
+import { DRY_RUN, isDryRun } from "../../../mesh/model/dry-run.ts";
 import type { StoredObject } from "../../../mesh/model/object.ts";
 import { type Policy, RBAC, RBAC_Action } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
 import type { WorkloadPolicies } from "../../policy/authorization.ts";
@@ -17,8 +18,6 @@ export interface PolicyTarget {
   readonly http: boolean;
 }
 
-const DRY_RUN = "istio.io/dry-run";
-
 /** Keeps an ALLOW filter from being empty: it then allows nothing, and says of whom that is. */
 const NEVER: RbacPolicy = { permissions: [permissions.never], principals: [principals.never] };
 
@@ -34,7 +33,7 @@ export function translatePolicies(
   warn: (warning: PublishWarning) => void,
 ): readonly RBAC[] {
   const enforced = (list: readonly AuthorizationPolicy[]): readonly AuthorizationPolicy[] =>
-    list.filter((policy) => !isDryRun(policy, warn));
+    list.filter((policy) => !isNotEnforced(policy, warn));
   for (const policy of policies.AUDIT) {
     warn({ subject: keyOf(policy), message: "AUDIT is not in force yet: nothing is logged" });
   }
@@ -88,8 +87,8 @@ const CONSEQUENCE = {
   widen: "so it is ignored and the rule denies more",
 } as const;
 
-function isDryRun(policy: AuthorizationPolicy, warn: (warning: PublishWarning) => void): boolean {
-  if (policy.metadata.annotations[DRY_RUN] !== "true") return false;
+function isNotEnforced(policy: AuthorizationPolicy, warn: (warning: PublishWarning) => void): boolean {
+  if (!isDryRun(policy.metadata)) return false;
   warn({ subject: keyOf(policy), message: `${DRY_RUN}: the policy is not enforced` });
   return true;
 }
