@@ -1,13 +1,18 @@
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
 import { MeshError, messageOf } from "../mesh/errors.ts";
 import type { SourceFile } from "../mesh/model/parse-files.ts";
-import { LARGEST_INPUT_BYTES } from "../mesh/model/yaml-documents.ts";
 import type { CliContext } from "./context.ts";
+import { readText } from "./read-text.ts";
 
 const STANDARD_INPUT = "-";
+
+interface Input {
+  readonly name: string;
+  /** Two names of one file have the same. */
+  readonly identity: string;
+}
 
 /**
  * Reads what `-f` names: files, directories (their YAML and JSON files in lexical order), `-`. A file that is named
@@ -19,55 +24,65 @@ export async function readInputs(
 ): Promise<readonly SourceFile[]> {
   const files: SourceFile[] = [];
   const read = new Set<string>();
-  for (const name of (await Promise.all(paths.map(filesOf))).flat()) {
-    const identity = await identityOf(name);
+  for (const { name, identity } of (await Promise.all(paths.map(inputsOf))).flat()) {
     if (read.has(identity)) continue;
     read.add(identity);
-    files.push({ name, text: name === STANDARD_INPUT ? await context.readStdin() : await readText(name) });
+    files.push({ name, text: await readInput(name, context) });
   }
   return files;
 }
 
-async function filesOf(path: string): Promise<readonly string[]> {
-  if (path === STANDARD_INPUT) return [path];
+/** Reads one file, or standard input for `-`. Throws `cli.usage` when it cannot be read. */
+export async function readInput(path: string, context: CliContext): Promise<string> {
+  if (path === STANDARD_INPUT) return await context.readStdin();
   try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const entries = await readdir(path, { withFileTypes: true });
-    const names = entries.filter((entry) => !entry.isDirectory() && /\.(ya?ml|json)$/.test(entry.name));
-    if (names.length === 0) throw new MeshError("cli.usage", `${path} has no YAML or JSON file`);
-    return names.map(({ name }) => join(path, name)).sort();
+    return await readText(createReadStream(path), path);
   } catch (error) {
     throw unreadable(path, error);
   }
 }
 
-/** Device and inode: a pipe (`<(…)` of a shell) has no real path. */
-async function identityOf(path: string): Promise<string> {
-  if (path === STANDARD_INPUT) return path;
-  try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+async function inputsOf(path: string): Promise<readonly Input[]> {
+  if (path === STANDARD_INPUT) return [{ name: path, identity: path }];
+  const found = await look(path);
+  if (!found.isDirectory) return [{ name: path, identity: found.identity }];
+  const inputs = await listDirectory(path);
+  if (inputs.length === 0) throw new MeshError("cli.usage", `${path} has no YAML or JSON file`);
+  return inputs;
 }
 
-/** No more than it takes to see that it is too large: a path may lead to a device without an end. */
-async function readText(path: string): Promise<string> {
-  let bytes: Buffer;
+/** The files of a directory that could be ours. Hidden ones are editors'; a pipe would keep us waiting. */
+async function listDirectory(path: string): Promise<readonly Input[]> {
+  let names: readonly string[];
   try {
-    bytes = await buffer(createReadStream(path, { end: LARGEST_INPUT_BYTES }));
+    names = await readdir(path);
   } catch (error) {
     throw unreadable(path, error);
   }
+  const ours = names.filter((name) => !name.startsWith(".") && /\.(ya?ml|json)$/.test(name)).sort();
+  const found = await Promise.all(
+    ours.map(async (name) => ({ name: join(path, name), ...(await look(join(path, name))) })),
+  );
+  return found.filter(({ isFile }) => isFile);
+}
+
+interface Look {
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly identity: string;
+}
+
+/** What is behind a path, also through links. A pipe (`<(…)` of a shell) has a device and inode, but no real path. */
+async function look(path: string): Promise<Look> {
   try {
-    // Cut off in the middle of a letter, a text that is too large is still that and nothing else.
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    const found = await stat(path, { bigint: true });
+    return {
+      isFile: found.isFile(),
+      isDirectory: found.isDirectory(),
+      identity: `${found.dev}:${found.ino}`,
+    };
   } catch (error) {
-    throw new MeshError("object.invalid", `read ${path}: it is not UTF-8 text`, {
-      cause: error,
-      hint: `iconv -t UTF-8 ${path} converts it`,
-    });
+    throw unreadable(path, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { addAbortSignal } from "node:stream";
-import { text } from "node:stream/consumers";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import type { CliContext } from "./context.ts";
+import { readText } from "./read-text.ts";
 import { run } from "./run.ts";
 import { interruption } from "./signals.ts";
 
@@ -15,7 +15,7 @@ const signal = interruption(process);
 const context: CliContext = {
   stdout: process.stdout,
   stderr: process.stderr,
-  readStdin: () => text(addAbortSignal(signal, process.stdin)),
+  readStdin: () => readText(addAbortSignal(signal, process.stdin), "standard input"),
   environment: process.env,
   clock: systemClock,
   signal,

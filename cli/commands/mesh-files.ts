@@ -1,13 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { type Command } from "commander";
 import { parseFiles } from "../../controlplane/offline.ts";
-import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { MeshError } from "../../mesh/errors.ts";
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import { type ParsedMeshConfig, parseMeshConfigText } from "../../mesh/model/parse-mesh-config.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { CliContext } from "../context.ts";
-import { readInputs } from "../input-files.ts";
+import { readInput, readInputs } from "../input-files.ts";
 import { tellViolations } from "../output/violations.ts";
 
 /** Options of commands that work on a mesh in files. */
@@ -56,10 +55,5 @@ export function refuseErrors(violations: readonly LocatedViolation[]): void {
 
 /** Throws `cli.usage` when the file cannot be read; what is wrong in it is told by the violations. */
 export async function readMeshConfig(path: string, context: CliContext): Promise<ParsedMeshConfig> {
-  if (path === "-") return parseMeshConfigText(await context.readStdin(), "-");
-  try {
-    return parseMeshConfigText(await readFile(path, "utf8"), path);
-  } catch (error) {
-    throw new MeshError("cli.usage", `read ${path}: ${messageOf(error)}`, { cause: error });
-  }
+  return parseMeshConfigText(await readInput(path, context), path);
 }
