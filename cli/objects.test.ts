@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { runCli, startCli } from "../test/harness/run-cli.ts";
+import { parseConfig } from "../controlplane/parse-config.ts";
+import { type CliBench, runCli, startCli } from "../test/harness/run-cli.ts";
 
 function object(name: string, spec = "{ hosts: [reviews] }", kind = "VirtualService"): string {
   return `apiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+}
+
+const ROUTED = "{ hosts: [a], http: [{ route: [{ destination: { host: a } }] }] }";
+
+/** The CLI against an admin API that reads objects as a server does. */
+async function startServerCli(t: TestContext): Promise<CliBench> {
+  const cli = await startCli(t);
+  cli.server.parse = parseConfig;
+  return cli;
 }
 
 test("apply says what became of an object and how many proxies have it", async (t) => {
@@ -77,6 +87,52 @@ test("a dry run says so and stores nothing", async (t) => {
   const dry = await cli.run(["apply", "--dry-run=server", "-f", file]);
   assert.deepEqual(dry, { code: 0, stdout: "virtualservice/a created (server dry run)\n", stderr: "" });
   assert.deepEqual(cli.server.deps.store.list(), []);
+});
+
+test("apply says what of its objects is in force otherwise than it says, and of no others", async (t) => {
+  const cli = await startCli(t);
+  const file = join(cli.directory, "a.yaml");
+  writeFileSync(file, object("a"));
+  cli.server.warnings = [
+    { subject: "VirtualService/default/a", message: "http[0]: host nowhere is no service; it answers 503" },
+    { subject: "VirtualService/default/b", message: "not of this call" },
+    { subject: "Workload/default/a", message: "not of this call" },
+  ];
+  for (const wait of [[], ["--wait", "0"]]) {
+    const { code, stderr } = await cli.run(["apply", "-f", file, ...wait]);
+    assert.equal(code, 0);
+    assert.equal(
+      stderr,
+      "warning: virtualservice/a in default is in force otherwise than it says: http[0]: host nowhere is no service; it answers 503\ntry: lateen analyze\n",
+    );
+  }
+});
+
+test("apply passes over what is not the mesh's, also with --strict", async (t) => {
+  const cli = await startServerCli(t);
+  const file = join(cli.directory, "a.yaml");
+  const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\n";
+  writeFileSync(file, `${object("a", ROUTED)}---\n${deployment}`);
+  assert.deepEqual(await cli.run(["apply", "-f", file, "--strict", "--wait", "0"]), {
+    code: 0,
+    stdout: "virtualservice/a created\n",
+    stderr: "passed over 1 object that is not the mesh's: 1 Deployment\n",
+  });
+});
+
+test("apply names both places of an object that two files have", async (t) => {
+  const cli = await startServerCli(t);
+  const [first, second] = ["a.yaml", "b.yaml"].map((name) => join(cli.directory, name));
+  writeFileSync(first ?? "", `# first\n${object("a", ROUTED)}`);
+  writeFileSync(second ?? "", object("a", ROUTED));
+  assert.deepEqual(await cli.run(["apply", "-f", first ?? "", second ?? ""]), {
+    code: 65,
+    stdout: "",
+    stderr: `${second}:3  metadata.name  VirtualService default/a is defined a second time, first at ${first}:4
+error: 1 error, nothing was stored
+try: correct what the violations name and apply again
+`,
+  });
 });
 
 test("apply --wait exits with 124 when not all proxies have it in time", async (t) => {

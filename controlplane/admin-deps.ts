@@ -64,6 +64,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       snapshotWith: (revision, signal) => publisher.snapshotWith(revision, signal),
       waitForSync: async (snapshot, signal) => toSyncReply(await ads.status.waitForSync(snapshot, signal)),
     },
+    warnings: () => publisher.status.warnings,
     proxies: {
       list: () => ads.status.list().map((proxy) => toProxyReply(proxy, nodeNameOf(proxy.workload))),
       config(workload, types) {

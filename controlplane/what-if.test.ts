@@ -15,9 +15,9 @@ import { type WhatIf, whatIf } from "./what-if.ts";
 
 const clock = { now: () => FAKE_NOW };
 
-function filed(text: string): ReturnType<typeof parseFiles>["objects"] {
+function filed(text: string, warnings = 0): ReturnType<typeof parseFiles>["objects"] {
   const { objects, violations } = parseFiles([{ name: "new.yaml", text }], { defaultNamespace: "default" });
-  assert.deepEqual(violations, []);
+  assert.equal(violations.length, warnings);
   return objects;
 }
 
@@ -117,17 +117,35 @@ test("a diff ends when its caller is gone", async () => {
 
 test("an analysis of the server knows its catalogs and workloads", async () => {
   const { analyze } = await server();
-  assert.deepEqual(analyze([]), []);
+  assert.deepEqual(await analyze([], signal), []);
+});
+
+test("an analysis tells what the translation does otherwise than the objects say", async () => {
+  const { analyze, store } = await server();
+  const policy = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: asks }
+spec: { action: CUSTOM, provider: { name: opa }, rules: [{ to: [{ operation: { paths: [/a] } }] }] }
+`;
+  const over = await analyze(filed(policy, 1), signal);
+  assert.deepEqual(
+    over.slice(0, 1).map(({ code, origin, file, line }) => [code, origin, file, line]),
+    [["LAT0013", "AuthorizationPolicy default/asks", "new.yaml", 1]],
+  );
+  assert.match(over[0]?.message ?? "", /CUSTOM is not in force yet/);
+  assert.equal(store.list().length, 1);
 });
 
 test("an analysis of files over the server tells where in the files it is wrong", async () => {
   const { analyze } = await server();
+  assert.deepEqual(await analyze(filed(canary(50, "payments")), signal), []);
   assert.deepEqual(
-    analyze(filed(canary(50, "payments"))).map(({ code }) => code),
-    [],
-  );
-  assert.deepEqual(
-    analyze(filed(canary(50, "nowhere"))).map(({ code, origin, file, line }) => [code, origin, file, line]),
+    (await analyze(filed(canary(50, "nowhere")), signal)).map(({ code, origin, file, line }) => [
+      code,
+      origin,
+      file,
+      line,
+    ]),
     [["IST0101", "VirtualService default/reviews", "new.yaml", 9]],
   );
 });

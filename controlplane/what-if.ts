@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { AnalysisMessage, DiffReply, WorkloadDiff } from "../mesh/admin-api/replies.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import type { FiledObject } from "../mesh/model/parse-files.ts";
+import type { WorkloadId } from "../mesh/model/workload.ts";
 import { analyze } from "./analyze/analyze.ts";
 import { byKey, diffObjects, overlaid } from "./diff/diff-objects.ts";
 import { diffWorkload } from "./diff/diff-resources.ts";
@@ -17,13 +18,16 @@ import { createTranslator, type Translator } from "./translate/translator.ts";
 
 export interface WhatIfParts {
   readonly store: Pick<ConfigStore, "list">;
-  readonly publisher: Pick<Publisher, "current" | "whatIf">;
+  readonly publisher: Pick<Publisher, "current" | "status" | "whatIf">;
   readonly translator: Pick<Translator, "preview">;
   readonly clock: Pick<Clock, "now">;
 }
 
 export interface WhatIf {
-  readonly analyze: (over: readonly FiledObject[]) => readonly AnalysisMessage[];
+  readonly analyze: (
+    over: readonly FiledObject[],
+    signal: AbortSignal,
+  ) => Promise<readonly AnalysisMessage[]>;
   readonly diff: (
     over: readonly FiledObject[],
     options: { readonly verbose: boolean; readonly signal: AbortSignal },
@@ -33,14 +37,19 @@ export interface WhatIf {
 /** Answers what would be if objects were applied, from the catalogs, workloads and objects of now. */
 export function whatIf({ store, publisher, translator, clock }: WhatIfParts): WhatIf {
   return {
-    analyze(over) {
+    async analyze(over, signal) {
       const objects = overlaid(store.list(), asStored(over));
-      return analyze({
-        objects,
-        snapshot: over.length === 0 ? publisher.current : publisher.whatIf(objects),
-        places: placesOf(objects, over),
-        now: clock.now(),
-      });
+      const now = clock.now();
+      if (over.length === 0) {
+        const { current: snapshot, status: report } = publisher;
+        return analyze({ objects, snapshot, places: new Map(), now, report });
+      }
+      const snapshot = publisher.whatIf(objects);
+      const next = createTranslator({ messageTypes });
+      next.publish(snapshot, new Set());
+      for await (const id of unhurried(snapshot.workloads.keys(), signal)) next.preview(id);
+      const report = next.publish(snapshot, new Set());
+      return analyze({ objects, snapshot, places: placesOf(objects, over), now, report });
     },
     async diff(over, { verbose, signal }) {
       const before = store.list();
@@ -52,13 +61,19 @@ export function whatIf({ store, publisher, translator, clock }: WhatIfParts): Wh
       next.publish(snapshot, new Set());
       const json = verbose ? xdsJson() : undefined;
       const workloads: WorkloadDiff[] = [];
-      for (const id of [...snapshot.workloads.keys()].sort(byText)) {
-        // A mesh may have thousands of workloads, and the server has others to serve meanwhile.
-        await setImmediate(undefined, { signal });
+      for await (const id of unhurried(snapshot.workloads.keys(), signal)) {
         const diff = diffWorkload(id, translator.preview(id), next.preview(id), json);
         if (diff !== undefined) workloads.push(diff);
       }
       return { objects: diffObjects(byKey(kept), touched), workloads };
     },
   };
+}
+
+/** In order. A mesh may have thousands of workloads, and the server has others to serve meanwhile. */
+async function* unhurried(workloads: Iterable<WorkloadId>, signal: AbortSignal): AsyncIterable<WorkloadId> {
+  for (const id of [...workloads].sort(byText)) {
+    await setImmediate(undefined, { signal });
+    yield id;
+  }
 }

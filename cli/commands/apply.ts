@@ -50,11 +50,13 @@ async function apply(context: CliContext, options: ApplyOptions): Promise<number
   if (reply.snapshot === undefined || !changed || waitMs === 0) {
     const note = reply.dryRun ? " (server dry run)" : "";
     printOutcomes(context, reply, note);
+    tellNotices(context, reply);
     return EXIT.ok;
   }
   const sync = await waitForSync(client, context, reply.snapshot, waitMs ?? CASUAL_WAIT_MS);
   const tookMs = Math.round(context.clock.monotonic() - started);
   printOutcomes(context, reply, ` (${describeSync(sync, tookMs)})`);
+  tellNotices(context, reply);
   return concludeSync(context, sync, waitMs !== undefined);
 }
 
@@ -106,6 +108,15 @@ function concludeSync(context: CliContext, sync: SyncReply, insisted: boolean): 
   const who = left === 1 ? "1 proxy has" : `${left} proxies have`;
   context.stderr.write(`${who} not answered yet\ntry: lateen proxy-status\n`);
   return insisted ? EXIT.timedOut : EXIT.ok;
+}
+
+/** What the author may not expect of an object that is stored and in force. */
+function tellNotices(context: CliContext, { notices }: ApplyReply): void {
+  for (const { kind, namespace, name, message } of notices) {
+    const label = `${objectLabel(kind, name)} in ${namespace}`;
+    context.stderr.write(`warning: ${label} is in force otherwise than it says: ${printable(message)}\n`);
+  }
+  if (notices.length > 0) context.stderr.write("try: lateen analyze\n");
 }
 
 function printOutcomes(context: CliContext, { objects }: ApplyReply, note: string): void {

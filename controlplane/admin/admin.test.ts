@@ -62,6 +62,7 @@ test("an applied object can be read back as its author wrote it, with its namesp
       objects: [{ kind: "VirtualService", namespace: "shop", name: "reviews", outcome: "created" }],
       violations: [],
       snapshot: 101,
+      notices: [],
     },
   });
   const got = await call({ url: "/v1/objects/virtualservice/shop/reviews" });
@@ -117,6 +118,7 @@ test("a dry run tells the outcome and stores nothing", async () => {
   assert.deepEqual(reply.body, {
     dryRun: true,
     objects: [{ kind: "VirtualService", namespace: "default", name: "a", outcome: "created" }],
+    notices: [],
     violations: [],
   });
   assert.equal(server.deps.store.list().length, 0);

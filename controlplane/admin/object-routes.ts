@@ -4,12 +4,21 @@ import {
   type DeleteReply,
   type List,
   listOf,
+  type Notice,
   type ObjectReply,
 } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { KINDS } from "../../mesh/model/kinds.ts";
-import { type Kind, type ObjectKey, objectKey, type StoredObject } from "../../mesh/model/object.ts";
+import {
+  type Kind,
+  type ObjectKey,
+  objectKey,
+  type ParsedObject,
+  type StoredObject,
+} from "../../mesh/model/object.ts";
 import { shownDocument } from "../../mesh/model/secret-redaction.ts";
+import type { PublishWarning } from "../snapshot/publish-report.ts";
+import { keyOf } from "../store/apply-plan.ts";
 import { assertHoldsIn, holdsIn } from "./access/caller.ts";
 import { flag, namespaceName } from "./fields.ts";
 import type { AdminDeps } from "./ports.ts";
@@ -54,11 +63,13 @@ async function apply(call: AdminCall, deps: AdminDeps): Promise<ApplyReply> {
   }
   for (const { metadata } of objects) assertHoldsIn(call.caller, metadata.namespace);
   const applied = deps.store.apply(objects, { origin: ORIGIN, dryRun });
+  const published: { readonly snapshot?: number } = dryRun ? {} : await publication(call, deps);
   return {
     dryRun,
     objects: applied.map(({ object, outcome }) => ({ ...identityOf(object), outcome })),
     violations,
-    ...(dryRun ? {} : await publication(call, deps)),
+    ...published,
+    notices: published.snapshot === undefined ? [] : noticesOf(objects, deps.warnings()),
   };
 }
 
@@ -66,6 +77,14 @@ function appliedFields({ objects }: ApplyReply): Readonly<Record<string, unknown
   return {
     objects: objects.map(({ kind, namespace, name, outcome }) => `${kind} ${namespace}/${name} ${outcome}`),
   };
+}
+
+function noticesOf(objects: readonly ParsedObject[], warnings: readonly PublishWarning[]): readonly Notice[] {
+  const byKey = new Map<string, ParsedObject>(objects.map((object) => [keyOf(object), object]));
+  return warnings.flatMap(({ subject, message }) => {
+    const object = byKey.get(subject);
+    return object === undefined ? [] : [{ ...identityOf(object), message }];
+  });
 }
 
 function list(call: AdminCall, deps: AdminDeps): List<ObjectReply> {
@@ -118,7 +137,7 @@ function notFoundObject(label: string): MeshError {
   });
 }
 
-function identityOf({ kind, metadata }: StoredObject): {
+function identityOf({ kind, metadata }: ParsedObject): {
   readonly kind: Kind;
   readonly namespace: string;
   readonly name: string;

@@ -23,6 +23,7 @@ import type { ParsedObject } from "../../mesh/model/object.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { CallQuestion } from "../simulate/call-question.ts";
+import type { PublishWarning } from "../snapshot/publish-report.ts";
 import type { ConfigStore } from "../store/config-store.ts";
 
 /** Text in, model objects and everything that is wrong with it out. Never throws for bad text. */
@@ -56,7 +57,10 @@ type Explain = (workload: string, call: CallQuestion) => ExplainReply | undefine
 /** What would be with other objects. Nothing of it is stored or published. */
 interface WhatIfPort {
   /** What is wrong with the stored objects, with these over them. */
-  readonly analyze: (over: readonly FiledObject[]) => readonly AnalysisMessage[];
+  readonly analyze: (
+    over: readonly FiledObject[],
+    signal: AbortSignal,
+  ) => Promise<readonly AnalysisMessage[]>;
   /** What applying these would change. `verbose` tells the fields of changed resources too. */
   readonly diff: (
     over: readonly FiledObject[],
@@ -95,6 +99,8 @@ export interface AdminDeps {
   readonly store: ConfigStore;
   readonly parseDocuments: ParseDocuments;
   readonly sync: SyncPort;
+  /** What is in force otherwise than it says, of the last published snapshot. */
+  readonly warnings: () => readonly PublishWarning[];
   readonly proxies: ProxyPort;
   readonly whatIf: WhatIfPort;
   readonly explain: Explain;

@@ -26,17 +26,19 @@ export const whatIfRoutes: readonly AdminRoute[] = [
   { method: "POST", path: "/v1/diff", ...ask, handle: diff },
 ];
 
-function analysis(call: AdminCall, deps: AdminDeps): List<AnalysisMessage> {
+async function analysis(call: AdminCall, deps: AdminDeps): Promise<List<AnalysisMessage>> {
   parsePart("query", nothing, call.query);
-  return listOf(deps.whatIf.analyze([]).filter((message) => isOwn(message, call)));
+  const found = await deps.whatIf.analyze([], call.signal);
+  return listOf(found.filter((message) => isOwn(message, call)));
 }
 
-function analysisOf(call: AdminCall, deps: AdminDeps): List<AnalysisMessage> {
+async function analysisOf(call: AdminCall, deps: AdminDeps): Promise<List<AnalysisMessage>> {
   const { namespace } = parsePart("query", analysisQuery, call.query);
   const { objects, partial, violations } = filesOf(call, namespace, deps);
   if (violations.some(isUnparsable)) throw new InvalidObjects(violations);
-  const found = [...schemaMessages(violations), ...deps.whatIf.analyze([...objects, ...partial])];
-  return listOf(sorted(found.filter((message) => isOwn(message, call))));
+  const found = await deps.whatIf.analyze([...objects, ...partial], call.signal);
+  const all = [...schemaMessages(violations), ...found];
+  return listOf(sorted(all.filter((message) => isOwn(message, call))));
 }
 
 /** By the namespace of what it is about: `Kind namespace/name`. */

@@ -4,12 +4,14 @@ import { byPrecedence } from "../../mesh/model/object.ts";
 import type { ObjectPlace } from "../../mesh/model/parse-documents.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
+import type { PublishReport } from "../snapshot/publish-report.ts";
 import { byText } from "../snapshot/text-order.ts";
 import { ANALYZERS } from "./analyzers.ts";
 import { CODES, documentationUrl } from "./codes.ts";
 import { type Finding, originOf, SEVERITIES } from "./finding.ts";
 import { SUPPRESS_ANNOTATION } from "./istio-annotations.ts";
 import { MeshFacts } from "./mesh-facts.ts";
+import { translationFindings } from "./translation.ts";
 
 /** Where an object of a file is. */
 export interface FilePlace {
@@ -23,14 +25,26 @@ export interface AnalysisInput {
   readonly snapshot: MeshSnapshot;
   /** Of the objects that are from files. */
   readonly places: ReadonlyMap<StoredObject, FilePlace>;
+  /** Of the translation of the snapshot, where there was one. */
+  readonly report?: PublishReport;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 /** What all analyzers find, the worst first. */
-export function analyze({ objects, snapshot, places, now }: AnalysisInput): readonly AnalysisMessage[] {
+export function analyze({
+  objects,
+  snapshot,
+  places,
+  now,
+  report,
+}: AnalysisInput): readonly AnalysisMessage[] {
   const mesh = new MeshFacts(objects.toSorted(byPrecedence), snapshot, now);
-  const found = ANALYZERS.flatMap((analyzer) => [...analyzer(mesh)]);
+  const analyzed = ANALYZERS.flatMap((analyzer) => [...analyzer(mesh)]);
+  const wrong = new Set(analyzed.filter(({ code }) => CODES[code] === "Error").map(({ subject }) => subject));
+  const translated = report === undefined ? [] : [...translationFindings(report, objects, snapshot)];
+  // The errors of an object say why its translation is not what it says.
+  const found = [...analyzed, ...translated.filter(({ subject }) => !wrong.has(subject))];
   const wanted = found.filter((finding) => isWanted(finding) && !isUnread(finding, places));
   return sorted(wanted.map((finding) => toMessage(finding, places)));
 }

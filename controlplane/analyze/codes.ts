@@ -55,6 +55,8 @@ export const CODES = {
   LAT0010: "Warning",
   LAT0011: "Warning",
   LAT0012: "Warning",
+  LAT0013: "Warning",
+  LAT0014: "Error",
 } as const satisfies Readonly<Record<string, Severity>>;
 
 export type Code = keyof typeof CODES;

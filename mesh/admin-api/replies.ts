@@ -69,6 +69,16 @@ export interface ApplyReply {
   readonly violations: readonly LocatedViolation[];
   /** The published snapshot that has the change: what to ask `/v1/sync` for. Absent after a dry run, and when it takes too long. */
   readonly snapshot?: number;
+  /** What of these objects is in force otherwise than it says; none while it is not published. */
+  readonly notices: readonly Notice[];
+}
+
+/** What an object says and the proxies do not do. */
+export interface Notice {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly message: string;
 }
 
 export interface DeleteReply {

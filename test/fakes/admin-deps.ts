@@ -1,5 +1,6 @@
 import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
+import type { PublishWarning } from "../../controlplane/snapshot/publish-report.ts";
 import type {
   AccessGrant,
   AnalysisMessage,
@@ -34,6 +35,10 @@ export interface FakeServer {
   messages: readonly AnalysisMessage[];
   difference: DiffReply;
   readonly overlays: (readonly string[])[];
+  /** How objects are read: `wrong` and `odd` are what is to be found in them, unless told otherwise. */
+  parse: AdminDeps["parseDocuments"];
+  /** What the last translation warned about. */
+  warnings: readonly PublishWarning[];
   /** What there is to explain, by workload, and the calls that were asked about. */
   readonly explanations: Map<string, ExplainReply>;
   readonly asked: Parameters<AdminDeps["explain"]>[1][];
@@ -54,12 +59,14 @@ export function fakeServer(): FakeServer {
     messages: [],
     difference: { objects: [], workloads: [] },
     overlays: [],
+    parse: fakeParse,
+    warnings: [],
     explanations: new Map(),
     asked: [],
     failure: undefined,
     deps: {
       store,
-      parseDocuments: fakeParse,
+      parseDocuments: (text, options) => server.parse(text, options),
       sync: {
         snapshotWith: async (revision) => revision + 100,
         waitForSync: async (_snapshot, signal) => {
@@ -68,13 +75,14 @@ export function fakeServer(): FakeServer {
           return { acked: 1, total: 2, rejected: [] };
         },
       },
+      warnings: () => server.warnings,
       proxies: {
         list: () => server.proxies,
         config: (workload, types) =>
           server.resources.get(workload)?.filter(({ type }) => types.includes(type)),
       },
       whatIf: {
-        analyze: (over) => {
+        analyze: async (over) => {
           server.overlays.push(over.map(({ file, object }) => `${file} ${object.metadata.name}`));
           return server.messages;
         },

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { objects, sampleState } from "../../test/fakes/sample-mesh.ts";
+import { object, service } from "../../test/harness/analysis.ts";
+import { analyze } from "./analyze.ts";
+
+test("what a translation warns about and what it fails at are messages about objects, workloads and services", () => {
+  const yaml = [
+    service("reviews"),
+    object(
+      "VirtualService",
+      "quiet",
+      "{ hosts: [a.example.com], http: [{ route: [{ destination: { host: reviews } }] }] }",
+      "annotations: { galley.istio.io/analyze-suppress: LAT0013 }",
+    ),
+  ].join("---\n");
+  const messages = analyze({
+    objects: objects(yaml),
+    snapshot: sampleState({ yaml }).next().snapshot,
+    places: new Map(),
+    now: 0,
+    report: {
+      warnings: [
+        { subject: "Workload/default/reviews-1", message: "upstream x:1 leads nowhere" },
+        { subject: "Service/reviews.default.svc.cluster.local", message: "endpoint e is left out" },
+        { subject: "Service/gone.example.com", message: "endpoint f is left out" },
+        { subject: "VirtualService/default/gone", message: "of the snapshot before" },
+        { subject: "VirtualService/default/quiet", message: "not wanted" },
+      ],
+      failures: [
+        {
+          workload: "default/reviews-1",
+          code: "xds.inconsistent",
+          reason: "no cluster",
+          hint: "do",
+          snapshot: 3,
+        },
+      ],
+    },
+  });
+  assert.deepEqual(
+    messages.map(({ code, severity, origin, message }) => `${severity} ${code} ${origin}: ${message}`),
+    [
+      "Error LAT0014 Workload default/reviews-1: keeps its last good configuration: no cluster (do)",
+      "Warning LAT0013 Service default/reviews.default.svc.cluster.local: endpoint e is left out",
+      "Warning LAT0013 Workload default/reviews-1: upstream x:1 leads nowhere",
+    ],
+  );
+});
