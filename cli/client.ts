@@ -21,9 +21,11 @@ type Method = "GET" | "POST" | "PUT" | "DELETE";
 export class AdminClient implements AsyncDisposable {
   readonly #endpoint: Endpoint;
   readonly #dispatcher: Agent;
+  readonly #withoutServer: string | undefined;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, withoutServer?: string) {
     this.#endpoint = endpoint;
+    this.#withoutServer = withoutServer;
     this.#dispatcher = new Agent({
       connect: {
         timeout: CONNECT_TIMEOUT_MS,
@@ -71,7 +73,7 @@ export class AdminClient implements AsyncDisposable {
       });
       answer = { status: response.statusCode, text: await response.body.text() };
     } catch (error) {
-      throw unreachable(this.#endpoint, error);
+      throw unreachable(this.#endpoint, error, this.#withoutServer);
     }
     return readAnswer(describeEndpoint(this.#endpoint), answer.status, answer.text) as T;
   }
@@ -133,14 +135,17 @@ function readAnswer(address: string, status: number, text: string): unknown {
   });
 }
 
-function unreachable(endpoint: Endpoint, cause: unknown): MeshError {
+function unreachable(endpoint: Endpoint, cause: unknown, otherwise?: string): MeshError {
   const start = "socketPath" in endpoint ? "lateen server on this host" : "the server";
   return new MeshError(
     "cli.unreachable",
     `reach the server at ${describeEndpoint(endpoint)}: ${messageOf(cause)}`,
     {
       cause,
-      hint: `start ${start}, or set LATEEN_ADDR to where it is`,
+      hint: [
+        `start ${start}, or set LATEEN_ADDR to where it is`,
+        ...(otherwise === undefined ? [] : [otherwise]),
+      ].join("; or "),
     },
   );
 }

@@ -25,6 +25,7 @@ const arrives: ExplainReply = {
     { step: "endpoint", name: "10.0.0.1:9080", why: "priority 0", object: null, share: 1 },
   ],
   outcome: { arrives: true, kind: "forward", status: null, text: "the call arrives" },
+  notes: [],
 };
 const fails: ExplainReply = {
   ...arrives,
@@ -146,6 +147,41 @@ test("explain -f answers from files alone", async () => {
   const odd = await runCli([...from("reviews-v1", "/"), "-H", "odd"], { readStdin });
   assert.deepEqual([odd.code, odd.stdout], [64, ""]);
 });
+
+test("explain says what the deciding objects say and is not done", async () => {
+  const readStdin = async (): Promise<string> =>
+    FILES.replace("host: reviews } }]", "host: reviews, subset: v9 } }]");
+  const argv = ["explain", "-f", "-", "--from", "reviews-v1", "--to", "http://reviews:9080/api"];
+  const { code, stdout } = await runCli(argv, { readStdin });
+  assert.equal(code, 1);
+  assert.match(stdout, /\nerror: 503: [^\n]*\nnote: VirtualService default\/reviews: [^\n]*v9[^\n]*\n$/);
+});
+
+test("explain says that nobody knows a host, and goes on with an address of DNS", async () => {
+  const readStdin = async (): Promise<string> => FILES;
+  const argv = ["explain", "-f", "-", "--from", "reviews-v1", "--to", "http://reveiws:9080/"];
+  const { stdout } = await runCli(argv, { readStdin });
+  assert.match(stdout, /connect to .* no service of the mesh is called reveiws: an address that DNS gives/);
+});
+
+test("explain offers the URL that was meant", async () => {
+  const readStdin = async (): Promise<string> => FILES;
+  const argv = ["explain", "-f", "-", "--from", "reviews-v1", "--to", "reviews:9080/x"];
+  const { stderr } = await runCli(argv, { readStdin });
+  assert.match(stderr, /\ntry: http:\/\/reviews:9080\/x\n$/);
+});
+
+for (const [argv, hint] of [
+  [["explain", "--from", "a", ...CALL], "explain from files: -f DIR"],
+  [["diff", "-f", "-"], "compare with files: --against DIR"],
+  [["analyze"], "analyze files alone: -f DIR, without -k"],
+] as const) {
+  test(`${argv[0]} says without a server that it can do with files`, async () => {
+    const { code, stderr } = await runCli(argv, { environment: { LATEEN_ADDR: "unix:///nowhere.sock" } });
+    assert.equal(code, 2);
+    assert.ok(stderr.endsWith(`or set LATEEN_ADDR to where it is; or ${hint}\n`), stderr);
+  });
+}
 
 for (const [name, argv] of [
   ["without a caller", CALL],

@@ -124,6 +124,25 @@ test("of a directory only files count: no hidden one, no directory, no loop of l
   assert.deepEqual([code, items.map(({ file }) => file)], [0, [join(at, "a.yaml")]]);
 });
 
+test("-R looks into the directories of a directory, but not into hidden ones and through links", async (t) => {
+  const at = directory(t);
+  mkdirSync(join(at, "team", "prod.yaml"), { recursive: true });
+  mkdirSync(join(at, ".git"));
+  symlinkSync("..", join(at, "team", "up"));
+  for (const name of ["team/b.yaml", "team/prod.yaml/c.yml", ".git/d.yaml"])
+    writeFileSync(join(at, name), ODD.replace("name: a", `name: a${name.length}`));
+  assert.deepEqual(await runCli(["validate", "-f", at]), {
+    code: 64,
+    stdout: "",
+    stderr: `error: ${at} has no YAML or JSON file\ntry: -R looks into the directories of ${at} too\n`,
+  });
+  const { code, items } = await validate(at, "-R");
+  assert.deepEqual(
+    [code, items.map(({ file }) => file)],
+    [0, [join(at, "team", "b.yaml"), join(at, "team", "prod.yaml", "c.yml")]],
+  );
+});
+
 test("a link that leads nowhere, or to itself, is a usage error that names it", async (t) => {
   const at = directory(t);
   symlinkSync("none.yaml", join(at, "a.yaml"));

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, type Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshError, messageOf } from "../mesh/errors.ts";
@@ -14,6 +14,14 @@ interface Input {
   readonly identity: string;
 }
 
+export interface InputOptions {
+  /** Directories inside directories too. */
+  readonly recursive: boolean;
+}
+
+/** Far more than a mesh has, far fewer than a disk. */
+const MOST_FILES = 10_000;
+
 /**
  * Reads what `-f` names: files, directories (their YAML and JSON files in lexical order), `-`. A file that is named
  * several times, by itself, in a directory or through a link, is read once, under its first name.
@@ -21,14 +29,16 @@ interface Input {
 export async function readInputs(
   paths: readonly string[],
   context: CliContext,
+  options: InputOptions,
 ): Promise<readonly SourceFile[]> {
-  const files: SourceFile[] = [];
-  const read = new Set<string>();
-  for (const { name, identity } of (await Promise.all(paths.map(inputsOf))).flat()) {
-    if (read.has(identity)) continue;
-    read.add(identity);
-    files.push({ name, text: await readInput(name, context) });
+  const found = new Map<string, string>();
+  for (const path of paths) {
+    for (const { name, identity } of await inputsOf(path, options)) {
+      if (!found.has(identity)) found.set(identity, name);
+    }
   }
+  const files: SourceFile[] = [];
+  for (const name of found.values()) files.push({ name, text: await readInput(name, context) });
   return files;
 }
 
@@ -42,28 +52,43 @@ export async function readInput(path: string, context: CliContext): Promise<stri
   }
 }
 
-async function inputsOf(path: string): Promise<readonly Input[]> {
+async function inputsOf(path: string, { recursive }: InputOptions): Promise<readonly Input[]> {
   if (path === STANDARD_INPUT) return [{ name: path, identity: path }];
   const found = await look(path);
   if (!found.isDirectory) return [{ name: path, identity: found.identity }];
-  const inputs = await listDirectory(path);
-  if (inputs.length === 0) throw new MeshError("cli.usage", `${path} has no YAML or JSON file`);
-  return inputs;
+  const inputs: Input[] = [];
+  for await (const input of walk(path, recursive)) {
+    if (inputs.push(input) > MOST_FILES)
+      throw new MeshError("cli.usage", `${path} has more than ${MOST_FILES} files`);
+  }
+  if (inputs.length > 0) return inputs;
+  const hint = recursive ? {} : { hint: `-R looks into the directories of ${path} too` };
+  throw new MeshError("cli.usage", `${path} has no YAML or JSON file`, hint);
 }
 
-/** The files of a directory that could be ours. Hidden ones are editors'; a pipe would keep us waiting. */
-async function listDirectory(path: string): Promise<readonly Input[]> {
-  let names: readonly string[];
+/**
+ * The files of a directory that could be ours. What is hidden is editors' or Git's, a pipe would keep us waiting, and
+ * links to directories may lead in circles.
+ */
+async function* walk(path: string, recursive: boolean): AsyncGenerator<Input> {
+  for (const entry of await entriesOf(path)) {
+    const name = join(path, entry.name);
+    if (entry.isDirectory()) {
+      if (recursive) yield* walk(name, recursive);
+    } else if (/\.(ya?ml|json)$/.test(entry.name)) {
+      const { isFile, identity } = await look(name);
+      if (isFile) yield { name, identity };
+    }
+  }
+}
+
+async function entriesOf(path: string): Promise<readonly Dirent[]> {
   try {
-    names = await readdir(path);
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.filter(({ name }) => !name.startsWith(".")).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     throw unreadable(path, error);
   }
-  const ours = names.filter((name) => !name.startsWith(".") && /\.(ya?ml|json)$/.test(name)).sort();
-  const found = await Promise.all(
-    ours.map(async (name) => ({ name: join(path, name), ...(await look(join(path, name))) })),
-  );
-  return found.filter(({ isFile }) => isFile);
 }
 
 interface Look {

@@ -73,7 +73,8 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       },
     },
     whatIf: whatIf(parts),
-    explain: (workload, call) => explainWith(publisher.current, translator, workload, call),
+    explain: (workload, call) =>
+      explainWith(publisher.current, translator, workload, call, () => publisher.status.warnings),
     tokens: tokenPort(parts.tokens, () => ({
       addresses: parts.addresses(),
       trustDomain,

@@ -20,8 +20,10 @@ import { tellPassedOver, tellViolations } from "../output/violations.ts";
 import {
   type ClientOptions,
   type FormatOptions,
+  filesOption,
   type NamespaceOptions,
   openClient,
+  recursiveOption,
   withClient,
   withNamespace,
   withOutput,
@@ -30,6 +32,7 @@ import { readMeshConfig, refuseErrors, withMeshConfigFile } from "./mesh-files.t
 
 interface AnalyzeOptions extends ClientOptions, NamespaceOptions, FormatOptions {
   readonly filename?: readonly string[];
+  readonly recursive: boolean;
   readonly useServer: boolean;
   readonly meshConfig?: string;
   readonly failureThreshold: Severity;
@@ -42,10 +45,8 @@ export function analyzeCommand(context: CliContext, exit: Exit): Command {
       "find what is valid and still wrong: in files, on the server, or in files over the server's objects",
     )
     .argument("[files...]", "as with -f")
-    .option(
-      "-f, --filename <path...>",
-      "files, directories, or - for standard input; without any, the server",
-    )
+    .addOption(filesOption("files, directories, or - for standard input; without any, the server"))
+    .addOption(recursiveOption())
     .option("-k, --use-server", "take the files as if they were applied to the server", false)
     .addOption(
       new Option("--failure-threshold <level>", "exit with 79 when there is a message of this level or worse")
@@ -67,7 +68,7 @@ async function analyze(
   options: AnalyzeOptions,
 ): Promise<number> {
   const suppressions = options.suppress.map(parseSuppression);
-  const files = await readInputs(paths, context);
+  const files = await readInputs(paths, context, options);
   const parsed = parseFiles(files, { defaultNamespace: options.namespace, partial: true });
   const unparsable = parsed.violations.filter(isUnparsable);
   tellViolations(context, unparsable);
@@ -105,7 +106,7 @@ async function askServer(
   files: readonly SourceFile[],
   options: AnalyzeOptions,
 ): Promise<readonly AnalysisMessage[]> {
-  await using client = openClient(context, options);
+  await using client = openClient(context, options, "analyze files alone: -f DIR, without -k");
   const call = { signal: context.signal };
   const { items } =
     files.length === 0

@@ -11,8 +11,11 @@ import { printable } from "../output/table.ts";
 import { tellViolations } from "../output/violations.ts";
 import {
   type ClientOptions,
+  type FileOptions,
+  filesOption,
   type NamespaceOptions,
   openClient,
+  recursiveOption,
   withClient,
   withNamespace,
 } from "./client-options.ts";
@@ -20,8 +23,7 @@ import {
 /** Without `--wait`, how long a change may take to be reported as synced; what is slower is only told. */
 const CASUAL_WAIT_MS = 5_000;
 
-interface ApplyOptions extends ClientOptions, NamespaceOptions {
-  readonly filename: readonly string[];
+interface ApplyOptions extends ClientOptions, NamespaceOptions, FileOptions {
   readonly dryRun?: "server";
   readonly strict: boolean;
   readonly wait?: string;
@@ -30,7 +32,8 @@ interface ApplyOptions extends ClientOptions, NamespaceOptions {
 export function applyCommand(context: CliContext, exit: Exit): Command {
   const command = new Command("apply")
     .description("store configuration objects: all that are given, or none")
-    .requiredOption("-f, --filename <path...>", "files, directories, or - for standard input")
+    .addOption(filesOption().makeOptionMandatory())
+    .addOption(recursiveOption())
     .addOption(new Option("--dry-run <where>", "check and tell, store nothing").choices(["server"]))
     .option("--strict", "refuse on warnings too, such as unknown fields", false)
     .option("--wait <duration>", "fail with 124 unless all proxies have it in time; 0 does not wait");
@@ -41,7 +44,7 @@ export function applyCommand(context: CliContext, exit: Exit): Command {
 
 async function apply(context: CliContext, options: ApplyOptions): Promise<number> {
   const waitMs = options.wait === undefined ? undefined : parseDuration(options.wait);
-  const files = await readInputs(options.filename, context);
+  const files = await readInputs(options.filename, context, options);
   await using client = openClient(context, options);
   const started = context.clock.monotonic();
   const reply = await send(client, context, files, options);

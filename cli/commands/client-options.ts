@@ -14,6 +14,11 @@ export interface NamespaceOptions {
   readonly namespace: string;
 }
 
+export interface FileOptions {
+  readonly filename: readonly string[];
+  readonly recursive: boolean;
+}
+
 export interface FormatOptions {
   readonly output: OutputFormat;
   readonly headers: boolean;
@@ -30,6 +35,15 @@ export function withNamespace(command: Command, context: CliContext): Command {
   return command.option("-n, --namespace <name>", "namespace (LATEEN_NAMESPACE)", fallback);
 }
 
+/** `-f`, of every command that reads objects from files. */
+export function filesOption(description = "files, directories, or - for standard input"): Option {
+  return new Option("-f, --filename <path...>", description);
+}
+
+export function recursiveOption(): Option {
+  return new Option("-R, --recursive", "the directories inside directories too").default(false);
+}
+
 export function withOutput(
   command: Command,
   context: CliContext,
@@ -42,6 +56,7 @@ export function withOutput(
     .option("--no-headers", "leave the table's header line out");
 }
 
-export function openClient(context: CliContext, options: ClientOptions): AdminClient {
-  return new AdminClient(resolveEndpoint(context.environment, options));
+/** `withoutServer`: what to try where there is none, beside starting one. */
+export function openClient(context: CliContext, options: ClientOptions, withoutServer?: string): AdminClient {
+  return new AdminClient(resolveEndpoint(context.environment, options), withoutServer);
 }

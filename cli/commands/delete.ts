@@ -2,6 +2,8 @@ import { Command } from "commander";
 import { parseAllDocuments } from "yaml";
 import type { DeleteReply } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
+import { isForeign } from "../../mesh/model/foreign-objects.ts";
+import { KINDS } from "../../mesh/model/kinds.ts";
 import type { Kind } from "../../mesh/model/object.ts";
 import { type AdminClient, apiPath } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -10,14 +12,17 @@ import { readInputs } from "../input-files.ts";
 import { objectLabel, parseKind } from "../kinds.ts";
 import {
   type ClientOptions,
+  filesOption,
   type NamespaceOptions,
   openClient,
+  recursiveOption,
   withClient,
   withNamespace,
 } from "./client-options.ts";
 
 interface DeleteOptions extends ClientOptions, NamespaceOptions {
   readonly filename?: readonly string[];
+  readonly recursive: boolean;
   readonly ignoreNotFound: boolean;
 }
 
@@ -32,7 +37,8 @@ export function deleteCommand(context: CliContext, exit: Exit): Command {
     .description("delete configuration objects")
     .argument("[kind/name]", "virtualservice/reviews, or the kind alone with the names after it")
     .argument("[names...]")
-    .option("-f, --filename <path...>", "delete what these files, directories or - (standard input) name")
+    .addOption(filesOption("delete what these files, directories or - (standard input) name"))
+    .addOption(recursiveOption())
     .option("--ignore-not-found", "do not mind what is not there", false);
   return withClient(withNamespace(command, context)).action(
     async (target: string | undefined, names: readonly string[], options: DeleteOptions) => {
@@ -99,12 +105,18 @@ function namesInArguments(
 }
 
 async function namesInFiles(context: CliContext, options: DeleteOptions): Promise<readonly ObjectName[]> {
-  const files = await readInputs(options.filename ?? [], context);
+  const files = await readInputs(options.filename ?? [], context, options);
   return files
     .flatMap(({ text }) => [...parseAllDocuments(text)])
     .map((document): unknown => document.toJS({ maxAliasCount: 20 }))
-    .filter((content) => content !== null && content !== undefined)
+    .filter((content) => content !== null && content !== undefined && !isTheirs(content))
     .map((content) => objectName(content, options.namespace));
+}
+
+/** As `apply` passes over them. */
+function isTheirs(content: unknown): boolean {
+  const { apiVersion, kind } = content as { apiVersion?: unknown; kind?: unknown };
+  return typeof kind === "string" && isForeign(apiVersion, kind, Object.keys(KINDS));
 }
 
 function objectName(content: unknown, fallback: string): ObjectName {

@@ -16,7 +16,9 @@ import { tellViolations } from "../output/violations.ts";
 import {
   type ClientOptions,
   type FormatOptions,
+  filesOption,
   openClient,
+  recursiveOption,
   withClient,
   withNamespace,
   withOutput,
@@ -41,7 +43,8 @@ const MARKS: Readonly<Record<ObjectDiff["change"] | ResourceDiff["change"], stri
 export function diffCommand(context: CliContext, exit: Exit): Command {
   const command = new Command("diff")
     .description("what applying files would change: objects, and the resources of each proxy")
-    .requiredOption("-f, --filename <path...>", "files, directories, or - for standard input")
+    .addOption(filesOption().makeOptionMandatory())
+    .addOption(recursiveOption())
     .option("--against <path...>", "what is there now, as files; without it, what the server has")
     .option("--verbose", "the fields of changed resources too", false);
   const all = withNamespace(withMeshConfigFile(command), context);
@@ -61,7 +64,7 @@ async function diff(context: CliContext, options: DiffOptions): Promise<number> 
 
 async function diffOffline(context: CliContext, options: DiffOptions): Promise<DiffReply> {
   const after = await readMeshFiles(context, options);
-  const before = parseFiles(await readInputs(options.against ?? [], context), {
+  const before = parseFiles(await readInputs(options.against ?? [], context, options), {
     defaultNamespace: options.namespace,
   });
   tellViolations(context, before.violations);
@@ -73,8 +76,8 @@ async function askServer(context: CliContext, options: DiffOptions): Promise<Dif
   if (options.meshConfig !== undefined) {
     context.stderr.write("warning: the server has a MeshConfig of its own: --mesh-config is for --against\n");
   }
-  const files = await readInputs(options.filename, context);
-  await using client = openClient(context, options);
+  const files = await readInputs(options.filename, context, options);
+  await using client = openClient(context, options, "compare with files: --against DIR");
   try {
     return await client.post<DiffReply>("/v1/diff", filesBody(files), {
       query: { namespace: options.namespace, verbose: options.verbose },

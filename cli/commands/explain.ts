@@ -9,8 +9,10 @@ import { reportError } from "../report-error.ts";
 import { workloadCandidates } from "../workload-name.ts";
 import {
   type ClientOptions,
+  filesOption,
   type NamespaceOptions,
   openClient,
+  recursiveOption,
   withClient,
   withNamespace,
 } from "./client-options.ts";
@@ -23,6 +25,7 @@ interface ExplainOptions extends ClientOptions, NamespaceOptions {
   readonly method: string;
   readonly header: readonly string[];
   readonly filename?: readonly string[];
+  readonly recursive: boolean;
   readonly meshConfig?: string;
 }
 
@@ -32,10 +35,8 @@ export function explainCommand(context: CliContext, exit: Exit): Command {
     .requiredOption("--from <workload>", "who calls: name, name.namespace or namespace/name")
     .requiredOption("--to <url>", "http://reviews:9080/path, https://, grpc://, tcp://db:5432, tls://")
     .option("--method <method>", "HTTP method", (text) => text.toUpperCase(), "GET")
-    .option(
-      "-f, --filename <path...>",
-      "files, directories, or -: as if they were all there is, without a server",
-    )
+    .addOption(filesOption("files, directories, or -: as if they were all there is, without a server"))
+    .addOption(recursiveOption())
     .option("-H, --header <header>", "a header of the call, 'name: value'; may be repeated", collect, []);
   const output = new Option("-o, --output <format>", "output format").choices(["text", "json"]);
   command.addOption(output.default(context.environment["LATEEN_OUTPUT"] === "json" ? "json" : "text"));
@@ -79,7 +80,7 @@ async function askFiles(
 }
 
 async function askServer(context: CliContext, options: ExplainOptions): Promise<ExplainReply> {
-  await using client = openClient(context, options);
+  await using client = openClient(context, options, "explain from files: -f DIR");
   let notFound: unknown;
   for (const from of workloadCandidates(options.from, options.namespace)) {
     const query = new URLSearchParams([

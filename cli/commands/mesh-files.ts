@@ -8,11 +8,11 @@ import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { CliContext } from "../context.ts";
 import { readInput, readInputs } from "../input-files.ts";
 import { tellViolations } from "../output/violations.ts";
+import type { FileOptions } from "./client-options.ts";
 
 /** Options of commands that work on a mesh in files. */
-export interface MeshFilesOptions {
+export interface MeshFilesOptions extends FileOptions {
   readonly namespace: string;
-  readonly filename: readonly string[];
   readonly meshConfig?: string;
 }
 
@@ -29,11 +29,9 @@ export function withMeshConfigFile(command: Command): Command {
 }
 
 /** Reads what `-f` and `--mesh-config` name. Warnings are told; errors are told and thrown as `object.invalid`. */
-export async function readMeshFiles(
-  context: CliContext,
-  { filename, namespace, meshConfig }: MeshFilesOptions,
-): Promise<MeshFiles> {
-  const files = parseFiles(await readInputs(filename, context), { defaultNamespace: namespace });
+export async function readMeshFiles(context: CliContext, options: MeshFilesOptions): Promise<MeshFiles> {
+  const { filename, namespace, meshConfig } = options;
+  const files = parseFiles(await readInputs(filename, context, options), { defaultNamespace: namespace });
   const config = meshConfig === undefined ? undefined : await readMeshConfig(meshConfig, context);
   const violations = [...files.violations, ...(config?.violations ?? [])];
   tellViolations(context, violations);

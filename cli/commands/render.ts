@@ -11,7 +11,13 @@ import { toYaml } from "../output/render.ts";
 import { printable } from "../output/table.ts";
 import { renderProxyResources } from "../output/xds/proxy-resources.ts";
 import { workloadCandidates } from "../workload-name.ts";
-import { type FormatOptions, withNamespace, withOutput } from "./client-options.ts";
+import {
+  type FormatOptions,
+  filesOption,
+  recursiveOption,
+  withNamespace,
+  withOutput,
+} from "./client-options.ts";
 import { type MeshFilesOptions, readMeshFiles, withMeshConfigFile } from "./mesh-files.ts";
 
 interface RenderOptions extends MeshFilesOptions, FormatOptions {
@@ -29,7 +35,8 @@ const LIST_OF_TYPE: Readonly<Record<ProxyResourceType, keyof RenderedResources>>
 export function renderCommand(context: CliContext, exit: Exit): Command {
   const command = new Command("render")
     .description("the listeners, routes, clusters and endpoints that a workload would get, from files alone")
-    .requiredOption("-f, --filename <path...>", "files, directories, or - for standard input")
+    .addOption(filesOption().makeOptionMandatory())
+    .addOption(recursiveOption())
     .requiredOption("--workload <name>", "a WorkloadEntry of the files: namespace/name, or name")
     .addOption(
       new Option("--type <type>", "only these resources")

@@ -7,10 +7,17 @@ import { EXIT } from "../exit-codes.ts";
 import { readInputs } from "../input-files.ts";
 import { type Column, render } from "../output/render.ts";
 import { placeOf, tellPassedOver } from "../output/violations.ts";
-import { type FormatOptions, type NamespaceOptions, withNamespace, withOutput } from "./client-options.ts";
+import {
+  type FileOptions,
+  type FormatOptions,
+  filesOption,
+  type NamespaceOptions,
+  recursiveOption,
+  withNamespace,
+  withOutput,
+} from "./client-options.ts";
 
-interface ValidateOptions extends NamespaceOptions, FormatOptions {
-  readonly filename: readonly string[];
+interface ValidateOptions extends NamespaceOptions, FormatOptions, FileOptions {
   readonly strict: boolean;
 }
 
@@ -29,7 +36,8 @@ interface ValidateItem {
 export function validateCommand(context: CliContext, exit: Exit): Command {
   const command = new Command("validate")
     .description("check configuration objects in files against their schemas, without a server")
-    .requiredOption("-f, --filename <path...>", "files, directories, or - for standard input")
+    .addOption(filesOption().makeOptionMandatory())
+    .addOption(recursiveOption())
     .option("--strict", "fail on warnings too, such as unknown fields", false);
   return withOutput(withNamespace(command, context), context, ["table", "json"]).action(
     async (options: ValidateOptions) => {
@@ -39,7 +47,7 @@ export function validateCommand(context: CliContext, exit: Exit): Command {
 }
 
 async function validate(context: CliContext, options: ValidateOptions): Promise<number> {
-  const files = await readInputs(options.filename, context);
+  const files = await readInputs(options.filename, context, options);
   const { objects, violations } = parseFiles(files, { defaultNamespace: options.namespace });
   const text = options.output === "table";
   const items = violations.filter(({ severity }) => !text || severity !== "info").map(toItem);

@@ -5,12 +5,16 @@ import { type Cell, formatTable, printable } from "./table.ts";
 const COLUMNS = ["STEP", "WHAT", "SHARE", "WHY", "DECIDED BY"];
 
 /** The way of a call as a table, and below it how it ends. */
-export function tellExplanation(context: CliContext, { from, to, steps, outcome }: ExplainReply): void {
+export function tellExplanation(
+  context: CliContext,
+  { from, to, steps, outcome, notes }: ExplainReply,
+): void {
   context.stdout.write(`${printable(`${from} calls ${to}`)}\n\n`);
   if (steps.length > 0) {
     context.stdout.write(`${formatTable(COLUMNS, steps.map(cellsOf), { color: context.color })}\n`);
   }
   context.stdout.write(`${outcome.arrives ? "ok" : "error"}: ${printable(outcome.text)}\n`);
+  for (const note of notes) context.stdout.write(`note: ${printable(note)}\n`);
 }
 
 function cellsOf({ step, name, share, why, object }: ExplainStep): readonly Cell[] {

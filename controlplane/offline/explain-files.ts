@@ -20,7 +20,7 @@ export function explainFiles(
 ): ExplainReply {
   const { snapshot, translator, report } = buildFileMesh(asStored(objects), mesh);
   const workload = workloadAmong(snapshot, candidates);
-  const reply = explainWith(snapshot, translator, workload, parseQuestion(question));
+  const reply = explainWith(snapshot, translator, workload, parseQuestion(question), () => report().warnings);
   if (reply !== undefined) return reply;
   const reason = report().failures.find((one) => one.workload === workload)?.reason;
   throw new MeshError("xds.inconsistent", `translate ${workload}: ${reason ?? "nothing came of it"}`, {

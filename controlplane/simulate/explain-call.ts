@@ -20,7 +20,7 @@ export interface ExplainParts {
 }
 
 /** How a workload's call would fare. Throws `admin.request` for a URL that nobody can call. */
-export function explainCall({ types, view, workload, request }: ExplainParts): ExplainReply {
+export function explainCall({ types, view, workload, request }: ExplainParts): Omit<ExplainReply, "notes"> {
   const target = parseTarget(request.to);
   const config = decodeXdsConfig(types);
   const way = wayIn(config, view, workload, { target, method: request.method, headers: request.headers });

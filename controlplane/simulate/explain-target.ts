@@ -43,7 +43,8 @@ export function isAddress({ host }: CallTarget): boolean {
 }
 
 function wrong(to: string, why: string): MeshError {
+  const bare = /^[a-z0-9][a-z0-9.-]*(:\d{1,5})?(\/\S*)?$/i.test(to);
   return new MeshError("admin.request", `${JSON.stringify(to)} is nothing that can be called: ${why}`, {
-    hint: "http://reviews:9080/path or tcp://db:5432",
+    hint: bare ? `http://${to}` : "http://reviews:9080/path or tcp://db:5432",
   });
 }

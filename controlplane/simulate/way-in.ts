@@ -99,9 +99,10 @@ function* ways(
   const [endpoint] = service === undefined ? [] : view.endpoints(service.hostname);
   const instance = endpoint?.targets.find(({ servicePort }) => servicePort === port);
   if (instance !== undefined) yield { at: instance, why: "address of an instance, which DNS gives" };
+  const who = service === undefined ? `no service of the mesh is called ${target.host}: ` : "";
   yield {
     at: { address: UNKNOWN_ADDRESS, port },
-    why: `an address that DNS gives (taken as ${UNKNOWN_ADDRESS})`,
+    why: `${who}an address that DNS gives (taken as ${UNKNOWN_ADDRESS})`,
   };
 }
 

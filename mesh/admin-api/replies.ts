@@ -358,4 +358,6 @@ export interface ExplainReply {
     readonly status: number | null;
     readonly text: string;
   };
+  /** What the deciding objects say and is not done, each with its object: why a call ends otherwise than they say. */
+  readonly notes: readonly string[];
 }
