@@ -108,6 +108,7 @@ function twoNamespaces(): FakeServer {
       to: "x",
       steps: [],
       outcome: { arrives: true, kind: "endpoint", status: null, text: "" },
+      notes: [],
     });
     server.resources.set(`${namespace}/x`, []);
   }
