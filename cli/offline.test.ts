@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { parseAllDocuments } from "yaml";
 import { runCli } from "../test/harness/run-cli.ts";
 
 const REVIEWS = `apiVersion: networking.istio.io/v1
@@ -119,6 +120,74 @@ test("analyze and render say what they passed over", async (t) => {
     assert.match(stderr, /passed over 3 objects that are not the mesh's: 2 Deployment, 1 Service\n/);
   }
 });
+
+/** REVIEWS in other ways of writing. */
+const SPELLINGS: readonly (readonly [how: string, name: string, text: string])[] = [
+  ["with a byte order mark and CR LF", "mesh.yaml", `\u{feff}${REVIEWS.replaceAll("\n", "\r\n")}`],
+  ["as a JSON list", "mesh.json", JSON.stringify(documents(REVIEWS))],
+  ["as a List", "mesh.yml", `kind: List\nitems: ${JSON.stringify(documents(REVIEWS))}\n`],
+  [
+    "with anchors",
+    "mesh.yaml",
+    REVIEWS.replace("{ app: reviews } }", "&app { app: reviews } }").replace(
+      "labels: { app: page }",
+      "labels: &page { app: page }",
+    ),
+  ],
+  [
+    "among Kubernetes' objects and empty documents",
+    "mesh.yaml",
+    `---\n${KUBERNETES}---\n---\n${REVIEWS}---\n# end\n`,
+  ],
+];
+
+function documents(text: string): readonly unknown[] {
+  return parseAllDocuments(text).map((document) => document.toJS() as unknown);
+}
+
+for (const [how, name, text] of SPELLINGS) {
+  test(`a mesh that is written ${how} renders the same, and is no difference`, async (t) => {
+    const at = directory(t, { "plain.yaml": REVIEWS });
+    const other = directory(t, { [name]: text });
+    const render = ["render", "--workload", "default/page", "-o", "json"];
+    const plain = await runCli([...render, "-f", at()]);
+    const rendered = await runCli([...render, "-f", other()]);
+    assert.equal(rendered.code, 0, rendered.stderr);
+    assert.equal(rendered.stdout, plain.stdout);
+    const diff = await runCli(["diff", "-f", other(), "--against", at(), "-o", "json"]);
+    assert.equal(diff.code, 0, diff.stderr);
+    const { objects, workloads } = JSON.parse(diff.stdout) as Record<string, Record<string, unknown>[]>;
+    assert.deepEqual(
+      objects?.map(({ kind, namespace, name, change, fields }) => [kind, namespace, name, change, fields]),
+      [
+        ["ServiceEntry", "default", "reviews", "unchanged", []],
+        ["WorkloadEntry", "default", "page", "unchanged", []],
+        ["WorkloadEntry", "default", "reviews-v1", "unchanged", []],
+      ],
+    );
+    assert.deepEqual(workloads, []);
+  });
+}
+
+for (const [what, text, code] of [
+  ["a syntax error", "a: [\n", 65],
+  ["an error of the schema", route("reviews").replace("[reviews]", "7"), 65],
+  ["10 MB in one value", `a: ${"x".repeat(10_000_000)}\n`, 65],
+] as const) {
+  for (const command of [
+    ["render", "--workload", "page"],
+    ["diff", "--against"],
+    ["explain", "--from", "page", "--to", "http://reviews/"],
+  ]) {
+    test(`${command[0]} refuses ${what} with its place and prints nothing`, async (t) => {
+      const at = directory(t, { "a.yaml": REVIEWS, "bad.yaml": text });
+      const argv = command[0] === "diff" ? [...command, at("a.yaml")] : command;
+      const found = await runCli([...argv, "-f", at(), "-o", "json"]);
+      assert.deepEqual([found.code, found.stdout], [code, ""]);
+      assert.match(found.stderr, new RegExp(`^${at("bad.yaml")}(:\\d+)? `, "m"));
+    });
+  }
+}
 
 test("validate minds warnings with --strict alone", async (t) => {
   const at = directory(t, { "a.yaml": route("a", "  oddity: 1\n") });
