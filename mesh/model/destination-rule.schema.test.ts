@@ -269,6 +269,18 @@ const bad: readonly BadCase[] = [
     errors: [["spec.host", host === "" ? "must not be empty" : "is not a host name"] as const],
   })),
   {
+    name: "subsets of one name, one of which has another error",
+    spec: {
+      host: "a",
+      subsets: [{ name: "v1", trafficPolicy: { loadBalancer: { simple: "BEST" } } }, { name: "v1" }, 7],
+    },
+    errors: [
+      ["spec.subsets[0].trafficPolicy.loadBalancer.simple", "must be one of"],
+      ["spec.subsets[1].name", "a second time"],
+      ["spec.subsets[2]", "must be a mapping"],
+    ],
+  },
+  {
     name: "subsets of one name, or with a name that is none",
     spec: { host: "a", subsets: [{ name: "v1" }, { name: "v1" }] },
     errors: [["spec.subsets[1].name", "a second time"]],

@@ -3,6 +3,7 @@ import type { DestinationRuleSpec, Subset } from "./destination-rule.ts";
 import { OWN_NAMESPACE_ONLY } from "./export-to.ts";
 import { labels, matchLabels } from "./labels.schema.ts";
 import { exportTo, mixedCaseLabel, wildcardHost } from "./scalars.schema.ts";
+import { writtenField, writtenList } from "./schema-notice.ts";
 import { rule } from "./schema-rule.ts";
 import { trafficPolicy } from "./traffic-policy.schema.ts";
 
@@ -20,9 +21,12 @@ export const destinationRuleSpec: z.ZodType<DestinationRuleSpec> = z
     workloadSelector: matchLabels.optional(),
   })
   .check(
-    rule(["subsets"], ({ subsets }, report) => {
-      const seen = new Set<string>();
-      for (const [index, { name }] of subsets.entries()) {
+    // Of the names alone: what else is wrong with a subset does not hide that its name is taken.
+    rule([], (spec, report) => {
+      const seen = new Set<unknown>();
+      for (const [index, subset] of writtenList(spec, "subsets").entries()) {
+        const name = writtenField(subset, "name");
+        if (typeof name !== "string") continue;
         if (seen.has(name)) report(["subsets", index, "name"], `names subset ${name} a second time`);
         seen.add(name);
       }
