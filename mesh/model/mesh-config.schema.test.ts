@@ -127,6 +127,11 @@ const good: readonly GoodCase<"MeshConfig">[] = [
     warnings: [["spec.networks.east.endpoints[0].fromRegistry", NOT_YET]],
   },
   {
+    name: "a delay of microseconds, where no other duration has them",
+    spec: { defaultConfig: { privateKeyProvider: { cryptomb: { pollDelay: "0.00001s" } } } },
+    warnings: [["spec.defaultConfig.privateKeyProvider", NOT_YET]],
+  },
+  {
     name: "what Lateen does not do",
     spec: {
       enableTracing: true,

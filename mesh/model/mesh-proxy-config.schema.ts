@@ -44,8 +44,13 @@ const tracing = z.object({
   enableIstioTags: z.boolean().optional(),
 });
 
-/** Its delay is some microseconds. */
-const acceleration = z.object({ pollDelay: text, fallback: z.boolean().optional() });
+/** Some microseconds, which other durations do not know. */
+const pollDelay = textThat(
+  (written) => /^(\d+(\.\d+)?(ns|us|ms|s|m|h))+$/.test(written) && /[1-9]/.test(written),
+  "a duration above zero",
+);
+
+const acceleration = z.object({ pollDelay, fallback: z.boolean().optional() });
 
 const connectionSettings = z.object({
   profile: z.enum(["SIDECAR", "EDGE"]).optional(),

@@ -62,6 +62,32 @@ describeMesh("bad input", { hosts: HOSTS }, (mesh) => {
     assert.equal((await mesh().cli(["get", "virtualservice", "reviews"])).code, 0);
   });
 
+  test("what the proxies do otherwise than an object says is told by apply and by analyze", async () => {
+    const asks = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: asks }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  action: CUSTOM
+  provider: { name: opa }
+  rules: [{ to: [{ operation: { paths: [/asked] } }] }]
+`;
+    const applied = await mesh().cli(["apply", "-f", "-"], asks);
+    assert.equal(applied.code, 0, applied.stderr);
+    assert.match(
+      applied.stderr,
+      /warning: authorizationpolicy\/asks in default is in force otherwise than it says: CUSTOM .* opa .* denied/,
+    );
+    const analyzed = await mesh().cli(["analyze", "-o", "json"]);
+    assert.equal(analyzed.code, 0, analyzed.stderr);
+    const { items } = JSON.parse(analyzed.stdout) as { items: { code: string; origin: string }[] };
+    assert.ok(
+      items.some(({ code, origin }) => code === "LAT0013" && origin === "AuthorizationPolicy default/asks"),
+      analyzed.stdout,
+    );
+    assert.equal((await mesh().cli(["delete", "authorizationpolicy/asks"])).code, 0);
+  });
+
   test("a token that is wrong, used, expired or somebody else's is refused, and nothing is told of why", async () => {
     const { log } = mesh().server;
     const used = await mesh().token();
