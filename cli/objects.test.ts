@@ -120,6 +120,19 @@ test("apply passes over what is not the mesh's, also with --strict", async (t) =
   });
 });
 
+test("delete passes over what is not the mesh's", async (t) => {
+  const cli = await startServerCli(t);
+  const file = join(cli.directory, "a.yaml");
+  const service = "apiVersion: v1\nkind: Service\nmetadata: { name: a }\n";
+  writeFileSync(file, `${object("a", ROUTED)}---\n${service}`);
+  await cli.run(["apply", "-f", file, "--wait", "0"]);
+  assert.deepEqual(await cli.run(["delete", "-f", file]), {
+    code: 0,
+    stdout: "virtualservice/a deleted\n",
+    stderr: "",
+  });
+});
+
 test("apply names both places of an object that two files have", async (t) => {
   const cli = await startServerCli(t);
   const [first, second] = ["a.yaml", "b.yaml"].map((name) => join(cli.directory, name));

@@ -1,6 +1,6 @@
 import { closest } from "../spelling/closest.ts";
 
-/** Groups whose objects the mesh acts on: one that it does not know is a mistake, or not supported yet. */
+/** Groups whose objects the mesh acts on. */
 const MESH_GROUPS = [
   "extensions.istio.io",
   "gateway.networking.k8s.io",
@@ -32,15 +32,15 @@ const CORE_KINDS: readonly string[] = [
 ];
 
 /**
- * True for an object that is somebody else's, such as a Deployment: folders for GitOps have them beside the mesh's. A
- * misspelt group of the mesh's is not foreign.
+ * True for an object that is somebody else's, such as a Deployment: folders for GitOps have them beside the mesh's.
+ * False for all that is Istio's, known or not, and for a known kind whose group looks like a misspelling.
  */
 export function isForeign(apiVersion: unknown, kind: string, knownKinds: readonly string[]): boolean {
   if (apiVersion === "v1") return CORE_KINDS.includes(kind);
   const group = groupOf(apiVersion);
   if (group === undefined) return false;
   if (INSTALL_GROUPS.includes(group)) return true;
-  if (group.endsWith(".istio.io") || MESH_GROUPS.includes(group)) return false;
+  if (/\bistio\b/.test(group) || MESH_GROUPS.includes(group)) return false;
   return !(knownKinds.includes(kind) && closest(group, MESH_GROUPS) !== undefined);
 }
 

@@ -148,12 +148,14 @@ const owners: readonly (readonly [apiVersion: string | undefined, kind: string, 
   ["v1", "Service", /^info /],
   ["networking.k8s.io/v1", "NetworkPolicy", /^info /],
   ["apiextensions.k8s.io/v1", "CustomResourceDefinition", /^info /],
-  ["gateway.example.com/v1alpha1", "Gateway", /^info /],
+  ["gateway.example.com/v1alpha1", "Gateway", /^warning kind: .* passed over$/],
   ["install.istio.io/v1alpha1", "IstioOperator", /^info /],
   ["v1", "Servise", /^error kind: "Servise" is not a kind/],
   ["v1", "VirtualService", /^error apiVersion: must be one of/],
   ["networkin.istio.io/v1", "VirtualService", /^error apiVersion: .*did you mean/],
   ["networking.istio/v1", "VirtualService", /^error apiVersion: /],
+  ["istio.io/v1", "AuthorizationPolicy", /^error apiVersion: /],
+  ["config.istio.io/v1alpha2", "QuotaSpec", /^error kind: /],
   ["networking.istio.io/v1", "VirtualServise", /^error kind: .*did you mean `VirtualService`/],
   ["telemetry.istio.io/v1", "Telemetry", /^error kind: Telemetry is not supported yet$/],
   ["gateway.networking.k8s.io/v1", "HTTPRoute", /^error kind: .*Gateway API is not supported yet$/],
@@ -163,7 +165,7 @@ const owners: readonly (readonly [apiVersion: string | undefined, kind: string, 
 ];
 
 for (const [apiVersion, kind, want] of owners) {
-  test(`${kind} of ${apiVersion} is ${want.source.startsWith("^info") ? "passed over" : "an error"}`, () => {
+  test(`${kind} of ${apiVersion} is ${want.source.startsWith("^error") ? "an error" : "passed over"}`, () => {
     const input = { ...(apiVersion === undefined ? {} : { apiVersion }), kind, metadata: { name: "a" } };
     assert.equal(parseObject(input, OPTIONS).object, undefined);
     assert.match(told(input)[0] ?? "", want);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { didYouMean } from "../spelling/closest.ts";
 import { checkDryRun } from "./dry-run.ts";
 import { checkExportTo } from "./export-to.ts";
-import { errorAt, type Finding, formatPath, infoAt, quoted } from "./finding.ts";
+import { errorAt, type Finding, formatPath, infoAt, quoted, warningAt } from "./finding.ts";
 import { isForeign } from "./foreign-objects.ts";
 import { isKind, KINDS, KINDS_NOT_YET, type KindDefinition } from "./kinds.ts";
 import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
@@ -143,8 +143,12 @@ function findKindProblem(kind: unknown, apiVersion: unknown): Finding | undefine
   if (kind === undefined) return errorAt(["kind"], "is required");
   if (typeof kind !== "string") return errorAt(["kind"], "must be a string");
   const known = Object.keys(KINDS);
-  if (isForeign(apiVersion, kind, [...known, ...KINDS_NOT_YET]))
-    return infoAt(["kind"], `${kind} of ${String(apiVersion)} is not the mesh's: passed over`);
+  const named = [...known, ...KINDS_NOT_YET];
+  if (isForeign(apiVersion, kind, named)) {
+    const message = `${kind} of ${String(apiVersion)} is not the mesh's: passed over`;
+    // Who writes a Gateway of another product knows it; who misspells its group should.
+    return named.includes(kind) ? warningAt(["kind"], message) : infoAt(["kind"], message);
+  }
   if (String(apiVersion).startsWith(GATEWAY_API))
     return errorAt(["kind"], `${quoted(kind)} of the Gateway API is not supported yet`);
   if (isKind(kind)) return undefined;
