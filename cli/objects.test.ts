@@ -124,7 +124,8 @@ test("delete passes over what is not the mesh's", async (t) => {
   const cli = await startServerCli(t);
   const file = join(cli.directory, "a.yaml");
   const service = "apiVersion: v1\nkind: Service\nmetadata: { name: a }\n";
-  writeFileSync(file, `${object("a", ROUTED)}---\n${service}`);
+  const password = "apiVersion: v1\nkind: Secret\nmetadata: { name: db }\nstringData: { password: x }\n";
+  writeFileSync(file, [object("a", ROUTED), service, password].join("---\n"));
   await cli.run(["apply", "-f", file, "--wait", "0"]);
   assert.deepEqual(await cli.run(["delete", "-f", file]), {
     code: 0,

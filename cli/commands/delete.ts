@@ -3,7 +3,7 @@ import { parseAllDocuments } from "yaml";
 import type { DeleteReply } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { isForeign } from "../../mesh/model/foreign-objects.ts";
-import { KINDS } from "../../mesh/model/kinds.ts";
+import { isKind, KINDS } from "../../mesh/model/kinds.ts";
 import type { Kind } from "../../mesh/model/object.ts";
 import { type AdminClient, apiPath } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -115,8 +115,11 @@ async function namesInFiles(context: CliContext, options: DeleteOptions): Promis
 
 /** As `apply` passes over them. */
 function isTheirs(content: unknown): boolean {
-  const { apiVersion, kind } = content as { apiVersion?: unknown; kind?: unknown };
-  return typeof kind === "string" && isForeign(apiVersion, kind, Object.keys(KINDS));
+  const document = content as { readonly apiVersion?: unknown; readonly kind?: unknown };
+  const { apiVersion, kind } = document;
+  if (typeof kind !== "string") return false;
+  if (isForeign(apiVersion, kind, Object.keys(KINDS))) return true;
+  return isKind(kind) && KINDS[kind].notOurs?.(document) !== undefined;
 }
 
 function objectName(content: unknown, fallback: string): ObjectName {

@@ -6,8 +6,9 @@ import { gatewaySpec } from "./gateway.schema.ts";
 import { meshConfigSpec } from "./mesh-config.schema.ts";
 import type { Kind, SpecOfKind } from "./object.ts";
 import { peerAuthenticationSpec } from "./peer-authentication.schema.ts";
+import type { Fields } from "./plain-data.ts";
 import { proxyConfigSpec } from "./proxy-config.schema.ts";
-import { secretSpec } from "./secret.schema.ts";
+import { notOurSecret, secretSpec } from "./secret.schema.ts";
 import { serviceEntrySpec } from "./service-entry.schema.ts";
 import { sidecarSpec } from "./sidecar.schema.ts";
 import { virtualServiceSpec } from "./virtual-service.schema.ts";
@@ -25,6 +26,8 @@ export interface KindDefinition<K extends Kind = Kind> {
   readonly meshWide?: true;
   /** True where Istio takes no dot in the name. */
   readonly nameIsLabel?: true;
+  /** For a kind that others use too: why a document is not meant for the mesh, or undefined. */
+  readonly notOurs?: (document: Fields) => string | undefined;
 }
 
 const NETWORKING = ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"];
@@ -51,7 +54,7 @@ export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
     spec: meshConfigSpec,
     meshWide: true,
   },
-  Secret: { kind: "Secret", apiVersions: ["v1"], spec: secretSpec, bare: true },
+  Secret: { kind: "Secret", apiVersions: ["v1"], spec: secretSpec, bare: true, notOurs: notOurSecret },
   PeerAuthentication: { kind: "PeerAuthentication", apiVersions: SECURITY, spec: peerAuthenticationSpec },
   AuthorizationPolicy: { kind: "AuthorizationPolicy", apiVersions: SECURITY, spec: authorizationPolicySpec },
 };

@@ -67,7 +67,8 @@ test("1,000 mutations of valid documents crash nothing, and each violation has i
     const input = mutate(random.pick(VALID_OBJECTS), random);
     const { object: parsed, violations } = parseObject(input, OPTIONS);
     const errors = violations.filter(({ severity }) => severity === "error");
-    assert.equal(parsed === undefined, errors.length > 0, `seed ${seed}`);
+    const passedOver = violations.some(({ message }) => message.endsWith("passed over"));
+    assert.equal(parsed === undefined, errors.length > 0 || passedOver, `seed ${seed}`);
     for (const { path, message } of violations) {
       assert.ok(message.length > 0 && message.length < 400, `seed ${seed}: ${message}`);
       assert.match(

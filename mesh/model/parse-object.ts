@@ -53,6 +53,8 @@ export function checkObject(input: unknown, options: ParseObjectOptions): Checke
   const kindProblem = findKindProblem(input["kind"], input["apiVersion"]);
   if (kindProblem !== undefined) return refuse(kindProblem);
   const definition = KINDS[input["kind"] as Kind];
+  const why = definition.notOurs?.(input);
+  if (why !== undefined) return refuse(infoAt(["kind"], why));
   const document = definition.bare === true ? withSpec(input) : input;
   const costly = regexCostProblem(document["spec"]);
   if (costly !== undefined) return refuse(costly);
@@ -173,6 +175,7 @@ function limited(findings: readonly Finding[]): readonly Finding[] {
   ];
 }
 
+/** Without an object: for an error, or because it is not ours. */
 function refuse(finding: Finding): CheckedObject {
   return { object: undefined, findings: [finding] };
 }

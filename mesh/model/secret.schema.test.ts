@@ -76,9 +76,11 @@ const bad: readonly { readonly name: string; readonly fields: object; readonly w
     want: ["data: must have a certificate with its key (tls.crt and tls.key) or roots (ca.crt)"],
   },
   {
-    name: "another type",
-    fields: { type: "kubernetes.io/basic-auth", data: {} },
-    want: ['type: must be one of Opaque, kubernetes.io/tls, not "kubernetes.io/basic-auth"'],
+    name: "a misspelt type",
+    fields: { type: "kubernetes.io/tsl", data: { "ca.crt": base64(ROOT.pem) } },
+    want: [
+      'type: must be one of Opaque, kubernetes.io/tls, not "kubernetes.io/tsl" (did you mean `kubernetes.io/tls`?)',
+    ],
   },
   {
     name: "the type of a certificate and none of it",
@@ -156,6 +158,22 @@ for (const { name, fields, want } of bad) {
     const { object, violations } = parse(fields);
     assert.equal(object, undefined);
     assert.deepEqual(violations.map(({ path, message }) => `${path}: ${message}`).sort(), want);
+  });
+}
+
+for (const [what, fields] of [
+  ["of another type", { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": "e30=" } }],
+  ["with a password", { stringData: { password: "hush-hush" } }],
+  ["with a password, and a type", { type: "Opaque", data: { password: "aHVzaC1odXNo" } }],
+] as const) {
+  test(`a Secret ${what} is not the mesh's, and is passed over without its content`, () => {
+    const { object, violations } = parse(fields);
+    assert.equal(object, undefined);
+    assert.deepEqual(
+      violations.map(({ path, severity }) => [path, severity]),
+      [["kind", "info"]],
+    );
+    assert.doesNotMatch(violations[0]?.message ?? "", /hush|aHVz/);
   });
 }
 

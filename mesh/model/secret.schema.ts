@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { closest } from "../spelling/closest.ts";
+import { quoted } from "./finding.ts";
 import { eachEntry } from "./labels.schema.ts";
-import { isFields } from "./plain-data.ts";
+import { type Fields, isFields } from "./plain-data.ts";
 import { withReview } from "./schema-notice.ts";
 import { type Report, rule } from "./schema-rule.ts";
 import type { SecretSpec } from "./secret.ts";
@@ -15,6 +17,8 @@ const KEYS: Readonly<Record<keyof SecretSpec, readonly [string, string]>> = {
   crl: ["ca.crl", "crl"],
 };
 const KNOWN_KEYS: readonly string[] = Object.values(KEYS).flat();
+
+const TYPES = ["Opaque", "kubernetes.io/tls"] as const;
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -37,10 +41,20 @@ const stringData = withReview(
   reviewKeys,
 );
 
+/** Why a Secret holds no credential of the mesh's: folders for Kubernetes have passwords and tokens beside. */
+export function notOurSecret({ type = "Opaque", data, stringData }: Fields): string | undefined {
+  if (typeof type === "string" && closest(type, TYPES) === undefined)
+    return `Secret of type ${quoted(type)} is not the mesh's: passed over`;
+  const keys = [data, stringData].flatMap((part) => (isFields(part) ? Object.keys(part) : []));
+  if (type !== "Opaque" || keys.length === 0 || keys.some((key) => KNOWN_KEYS.includes(key)))
+    return undefined;
+  return `Secret has none of ${KNOWN_KEYS.join(", ")}: it is not the mesh's and passed over`;
+}
+
 /** A Secret without its metadata: a certificate with its key, roots, or both. */
 export const secretSpec: z.ZodType<SecretSpec> = z
   .object({
-    type: z.enum(["Opaque", "kubernetes.io/tls"]).default("Opaque"),
+    type: z.enum(TYPES).default("Opaque"),
     data,
     stringData,
     immutable: z.boolean().optional(),
