@@ -110,7 +110,7 @@ function explain(
   to: string,
   headers: readonly (readonly [string, string])[] = [],
 ): ExplainReply {
-  const reply = explainWith(snapshot, translator, from, { to, method: "GET", headers }, () => []);
+  const reply = explainWith(snapshot, translator, from, { to, method: "GET", headers });
   assert.ok(reply, "the workload is there");
   return reply;
 }
@@ -296,10 +296,7 @@ test("tells how an endpoint is spoken to, and how a request is changed", () => {
 
 test("does not know another workload", () => {
   const asked = { to: "http://reviews/", method: "GET", headers: [] };
-  assert.equal(
-    explainWith(snapshot, translator, "default/nobody", asked, () => []),
-    undefined,
-  );
+  assert.equal(explainWith(snapshot, translator, "default/nobody", asked), undefined);
 });
 
 for (const to of [

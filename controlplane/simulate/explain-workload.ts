@@ -18,7 +18,7 @@ export function explainWith(
   translator: Pick<Translator, "preview">,
   from: string,
   request: CallQuestion,
-  warnings: Warnings,
+  warnings: Warnings = () => [],
 ): ExplainReply | undefined {
   const workload = snapshot.workloads.get(from);
   const resources = translator.preview(from);
