@@ -94,6 +94,13 @@ test("least request takes the less loaded of two, for its weight", () => {
   );
 });
 
+test("least request gives idle hosts calls by their weights, as round robin and random do", () => {
+  for (const policy of ["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM"] as const) {
+    const [toLarge = 0] = shares(policy, [host(1, { weight: 9 }), host(2)]);
+    assert.ok(Math.abs(toLarge - 90) <= 2, `${policy}: ${toLarge} % went to the host of weight 9`);
+  }
+});
+
 test("unhealthy hosts are left out, and a lower priority gets what the better one cannot take", () => {
   const hosts = [host(1, { healthy: false }), host(2), host(3, { priority: 1 })];
   const [none, better = 0, worse] = shares("RANDOM", hosts);

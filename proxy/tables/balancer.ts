@@ -170,7 +170,7 @@ function compilePolicy<H extends Host>(
       return (random) => draw(random).host;
     case "ROUND_ROBIN":
       return smoothRoundRobin(members);
-    // Power of two choices, drawn by weight, the less loaded (for its weight) wins.
+    // Power of two choices, drawn by weight; the less loaded (for its weight) wins, and of two idle ones the first.
     case "LEAST_REQUEST":
       return (random) => {
         const a = draw(random);
@@ -183,7 +183,7 @@ function compilePolicy<H extends Host>(
 }
 
 function load<H extends Host>({ host, weight }: Member<H>): number {
-  return (host.active + 1) / weight;
+  return host.active / weight;
 }
 
 /** Each host comes up in proportion to its weight and as evenly spread as can be. */
