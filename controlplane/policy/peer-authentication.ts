@@ -5,19 +5,20 @@ import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 
 export type EffectiveMtlsMode = Exclude<MtlsMode, "UNSET">;
 
+interface Selected {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /**
  * Whether inbound traffic of a workload's port must be mutual TLS. The workload's own policy goes before its namespace's
  * and that before the root namespace's; the oldest of a scope counts; UNSET inherits; nothing said is PERMISSIVE. Ports
  * are those that the application listens on, and only a policy with a selector can name them.
  */
-export function mtlsMode(
-  view: SnapshotView,
-  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
-  appPort: number,
-): EffectiveMtlsMode {
+export function mtlsMode(view: SnapshotView, workload: Selected, appPort: number): EffectiveMtlsMode {
   const own = view.peerAuthentications(workload.namespace);
   const root = view.peerAuthentications(view.settings.rootNamespace);
-  const selecting = own.find((one) => hasSelector(one) && selects(one.spec.selector, workload.labels))?.spec;
+  const selecting = selectingPolicy(view, workload);
   const candidates: readonly (MtlsMode | undefined)[] = [
     selecting?.portLevelMtls.get(appPort),
     selecting?.mode,
@@ -25,6 +26,19 @@ export function mtlsMode(
     root.find((one) => !hasSelector(one))?.spec.mode,
   ];
   return candidates.find(isSet) ?? "PERMISSIVE";
+}
+
+/** The ports that a workload's own policy names, lowest first: their mode may be another than that of all others. */
+export function portsWithMode(view: SnapshotView, workload: Selected): readonly number[] {
+  return [...(selectingPolicy(view, workload)?.portLevelMtls.keys() ?? [])].sort((a, b) => a - b);
+}
+
+function selectingPolicy(
+  view: SnapshotView,
+  { namespace, labels }: Selected,
+): StoredObject<"PeerAuthentication">["spec"] | undefined {
+  const all = view.peerAuthentications(namespace);
+  return all.find((one) => hasSelector(one) && selects(one.spec.selector, labels))?.spec;
 }
 
 function isSet(mode: MtlsMode | undefined): mode is EffectiveMtlsMode {

@@ -21,7 +21,7 @@ import {
   VIRTUAL_INBOUND,
 } from "../../../mesh/xds/names.ts";
 import { authorizationPoliciesFor } from "../../policy/authorization.ts";
-import { type EffectiveMtlsMode, mtlsMode } from "../../policy/peer-authentication.ts";
+import { type EffectiveMtlsMode, mtlsMode, portsWithMode } from "../../policy/peer-authentication.ts";
 import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { address } from "../addresses.ts";
 import { translatePolicies } from "../authz/policies.ts";
@@ -79,10 +79,19 @@ export function virtualInbound(
   ports: readonly InboundPort[],
 ): Listener {
   const { name, port } = VIRTUAL_INBOUND;
-  const rest = modeOf(scope, workload, undefined);
-  const seesTls = (one: InboundPort): boolean =>
-    one.tls !== undefined || modeOf(scope, workload, one) !== "DISABLE";
-  const modes = [...ports.map((one) => modeOf(scope, workload, one)), rest];
+  const declared = ports.map((one): PortMode => {
+    const mode = modeOf(scope, workload, one);
+    // What a declared port speaks is known.
+    return { number: one.bind.port, mode, tls: one.tls !== undefined || mode !== "DISABLE", http: false };
+  });
+  const own = new Set(declared.map(({ number }) => number));
+  const undeclared = (number: number): PortMode => {
+    const mode = mtlsMode(scope.view, workload, number);
+    return { number, mode, tls: mode !== "DISABLE", http: mode !== "STRICT" };
+  };
+  const named = portsWithMode(scope.view, workload).filter((one) => !own.has(one));
+  const known = [...declared, ...named.map(undeclared)];
+  const rest = undeclared(0);
   const listener = Listener.fromPartial({
     name,
     address: address("0.0.0.0", port),
@@ -90,9 +99,8 @@ export function virtualInbound(
     useOriginalDst: false,
     listenerFilters: [
       originalDestination,
-      ...inspecting(tlsInspector, ports, seesTls, rest !== "DISABLE"),
-      // What a declared port speaks is known.
-      ...inspecting(httpInspector, ports, () => false, rest !== "STRICT"),
+      ...inspecting(tlsInspector, known, ({ tls }) => tls, rest.tls),
+      ...inspecting(httpInspector, known, ({ http }) => http, rest.http),
     ],
     filterChains: [
       {
@@ -101,20 +109,30 @@ export function virtualInbound(
         filters: [tcpProxy(BLACK_HOLE_CLUSTER, [{ name: BLACK_HOLE_CLUSTER, weight: 1 }])],
       },
       ...ports.flatMap((one) => portChains(scope, workload, one, { destinationPort: one.bind.port })),
-      ...passthroughChains(scope, workload),
+      ...[...named, rest.number].flatMap((one) => passthroughChains(scope, workload, one)),
     ],
   });
-  return modes.includes("PERMISSIVE") || rest === "DISABLE" ? patient(listener, true) : listener;
+  const waits = ({ mode, http }: PortMode): boolean => mode === "PERMISSIVE" || http;
+  return [...known, rest].some(waits) ? patient(listener, true) : listener;
+}
+
+/** How captured connections to a port come in, and what of their first bytes has to be looked at. */
+interface PortMode {
+  /** 0: all ports that are not known. */
+  readonly number: number;
+  readonly mode: EffectiveMtlsMode;
+  readonly tls: boolean;
+  readonly http: boolean;
 }
 
 /** An inspector at those ports that need it, for it waits for bytes. `rest`: whether ports that are not declared do. */
 function inspecting(
   inspector: ListenerFilter,
-  ports: readonly InboundPort[],
-  needs: (port: InboundPort) => boolean,
+  ports: readonly PortMode[],
+  needs: (port: PortMode) => boolean,
   rest: boolean,
 ): readonly ListenerFilter[] {
-  const numbers = ports.filter((port) => needs(port) !== rest).map(({ bind }) => bind.port);
+  const numbers = ports.filter((port) => needs(port) !== rest).map(({ number }) => number);
   const exceptions = anyOfPorts(numbers);
   if (exceptions === undefined) return rest ? [inspector] : [];
   return [{ ...inspector, filterDisabled: rest ? exceptions : { ...NO_PREDICATE, notMatch: exceptions } }];
@@ -178,36 +196,42 @@ function portChains(
 
 /**
  * What no port of the workload is for goes on to where it was going, under the same rules for peers. HTTP is told from
- * the rest by itself, so that its own rules hold and nobody's word for a peer's certificate is passed on.
+ * the rest by itself, so that its own rules hold and nobody's word for a peer's certificate is passed on. `port` is one
+ * that a PeerAuthentication names; 0: all others.
  */
-function passthroughChains(scope: Scope, workload: WorkloadConfig): FilterChain[] {
-  const mode = modeOf(scope, workload, undefined);
+function passthroughChains(scope: Scope, workload: WorkloadConfig, port: number): FilterChain[] {
+  const mode = mtlsMode(scope.view, workload, port);
   const { trustDomain } = scope.view.settings;
   const policies = authorizationPoliciesFor(scope.view, workload);
   const rules = (http: boolean): ReturnType<typeof translatePolicies> =>
-    translatePolicies(policies, { trustDomain, port: undefined, http }, scope.warn);
+    translatePolicies(
+      policies,
+      { trustDomain, port: port === 0 ? undefined : { app: port, inbound: port }, http },
+      scope.warn,
+    );
   const cluster = INBOUND_PASSTHROUGH_CLUSTER;
   const routes = passthroughRouteConfiguration();
-  const prefix = `${VIRTUAL_INBOUND.name}-catchall-`;
+  const prefix = `${VIRTUAL_INBOUND.name}-${port === 0 ? "catchall" : port}-`;
+  const match = port === 0 ? {} : { destinationPort: port };
   const http = modeChains(scope, mode, {
     http: true,
     filters: [httpFilter(scope, VIRTUAL_INBOUND.name, routes, rules(true).map(httpRbacFilter))],
-    match: {},
+    match,
     prefix: `${prefix}http-`,
     alpn: { mesh: ALPN_ISTIO_HTTP, plaintext: ALPN_PLAIN_HTTP },
   });
   const rest = modeChains(scope, mode, {
     http: false,
     filters: [...rules(false).map(networkRbacFilter), tcpProxy(cluster, [{ name: cluster, weight: 1 }])],
-    match: {},
+    match,
     prefix,
     alpn: { mesh: mode === "STRICT" ? [] : ALPN_ISTIO_TCP, plaintext: [] },
   });
   return [...http, ...rest];
 }
 
-function modeOf({ view }: Scope, workload: WorkloadConfig, port: InboundPort | undefined): EffectiveMtlsMode {
-  return mtlsMode(view, workload, port === undefined ? 0 : port.app.port || port.number);
+function modeOf({ view }: Scope, workload: WorkloadConfig, port: InboundPort): EffectiveMtlsMode {
+  return mtlsMode(view, workload, port.app.port || port.number);
 }
 
 function httpFilter(
