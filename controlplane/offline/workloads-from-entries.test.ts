@@ -60,6 +60,17 @@ const cases: readonly {
     want: ["sidecar", ["tcp:5432/tcp"]],
   },
   {
+    name: "whose address a service lists with ports of its own, twice: those",
+    yaml: [
+      entry("a", "{ address: 10.0.0.1, ports: { tcp: 5433 } }"),
+      service(
+        "a",
+        "ports: [{ number: 5432, name: tcp, protocol: TCP }], endpoints: [{ address: 10.0.0.1, ports: { tcp: 6001 } }, { address: 10.0.0.1, ports: { tcp: 6002 } }, { address: 10.0.0.2 }]",
+      ),
+    ],
+    want: ["sidecar", ["tcp:6001/tcp", "tcp:6002/tcp"]],
+  },
+  {
     name: "the same address in another network is another machine",
     yaml: [
       entry("a", "{ address: 10.0.0.1, network: far }"),

@@ -59,14 +59,23 @@ export function targetPortOf(
   return ports[name] ?? targetPort ?? number;
 }
 
-/** One port for each target: of two services with the same one the older names it. */
+/**
+ * One port for each target: of two services with the same one the older names it. A service that lists the workload's
+ * address says itself which ports it means there.
+ */
 function portsOf(
   { spec }: StoredObject<"WorkloadEntry">,
   serviceEntries: readonly StoredObject<"ServiceEntry">[],
 ): readonly WorkloadPort[] {
   const ports = new Map<number, WorkloadPort>();
-  for (const port of serviceEntries.flatMap((entry) => entry.spec.ports)) {
-    const number = targetPortOf(spec, port);
+  const targets = serviceEntries.flatMap(({ spec: { ports: offered, endpoints } }) => {
+    const listed = endpoints.filter(
+      ({ address, network }) => address === spec.address && network === spec.network,
+    );
+    const meant = listed.length > 0 ? listed : [spec];
+    return meant.flatMap((one) => offered.map((port) => ({ port, number: targetPortOf(one, port) })));
+  });
+  for (const { port, number } of targets) {
     if (ports.has(number)) continue;
     ports.set(number, {
       name: port.name,
