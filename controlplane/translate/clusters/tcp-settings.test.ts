@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, inScope } from "../../../test/fakes/in-scope.ts";
 import { instance, sampleState } from "../../../test/fakes/sample-mesh.ts";
-import { type TcpSettings, tcpSettings } from "./tcp-settings.ts";
+import { sharedTcpSettings, type TcpSettings, tcpSettings } from "./tcp-settings.ts";
 
 function settings(trafficPolicy: string, subset = ""): Partial<TcpSettings> {
   const yaml = `
@@ -59,5 +59,45 @@ for (const [tunnel, hostname, usePost] of tunnels) {
     const { tunnelingConfig } = settings(`{ tunnel: { ${tunnel} } }`, "s");
     assert.equal(tunnelingConfig?.hostname, hostname);
     assert.equal(tunnelingConfig.usePost, usePost);
+  });
+}
+
+const sharing: readonly (readonly [string, readonly (readonly [string, string])[], number | undefined])[] = [
+  ["nobody's", [], undefined],
+  ["of one, its subset's", [["db", "slow"]], 90],
+  [
+    "of several, those of the first one's service",
+    [
+      ["db", "slow"],
+      ["cache", ""],
+    ],
+    30,
+  ],
+];
+for (const [whose, destinations, idleSeconds] of sharing) {
+  test(`the settings of one filter for several destinations are ${whose}`, () => {
+    const yaml = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: db }
+spec:
+  host: db
+  trafficPolicy: { connectionPool: { tcp: { idleTimeout: 30s } } }
+  subsets: [{ name: slow, trafficPolicy: { connectionPool: { tcp: { idleTimeout: 90s } } } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: cache }
+spec: { host: cache, trafficPolicy: { connectionPool: { tcp: { idleTimeout: 5s } } } }
+`;
+    const instances = ["db", "cache"].map((name) => instance(name, { protocol: "tcp" }));
+    const { snapshot } = sampleState({ yaml, instances }).next();
+    const all = destinations.map(([name, subset]) => ({
+      hostname: `${name}.default.svc.cluster.local`,
+      port: 9080,
+      subset,
+    }));
+    const { value } = inScope(snapshot, ({ view }) => sharedTcpSettings(view, client(), all));
+    assert.equal(value.idleTimeout?.seconds, idleSeconds);
   });
 }

@@ -36,6 +36,19 @@ export function tcpSettings(
   return { idleTimeout, maxDownstreamConnectionDuration, hashPolicy, tunnelingConfig };
 }
 
+/**
+ * The same for connections that several destinations share, which have one filter: as in Istio, what the first one's
+ * service says as a whole.
+ */
+export function sharedTcpSettings(
+  view: SnapshotView,
+  client: Client,
+  [first, ...others]: readonly ServiceDestination[],
+): Partial<TcpSettings> {
+  if (first === undefined) return {};
+  return tcpSettings(view, client, others.length === 0 ? first : { ...first, subset: "" });
+}
+
 /** The destination is an HTTP proxy: it is asked to connect to the target. */
 function tunneling({ protocol, targetHost, targetPort }: Tunnel): {
   readonly hostname: string;

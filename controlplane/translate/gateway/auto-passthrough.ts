@@ -4,6 +4,7 @@ import { ALPN_ISTIO, meshServerName } from "../../../mesh/xds/names.ts";
 import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
 import { isVisible } from "../../policy/services.ts";
+import { tcpSettings } from "../clusters/tcp-settings.ts";
 import { configMetadata } from "../config-metadata.ts";
 import { tcpProxy } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
@@ -26,11 +27,17 @@ export function autoPassthroughChains(
     return ports.flatMap(({ number }) =>
       subsets.map((subset): ServerChain => {
         const name = meshServerName(number, subset, hostname);
+        // What is led on is mesh TLS, so there is nothing to ask another proxy for.
+        const { tunnelingConfig: _, ...settings } = tcpSettings(scope.view, of.client, {
+          hostname,
+          port: number,
+          subset,
+        });
         return {
           serverNames: [name],
           alpn: ALPN_ISTIO,
           chain: FilterChain.fromPartial({
-            filters: [tcpProxy(name, [{ name, weight: 1 }])],
+            filters: [tcpProxy(name, [{ name, weight: 1 }], settings)],
             metadata: configMetadata(bound.gateway),
           }),
         };

@@ -19,10 +19,10 @@ import {
   pathNormalization,
   routerFilter,
   tcpProxy,
-  type WeightedName,
 } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
 import type { GatewayClass } from "./gateway-class.ts";
+import type { Layer4Targets } from "./layer4-targets.ts";
 
 /** What callers from outside are told to have spoken with. */
 const SERVER_NAME = "istio-envoy";
@@ -62,10 +62,13 @@ export function tcpFilters(
   scope: Scope,
   of: GatewayClass,
   bound: BoundServer,
-  clusters: readonly WeightedName[],
+  { clusters, settings }: Pick<Layer4Targets, "clusters" | "settings">,
 ): readonly Filter[] {
   const [first] = clusters;
-  return [...rules(scope, of, bound, false).map(networkRbacFilter), tcpProxy(first?.name ?? "", clusters)];
+  return [
+    ...rules(scope, of, bound, false).map(networkRbacFilter),
+    tcpProxy(first?.name ?? "", clusters, settings),
+  ];
 }
 
 function rules(

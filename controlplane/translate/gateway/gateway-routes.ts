@@ -113,5 +113,6 @@ function catchAllsLast(routes: readonly Route[]): readonly Route[] {
 function takesAll(match: RouteMatch | undefined): boolean {
   if (match === undefined) return true;
   const anyPath = match.prefix === "/" || /^\.?\*$/.test(match.safeRegex?.regex ?? "");
-  return anyPath && match.headers.length === 0 && match.queryParameters.length === 0;
+  const asked = [match.headers, match.queryParameters, match.dynamicMetadata];
+  return anyPath && asked.every(({ length }) => length === 0);
 }

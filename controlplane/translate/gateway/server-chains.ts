@@ -65,7 +65,7 @@ export function serverChain(scope: Scope, of: GatewayClass, bound: BoundServer):
   }
   const targets = tcpTargets(scope, of, bound);
   if (targets !== undefined) {
-    return chainOf(targets.virtualService, tcpFilters(scope, of, bound, targets.clusters));
+    return chainOf(targets.virtualService, tcpFilters(scope, of, bound, targets));
   }
   scope.warn({
     subject: keyOf(bound.gateway),
@@ -75,10 +75,10 @@ export function serverChain(scope: Scope, of: GatewayClass, bound: BoundServer):
 }
 
 function passthroughChains(scope: Scope, of: GatewayClass, bound: BoundServer): readonly ServerChain[] {
-  return tlsTargets(scope, of, bound).map(({ virtualService, serverNames, clusters }) => ({
+  return tlsTargets(scope, of, bound).map(({ virtualService, serverNames, ...targets }) => ({
     serverNames,
     alpn: [],
-    chain: chainOf(virtualService, tcpFilters(scope, of, bound, clusters)),
+    chain: chainOf(virtualService, tcpFilters(scope, of, bound, targets)),
   }));
 }
 

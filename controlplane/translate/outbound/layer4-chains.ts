@@ -2,7 +2,7 @@ import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/list
 import { BLACK_HOLE_CLUSTER, outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { cidrRange } from "../addresses.ts";
-import { tcpSettings } from "../clusters/tcp-settings.ts";
+import { sharedTcpSettings } from "../clusters/tcp-settings.ts";
 import { configMetadata } from "../config-metadata.ts";
 import { onDemandCluster, tcpProxy } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
@@ -27,8 +27,7 @@ export function layer4Chains(
   { shared = false, onDemand = false }: ChainOptions = {},
 ): FilterChain[] {
   return routedConnections(scope, client, claim).routes.map((route) => {
-    const [only, ...others] = route.destinations;
-    const settings = only === undefined || others.length > 0 ? {} : tcpSettings(scope.view, client, only);
+    const settings = sharedTcpSettings(scope.view, client, route.destinations);
     return chain(route, claim, shared, { ...settings, ...(onDemand && onDemandCluster) });
   });
 }
