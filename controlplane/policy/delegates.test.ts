@@ -5,6 +5,7 @@ import type { StoredObject } from "../../mesh/model/object.ts";
 import { objects, sampleState } from "../../test/fakes/sample-mesh.ts";
 import { viewOf } from "../snapshot/snapshot-view.ts";
 import { type ExpandedRoutes, expandDelegates } from "./delegates.ts";
+import { mirrorsOf } from "./mirrors.ts";
 
 const ROUTE = "route: [{ destination: { host: reviews } }]";
 
@@ -118,9 +119,31 @@ test("a delegate takes from the root what it does not say", () => {
   assert.equal(merged.cors?.allowOrigins.length, 1);
   assert.deepEqual([merged.headers.request.set, merged.headers.response.remove], [{}, ["y"]]);
   // A short name means what it does in the root's namespace, though the route is now the delegate's.
-  assert.equal(merged.mirrors[0]?.destination.host, "copy.default.svc.cluster.local");
+  assert.equal(merged.mirror?.host, "copy.default.svc.cluster.local");
   assert.equal(routes[0]?.owner.metadata.namespace, "team");
 });
+
+/** The mirrors of a delegated route, as `host percent`. */
+const mirrored: readonly (readonly [root: string, child: string, want: readonly string[]])[] = [
+  ["mirror: { host: r.x }, mirrorPercentage: { value: 40 }", "", ["r.x 40"]],
+  ["mirror: { host: r.x }, mirrorPercentage: { value: 40 }", "mirror: { host: c.x }", ["c.x 40"]],
+  ["mirror: { host: r.x }", "mirror: { host: c.x }, mirrorPercentage: { value: 30 }", ["c.x 30"]],
+  ["mirror: { host: r.x }", "mirrorPercentage: { value: 0 }", ["r.x 0"]],
+  ["mirrors: [{ destination: { host: r.x }, percentage: { value: 5 } }]", "", ["r.x 5"]],
+  ["mirrors: [{ destination: { host: r.x } }]", "mirrors: [{ destination: { host: c.x } }]", ["c.x 100"]],
+  ["mirrors: [{ destination: { host: r.x } }]", "mirror: { host: c.x }", ["c.x 100", "r.x 100"]],
+  ["mirror: { host: r.x }", "mirrors: [{ destination: { host: c.x } }]", ["r.x 100", "c.x 100"]],
+];
+for (const [root, child, want] of mirrored) {
+  test(`a root with ${root} and a delegate with ${child || "nothing"} mirror to ${want.join(" and ")}`, () => {
+    const [merged] = expand(root, child).routes;
+    assert.ok(merged);
+    const mirrors = mirrorsOf(merged.route).map(
+      ({ destination, percent }) => `${destination.host} ${percent}`,
+    );
+    assert.deepEqual(mirrors, want);
+  });
+}
 
 const refused: readonly {
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { HeaderOperations, StringMatch } from "../../mesh/model/match.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
-import type { HttpMatch, HttpRoute, Mirror } from "../../mesh/model/virtual-service.ts";
+import type { Destination, HttpMatch, HttpRoute } from "../../mesh/model/virtual-service.ts";
 import { serviceHostname } from "../snapshot/host-names.ts";
 import { gatewayKey } from "../snapshot/object-lists.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
@@ -41,10 +41,12 @@ export function expandDelegates(view: SnapshotView, root: VirtualService): Expan
       problems.push({ index, reason: found });
       return [];
     }
-    const suffix = view.settings;
+    const meant = (destination: Destination): Destination =>
+      qualified(destination, root.metadata.namespace, view.settings);
     const parent = {
       ...route,
-      mirrors: route.mirrors.map((one) => qualified(one, root.metadata.namespace, suffix)),
+      mirror: route.mirror && meant(route.mirror),
+      mirrors: route.mirrors.map((one) => ({ ...one, destination: meant(one.destination) })),
     };
     return found.spec.http.flatMap((child, at) => {
       const merged = mergeRoute(parent, root.metadata.namespace, child, found.metadata.namespace);
@@ -94,6 +96,8 @@ function mergeRoute(
     timeoutMs: child.timeoutMs ?? root.timeoutMs,
     retries: child.retries ?? root.retries,
     fault: child.fault ?? root.fault,
+    mirror: child.mirror ?? root.mirror,
+    mirrorPercent: child.mirrorPercent ?? root.mirrorPercent,
     mirrors: child.mirrors.length > 0 ? child.mirrors : root.mirrors,
     cors: child.cors ?? root.cors,
     headers: saysNothing(child.headers) ? root.headers : child.headers,
@@ -174,13 +178,13 @@ function withGateways(match: HttpMatch, namespace: string): HttpMatch {
 }
 
 /** A short host name keeps the meaning that it has where it was written. */
-function qualified(mirror: Mirror, namespace: string, settings: SnapshotView["settings"]): Mirror {
-  const { destination } = mirror;
-  if (destination.host.includes(".")) return mirror;
-  return {
-    ...mirror,
-    destination: { ...destination, host: serviceHostname(destination.host, namespace, settings) },
-  };
+function qualified(
+  destination: Destination,
+  namespace: string,
+  settings: SnapshotView["settings"],
+): Destination {
+  if (destination.host.includes(".")) return destination;
+  return { ...destination, host: serviceHostname(destination.host, namespace, settings) };
 }
 
 function joined(root: string, child: string): string {

@@ -20,9 +20,12 @@ const good: readonly GoodCase<"VirtualService">[] = [
       ],
     },
     want: {
-      http: [100, 0.5, 7, 8, undefined].map((percent) =>
-        parsedRoute({ mirrors: percent === undefined ? [] : [mirror("b", percent)] }),
-      ),
+      http: [
+        ...[undefined, 0.5, 7, 8].map((mirrorPercent) =>
+          parsedRoute({ mirror: mirror("b", 0).destination, mirrorPercent }),
+        ),
+        parsedRoute({ mirrorPercent: 1 }),
+      ],
     },
     warnings: [
       ["spec.http[1].mirrorPercent", "deprecated"],

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { destination } from "./destination.schema.ts";
 import { percentage, wholePercent } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";
-import type { Destination, Mirror } from "./virtual-service.ts";
+import type { Destination, HttpRoute, Mirror } from "./virtual-service.ts";
 
 const percent = z.object({ value: percentage.default(0) }).transform(({ value }) => value);
 
@@ -32,9 +32,8 @@ interface MirrorFields {
   readonly mirrors: readonly Mirror[];
 }
 
-/** All of them in one form. Without a share it is all requests. */
-export function mirrorsOf(fields: MirrorFields): readonly Mirror[] {
+/** As the model has them: one share, whichever of its three names it has. */
+export function mirroring(fields: MirrorFields): Pick<HttpRoute, "mirror" | "mirrorPercent" | "mirrors"> {
   const { mirror, mirrorPercentage, mirrorPercent, mirror_percent: oldPercent, mirrors } = fields;
-  if (mirror === undefined) return mirrors;
-  return [{ destination: mirror, percent: mirrorPercentage ?? mirrorPercent ?? oldPercent ?? 100 }];
+  return { mirror, mirrorPercent: mirrorPercentage ?? mirrorPercent ?? oldPercent, mirrors };
 }

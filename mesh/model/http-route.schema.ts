@@ -5,7 +5,7 @@ import { directResponse } from "./direct-response.schema.ts";
 import { isDnsSubdomain } from "./dns-names.ts";
 import { fault } from "./http-fault.schema.ts";
 import { httpMatch } from "./http-match.schema.ts";
-import { mirrorFields, mirrorsOf } from "./http-mirror.schema.ts";
+import { mirrorFields, mirroring } from "./http-mirror.schema.ts";
 import { redirect, rewrite } from "./http-redirect.schema.ts";
 import { retries } from "./http-retry.schema.ts";
 import { headerOperations, isAuthority } from "./match.schema.ts";
@@ -65,7 +65,7 @@ export const httpRoute: z.ZodType<HttpRoute> = z
     timeoutMs: route.timeout,
     retries: route.retries,
     fault: route.fault,
-    mirrors: mirrorsOf(route),
+    ...mirroring(route),
     cors: route.corsPolicy,
     headers: route.headers,
   }));

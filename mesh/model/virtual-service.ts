@@ -24,7 +24,9 @@ export interface HttpRoute {
   readonly timeoutMs: number | undefined;
   readonly retries: RetryPolicy | undefined;
   readonly fault: FaultInjection | undefined;
-  /** `mirror` and `mirrors` alike. */
+  readonly mirror: Destination | undefined;
+  /** Which share of the requests `mirror` gets, 0 to 100; undefined: nothing was said. */
+  readonly mirrorPercent: number | undefined;
   readonly mirrors: readonly Mirror[];
   readonly cors: CorsPolicy | undefined;
   readonly headers: HeaderOperations;

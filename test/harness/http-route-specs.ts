@@ -33,6 +33,8 @@ export function parsedRoute(fields: Partial<HttpRoute> = {}): HttpRoute {
     timeoutMs: undefined,
     retries: undefined,
     fault: undefined,
+    mirror: undefined,
+    mirrorPercent: undefined,
     mirrors: [],
     cors: undefined,
     headers: NO_HEADERS,

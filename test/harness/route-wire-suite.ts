@@ -138,9 +138,7 @@ export function testRoutesOnTheWire(start: StartDataPlane, skip: string | false 
     assert.equal((JSON.parse(reply.body) as Echo).from, "reviews");
     await eventually("the mirror is called", () => {
       const seen = apps.get("ratings")?.seen.find(({ url }) => url === "/mirrored?a=1");
-      return Promise.resolve(
-        seen?.method === "PUT" && seen.headers.host === "mirror-shadow" ? seen : undefined,
-      );
+      return Promise.resolve(seen?.method === "PUT" && seen.headers.host === "mirror" ? seen : undefined);
     });
   });
 

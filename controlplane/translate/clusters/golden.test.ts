@@ -33,6 +33,7 @@ const cases: readonly Case[] = [
   { name: "outlier-detection" },
   { name: "tls-files", hosts: ["api.example.com"] },
   { name: "tls-files-by-host", file: "tls-files", from: captured, hosts: ["api.example.com"] },
+  { name: "tls-of-many-names", hosts: ["*.pages.example.com"] },
   { name: "tls-credentials", hosts: ["api.example.com"], from: gateway },
   {
     name: "tls-credentials-of-a-sidecar",

@@ -43,7 +43,8 @@ export function originatedTls(
   }: { readonly isHttp: boolean; readonly http: UpstreamHttp; readonly caller: TlsCaller },
 ): OriginatedTls {
   const host = service.hostname.startsWith("*") ? "" : service.hostname;
-  const autoSni = isHttp && tls.sni === "" && (caller.namesHosts || host === "");
+  // HTTP may be routed to any port. Where the service has no one name only the call can say which it is.
+  const autoSni = tls.sni === "" && (host === "" || (isHttp && caller.namesHosts));
   const sni = tls.sni || (autoSni ? "" : host);
   const names = tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.subjectAltNames;
   const autoSan = autoSni && names.length === 0 && !tls.insecureSkipVerify;

@@ -36,6 +36,17 @@ function virtualServices(matches: readonly (readonly [string, object | undefined
   return [GATEWAY, ...documents].join("\n---\n");
 }
 
+function virtualHosts(yaml: string): RouteConfiguration["virtualHosts"] {
+  const workloads = [...bookinfoWorkloads(), gatewayWorkload()];
+  const { snapshot } = sampleState({ yaml, workloads }).next();
+  const { value } = inScope(snapshot, (scope) =>
+    gatewayResources(scope, workloadOf(scope, "default/edge-1")),
+  );
+  const [configuration] = value.parts.get(TYPE_URL.route) ?? [];
+  assert.ok(configuration);
+  return RouteConfiguration.decode(configuration.bytes).virtualHosts;
+}
+
 const table: readonly (readonly [string, object])[] = [
   ["a path", { uri: { prefix: "/reviews" } }],
   ["a header", { headers: { end: { exact: "x" } } }],
@@ -51,17 +62,34 @@ for (const [what, match] of table) {
       ["some", match],
       ["rest", { uri: { prefix: "/" } }],
     ]);
-    const workloads = [...bookinfoWorkloads(), gatewayWorkload()];
-    const { snapshot } = sampleState({ yaml, workloads }).next();
-    const { value } = inScope(snapshot, (scope) =>
-      gatewayResources(scope, workloadOf(scope, "default/edge-1")),
-    );
-    const [configuration] = value.parts.get(TYPE_URL.route) ?? [];
-    assert.ok(configuration);
-    const [host] = RouteConfiguration.decode(configuration.bytes).virtualHosts;
+    const [host] = virtualHosts(yaml);
     assert.deepEqual(
       host?.routes.map(({ name }) => name),
       ["some", "all", "rest"],
     );
   });
 }
+
+test("a VirtualService that routes bytes alone does not take its hosts from another's wildcard", () => {
+  const yaml = `${GATEWAY}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: all }
+spec:
+  hosts: ["*.example.com"]
+  gateways: [edge]
+  http: [{ route: [{ destination: { host: reviews } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: bytes }
+spec:
+  hosts: [a.example.com]
+  gateways: [edge]
+  tls: [{ match: [{ sniHosts: [a.example.com] }], route: [{ destination: { host: reviews } }] }]
+`;
+  assert.deepEqual(
+    virtualHosts(yaml).map(({ domains }) => domains),
+    [["*.example.com"]],
+  );
+});

@@ -48,6 +48,8 @@ export function gatewayRoutes(
       const key = `${bound.gatewayKey} ${keyOf(virtualService)}`;
       const routes = translated.get(key) ?? routesOf(scope, of, bound, virtualService);
       translated.set(key, routes);
+      // One that routes bytes alone must not hide what a wildcard says of its hosts.
+      if (routes.length === 0 && !redirects) continue;
       for (const host of shared) hostOf(host).routes.push(...routes);
       if (redirects) for (const host of shared) hostOf(host).redirected = true;
     }

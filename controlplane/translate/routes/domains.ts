@@ -13,7 +13,7 @@ const ALIAS_NAMESPACE = "default";
  */
 export function serviceDomains(view: SnapshotView, service: Service, from: string): readonly string[] {
   const { hostname, addresses } = service;
-  const absolute = isIP(hostname) === 0 && !hostname.startsWith("*") ? [`${hostname}.`] : [];
+  const absolute = isIP(hostname) === 0 ? [`${hostname}.`] : [];
   return [hostname, ...absolute, ...shortNames(view, hostname, from), ...addresses.flatMap(asDomain)];
 }
 

@@ -70,7 +70,8 @@ export function defaultHost(
   const action = plainForward(outboundClusterName(port, "", host));
   const hash = hashPolicyOf(view, client, service);
   action.hashPolicy = hash === undefined ? [] : [hash];
-  action.retryPolicy = retryPolicy(view.settings.mesh.defaultHttpRetryPolicy, hash !== undefined);
+  // Hashed or not: only a VirtualService's route keeps to the host that a hash leads to, as in Istio.
+  action.retryPolicy = retryPolicy(view.settings.mesh.defaultHttpRetryPolicy, false);
   const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: action });
   return {
     virtualHost: virtualHost(routeName(host, port), domains, [route]),

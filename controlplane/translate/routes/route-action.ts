@@ -1,3 +1,4 @@
+import { formatPath } from "../../../mesh/model/finding.ts";
 import type { HttpRewrite, HttpRoute, RetryPolicy } from "../../../mesh/model/virtual-service.ts";
 import {
   RouteAction,
@@ -7,6 +8,7 @@ import {
   WeightedCluster_ClusterWeight,
 } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
+import { mirrorsOf } from "../../policy/mirrors.ts";
 import { clusterOf, type ResolvedDestination, type ServiceDestination, weighted } from "../destinations.ts";
 import { duration } from "../durations.ts";
 import { fraction } from "./fractions.ts";
@@ -93,20 +95,18 @@ function clusters(
   };
 }
 
-/** A mirror without a destination, or one that gets nothing, is left out. */
-function mirrors(
-  { mirrors: list }: HttpRoute,
-  { resolve }: Forwarding,
-): Partial<RouteAction_RequestMirrorPolicy>[] {
-  return list.flatMap(({ destination, percent }, index) => {
+/** A mirror without a destination, or one that gets nothing, is left out. Copies are for the host of the original. */
+function mirrors(route: HttpRoute, { resolve }: Forwarding): Partial<RouteAction_RequestMirrorPolicy>[] {
+  return mirrorsOf(route).flatMap(({ destination, percent, path }) => {
     if (percent === 0) return [];
-    const resolved = resolve(destination, `mirrors[${index}].destination`, "nothing is mirrored there");
+    const resolved = resolve(destination, formatPath(path), "nothing is mirrored there");
     if (resolved.kind === "missing") return [];
     return [
       {
         cluster: clusterOf(resolved),
         runtimeFraction: { defaultValue: fraction(percent), runtimeKey: "" },
         traceSampled: false,
+        disableShadowHostSuffixAppend: true,
       },
     ];
   });

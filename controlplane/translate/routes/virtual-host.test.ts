@@ -35,6 +35,14 @@ spec:
   ports: [{ number: 9080, name: http, protocol: HTTP }]
   resolution: STATIC
   endpoints: [{ address: 192.0.2.9 }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: pages }
+spec:
+  hosts: ["*.pages.example.com"]
+  ports: [{ number: 9080, name: http, protocol: HTTP }]
+  resolution: NONE
 `;
 
 const named: readonly {
@@ -104,6 +112,12 @@ const named: readonly {
     host: "api.example.com",
     from: "default",
     want: ["api.example.com", "api.example.com.", "192.0.2.1", "[2001:db8::1]"],
+  },
+  {
+    name: "a service of many names",
+    host: "*.pages.example.com",
+    from: "default",
+    want: ["*.pages.example.com", "*.pages.example.com."],
   },
 ];
 for (const { name, host, from, want } of named) {
