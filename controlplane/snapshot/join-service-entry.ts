@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { StoredObject } from "../../mesh/model/object.ts";
 import type { Endpoint, EndpointTarget, Service } from "../../mesh/model/service.ts";
 import type { ServiceEntryPort, ServiceEntrySpec } from "../../mesh/model/service-entry.ts";
@@ -16,8 +17,66 @@ export interface SelectionCandidates {
   readonly workloads: readonly PlacedWorkload[];
 }
 
+/**
+ * What ServiceEntries, oldest first, say together of a host. The oldest has it; those of its namespace that are reached in
+ * the same way by the same callers add ports, addresses and endpoints, and of two that have a port the older says what
+ * is spoken there.
+ */
+export function joinServiceEntries(
+  entries: readonly StoredObject<"ServiceEntry">[],
+  hostname: string,
+  candidatesOf: (entry: StoredObject<"ServiceEntry">) => SelectionCandidates,
+): JoinedService | undefined {
+  const [first] = entries;
+  if (first === undefined) return undefined;
+  return entries
+    .filter((one) => isSameService(first, one))
+    .map((one) => joinServiceEntry(one, hostname, candidatesOf(one)))
+    .reduce(united);
+}
+
+function isSameService(a: StoredObject<"ServiceEntry">, b: StoredObject<"ServiceEntry">): boolean {
+  return (
+    a.metadata.namespace === b.metadata.namespace &&
+    a.spec.resolution === b.spec.resolution &&
+    isDeepStrictEqual(a.spec.exportTo, b.spec.exportTo)
+  );
+}
+
+function united(older: JoinedService, younger: JoinedService): JoinedService {
+  const known = new Map(older.service.ports.map(({ number, name }) => [number, name]));
+  const added = younger.service.ports.filter(({ number }) => !known.has(number));
+  // A port of another name is another port, though it has the same number.
+  const joining = new Set(
+    younger.service.ports
+      .filter(({ number, name }) => (known.get(number) ?? name) === name)
+      .map(({ number }) => number),
+  );
+  const union = (field: "addresses" | "subjectAltNames"): readonly string[] => [
+    ...new Set([...older.service[field], ...younger.service[field]]),
+  ];
+  const endpoints = new Map(older.endpoints.map((one) => [one.id, one]));
+  for (const one of younger.endpoints) {
+    const before = endpoints.get(one.id)?.targets ?? [];
+    const taken = new Set(before.map(({ servicePort }) => servicePort));
+    const targets = one.targets.filter(
+      ({ servicePort }) => joining.has(servicePort) && !taken.has(servicePort),
+    );
+    if (targets.length > 0) endpoints.set(one.id, { ...one, targets: [...before, ...targets] });
+  }
+  return {
+    service: {
+      ...older.service,
+      ports: [...older.service.ports, ...added],
+      addresses: union("addresses"),
+      subjectAltNames: union("subjectAltNames"),
+    },
+    endpoints: [...endpoints.values()].sort(by(({ id }) => id)),
+  };
+}
+
 /** One host of a ServiceEntry, with what it selects in its namespace. */
-export function joinServiceEntry(
+function joinServiceEntry(
   entry: StoredObject<"ServiceEntry">,
   hostname: string,
   candidates: SelectionCandidates,

@@ -7,7 +7,7 @@ import { ConfigIndex } from "./config-index.ts";
 import { parseServiceHostname, serviceHostname } from "./host-names.ts";
 import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
-import { joinServiceEntry } from "./join-service-entry.ts";
+import { joinServiceEntries } from "./join-service-entry.ts";
 import { withMeshConfig } from "./mesh-settings.ts";
 import {
   emptySnapshot,
@@ -226,7 +226,7 @@ export class MeshState {
     };
   }
 
-  /** A service of a catalog or of agents beats a ServiceEntry for its name; else the oldest entry has it. */
+  /** A service of a catalog or of agents beats a ServiceEntry for its name. */
   #join(hostname: string): JoinedService | undefined {
     const joined = this.#joinCatalog(hostname) ?? this.#joinServiceEntry(hostname);
     if (joined === undefined) {
@@ -259,13 +259,10 @@ export class MeshState {
   }
 
   #joinServiceEntry(hostname: string): JoinedService | undefined {
-    const entry = this.#serviceEntries.list(hostname)[0];
-    if (entry === undefined) return undefined;
-    const { namespace } = entry.metadata;
-    return joinServiceEntry(entry, hostname, {
-      entries: this.#workloadEntries.list(selectorName(namespace, entry.spec.workloadSelector ?? {})),
-      workloads: this.#placed(this.#workloadsIn.get(namespace)),
-    });
+    return joinServiceEntries(this.#serviceEntries.list(hostname), hostname, ({ metadata, spec }) => ({
+      entries: this.#workloadEntries.list(selectorName(metadata.namespace, spec.workloadSelector ?? {})),
+      workloads: this.#placed(this.#workloadsIn.get(metadata.namespace)),
+    }));
   }
 
   #placed(ids: ReadonlySet<WorkloadId> | undefined): readonly PlacedWorkload[] {
