@@ -1,6 +1,7 @@
 import type { StoredObject } from "../../mesh/model/object.ts";
 import { isFields } from "../../mesh/model/plain-data.ts";
 import { audience, seenTogether } from "../policy/export-to.ts";
+import { describesSame } from "../snapshot/join-service-entry.ts";
 import { type Finding, nameOf } from "./finding.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 
@@ -29,11 +30,11 @@ export function* serviceEntryProtocols(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
-/** ServiceEntries for one host: only the oldest is in force. */
+/** ServiceEntries for one host: only the oldest is in force, with those that say more of the same service. */
 export function* serviceEntryHosts(mesh: MeshFacts): Iterable<Finding> {
   for (const [host, [first, ...others]] of byHost(mesh)) {
     for (const subject of others) {
-      if (first === undefined) continue;
+      if (first === undefined || describesSame(first, subject)) continue;
       const message = `${host} is described by ServiceEntry ${nameOf(first)}, which comes first: this one does nothing for it`;
       yield { code: "LAT0011", subject, path: ["spec", "hosts"], message };
     }

@@ -30,12 +30,13 @@ export function joinServiceEntries(
   const [first] = entries;
   if (first === undefined) return undefined;
   return entries
-    .filter((one) => isSameService(first, one))
+    .filter((one) => describesSame(first, one))
     .map((one) => joinServiceEntry(one, hostname, candidatesOf(one)))
     .reduce(united);
 }
 
-function isSameService(a: StoredObject<"ServiceEntry">, b: StoredObject<"ServiceEntry">): boolean {
+/** Whether two ServiceEntries of one host describe one service, so that the younger adds to the older. */
+export function describesSame(a: StoredObject<"ServiceEntry">, b: StoredObject<"ServiceEntry">): boolean {
   return (
     a.metadata.namespace === b.metadata.namespace &&
     a.spec.resolution === b.spec.resolution &&

@@ -174,11 +174,12 @@ testAnalysis([
     objects: [
       entry("a", "db.example.com", `resolution: DNS, ${TCP}`),
       entry("b", "DB.example.com", "resolution: DNS, ports: [{ number: 5432, name: http, protocol: HTTP }]"),
+      entry("c", "db.example.com", `resolution: STATIC, ${TCP.replace("5432", "1")}, addresses: [10.9.0.9]`),
     ],
     want: [
       "IST0177 ServiceEntry default/a: port 5432 of db.example.com is tcp here",
       "IST0177 ServiceEntry default/b: is http here and something else in default/a",
-      "LAT0011 ServiceEntry default/b: ServiceEntry default/a, which comes first",
+      "LAT0011 ServiceEntry default/c: ServiceEntry default/a, which comes first",
     ],
   },
   {
