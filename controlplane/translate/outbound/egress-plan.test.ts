@@ -217,3 +217,19 @@ test("a service whose address is not of this mesh cannot be called by VIP, and i
     ["db"],
   );
 });
+
+for (const port of [15_001, 15_006]) {
+  test(`HTTP at port ${port}, where captured connections come in, has no listener of its own, and it is said`, () => {
+    const { listeners, conflicts } = plan(CAPTURED, [service("own", { [port]: "http", 80: "http" })]);
+    assert.deepEqual([...listeners.keys()], ["0.0.0.0_80"]);
+    assert.deepEqual(
+      conflicts.map(({ hostname }) => hostname),
+      ["own"],
+    );
+  });
+}
+
+test("bytes at such a port of an address of their own have theirs", () => {
+  const { listeners } = plan(CAPTURED, [service("own", { 15_006: "tcp" }, ["10.0.0.1"])]);
+  assert.deepEqual([...listeners.keys()], ["10.0.0.1_15006"]);
+});

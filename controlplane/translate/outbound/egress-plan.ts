@@ -2,6 +2,7 @@ import type { Service, ServicePort } from "../../../mesh/model/service.ts";
 import type { SidecarPort } from "../../../mesh/model/sidecar.ts";
 import { isAutoVip, loopbackVip } from "../../../mesh/model/vips.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
+import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../../mesh/xds/names.ts";
 import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
 import { byText } from "../../snapshot/text-order.ts";
 import { isHttp } from "../protocols.ts";
@@ -62,6 +63,9 @@ export interface EgressPlan {
 export const HTTP_PROXY_ROUTES = "http_proxy";
 const WILDCARD = "0.0.0.0";
 const LOOPBACK = "127.0.0.1";
+
+/** Where captured connections come in: Envoy refuses a second listener there. */
+const OWN_PORTS: ReadonlySet<number> = new Set([VIRTUAL_OUTBOUND.port, VIRTUAL_INBOUND.port]);
 
 interface Draft {
   readonly bind: SocketAddress;
@@ -207,7 +211,12 @@ class Planner {
   }
 
   #general(address: string, binds: boolean, place: ServedPort, destinations: readonly string[]): void {
-    const { port } = place;
+    const { service, port } = place;
+    if (!binds && address === WILDCARD && OWN_PORTS.has(port.number)) {
+      const message = `port ${port.number} of all addresses is the proxy's own: calls there go nowhere`;
+      this.#conflicts.push({ hostname: service.hostname, message });
+      return;
+    }
     const draft = this.#listener({ address, port: port.number }, binds, false);
     if (draft.explicit) return;
     if (isHttp(port.protocol)) this.#route(draft, String(port.number), place);
