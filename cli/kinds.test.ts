@@ -13,6 +13,7 @@ const short: readonly (readonly [string, Kind])[] = [
   ["gw", "Gateway"],
   ["ef", "EnvoyFilter"],
   ["pa", "PeerAuthentication"],
+  ["ra", "RequestAuthentication"],
   ["ap", "AuthorizationPolicy"],
 ];
 

@@ -18,6 +18,7 @@ const KIND_WORDS: Readonly<Record<Kind, readonly string[]>> = {
   MeshConfig: ["meshconfig", "meshconfigs"],
   Secret: ["secret", "secrets"],
   PeerAuthentication: ["peerauthentication", "peerauthentications", "pa"],
+  RequestAuthentication: ["requestauthentication", "requestauthentications", "ra"],
   AuthorizationPolicy: ["authorizationpolicy", "authorizationpolicies", "ap"],
 };
 

@@ -28,13 +28,16 @@ const ROOTS = [
   "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto",
   "envoy/extensions/filters/http/cors/v3/cors.proto",
   "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto",
+  "envoy/extensions/filters/http/ext_authz/v3/ext_authz.proto",
   "envoy/extensions/filters/http/fault/v3/fault.proto",
+  "envoy/extensions/filters/http/jwt_authn/v3/config.proto",
   "envoy/extensions/filters/http/on_demand/v3/on_demand.proto",
   "envoy/extensions/filters/http/rbac/v3/rbac.proto",
   "envoy/extensions/filters/http/router/v3/router.proto",
   "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
   "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",
   "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
+  "envoy/extensions/filters/network/ext_authz/v3/ext_authz.proto",
   "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
   "envoy/extensions/filters/network/rbac/v3/rbac.proto",
   "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
@@ -45,6 +48,7 @@ const ROOTS = [
   "envoy/extensions/transport_sockets/tls/v3/secret.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls.proto",
   "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
+  "envoy/service/auth/v3/external_auth.proto",
   "envoy/service/discovery/v3/discovery.proto",
   "istio/v1/auth/ca.proto",
   "lateen/agent/v1/agent.proto",
@@ -85,6 +89,7 @@ async function assemble(work: string): Promise<void> {
   }
   await cp(ownProtos, join(work, "proto"), { recursive: true });
   await allowIgnoreEmpty(join(work, "proto/validate/validate.proto"));
+  await addSourcedMetadata(join(work, "proto/envoy/config/rbac/v3/rbac.proto"));
   await mkdir(join(work, "gen"));
   await writeFile(join(work, "buf.yaml"), "version: v2\nmodules:\n  - path: proto\n");
   await writeFile(
@@ -113,6 +118,20 @@ async function allowIgnoreEmpty(path: string): Promise<void> {
     path,
     text.replace("message StringRules {", "message StringRules {\n  optional bool ignore_empty = 26;"),
   );
+}
+
+/** What Envoy has since 1.33 in the place of `metadata`, which it warns of. The bundled tree is older. */
+async function addSourcedMetadata(path: string): Promise<void> {
+  const text = await readFile(path, "utf8");
+  if (text.includes("SourcedMetadata")) return;
+  const message = "message SourcedMetadata {\n  type.matcher.v3.MetadataMatcher metadata_matcher = 1;\n}\n";
+  const patched = text
+    .replace(
+      /^( +core\.v3\.TypedExtensionConfig uri_template = 13;)$/m,
+      "$1\n    SourcedMetadata sourced_metadata = 14;",
+    )
+    .replace(/^( +Principal not_id = 8;)$/m, "$1\n    SourcedMetadata sourced_metadata = 13;");
+  await writeFile(path, `${patched}\n${message}`);
 }
 
 async function runBuf(work: string): Promise<void> {

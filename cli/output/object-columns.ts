@@ -26,6 +26,7 @@ const OF_KIND: Readonly<Record<Kind, readonly ObjectColumn[]>> = {
     { header: "DATA", cell: ({ object }) => String(dataKeys(object).size) },
   ],
   PeerAuthentication: [field("MODE", "mtls", "mode")],
+  RequestAuthentication: [],
   AuthorizationPolicy: [field("ACTION", "action")],
 };
 

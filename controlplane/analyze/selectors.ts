@@ -28,8 +28,11 @@ function selectorOf(object: StoredObject): { readonly labels: Labels; readonly p
   switch (object.kind) {
     case "AuthorizationPolicy":
     case "PeerAuthentication":
+    case "RequestAuthentication":
     case "ProxyConfig": {
-      const { spec } = object as StoredObject<"AuthorizationPolicy" | "PeerAuthentication" | "ProxyConfig">;
+      const { spec } = object as StoredObject<
+        "AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication" | "ProxyConfig"
+      >;
       return { labels: spec.selector, path: ["spec", "selector"] };
     }
     case "EnvoyFilter":

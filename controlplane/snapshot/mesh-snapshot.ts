@@ -41,6 +41,8 @@ export interface MeshSnapshot {
    * clusters.
    */
   readonly observed: SharedMap<readonly string[]>;
+  /** Public keys of token issuers as JWK sets, by where they are had (`keySource`). */
+  readonly keySets: SharedMap<string>;
   readonly lists: SnapshotLists;
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients; sorted. */
   readonly selectedLabels: readonly string[];
@@ -49,7 +51,15 @@ export interface MeshSnapshot {
 }
 
 /** The parts of a snapshot that a translation can have read, so the unit in which changes are told. */
-type SnapshotPart = "service" | "endpoints" | "identities" | "workload" | "observed" | "mesh" | ListName;
+type SnapshotPart =
+  | "service"
+  | "endpoints"
+  | "identities"
+  | "workload"
+  | "observed"
+  | "key-set"
+  | "mesh"
+  | ListName;
 
 /** `endpoints/reviews.default.svc.cluster.local`, `mesh/settings`. */
 export type SnapshotKey = `${SnapshotPart}/${string}`;
@@ -71,6 +81,7 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
     identities: SharedMap.empty(),
     workloads: SharedMap.empty<PlacedWorkload>(),
     observed: SharedMap.empty(),
+    keySets: SharedMap.empty(),
     lists: {
       "virtual-service": SharedMap.empty(),
       "virtual-service-named": SharedMap.empty(),
@@ -81,6 +92,7 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
       "envoy-filter": SharedMap.empty(),
       "proxy-config": SharedMap.empty(),
       "peer-authentication": SharedMap.empty(),
+      "request-authentication": SharedMap.empty(),
       "authorization-policy": SharedMap.empty(),
       secret: SharedMap.empty(),
       gateway: SharedMap.empty(),

@@ -8,6 +8,7 @@ import { parseServiceHostname, serviceHostname } from "./host-names.ts";
 import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
 import { joinServiceEntries } from "./join-service-entry.ts";
+import { KeySets } from "./key-sets.ts";
 import { withMeshConfig } from "./mesh-settings.ts";
 import {
   emptySnapshot,
@@ -53,6 +54,7 @@ export class MeshState {
   readonly #workloadsOf = new Map<string, Set<WorkloadId>>();
   readonly #workloadsIn = new Map<string, Set<WorkloadId>>();
   readonly #observed = new Map<WorkloadId, readonly string[]>();
+  readonly keySets: KeySets = new KeySets();
   readonly #lists: ObjectLists;
   readonly #selectedLabels = new SelectedLabels();
   readonly #serviceEntries = new ConfigIndex("ServiceEntry", (one) => lowerCase(one.spec.hosts));
@@ -137,6 +139,7 @@ export class MeshState {
     }
     to.setWorkloads([...this.#workloads].map(([id, workload]) => ({ id, workload })));
     for (const [id, hosts] of this.#observed) to.setObserved(id, hosts);
+    this.keySets.copyTo(to.keySets);
   }
 
   /** The snapshot of everything taken in so far, and in what it differs from the one of the call before. */
@@ -153,6 +156,7 @@ export class MeshState {
       ...joined,
       workloads: this.#nextWorkloads(changed),
       observed: this.#nextObserved(changed),
+      keySets: this.keySets.next(before.keySets, changed),
       lists,
       selectedLabels: this.#selectedLabels.keys,
       networkEntries: entries,

@@ -20,6 +20,7 @@ interface KindOfList {
   readonly "envoy-filter": "EnvoyFilter";
   readonly "proxy-config": "ProxyConfig";
   readonly "peer-authentication": "PeerAuthentication";
+  readonly "request-authentication": "RequestAuthentication";
   readonly "authorization-policy": "AuthorizationPolicy";
   /** By `namespace/name`. */
   readonly secret: "Secret";
@@ -68,6 +69,7 @@ export class ObjectLists {
       "envoy-filter": new ConfigIndex("EnvoyFilter", byNamespace),
       "proxy-config": new ConfigIndex("ProxyConfig", byNamespace),
       "peer-authentication": new ConfigIndex("PeerAuthentication", byNamespace),
+      "request-authentication": new ConfigIndex("RequestAuthentication", byNamespace),
       "authorization-policy": new ConfigIndex("AuthorizationPolicy", byNamespace),
       secret: new ConfigIndex("Secret", byName),
       gateway: new ConfigIndex("Gateway", all),

@@ -98,6 +98,12 @@ export class Publisher {
     this.#debounce.trigger();
   }
 
+  /** The keys of a token issuer, by `keySource`; undefined: they are asked for no longer. */
+  setKeySet(source: string, text: string | undefined): void {
+    this.#state.keySets.set(source, text);
+    this.#debounce.trigger();
+  }
+
   /** `revision` is that of the store after these changes. */
   setConfig(changes: readonly StoreChange[], revision: number): void {
     this.#state.setConfig(changes, revision);

@@ -57,6 +57,9 @@ export interface SnapshotView {
   envoyFilters(namespace: string): ObjectsOf<"envoy-filter">;
   proxyConfigs(namespace: string): ObjectsOf<"proxy-config">;
   peerAuthentications(namespace: string): ObjectsOf<"peer-authentication">;
+  requestAuthentications(namespace: string): ObjectsOf<"request-authentication">;
+  /** The keys that are had from there, as a JWK set. */
+  keySet(source: string): string | undefined;
   authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy">;
   /** Of all namespaces. */
   gateways(): ObjectsOf<"gateway">;
@@ -103,6 +106,8 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
     envoyFilters: (namespace) => list("envoy-filter", namespace),
     proxyConfigs: (namespace) => list("proxy-config", namespace),
     peerAuthentications: (namespace) => list("peer-authentication", namespace),
+    requestAuthentications: (namespace) => list("request-authentication", namespace),
+    keySet: (source) => read(snapshot.keySets, `key-set/${source}`, source),
     authorizationPolicies: (namespace) => list("authorization-policy", namespace),
     gateways: () => list("gateway", ALL),
     secret: (key) => list("secret", key)[0],

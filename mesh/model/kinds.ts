@@ -8,6 +8,7 @@ import type { Kind, SpecOfKind } from "./object.ts";
 import { peerAuthenticationSpec } from "./peer-authentication.schema.ts";
 import type { Fields } from "./plain-data.ts";
 import { proxyConfigSpec } from "./proxy-config.schema.ts";
+import { requestAuthenticationSpec } from "./request-authentication.schema.ts";
 import { notOurSecret, secretSpec } from "./secret.schema.ts";
 import { serviceEntrySpec } from "./service-entry.schema.ts";
 import { sidecarSpec } from "./sidecar.schema.ts";
@@ -56,6 +57,11 @@ export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
   },
   Secret: { kind: "Secret", apiVersions: ["v1"], spec: secretSpec, bare: true, notOurs: notOurSecret },
   PeerAuthentication: { kind: "PeerAuthentication", apiVersions: SECURITY, spec: peerAuthenticationSpec },
+  RequestAuthentication: {
+    kind: "RequestAuthentication",
+    apiVersions: SECURITY,
+    spec: requestAuthenticationSpec,
+  },
   AuthorizationPolicy: { kind: "AuthorizationPolicy", apiVersions: SECURITY, spec: authorizationPolicySpec },
 };
 
@@ -63,7 +69,6 @@ export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
 export const KINDS_NOT_YET: readonly string[] = [
   "GRPCRoute",
   "HTTPRoute",
-  "RequestAuthentication",
   "TCPRoute",
   "TLSRoute",
   "Telemetry",

@@ -5,6 +5,7 @@ import type { GatewaySpec } from "./gateway.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";
 import type { PeerAuthenticationSpec } from "./peer-authentication.ts";
 import type { ProxyConfigSpec } from "./proxy-config.ts";
+import type { RequestAuthenticationSpec } from "./request-authentication.ts";
 import type { SecretSpec } from "./secret.ts";
 import type { ServiceEntrySpec } from "./service-entry.ts";
 import type { SidecarSpec } from "./sidecar.ts";
@@ -26,6 +27,7 @@ export interface SpecOfKind {
   readonly MeshConfig: MeshConfigSpec;
   readonly Secret: SecretSpec;
   readonly PeerAuthentication: PeerAuthenticationSpec;
+  readonly RequestAuthentication: RequestAuthenticationSpec;
   readonly AuthorizationPolicy: AuthorizationPolicySpec;
 }
 

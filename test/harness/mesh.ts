@@ -49,12 +49,14 @@ const KINDS = [
   "VirtualService",
   "DestinationRule",
   "PeerAuthentication",
+  "RequestAuthentication",
   "AuthorizationPolicy",
   "Gateway",
   "ServiceEntry",
   "Sidecar",
   "MeshConfig",
   "Secret",
+  "MeshConfig",
 ] as const;
 
 const TRUST_DOMAIN = "e2e.local";

@@ -328,6 +328,24 @@ export const VALID_OBJECTS: readonly Readonly<Record<string, unknown>>[] = [
     mtls: { mode: "STRICT" },
     portLevelMtls: { 80: { mode: "DISABLE" } },
   }),
+  object("RequestAuthentication", "security", {
+    selector: { matchLabels: { app: "a" } },
+    jwtRules: [
+      {
+        issuer: "https://issuer.example.com",
+        audiences: ["a"],
+        jwksUri: "https://issuer.example.com/keys",
+        fromHeaders: [{ name: "x-token", prefix: "Token " }],
+        fromParams: ["token"],
+        fromCookies: ["token"],
+        outputPayloadToHeader: "x-claims",
+        forwardOriginalToken: true,
+        outputClaimToHeaders: [{ header: "x-sub", claim: "sub" }],
+        timeout: "2s",
+        spaceDelimitedClaims: ["roles"],
+      },
+    ],
+  }),
   object("AuthorizationPolicy", "security", {
     action: "DENY",
     rules: [

@@ -224,6 +224,23 @@ testAnalysis([
     ],
     want: ["IST0149 VirtualService default/c: @request.auth.claims.group"],
   },
+  {
+    name: "a JWT's claim at a gateway whose workloads verify one",
+    objects: [
+      service("reviews"),
+      GATEWAY,
+      object("RequestAuthentication", "tokens", "{ jwtRules: [{ issuer: a }] }").replace(
+        "networking.istio.io",
+        "security.istio.io",
+      ),
+      routes(
+        "c",
+        `[{ match: [{ headers: { "@request.auth.claims.group": { exact: admin } } }], ${to("host: reviews")} }]`,
+        "hosts: [c.local], gateways: [edge]",
+      ),
+    ],
+    want: [],
+  },
 ]);
 
 test("a message has the line of the field that it is about", () => {
