@@ -62,6 +62,18 @@ const cases: readonly Case[] = [
     yaml: readFileSync(join(import.meta.dirname, "golden/strict-server-with-policies.yaml"), "utf8"),
   },
   {
+    name: "request-authentication",
+    workload: "default/ratings-1",
+    workloads: bookinfoWorkloads(),
+    yaml: readFileSync(join(import.meta.dirname, "golden/request-authentication.yaml"), "utf8"),
+  },
+  {
+    name: "external-authorization",
+    workload: "default/ratings-1",
+    workloads: bookinfoWorkloads(),
+    yaml: readFileSync(join(import.meta.dirname, "golden/external-authorization.yaml"), "utf8"),
+  },
+  {
     name: "plaintext-catalog-instances",
     workload: "default/reviews-v1",
     workloads: bookinfoWorkloads().filter(({ service }) => service === "reviews"),

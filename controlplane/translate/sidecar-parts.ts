@@ -3,11 +3,13 @@ import type { EncodedResource } from "../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { inboundClusterName, listenerName } from "../../mesh/xds/names.ts";
-import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import type { WorkloadConfig } from "../snapshot/snapshot-view.ts";
 import { by } from "../snapshot/text-order.ts";
 import { inboundPassthroughCluster } from "./clusters/fixed-clusters.ts";
 import { inboundCluster } from "./clusters/inbound-cluster.ts";
+import { clustersOf } from "./clusters/service-clusters.ts";
+import { assignmentsOf } from "./endpoints/service-assignments.ts";
 import { inboundListener, virtualInbound } from "./inbound/inbound-listener.ts";
 import { type InboundPort, inboundPorts } from "./inbound/inbound-port.ts";
 import type { Scope } from "./memo.ts";
@@ -16,6 +18,7 @@ import type { EgressClass } from "./outbound/egress-class.ts";
 import { unknownHosts } from "./outbound/egress-resources.ts";
 import { askedVirtualHosts } from "./outbound/on-demand.ts";
 import { upstreamParts } from "./outbound/upstream-parts.ts";
+import { referencesOf, serviceHosts } from "./references.ts";
 import { resource } from "./resource.ts";
 import { workloadOf } from "./workload-of.ts";
 
@@ -30,12 +33,19 @@ export function sidecarParts(scope: Scope, id: WorkloadId, of: EgressClass): Nod
     .sort(by(({ host, port }) => `${host}:${port}`))
     .filter(({ host, port, bind }) => places.take(bind, `upstream ${host}:${port}`))
     .map((upstream) => upstreamParts(scope, id, of, upstream));
-  return new Map([
-    [TYPE_URL.cluster, inboundClusters(scope, id, workload, ports)],
-    [
-      TYPE_URL.listener,
-      [...inboundListeners(scope, id, workload, ports), ...upstreams.map(({ listener }) => listener)],
-    ],
+  const inbound = inboundListeners(scope, id, workload, ports);
+  // Whom policies ask is called by the proxy itself, whatever the application may call.
+  const asked = inbound
+    .flatMap((listener) => referencesOf(TYPE_URL.listener, listener))
+    .map(({ name }) => name);
+  const askedOf = (build: typeof clustersOf): readonly EncodedResource[] =>
+    serviceHosts(asked).flatMap((host) =>
+      build(scope, of.client, host).filter(({ name }) => asked.includes(name)),
+    );
+  return new Map<TypeUrl, readonly EncodedResource[]>([
+    [TYPE_URL.cluster, [...inboundClusters(scope, id, workload, ports), ...askedOf(clustersOf)]],
+    [TYPE_URL.endpoints, askedOf(assignmentsOf)],
+    [TYPE_URL.listener, [...inbound, ...upstreams.map(({ listener }) => listener)]],
     [TYPE_URL.route, upstreams.flatMap(({ routes }) => routes ?? [])],
     [TYPE_URL.virtualHost, askedVirtualHosts(scope, id, of, unknownHosts(scope, of))],
   ]);

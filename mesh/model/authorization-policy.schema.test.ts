@@ -68,10 +68,9 @@ const good: readonly GoodCase<"AuthorizationPolicy">[] = [
     },
   },
   {
-    name: "a provider is not asked yet",
+    name: "a provider is asked",
     spec: { action: "CUSTOM", provider: { name: "opa" }, rules: [{}] },
     want: { action: "CUSTOM", provider: "opa" },
-    warnings: [["spec.action", "CUSTOM is accepted but not in force yet"]],
   },
   {
     name: "a DENY rule of HTTP attributes alone denies all of TCP",

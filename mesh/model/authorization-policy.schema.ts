@@ -111,7 +111,7 @@ const fields = z
     selector: matchLabels.default({}),
     targetRef: refused(ELSEWHERE),
     targetRefs: refused(ELSEWHERE),
-    action: withNotice(z.enum(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).default("ALLOW"), actionNotice),
+    action: z.enum(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).default("ALLOW"),
     provider: z.object({ name: optionalText }).optional(),
     rules: z.array(authorizationRule).max(512).default([]),
   })
@@ -200,13 +200,6 @@ function partsOf(written: unknown, list: string, part: string): readonly string[
     const fields = writtenField(one, part);
     return isFields(fields) ? Object.keys(fields) : [];
   });
-}
-
-function actionNotice(action: unknown): string | undefined {
-  if (action === "AUDIT") return "AUDIT is accepted but not in force yet";
-  return action === "CUSTOM"
-    ? "CUSTOM is accepted but not in force yet: until then, what its rules match is denied"
-    : undefined;
 }
 
 function isBlank(fields: Readonly<Record<string, unknown>>): boolean {

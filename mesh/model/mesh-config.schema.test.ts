@@ -135,7 +135,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
     name: "what Lateen does not do",
     spec: {
       enableTracing: true,
-      extensionProviders: [{ name: "x" }],
+      extensionProviders: [{ name: "x", zipkin: { service: "zipkin", port: 9411 } }],
       ingressClass: "istio",
       serviceSettings: [{ hosts: ["*.a.b"], settings: { clusterLocal: true } }],
       zoneAwareLbSetting: { enabled: true },
@@ -153,7 +153,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
     want: { outboundTrafficPolicy: "ALLOW_ANY" },
     warnings: [
       ["spec.enableTracing", NOT_YET],
-      ["spec.extensionProviders", NOT_YET],
+      ["spec.extensionProviders[0].zipkin", NOT_YET],
       ["spec.ingressClass", NOT_YET],
       ["spec.serviceSettings", NOT_YET],
       ["spec.zoneAwareLbSetting", NOT_YET],

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { authorizationProviders } from "./authorization-provider.schema.ts";
 import { connectionPool, tcpKeepalive } from "./connection-pool.schema.ts";
 import type { TrafficPolicy } from "./destination-rule.ts";
 import { isDnsSubdomain } from "./dns-names.ts";
@@ -102,7 +103,6 @@ const UNREAD = [
   "enableEnvoyAccessLogService",
   "enablePrometheusMerge",
   "enableTracing",
-  "extensionProviders",
   "hboneIdleTimeout",
   "inboundClusterStatName",
   "ingressClass",
@@ -145,6 +145,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     accessLogFormat: notYet(optionalText),
     accessLogEncoding: notYet(z.enum(["TEXT", "JSON"]).default("TEXT")),
     defaultConfig: meshProxyConfig.prefault({}),
+    extensionProviders: authorizationProviders.default([]),
     networks: networks.default({}),
     meshNetworks: meshNetworks.default({}),
     zoneAwareLbSetting: notYet(zoneAwareLbSetting.optional()),
@@ -187,6 +188,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
       mesh.accessLogFile === ""
         ? undefined
         : { file: mesh.accessLogFile, format: mesh.accessLogFormat, encoding: mesh.accessLogEncoding },
+    authorizationProviders: mesh.extensionProviders,
     ...defaultConfig,
     networks: { ...networks, ...meshNetworks },
   }));

@@ -1,3 +1,4 @@
+import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
 import type { OutboundTrafficPolicy } from "./sidecar.ts";
 import type { RetryPolicy } from "./virtual-service.ts";
@@ -34,6 +35,8 @@ export interface MeshConfigSpec {
   /** How the workloads' traffic is captured when they do not say it themselves. */
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY" | undefined;
   readonly concurrency: number | undefined;
+  /** Whom AuthorizationPolicies with action CUSTOM name. */
+  readonly authorizationProviders: readonly AuthorizationProvider[];
   readonly drainDurationMs: number | undefined;
   /** Networks and the gateways through which they are reached (`MeshNetworks`). */
   readonly networks: Readonly<Record<string, MeshNetwork>>;
@@ -76,6 +79,7 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   accessLog: undefined,
   interceptionMode: undefined,
   concurrency: undefined,
+  authorizationProviders: [],
   drainDurationMs: undefined,
   networks: {},
 };

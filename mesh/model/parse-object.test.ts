@@ -121,7 +121,6 @@ const refused = [
     want: [
       'error metadata.annotations["istio.io/dry-run"]: must be true or false, not "yes"',
       'error metadata.annotations["istio.io/dry-run"]: is for ALLOW and DENY, not for AUDIT',
-      "warning spec.action: AUDIT is accepted but not in force yet",
     ],
   },
   { name: "no metadata", input: policy({ metadata: undefined }), want: ["error metadata: is required"] },

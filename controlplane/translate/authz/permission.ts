@@ -1,5 +1,7 @@
 import { Permission } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
 import { HeaderMatcher } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import { MetadataMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/metadata.ts";
+import { ValueMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/value.ts";
 import { cidrRange } from "../addresses.ts";
 import { permissions } from "./boolean.ts";
 import { escapeRegex, regexMatcher, stringMatcher, valueMatch } from "./value-match.ts";
@@ -44,6 +46,20 @@ export function destinationAddress(block: string): Permission {
 
 export function serverName(value: string): Permission {
   return Permission.fromPartial({ requestedServerName: stringMatcher(valueMatch(value)) });
+}
+
+/** What another filter left behind: a text, or with a value in brackets a list that has it (Istio's spelling). */
+export function filterMetadata(filter: string, field: string, value: string): Permission {
+  const inList = value.startsWith("[") && value.endsWith("]");
+  const one = ValueMatcher.fromPartial({
+    stringMatch: stringMatcher(valueMatch(inList ? value.slice(1, -1) : value)),
+  });
+  const metadataMatcher = MetadataMatcher.fromPartial({
+    filter,
+    path: [{ key: field }],
+    value: inList ? { listMatch: { oneOf: one } } : one,
+  });
+  return Permission.fromPartial({ sourcedMetadata: { metadataMatcher } });
 }
 
 export function header(name: string, value: string, ignoreCase: boolean): Permission {

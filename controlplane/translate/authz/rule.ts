@@ -12,7 +12,7 @@ import * as principal from "./principal.ts";
 
 /** Where a rule is enforced. */
 export interface RuleContext {
-  readonly trustDomain: string;
+  readonly trustDomains: principal.TrustDomains;
   readonly policyNamespace: string;
   readonly port: permission.PolicyPort | undefined;
   readonly http: boolean;
@@ -21,7 +21,6 @@ export interface RuleContext {
   readonly warn: (path: string, reason: string) => void;
 }
 
-const NEEDS_JWT = "needs a verified JWT, which is not in force yet";
 const NEEDS_HTTP = "needs HTTP, and the port does not speak it";
 
 /** One rule; undefined when nothing of it is left that could match. */
@@ -71,7 +70,7 @@ function alternatives<S, T>(
 
 function sourceFields(
   source: AuthorizationSource,
-  { trustDomain, policyNamespace }: RuleContext,
+  { trustDomains, policyNamespace, http }: RuleContext,
 ): readonly (Field<Principal> | undefined)[] {
   const one = (
     values: readonly string[],
@@ -79,16 +78,22 @@ function sourceFields(
     each: (value: string) => Principal,
   ): Field<Principal> | undefined => field(principals, values, notValues, each);
   return [
-    one(source.principals, source.notPrincipals, (value) => principal.principalNamed(value, trustDomain)),
+    one(source.principals, source.notPrincipals, (value) => principal.principalNamed(value, trustDomains)),
     one(source.namespaces, source.notNamespaces, (value) =>
-      principal.principalInNamespace(value, trustDomain),
+      principal.principalInNamespace(value, trustDomains),
     ),
     one(source.serviceAccounts, source.notServiceAccounts, (value) =>
-      principal.principalWithAccount(value, policyNamespace, trustDomain),
+      principal.principalWithAccount(value, policyNamespace, trustDomains),
     ),
     one(source.ipBlocks, source.notIpBlocks, principal.directAddress),
     one(source.remoteIpBlocks, source.notRemoteIpBlocks, principal.originalAddress),
-    unenforceable(`requestPrincipals ${NEEDS_JWT}`, source.requestPrincipals, source.notRequestPrincipals),
+    http
+      ? one(source.requestPrincipals, source.notRequestPrincipals, principal.requestPrincipal)
+      : unenforceable(
+          `requestPrincipals ${NEEDS_HTTP}`,
+          source.requestPrincipals,
+          source.notRequestPrincipals,
+        ),
   ];
 }
 
@@ -121,7 +126,7 @@ interface Condition {
 
 function translateCondition(
   { key, values, notValues }: AuthorizationCondition,
-  { trustDomain, policyNamespace, port, http }: RuleContext,
+  { trustDomains, policyNamespace, port, http }: RuleContext,
 ): Condition {
   const who = (each: (value: string) => Principal): Condition => ({
     principal: field(principals, values, notValues, each),
@@ -129,20 +134,19 @@ function translateCondition(
   const what = (each: (value: string) => Permission): Condition => ({
     permission: field(permissions, values, notValues, each),
   });
-  const not = (reason: string): Condition => ({ permission: { kind: "unenforceable", reason } });
   switch (key) {
     case "source.ip":
       return who(principal.directAddress);
     case "remote.ip":
       return who(principal.originalAddress);
     case "source.namespace":
-      return who((value) => principal.principalInNamespace(value, trustDomain));
+      return who((value) => principal.principalInNamespace(value, trustDomains));
     case "source.principal":
-      return who((value) => principal.principalNamed(value, trustDomain));
+      return who((value) => principal.principalNamed(value, trustDomains));
     case "source.serviceAccount":
-      return who((value) => principal.principalWithAccount(value, policyNamespace, trustDomain));
+      return who((value) => principal.principalWithAccount(value, policyNamespace, trustDomains));
     case "source.trustDomain":
-      return who((value) => principal.principalOfTrustDomain(value, trustDomain));
+      return who((value) => principal.principalOfTrustDomain(value, trustDomains));
     case "destination.ip":
       return what(permission.destinationAddress);
     case "destination.port":
@@ -152,14 +156,24 @@ function translateCondition(
     default:
       break;
   }
-  const headerName = /^request\.headers\[(.+)\]$/.exec(key)?.[1];
-  if (headerName !== undefined) {
-    const name = headerName.toLowerCase();
-    return http
-      ? what((value) => permission.header(name, value, false))
-      : not(`condition ${key} ${NEEDS_HTTP}`);
+  const name = inBrackets("request.headers", key)?.[0]?.toLowerCase();
+  const claimOf = CLAIM_OF_KEY[key] ?? inBrackets("request.auth.claims", key);
+  if (name !== undefined || claimOf !== undefined || key === "request.auth.principal") {
+    if (!http) return { permission: { kind: "unenforceable", reason: `condition ${key} ${NEEDS_HTTP}` } };
+    if (name !== undefined) return what((value) => permission.header(name, value, false));
+    return who((value) => (claimOf ? principal.claim(claimOf, value) : principal.requestPrincipal(value)));
   }
-  return not(
-    key.startsWith("request.auth.") ? `condition ${key} ${NEEDS_JWT}` : `condition ${key} is not supported`,
-  );
+  const [, filter = "", part = ""] = /^experimental\.(envoy\.filters\.[^[]+)\[(.+)\]$/.exec(key) ?? [];
+  return what((value) => permission.filterMetadata(filter, part, value));
+}
+
+const CLAIM_OF_KEY: Readonly<Record<string, readonly string[]>> = {
+  "request.auth.audiences": ["aud"],
+  "request.auth.presenter": ["azp"],
+};
+
+/** `a[b][c]` is `["b", "c"]` for the start `a`. */
+function inBrackets(start: string, key: string): readonly string[] | undefined {
+  if (!key.startsWith(`${start}[`) || !key.endsWith("]")) return undefined;
+  return key.slice(start.length + 1, -1).split("][");
 }

@@ -3,11 +3,9 @@ import {
   Filter,
   ListenerFilter,
 } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
-import type { RBAC as Rules } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
 import { Cors } from "../../../mesh/xds/gen/envoy/extensions/filters/http/cors/v3/cors.ts";
 import { HTTPFault } from "../../../mesh/xds/gen/envoy/extensions/filters/http/fault/v3/fault.ts";
 import { OnDemand } from "../../../mesh/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand.ts";
-import { RBAC as HttpRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
 import { Router } from "../../../mesh/xds/gen/envoy/extensions/filters/http/router/v3/router.ts";
 import { HttpInspector } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector.ts";
 import { OriginalDst } from "../../../mesh/xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst.ts";
@@ -17,7 +15,6 @@ import {
   HttpConnectionManager,
   HttpFilter,
 } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
-import { RBAC as NetworkRbac } from "../../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
 import {
   TcpProxy,
   TcpProxy_OnDemand,
@@ -116,28 +113,6 @@ export function pathNormalization(
     default:
       return level satisfies never;
   }
-}
-
-export function httpRbacFilter(rules: Rules): HttpFilter {
-  return HttpFilter.fromPartial({
-    name: "envoy.filters.http.rbac",
-    typedConfig: pack(
-      "envoy.extensions.filters.http.rbac.v3.RBAC",
-      HttpRbac,
-      HttpRbac.fromPartial({ rules }),
-    ),
-  });
-}
-
-export function networkRbacFilter(rules: Rules): Filter {
-  return Filter.fromPartial({
-    name: "envoy.filters.network.rbac",
-    typedConfig: pack(
-      "envoy.extensions.filters.network.rbac.v3.RBAC",
-      NetworkRbac,
-      NetworkRbac.fromPartial({ rules, statPrefix: "tcp." }),
-    ),
-  });
 }
 
 /** Connections may be upgraded to WebSocket, and a stream may idle as long as its ends like, as in Istio. */

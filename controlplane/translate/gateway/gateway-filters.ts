@@ -1,21 +1,19 @@
 import type { Filter } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
-import type { RBAC } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager,
 } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { listenerName } from "../../../mesh/xds/names.ts";
-import { authorizationPoliciesFor } from "../../policy/authorization.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
+import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { cidrRange } from "../addresses.ts";
 import { ADS } from "../ads.ts";
-import { translatePolicies } from "../authz/policies.ts";
+import { httpGuards, networkGuards } from "../authz/guards.ts";
+import type { PolicyPort } from "../authz/permission.ts";
 import {
   corsFilter,
   faultFilter,
   httpConnectionManager,
-  httpRbacFilter,
-  networkRbacFilter,
   pathNormalization,
   routerFilter,
   tcpProxy,
@@ -42,7 +40,7 @@ export function httpFilter(scope: Scope, of: GatewayClass, bound: BoundServer, r
     statPrefix: (server.tls !== undefined && server.name) || `outbound_${placeOf(bound)}`,
     rds: { configSource: ADS, routeConfigName: routeName },
     httpFilters: [
-      ...rules(scope, of, bound, true).map(httpRbacFilter),
+      ...httpGuards(scope, workloadOf(of), portOf(bound), { routesByClaims: true }),
       faultFilter,
       corsFilter,
       routerFilter,
@@ -66,23 +64,19 @@ export function tcpFilters(
 ): readonly Filter[] {
   const [first] = clusters;
   return [
-    ...rules(scope, of, bound, false).map(networkRbacFilter),
+    ...networkGuards(scope, workloadOf(of), portOf(bound)),
     tcpProxy(first?.name ?? "", clusters, settings),
   ];
 }
 
-function rules(
-  { view, warn }: Scope,
-  of: GatewayClass,
-  { server }: BoundServer,
-  http: boolean,
-): readonly RBAC[] {
-  const { number } = server.port;
-  return translatePolicies(
-    authorizationPoliciesFor(view, { namespace: of.client.namespace, labels: of.labels }),
-    { trustDomain: view.settings.trustDomain, port: { app: number, inbound: number }, http },
-    warn,
-  );
+/** A gateway has no application: what is called is what it listens on. */
+function portOf({ server }: BoundServer): PolicyPort {
+  return { app: server.port.number, inbound: server.port.number };
+}
+
+/** The part of its workloads that policies select by. */
+function workloadOf({ client, labels }: GatewayClass): Pick<WorkloadConfig, "namespace" | "labels"> {
+  return { namespace: client.namespace, labels };
 }
 
 function placeOf({ server: { bind, port } }: BoundServer): string {

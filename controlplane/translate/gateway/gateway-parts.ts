@@ -4,13 +4,12 @@ import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
 import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
-import { byText } from "../../snapshot/text-order.ts";
 import { sniDnatClustersOf } from "../clusters/service-clusters.ts";
 import { encodeResource } from "../encode.ts";
 import { sniDnatAssignmentsOf } from "../endpoints/service-assignments.ts";
 import type { Scope } from "../memo.ts";
 import type { NodeParts } from "../node-parts.ts";
-import { referencesOf } from "../references.ts";
+import { referredHosts } from "../references.ts";
 import { resource, sameResource } from "../resource.ts";
 import { passedHosts } from "./auto-passthrough.ts";
 import { clientCredentials, serverCredentials } from "./credentials.ts";
@@ -46,7 +45,7 @@ function build(scope: Scope, of: GatewayClass): GatewayResources {
       ),
     ),
   );
-  const hosts = hostsOf([
+  const hosts = referredHosts([
     ...built.map((one) => [TYPE_URL.listener, one] as const),
     ...routes.map((one) => [TYPE_URL.route, one] as const),
   ]);
@@ -91,11 +90,4 @@ function serversOf(scope: Scope, of: GatewayClass): readonly BoundServer[] {
 
 function routeNames(servers: readonly BoundServer[]): readonly string[] {
   return [...new Set(servers.flatMap(({ routeName }) => routeName ?? []))];
-}
-
-/** Services behind the clusters that resources refer to: `outbound|<port>|<subset>|<host>`. */
-function hostsOf(resources: readonly (readonly [TypeUrl, EncodedResource])[]): readonly string[] {
-  const names = resources.flatMap(([type, one]) => referencesOf(type, one)).map(({ name }) => name);
-  const hosts = names.flatMap((name) => /^outbound\|\d+\|[^|]*\|(.+)$/.exec(name)?.[1] ?? []);
-  return [...new Set(hosts)].sort(byText);
 }

@@ -11,6 +11,7 @@ import type { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/rout
 import {
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager,
+  type HttpFilter,
 } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import {
   ALPN_ISTIO,
@@ -20,17 +21,15 @@ import {
   listenerName,
   VIRTUAL_INBOUND,
 } from "../../../mesh/xds/names.ts";
-import { authorizationPoliciesFor } from "../../policy/authorization.ts";
 import { type EffectiveMtlsMode, mtlsMode, portsWithMode } from "../../policy/peer-authentication.ts";
 import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { address } from "../addresses.ts";
-import { translatePolicies } from "../authz/policies.ts";
+import { httpGuards, networkGuards } from "../authz/guards.ts";
+import { trustDomainsOf } from "../authz/trust-domains.ts";
 import { duration } from "../durations.ts";
 import {
   httpConnectionManager,
   httpInspector,
-  httpRbacFilter,
-  networkRbacFilter,
   originalDestination,
   pathNormalization,
   routerFilter,
@@ -49,6 +48,9 @@ const ALPN_ISTIO_HTTP: readonly string[] = ALPN_ISTIO.filter((name) => !ALPN_IST
 
 /** What the inspector calls the kinds of plaintext HTTP. */
 const ALPN_PLAIN_HTTP: readonly string[] = ["http/1.0", "http/1.1", "h2c"];
+
+/** A sidecar has one way in for each port, whatever a token says. */
+const NO_CLAIM_ROUTES = { routesByClaims: false } as const;
 
 const NO_PREDICATE: ListenerFilterChainMatchPredicate = ListenerFilterChainMatchPredicate.fromPartial({});
 
@@ -161,22 +163,20 @@ function portChains(
   port: InboundPort,
   match: ChainMatch,
 ): FilterChain[] {
-  const { view, warn } = scope;
   const http = isHttp(port.protocol);
   const cluster = inboundClusterName(port.number);
-  const rules = translatePolicies(
-    authorizationPoliciesFor(view, workload),
-    {
-      trustDomain: view.settings.trustDomain,
-      port: { app: port.app.port || port.number, inbound: port.bind.port },
-      http,
-    },
-    warn,
-  );
   const name = listenerName(port.bind.address, port.bind.port);
+  const own = { app: port.app.port || port.number, inbound: port.bind.port };
   const filters = http
-    ? [httpFilter(scope, name, inboundRouteConfiguration(port.number), rules.map(httpRbacFilter))]
-    : [...rules.map(networkRbacFilter), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
+    ? [
+        httpFilter(
+          scope,
+          name,
+          inboundRouteConfiguration(port.number),
+          httpGuards(scope, workload, own, NO_CLAIM_ROUTES),
+        ),
+      ]
+    : [...networkGuards(scope, workload, own), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
   const prefix = match.destinationPort === undefined ? "" : `${match.destinationPort}-`;
   if (port.tls !== undefined) {
     // The application's own TLS ends here; PeerAuthentication has to be DISABLE for it, as in Istio.
@@ -201,28 +201,23 @@ function portChains(
  */
 function passthroughChains(scope: Scope, workload: WorkloadConfig, port: number): FilterChain[] {
   const mode = mtlsMode(scope.view, workload, port);
-  const { trustDomain } = scope.view.settings;
-  const policies = authorizationPoliciesFor(scope.view, workload);
-  const rules = (http: boolean): ReturnType<typeof translatePolicies> =>
-    translatePolicies(
-      policies,
-      { trustDomain, port: port === 0 ? undefined : { app: port, inbound: port }, http },
-      scope.warn,
-    );
+  const named = port === 0 ? undefined : { app: port, inbound: port };
   const cluster = INBOUND_PASSTHROUGH_CLUSTER;
   const routes = passthroughRouteConfiguration();
   const prefix = `${VIRTUAL_INBOUND.name}-${port === 0 ? "catchall" : port}-`;
   const match = port === 0 ? {} : { destinationPort: port };
   const http = modeChains(scope, mode, {
     http: true,
-    filters: [httpFilter(scope, VIRTUAL_INBOUND.name, routes, rules(true).map(httpRbacFilter))],
+    filters: [
+      httpFilter(scope, VIRTUAL_INBOUND.name, routes, httpGuards(scope, workload, named, NO_CLAIM_ROUTES)),
+    ],
     match,
     prefix: `${prefix}http-`,
     alpn: { mesh: ALPN_ISTIO_HTTP, plaintext: ALPN_PLAIN_HTTP },
   });
   const rest = modeChains(scope, mode, {
     http: false,
-    filters: [...rules(false).map(networkRbacFilter), tcpProxy(cluster, [{ name: cluster, weight: 1 }])],
+    filters: [...networkGuards(scope, workload, named), tcpProxy(cluster, [{ name: cluster, weight: 1 }])],
     match,
     prefix,
     alpn: { mesh: mode === "STRICT" ? [] : ALPN_ISTIO_TCP, plaintext: [] },
@@ -238,12 +233,12 @@ function httpFilter(
   { view }: Scope,
   name: string,
   routeConfig: RouteConfiguration,
-  rbac: readonly ReturnType<typeof httpRbacFilter>[],
+  guards: readonly HttpFilter[],
 ): Filter {
   const manager = HttpConnectionManager.fromPartial({
     statPrefix: `inbound_${name}`,
     routeConfig,
-    httpFilters: [...rbac, routerFilter],
+    httpFilters: [...guards, routerFilter],
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, uri: true },
     ...pathNormalization(view.settings.mesh.pathNormalization ?? "MERGE_SLASHES"),
@@ -270,12 +265,12 @@ function modeChains(
   mode: EffectiveMtlsMode,
   { http, filters, match, prefix, alpn }: ModeChains,
 ): FilterChain[] {
-  const { trustDomain, mesh: settings } = view.settings;
+  const { mesh: settings } = view.settings;
   const mesh = FilterChain.fromPartial({
     name: `${prefix}mesh`,
     filterChainMatch: { ...match, transportProtocol: "tls", applicationProtocols: [...alpn.mesh] },
     transportSocket: meshServerSocket(
-      [trustDomain, ...settings.trustDomainAliases],
+      trustDomainsOf(view.settings),
       http ? SERVER_ALPN.http : SERVER_ALPN.tcp,
       settings.meshMtlsMinVersion,
     ),

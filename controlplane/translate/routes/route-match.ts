@@ -9,7 +9,8 @@ import type { MetadataMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v
 import { RegexMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/regex.ts";
 import { StringMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
 import { byText } from "../../snapshot/text-order.ts";
-import { claimMatcher, claimPath } from "./jwt-claims.ts";
+import { claimHas } from "../authn/jwt-metadata.ts";
+import { claimPath } from "./jwt-claims.ts";
 
 /** An HTTP match as Envoy asks it; undefined means every request. Port, source and gateways are decided before. */
 export function routeMatch(match: HttpMatch | undefined): RouteMatch {
@@ -36,7 +37,7 @@ export function routeMatch(match: HttpMatch | undefined): RouteMatch {
 function claims(headers: HttpMatch["headers"], invert: boolean): readonly MetadataMatcher[] {
   return sorted(headers).flatMap(([name, value]) => {
     const path = claimPath(name);
-    return path === undefined ? [] : [claimMatcher(path, stringMatcher(value), invert)];
+    return path === undefined ? [] : [claimHas(path, stringMatcher(value), invert)];
   });
 }
 
