@@ -8,7 +8,8 @@ import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoint
 import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
 import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
-import type { TrafficObserver } from "./telemetry/records.ts";
+import { policyLog } from "./telemetry/policy-log.ts";
+import type { PolicyRecord, TrafficObserver } from "./telemetry/records.ts";
 
 export interface ProxyOptions {
   readonly logger: Logger;
@@ -43,8 +44,9 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     secrets: new SecretStore(),
     resolve: options.resolve ?? systemResolver,
     interestsChanged: () => ads.refresh(),
-    observer: withAccessLog(
+    observer: withLogs(
       metrics.observer,
+      policyLog(logger, clock),
       options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
     ),
     clock,
@@ -81,8 +83,16 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
   logger.info("proxy stopped");
 }
 
-function withAccessLog(metrics: TrafficObserver, write: (line: string) => void): TrafficObserver {
+function withLogs(
+  metrics: TrafficObserver,
+  logPolicy: (record: PolicyRecord) => void,
+  write: (line: string) => void,
+): TrafficObserver {
   return {
+    policyMatched(record) {
+      metrics.policyMatched(record);
+      logPolicy(record);
+    },
     httpDone(record, durationMs, accessLog) {
       metrics.httpDone(record, durationMs, accessLog);
       if (accessLog) write(httpLogLine(record, durationMs));

@@ -1,5 +1,7 @@
+import type { JwtAuthentication } from "../../mesh/jwt/authentication.ts";
+import type { ExtAuthz } from "./ext-authz.ts";
 import type { Cidr } from "./match.ts";
-import type { Rbac } from "./rbac.ts";
+import type { RbacFilter } from "./rbac.ts";
 import type { Fault, RouteConfiguration } from "./route.ts";
 import type { DownstreamTls } from "./tls.ts";
 
@@ -25,7 +27,7 @@ export interface FilterChain {
   readonly name: string;
   readonly match: FilterChainMatch;
   readonly tls: DownstreamTls | undefined;
-  readonly rbac: readonly Rbac[];
+  readonly rbac: readonly RbacFilter[];
   readonly terminal: HttpConnectionManager | TcpProxy;
 }
 
@@ -50,6 +52,8 @@ export interface HttpConnectionManager {
   readonly filters: readonly HttpFilter[];
   readonly normalizePath: boolean;
   readonly mergeSlashes: boolean;
+  /** Escaped slashes and backslashes (`%2F`, `%5C`) count as slashes, before anything else is done. */
+  readonly unescapeSlashes: boolean;
   readonly forwardClientCert: "sanitize" | "forward" | "append" | "sanitize-set" | "always-forward";
   readonly clientCertDetails: {
     readonly subject: boolean;
@@ -73,7 +77,9 @@ export interface HttpConnectionManager {
 }
 
 export type HttpFilter =
-  | { readonly kind: "rbac"; readonly rbac: Rbac }
+  | { readonly kind: "rbac"; readonly rbac: RbacFilter }
+  | { readonly kind: "ext-authz"; readonly authorizer: ExtAuthz }
+  | { readonly kind: "jwt"; readonly authentication: JwtAuthentication }
   /** Takes its settings from the route where that has some. */
   | { readonly kind: "fault"; readonly fault: Fault | undefined }
   /** Answers preflights, and tells browsers who may read answers, by what routes say. */

@@ -1,6 +1,17 @@
 import type { Cidr, HeaderMatch, StringMatch } from "./match.ts";
+import type { MetadataMatch } from "./metadata.ts";
 
-/** One RBAC filter: a set of policies and what a match of any of them means. */
+/** One RBAC filter. */
+export interface RbacFilter {
+  /** Undefined: everything passes. */
+  readonly enforced: Rbac | undefined;
+  /** Evaluated and told, and nothing comes of it. */
+  readonly shadow: Rbac | undefined;
+  /** Of the names under which the shadow's result is in the metadata. */
+  readonly shadowPrefix: string;
+}
+
+/** A set of policies and what a match of any of them means. */
 export interface Rbac {
   readonly action: "ALLOW" | "DENY" | "LOG";
   readonly policies: readonly RbacPolicy[];
@@ -18,6 +29,7 @@ export type RbacRule =
   | { readonly kind: "any" }
   | { readonly kind: "and" | "or"; readonly rules: readonly RbacRule[] }
   | { readonly kind: "not"; readonly rule: RbacRule }
+  | { readonly kind: "metadata"; readonly metadata: MetadataMatch }
   | { readonly kind: "header"; readonly header: HeaderMatch }
   /** On the path without its query. */
   | { readonly kind: "path"; readonly match: StringMatch }

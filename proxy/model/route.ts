@@ -1,4 +1,5 @@
 import type { HeaderMatch, QueryMatch, StringMatch } from "./match.ts";
+import type { MetadataMatch } from "./metadata.ts";
 
 /** What RDS delivers, or a listener carries inline: which cluster a request goes to, and how. */
 export interface RouteConfiguration {
@@ -60,8 +61,8 @@ export interface RouteMatch {
   readonly query: readonly QueryMatch[];
   /** Part of the requests that may take the route at all, 0 to 1. */
   readonly fraction: number;
-  /** False when the route asks for dynamic metadata, which nothing here leaves behind: it is never taken. */
-  readonly possible: boolean;
+  /** On what filters have left behind about the request. */
+  readonly metadata: readonly MetadataMatch[];
 }
 
 /** On the path without its query. `path-prefix` ends at a segment's end; `prefix` is a plain string prefix. */

@@ -9,10 +9,12 @@ import {
   type HttpFilter as HttpFilterMessage,
 } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import type { HttpConnectionManager, HttpFilter } from "../model/listener.ts";
-import type { Rbac } from "../model/rbac.ts";
+import type { RbacFilter } from "../model/rbac.ts";
 import { hasStdoutLog } from "./access-log.ts";
+import { EXT_AUTHZ_TYPE, parseExtAuthz } from "./ext-authz.ts";
 import { FAULT_TYPE, parseFault } from "./fault.ts";
-import { parseRbac } from "./rbac.ts";
+import { JWT_TYPE, parseJwtAuthentication } from "./jwt-authn.ts";
+import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { readRouteConfiguration } from "./route.ts";
 import { anyType, decode, fromAds, milliseconds } from "./values.ts";
@@ -69,6 +71,7 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     filters: parseFilters(where, from.httpFilters),
     normalizePath: from.normalizePath ?? false,
     mergeSlashes: from.mergeSlashes,
+    unescapeSlashes: from.pathWithEscapedSlashesAction === EscapedSlashes.UNESCAPE_AND_FORWARD,
     forwardClientCert: parseForward(where, from),
     clientCertDetails: parseDetails(from.setCurrentClientCertDetails),
     generateRequestId: from.generateRequestId ?? true,
@@ -88,7 +91,8 @@ function refuseCodec(where: string, from: HcmMessage): void {
   const slashes = from.pathWithEscapedSlashesAction;
   if (
     slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT &&
-    slashes !== EscapedSlashes.KEEP_UNCHANGED
+    slashes !== EscapedSlashes.KEEP_UNCHANGED &&
+    slashes !== EscapedSlashes.UNESCAPE_AND_FORWARD
   ) {
     throw unsupported(where, `path_with_escaped_slashes_action ${slashes}`);
   }
@@ -124,6 +128,13 @@ function parseFilter(parent: string, filter: HttpFilterMessage): HttpFilter {
   switch (anyType(config)) {
     case RBAC_TYPE:
       return { kind: "rbac", rbac: parseHttpRbac(where, config?.value ?? new Uint8Array()) };
+    case EXT_AUTHZ_TYPE:
+      return { kind: "ext-authz", authorizer: parseExtAuthz(where, config?.value ?? new Uint8Array()) };
+    case JWT_TYPE:
+      return {
+        kind: "jwt",
+        authentication: parseJwtAuthentication(where, config?.value ?? new Uint8Array()),
+      };
     case FAULT_TYPE:
       return { kind: "fault", fault: parseFault(where, config?.value ?? new Uint8Array()) };
     case CORS_TYPE:
@@ -138,11 +149,16 @@ function parseFilter(parent: string, filter: HttpFilterMessage): HttpFilter {
   }
 }
 
-/** No rules at all: the filter lets everything pass. */
-function parseHttpRbac(where: string, bytes: Uint8Array): Rbac {
+function parseHttpRbac(where: string, bytes: Uint8Array): RbacFilter {
   const from = decode(where, HttpRbac, bytes);
-  onlyFields(where, from, ["rules", "rulesStatPrefix", "trackPerRuleStats"]);
-  return from.rules ? parseRbac(where, from.rules) : { action: "DENY", policies: [] };
+  onlyFields(where, from, [
+    "rules",
+    "rulesStatPrefix",
+    "shadowRules",
+    "shadowRulesStatPrefix",
+    "trackPerRuleStats",
+  ]);
+  return parseRbacFilter(where, from);
 }
 
 function parseForward(where: string, from: HcmMessage): HttpConnectionManager["forwardClientCert"] {

@@ -13,11 +13,11 @@ import type {
   Listener,
   TcpProxy,
 } from "../model/listener.ts";
-import type { Rbac } from "../model/rbac.ts";
+import type { RbacFilter } from "../model/rbac.ts";
 import type { DownstreamTls } from "../model/tls.ts";
 import { hasStdoutLog } from "./access-log.ts";
 import { parseHttpConnectionManager } from "./http-connection-manager.ts";
-import { parseRbac } from "./rbac.ts";
+import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { parseTcpProxy } from "./tcp-proxy.ts";
 import { parseDownstreamTls } from "./tls.ts";
@@ -27,6 +27,7 @@ import { anyType, cidr, decode, milliseconds, socketAddress } from "./values.ts"
 const HCM_TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY_TYPE = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const NETWORK_RBAC_TYPE = "envoy.extensions.filters.network.rbac.v3.RBAC";
+const NETWORK_EXT_AUTHZ_TYPE = "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz";
 const DOWNSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
 const HTTP_INSPECTOR_TYPE = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
 const TLS_INSPECTOR_TYPE = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
@@ -109,7 +110,7 @@ function parseChain(parent: string, from: FilterChainMessage, name: string): Fil
     name,
     match: parseMatch(where, from.filterChainMatch),
     tls: parseTls(where, from),
-    rbac: from.filters.slice(0, -1).map((filter) => parseNetworkRbac(parent, filter)),
+    rbac: parseNetworkGuards(parent, from.filters.slice(0, -1)),
     terminal: parseTerminal(parent, terminal),
   };
 }
@@ -148,14 +149,33 @@ function parseTls(where: string, from: FilterChainMessage): DownstreamTls | unde
   return parseDownstreamTls(`${where}: transport socket "${socket.name}"`, socket.typedConfig.value);
 }
 
-function parseNetworkRbac(listener: string, filter: FilterMessage): Rbac {
+/**
+ * An authorizer of connections speaks gRPC, which this proxy cannot: what the rules before it say it would be asked about
+ * is refused, which is what the policy does while its authorizer is away.
+ */
+function parseNetworkGuards(listener: string, filters: readonly FilterMessage[]): readonly RbacFilter[] {
+  const guards: RbacFilter[] = [];
+  for (const filter of filters) {
+    if (anyType(filter.typedConfig) !== NETWORK_EXT_AUTHZ_TYPE) {
+      guards.push(parseNetworkRbac(listener, filter));
+      continue;
+    }
+    const asked = guards.pop();
+    if (asked?.enforced !== undefined || asked?.shadow === undefined)
+      throw unsupported(listener, `network filter "${filter.name}" without rules before it`);
+    guards.push({ ...asked, enforced: asked.shadow, shadow: undefined });
+  }
+  return guards;
+}
+
+function parseNetworkRbac(listener: string, filter: FilterMessage): RbacFilter {
   if (filter.typedConfig === undefined || anyType(filter.typedConfig) !== NETWORK_RBAC_TYPE) {
     throw unsupported(listener, `network filter "${filter.name}"`);
   }
   const where = `${listener}: network filter "${filter.name}"`;
   const from = decode(where, NetworkRbac, filter.typedConfig.value);
-  onlyFields(where, from, ["rules", "statPrefix"]);
-  return from.rules ? parseRbac(where, from.rules) : { action: "DENY", policies: [] };
+  onlyFields(where, from, ["rules", "shadowRules", "shadowRulesStatPrefix", "statPrefix"]);
+  return parseRbacFilter(where, from);
 }
 
 function parseTerminal(listener: string, filter: FilterMessage): HttpConnectionManager | TcpProxy {

@@ -4,14 +4,33 @@ import {
   type RBAC,
   RBAC_Action,
 } from "../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
-import type { Rbac, RbacRule } from "../model/rbac.ts";
+import type { Rbac, RbacFilter, RbacRule } from "../model/rbac.ts";
 import { parseHeaderMatch, parseStringMatch } from "./match.ts";
+import { parseMetadataMatch } from "./metadata-match.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { cidr } from "./values.ts";
 
 const DEEPEST = 32;
 
-export function parseRbac(where: string, from: RBAC): Rbac {
+/** What the HTTP filter and the network filter have alike. */
+interface RbacRules {
+  readonly rules: RBAC | undefined;
+  readonly shadowRules: RBAC | undefined;
+  readonly shadowRulesStatPrefix: string;
+}
+
+export function parseRbacFilter(
+  where: string,
+  { rules, shadowRules, shadowRulesStatPrefix }: RbacRules,
+): RbacFilter {
+  return {
+    enforced: rules && parseRbac(where, rules),
+    shadow: shadowRules && parseRbac(where, shadowRules),
+    shadowPrefix: shadowRulesStatPrefix,
+  };
+}
+
+function parseRbac(where: string, from: RBAC): Rbac {
   onlyFields(where, from, ["action", "policies"]);
   return {
     action: parseAction(where, from),
@@ -49,6 +68,8 @@ function parsePermission(where: string, from: Permission, depth: number): RbacRu
     return { kind: "destination-port", start: from.destinationPort, end: from.destinationPort + 1 };
   }
   if (from.destinationPortRange) return { kind: "destination-port", ...from.destinationPortRange };
+  const left = from.sourcedMetadata?.metadataMatcher;
+  if (left) return { kind: "metadata", metadata: parseMetadataMatch(where, left) };
   if (from.requestedServerName) {
     return { kind: "server-name", match: parseStringMatch(where, from.requestedServerName) };
   }
@@ -72,6 +93,8 @@ function parsePrincipal(where: string, from: Principal, depth: number): RbacRule
   if (from.sourceIp) return { kind: "remote-ip", cidr: cidr(where, from.sourceIp) };
   if (from.remoteIp) return { kind: "remote-ip", cidr: cidr(where, from.remoteIp) };
   if (from.header) return { kind: "header", header: parseHeaderMatch(where, from.header) };
+  const left = from.sourcedMetadata?.metadataMatcher;
+  if (left) return { kind: "metadata", metadata: parseMetadataMatch(where, left) };
   if (from.urlPath) {
     return { kind: "path", match: parseStringMatch(where, required(where, "path", from.urlPath.path)) };
   }

@@ -17,7 +17,7 @@ import { parseFilterSettings } from "./filter-settings.ts";
 import { parseForward } from "./forward.ts";
 import { EDIT_FIELDS, parseEdits } from "./header-edits.ts";
 import { parseHeaderMatch, parseQueryMatch, parseRegex } from "./match.ts";
-import { metadataMatches } from "./metadata-match.ts";
+import { parseMetadataMatch } from "./metadata-match.ts";
 import { parseRedirect } from "./redirect.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseRetry } from "./retry.ts";
@@ -123,7 +123,7 @@ function parseMatch(where: string, from: RouteMatchMessage): RouteMatch {
     headers: from.headers.map((header) => parseHeaderMatch(where, header)),
     query: from.queryParameters.map((parameter) => parseQueryMatch(where, parameter)),
     fraction: fraction(from.runtimeFraction?.defaultValue, 1),
-    possible: from.dynamicMetadata.every(metadataMatches),
+    metadata: from.dynamicMetadata.map((matcher) => parseMetadataMatch(where, matcher)),
   };
 }
 

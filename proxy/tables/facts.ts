@@ -1,3 +1,5 @@
+import type { RequestMetadata } from "./metadata.ts";
+
 /** What is known of a connection when policy looks at it. */
 export interface ConnectionFacts {
   /** IP address of the socket's other end. */
@@ -20,6 +22,7 @@ export interface RequestFacts {
   readonly query: string;
   readonly authority: string;
   readonly scheme: string;
+  readonly metadata: RequestMetadata;
   /** All values of a header, joined by commas; undefined when it is not there. `name` is lower case. */
   header(name: string): string | undefined;
   /** Each value of a header by itself, in order. `name` is lower case. */

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampleRequest } from "../../test/harness/sample-request.ts";
 import type { StringMatch } from "../model/match.ts";
-import type { RbacRule } from "../model/rbac.ts";
+import type { Rbac, RbacRule } from "../model/rbac.ts";
 import type { ConnectionFacts } from "./facts.ts";
+import type { RbacVerdict } from "./rbac.ts";
 import { compileRbac } from "./rbac.ts";
 
 const connection: ConnectionFacts = {
@@ -31,6 +32,14 @@ const header = (name: string, match: StringMatch, invert = false): RbacRule => (
   kind: "header",
   header: { name, test: { kind: "string", match }, invert, missingIsEmpty: false },
 });
+
+type Judge = (subject: Parameters<ReturnType<typeof compileRbac>>[0]) => RbacVerdict | undefined;
+
+/** What is enforced by one set of policies. */
+function enforced(rbac: Rbac): Judge {
+  const judge = compileRbac({ enforced: rbac, shadow: undefined, shadowPrefix: "" });
+  return (subject) => judge(subject).enforced;
+}
 
 const cases: readonly {
   name: string;
@@ -162,14 +171,14 @@ for (const { name, rule, want, on, tcp } of cases) {
   test(`a policy on ${name} ${want ? "matches" : "does not match"}`, () => {
     const subject = { connection: { ...connection, ...on }, request };
     const policy = { name: "p", permissions: [{ kind: "any" } as const], principals: [rule] };
-    const allow = compileRbac({ action: "ALLOW", policies: [policy] });
-    const deny = compileRbac({
+    const allow = enforced({ action: "ALLOW", policies: [policy] });
+    const deny = enforced({
       action: "DENY",
       policies: [{ ...policy, permissions: [rule], principals: [{ kind: "any" }] }],
     });
-    assert.equal(allow(subject).allowed, want);
-    assert.equal(deny(subject).allowed, !want);
-    if (tcp) assert.equal(allow({ ...subject, request: undefined }).allowed, want);
+    assert.equal(allow(subject)?.allowed, want);
+    assert.equal(deny(subject)?.allowed, !want);
+    if (tcp) assert.equal(allow({ ...subject, request: undefined })?.allowed, want);
   });
 }
 
@@ -178,22 +187,22 @@ test("what asks for a request never matches a connection that carries none", () 
     header(":method", plain("prefix", "")),
     { kind: "path", match: plain("prefix", "") } as const,
   ]) {
-    const allow = compileRbac({
+    const allow = enforced({
       action: "ALLOW",
       policies: [{ name: "p", permissions: [rule], principals: [{ kind: "any" }] }],
     });
-    assert.equal(allow({ connection, request: undefined }).allowed, false);
+    assert.equal(allow({ connection, request: undefined })?.allowed, false);
   }
 });
 
 test("a second line of a header hides nothing from a policy: each value counts by itself", () => {
   const rule = header("x-user", plain("exact", "mallory"));
-  const deny = compileRbac({
+  const deny = enforced({
     action: "DENY",
     policies: [{ name: "p", permissions: [rule], principals: [{ kind: "any" }] }],
   });
-  const judge = (values: string | readonly string[]): boolean =>
-    deny({ connection, request: sampleRequest({ headers: { "x-user": values } }) }).allowed;
+  const judge = (values: string | readonly string[]): boolean | undefined =>
+    deny({ connection, request: sampleRequest({ headers: { "x-user": values } }) })?.allowed;
   assert.equal(judge("mallory"), false);
   assert.equal(judge(["mallory", "alice"]), false);
   assert.equal(judge(["", "mallory"]), false);
@@ -203,19 +212,71 @@ test("a second line of a header hides nothing from a policy: each value counts b
 
 test("ALLOW without policies denies everything, DENY without policies nothing, LOG never", () => {
   const subject = { connection, request };
-  assert.deepEqual(compileRbac({ action: "ALLOW", policies: [] })(subject), {
-    allowed: false,
-    policy: "none",
-  });
-  assert.deepEqual(compileRbac({ action: "DENY", policies: [] })(subject), { allowed: true });
   const all = {
     name: "all",
     permissions: [{ kind: "any" } as const],
     principals: [{ kind: "any" } as const],
   };
-  assert.deepEqual(compileRbac({ action: "LOG", policies: [all] })(subject), { allowed: true });
-  assert.deepEqual(compileRbac({ action: "DENY", policies: [all] })(subject), {
-    allowed: false,
-    policy: "all",
+  const table: readonly (readonly [Rbac, Omit<RbacVerdict, "action">])[] = [
+    [
+      { action: "ALLOW", policies: [] },
+      { allowed: false, matched: false, policy: "none" },
+    ],
+    [
+      { action: "ALLOW", policies: [all] },
+      { allowed: true, matched: true, policy: "all" },
+    ],
+    [
+      { action: "DENY", policies: [] },
+      { allowed: true, matched: false, policy: "none" },
+    ],
+    [
+      { action: "DENY", policies: [all] },
+      { allowed: false, matched: true, policy: "all" },
+    ],
+    [
+      { action: "LOG", policies: [] },
+      { allowed: true, matched: false, policy: "none" },
+    ],
+    [
+      { action: "LOG", policies: [all] },
+      { allowed: true, matched: true, policy: "all" },
+    ],
+  ];
+  for (const [rbac, want] of table) {
+    const verdict = { action: rbac.action, ...want };
+    assert.deepEqual(enforced(rbac)(subject), verdict);
+    const imagined = compileRbac({ enforced: undefined, shadow: rbac, shadowPrefix: "x_" })(subject);
+    assert.deepEqual(imagined, { enforced: undefined, shadow: verdict });
+  }
+});
+
+test("a claim that is a list matches by each of its entries, and one that is missing by none", () => {
+  const oneOf = { kind: "string", match: plain("exact", "admin") } as const;
+  const rule: RbacRule = {
+    kind: "metadata",
+    metadata: {
+      filter: "jwt",
+      path: ["payload", "groups"],
+      value: { kind: "or", values: [{ kind: "list", oneOf }, oneOf] },
+      invert: false,
+    },
+  };
+  const allow = enforced({
+    action: "ALLOW",
+    policies: [{ name: "p", permissions: [{ kind: "any" }], principals: [rule] }],
   });
+  const judge = (payload: Readonly<Record<string, unknown>> | undefined): boolean | undefined => {
+    const asked = sampleRequest();
+    if (payload) asked.metadata.add("jwt", { payload });
+    return allow({ connection, request: asked })?.allowed;
+  };
+  assert.equal(judge({ groups: ["user", "admin"] }), true);
+  assert.equal(judge({ groups: "admin" }), true);
+  assert.equal(judge({ groups: "admin,user" }), false);
+  assert.equal(judge({ groups: [["admin"]] }), false);
+  assert.equal(judge({ groups: { admin: true } }), false);
+  assert.equal(judge({}), false);
+  assert.equal(judge(undefined), false);
+  assert.equal(allow({ connection, request: undefined })?.allowed, false);
 });

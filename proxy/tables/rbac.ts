@@ -1,6 +1,8 @@
-import type { Rbac, RbacRule } from "../model/rbac.ts";
+import { isIP } from "node:net";
+import type { Rbac, RbacFilter, RbacRule } from "../model/rbac.ts";
 import type { ConnectionFacts, RequestFacts } from "./facts.ts";
 import { compileCidr, compileEachHeader, compileString } from "./matchers.ts";
+import { compileMetadata } from "./metadata.ts";
 
 /** What a policy decides on. Without a request (TCP) everything that asks for one is false. */
 interface RbacSubject {
@@ -8,38 +10,51 @@ interface RbacSubject {
   readonly request: RequestFacts | undefined;
 }
 
-type RbacVerdict =
-  | { readonly allowed: true }
-  /** `policy` is the one that matched a DENY; `none` when no ALLOW policy matched. */
-  | { readonly allowed: false; readonly policy: string };
+export interface RbacVerdict {
+  readonly action: Rbac["action"];
+  readonly allowed: boolean;
+  readonly matched: boolean;
+  /** The policy that matched; `none` when none did. */
+  readonly policy: string;
+}
 
-export type RbacFilter = (subject: RbacSubject) => RbacVerdict;
+/** What each set of policies says; undefined where there is none. */
+interface RbacVerdicts {
+  readonly enforced: RbacVerdict | undefined;
+  readonly shadow: RbacVerdict | undefined;
+}
+
+export type RbacJudge = (subject: RbacSubject) => RbacVerdicts;
 
 type Test = (subject: RbacSubject) => boolean;
 
-const ALLOWED: RbacVerdict = { allowed: true };
+export function compileRbac({ enforced, shadow }: RbacFilter): RbacJudge {
+  const enforce = enforced && compilePolicies(enforced);
+  const imagine = shadow && compilePolicies(shadow);
+  return (subject) => ({ enforced: enforce?.(subject), shadow: imagine?.(subject) });
+}
 
-export function compileRbac(rbac: Rbac): RbacFilter {
+function compilePolicies(rbac: Rbac): (subject: RbacSubject) => RbacVerdict {
   const policies = rbac.policies.map(({ name, permissions, principals }) => ({
     name,
     permission: anyOf(permissions),
     principal: anyOf(principals),
   }));
-  const matching = (subject: RbacSubject): string | undefined =>
-    policies.find(({ permission, principal }) => permission(subject) && principal(subject))?.name;
-  switch (rbac.action) {
-    case "ALLOW":
-      return (subject) => (matching(subject) === undefined ? { allowed: false, policy: "none" } : ALLOWED);
-    case "DENY":
-      return (subject) => {
-        const policy = matching(subject);
-        return policy === undefined ? ALLOWED : { allowed: false, policy };
-      };
-    case "LOG":
-      return () => ALLOWED;
-    default:
-      return rbac.action satisfies never;
-  }
+  const { action } = rbac;
+  return (subject) => {
+    const matched = policies.find(({ permission, principal }) => permission(subject) && principal(subject));
+    const allowed = action === "LOG" || (matched === undefined) === (action === "DENY");
+    return { action, allowed, matched: matched !== undefined, policy: matched?.name ?? "none" };
+  };
+}
+
+/**
+ * Whom the proxy before this one has spoken with: the last in x-forwarded-for (use_remote_address, with which only the
+ * connection would be believed, is refused).
+ */
+function forwardedAddress(request: RequestFacts): string | undefined {
+  const last = request.header("x-forwarded-for")?.split(",").at(-1)?.trim();
+  return last !== undefined && isIP(last) !== 0 ? last : undefined;
 }
 
 function anyOf(rules: readonly RbacRule[]): Test {
@@ -65,6 +80,10 @@ function compileRule(rule: RbacRule): Test {
       const test = compileEachHeader(rule.header);
       return ({ request }) => request !== undefined && test(request);
     }
+    case "metadata": {
+      const test = compileMetadata(rule.metadata);
+      return ({ request }) => request !== undefined && test(request);
+    }
     case "path": {
       const test = compileString(rule.match);
       return ({ request }) => request !== undefined && test(request.path);
@@ -75,11 +94,14 @@ function compileRule(rule: RbacRule): Test {
       const test = compileCidr(rule.cidr);
       return ({ connection }) => test(connection.localAddress);
     }
-    // Nothing here believes x-forwarded-for (use_remote_address is refused), so both are the socket's other end.
-    case "direct-remote-ip":
-    case "remote-ip": {
+    case "direct-remote-ip": {
       const test = compileCidr(rule.cidr);
       return ({ connection }) => test(connection.remoteAddress);
+    }
+    case "remote-ip": {
+      const test = compileCidr(rule.cidr);
+      return ({ connection, request }) =>
+        test((request && forwardedAddress(request)) ?? connection.remoteAddress);
     }
     case "server-name": {
       const test = compileString(rule.match);

@@ -1,6 +1,7 @@
 import type { HeaderMatch } from "../model/match.ts";
 import type { RetryCondition, RetryPolicy } from "../model/route.ts";
 import { compileHeader } from "./matchers.ts";
+import { RequestMetadata } from "./metadata.ts";
 
 /** How an attempt ended. */
 export type AttemptEnd =
@@ -10,6 +11,8 @@ export type AttemptEnd =
   /** The connection broke before a response. */
   | { readonly kind: "reset"; readonly requestSent: boolean }
   | { readonly kind: "per-try-timeout" };
+
+const NOTHING_LEFT = new RequestMetadata();
 
 const GRPC_STATUS = new Map<string, RetryCondition>([
   ["1", "cancelled"],
@@ -63,6 +66,7 @@ function matchesAny(
     query: "",
     authority: "",
     scheme: "",
+    metadata: NOTHING_LEFT,
     header: (name: string) => end.header(name),
     headerValues: (name: string) => [end.header(name)].filter((value) => value !== undefined),
   };

@@ -44,7 +44,7 @@ function route(
 ): Route {
   return {
     name: cluster,
-    match: { path: anyPath, headers: [], query: [], fraction: 1, possible: true, ...match },
+    match: { path: anyPath, headers: [], query: [], fraction: 1, metadata: [], ...match },
     action: forward(cluster, fields),
     edits,
     filters,

@@ -14,6 +14,7 @@ import type { RequestFacts } from "./facts.ts";
 import { compileFault, type FaultFilter } from "./fault.ts";
 import { compileHashPolicies, type RequestHasher } from "./hash-policy.ts";
 import { compileHeader, compilePath, compileQuery } from "./matchers.ts";
+import { compileMetadata } from "./metadata.ts";
 import { compileRedirect, compileRewrite, type PathEdit } from "./rewrite.ts";
 import { type Random, weightedChoice } from "./weighted.ts";
 
@@ -146,10 +147,9 @@ function compileDomains(
 }
 
 function compileHost(config: RouteConfiguration, host: VirtualHost): CompiledHost {
-  const taken = host.routes.filter(({ match }) => match.possible);
   return {
     requireTls: host.requireTls,
-    routes: taken.map((route) => compileRoute(config, host, route)),
+    routes: host.routes.map((route) => compileRoute(config, host, route)),
   };
 }
 
@@ -159,7 +159,11 @@ function compileRoute(config: RouteConfiguration, host: VirtualHost, route: Rout
 
 function compileMatch(match: RouteMatch): CompiledRoute["matches"] {
   const path = compilePath(match.path);
-  const rest = [...match.headers.map(compileHeader), ...match.query.map(compileQuery)];
+  const rest = [
+    ...match.headers.map(compileHeader),
+    ...match.query.map(compileQuery),
+    ...match.metadata.map(compileMetadata),
+  ];
   return (request, random) =>
     path(request.path) &&
     rest.every((test) => test(request)) &&

@@ -30,9 +30,20 @@ export function createMetrics(node: NodeIdentity, gauges: () => GaugeSource): Pr
   const registry = new Registry();
   const traffic = trafficMetrics(registry);
   const envoy = envoyMetrics(registry);
+  const policies = new Counter({
+    name: "lateen_policy_decisions_total",
+    help: "requests and connections that a policy matched, and those that were refused because none did",
+    labelNames: ["policy", "result", "enforced"],
+    registers: [registry],
+  });
   const own = describeNode(node);
   return {
     observer: {
+      policyMatched({ action, shadow, allowed, matched, policy }) {
+        if (allowed && !matched) return;
+        const result = action === "LOG" ? "audited" : allowed ? "allowed" : "denied";
+        policies.inc({ policy, result, enforced: String(!shadow) });
+      },
       httpDone(record, durationMs) {
         const labels = httpLabels(own(record.ends.ownId), record);
         traffic.requests.inc(labels);

@@ -12,6 +12,7 @@ export type ResponseFlag =
   | "SI" // stream idle timeout
   | "DC" // downstream connection termination
   | "DPE" // downstream protocol error
+  | "UAEX" // refused by an authorizer, or by none being there
   | "DI" // delay injected
   | "FI"; // fault injected
 
@@ -72,8 +73,24 @@ export interface TcpRecord {
   bytesSent: number;
 }
 
+/** What a set of policies said about a request, or about a connection. */
+export interface PolicyRecord {
+  readonly ends: Ends;
+  readonly action: "ALLOW" | "DENY" | "LOG";
+  /** Nothing comes of it: the policies are tried out, or ask whether somebody else is to be asked. */
+  readonly shadow: boolean;
+  readonly allowed: boolean;
+  readonly matched: boolean;
+  /** `none`: nothing matched. */
+  readonly policy: string;
+  /** Of a request; empty for a connection. */
+  readonly method: string;
+  readonly path: string;
+}
+
 /** Told of what passes through. Must not throw. */
 export interface TrafficObserver {
+  policyMatched(record: PolicyRecord): void;
   httpDone(record: HttpRecord, durationMs: number, accessLog: boolean): void;
   tcpOpened(record: TcpRecord): void;
   tcpDone(record: TcpRecord, durationMs: number, accessLog: boolean): void;

@@ -1,11 +1,15 @@
 import type { HttpConnectionManager, HttpFilter } from "../../model/listener.ts";
 import { compileFault, type FaultFilter } from "../../tables/fault.ts";
-import { compileRbac, type RbacFilter } from "../../tables/rbac.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
 import type { Tables } from "../connection.ts";
+import { type AuthorizerQuestion, compileQuestion } from "./ask-authorizer.ts";
+import { type Authenticator, compileJwt } from "./authenticate.ts";
+import { type Authorizer, compileAuthorizer } from "./authorize.ts";
 
 type CompiledHttpFilter =
-  | { readonly kind: "rbac"; readonly judge: RbacFilter }
+  | { readonly kind: "rbac"; readonly authorize: Authorizer }
+  | { readonly kind: "ext-authz"; readonly ask: AuthorizerQuestion }
+  | { readonly kind: "jwt"; readonly authenticate: Authenticator }
   | { readonly kind: "fault"; readonly inject: FaultFilter | undefined }
   | { readonly kind: "cors" | "on-demand" };
 
@@ -30,7 +34,11 @@ export function compileManager(model: HttpConnectionManager): CompiledManager {
 function compileFilter(filter: HttpFilter): CompiledHttpFilter[] {
   switch (filter.kind) {
     case "rbac":
-      return [{ kind: "rbac", judge: compileRbac(filter.rbac) }];
+      return [{ kind: "rbac", authorize: compileAuthorizer(filter.rbac) }];
+    case "ext-authz":
+      return [{ kind: "ext-authz", ask: compileQuestion(filter.authorizer) }];
+    case "jwt":
+      return [{ kind: "jwt", authenticate: compileJwt(filter.authentication) }];
     case "fault":
       return [{ kind: "fault", inject: filter.fault && compileFault(filter.fault) }];
     case "cors":

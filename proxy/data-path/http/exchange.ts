@@ -4,6 +4,7 @@ import type { HeaderEdit, HeaderEdits } from "../../model/route.ts";
 import type { RequestFacts } from "../../tables/facts.ts";
 import { applyEdits } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
+import { RequestMetadata } from "../../tables/metadata.ts";
 import { type HttpRecord, newUpstreamEnd, type ResponseFlag } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { setClientCert } from "./client-cert-header.ts";
@@ -116,10 +117,10 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
   const { request, record, manager, connection } = exchange;
   const headers = HeaderList.fromRaw(request.rawHeaders);
   describe(record, headers);
-  const { normalizePath: normalize, mergeSlashes } = manager.model;
+  const { normalizePath: normalize, mergeSlashes, unescapeSlashes } = manager.model;
   const screened = screenRequest(
     { method: record.method, target: record.path, httpVersion: request.httpVersion, headers },
-    { normalize, mergeSlashes },
+    { normalize, mergeSlashes, unescapeSlashes },
   );
   if (!screened.ok) {
     const details = `http1.${screened.detail.replaceAll(" ", "_")}`;
@@ -137,6 +138,7 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
       query: screened.query,
       authority: screened.authority,
       scheme,
+      metadata: new RequestMetadata(),
       header: (name) => headers.get(name),
       headerValues: (name) => headers.values(name),
     },

@@ -5,6 +5,8 @@ export type NormalizedPath =
 export interface PathRules {
   readonly normalize: boolean;
   readonly mergeSlashes: boolean;
+  /** Escaped slashes and backslashes count as slashes. */
+  readonly unescapeSlashes: boolean;
 }
 
 /**
@@ -14,11 +16,12 @@ export interface PathRules {
  * for. Other escapes stay as they came, the case of their digits too. `path` is without query.
  */
 export function normalizePath(path: string, rules: PathRules): NormalizedPath {
-  let normal = path;
+  const slashed = rules.unescapeSlashes ? path.replace(/%(?:2f|5c)/gi, "/") : path;
+  let normal = slashed;
   if (rules.normalize) {
     if (/%(?![0-9A-Fa-f]{2})/.test(path)) return { ok: false, reason: "a percent sign that escapes nothing" };
     if (path.includes("%00")) return { ok: false, reason: "an escaped NUL" };
-    normal = removeDotSegments(escapeForbidden(decodeUnreserved(path)));
+    normal = removeDotSegments(escapeForbidden(decodeUnreserved(slashed)));
   }
   return { ok: true, path: rules.mergeSlashes ? normal.replace(/\/{2,}/g, "/") : normal };
 }

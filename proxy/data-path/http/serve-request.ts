@@ -17,16 +17,18 @@ export async function serveRequest(exchange: Exchange): Promise<void> {
     const done = runFilter(exchange, routed, filter);
     if (typeof done === "boolean" ? done : await done) return;
   }
-  await route(exchange, accepted, routed.decision);
+  await route(exchange, routed.accepted, routed.decision);
 }
 
 interface Routed {
-  readonly accepted: AcceptedRequest;
+  accepted: AcceptedRequest;
   decision: Decision | undefined;
 }
 
 type Filter = Exchange["manager"]["filters"][number];
-type RbacJudge = Extract<Filter, { kind: "rbac" }>["judge"];
+type Authorizer = Extract<Filter, { kind: "rbac" }>["authorize"];
+type Question = Extract<Filter, { kind: "ext-authz" }>["ask"];
+type Authenticator = Extract<Filter, { kind: "jwt" }>["authenticate"];
 type FaultInjector = Extract<Filter, { kind: "fault" }>["inject"];
 
 function decide({ manager, deps }: Exchange, { facts }: AcceptedRequest): Decision | undefined {
@@ -38,7 +40,11 @@ function runFilter(exchange: Exchange, routed: Routed, filter: Filter): boolean 
   const { accepted, decision } = routed;
   switch (filter.kind) {
     case "rbac":
-      return deny(exchange, accepted, filter.judge);
+      return refuse(exchange, accepted, filter.authorize);
+    case "ext-authz":
+      return askAuthorizer(exchange, routed, filter.ask);
+    case "jwt":
+      return authenticate(exchange, routed, filter.authenticate);
     case "fault":
       return injectFault(exchange, accepted, decision, filter.inject);
     case "cors":
@@ -52,12 +58,11 @@ function runFilter(exchange: Exchange, routed: Routed, filter: Filter): boolean 
 
 /** Holds the request until the virtual host that it is for is known, or there is none. */
 async function askForHost(exchange: Exchange, routed: Routed): Promise<boolean> {
-  const { manager, deps, record, gone } = exchange;
+  const { manager, deps, gone } = exchange;
   const table = manager.routes(deps.tables);
   if (!table?.onDemand) return false;
   await deps.tables.askForHost(table.name, routed.accepted.facts.authority, gone);
-  routed.decision = decide(exchange, routed.accepted);
-  record.route = routed.decision?.route ?? "";
+  redecide(exchange, routed);
   return gone.aborted;
 }
 
@@ -75,15 +80,39 @@ function answerPreflight(
   return true;
 }
 
-function deny(exchange: Exchange, { facts }: AcceptedRequest, judge: RbacJudge): boolean {
-  const verdict = judge({ connection: exchange.connection.facts, request: facts });
-  if (verdict.allowed) return false;
-  replyLocally(exchange, {
-    status: 403,
-    body: "RBAC: access denied",
-    details: `rbac_access_denied_matched_policy[${verdict.policy}]`,
-  });
-  return true;
+function refuse(exchange: Exchange, accepted: AcceptedRequest, authorize: Authorizer): boolean {
+  const reply = authorize(exchange, accepted);
+  if (reply !== undefined) replyLocally(exchange, reply);
+  return reply !== undefined;
+}
+
+async function askAuthorizer(exchange: Exchange, routed: Routed, ask: Question): Promise<boolean> {
+  const answer = await ask(exchange, routed.accepted);
+  if (answer.kind === "refused") {
+    replyLocally(exchange, answer.reply);
+    return true;
+  }
+  if (answer.routeAgain) redecide(exchange, routed);
+  return exchange.gone.aborted;
+}
+
+function authenticate(exchange: Exchange, routed: Routed, check: Authenticator): boolean {
+  const outcome = check(routed.accepted, exchange.deps.clock.now());
+  if (outcome.kind === "refused") {
+    replyLocally(exchange, outcome.reply);
+    return true;
+  }
+  const { accepted, routeAgain } = outcome;
+  // The query that a route was found with may have lost its token.
+  const other = accepted.facts.query !== routed.accepted.facts.query;
+  routed.accepted = accepted;
+  if (routeAgain || other) redecide(exchange, routed);
+  return false;
+}
+
+function redecide(exchange: Exchange, routed: Routed): void {
+  routed.decision = decide(exchange, routed.accepted);
+  exchange.record.route = routed.decision?.route ?? "";
 }
 
 /** True when the request has been aborted on purpose. */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { FilterChain, FilterChainMatch, Listener } from "../../model/listener.ts";
 import type { ConnectionHello } from "../../tables/filter-chains.ts";
-import { compileRbac, type RbacFilter } from "../../tables/rbac.ts";
+import { compileRbac, type RbacJudge } from "../../tables/rbac.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { HttpFront } from "../http/http-front.ts";
 import { compileTcpProxy, type TcpServer } from "../tcp/serve-tcp.ts";
@@ -28,7 +28,7 @@ export class ServingChain {
   readonly #http: HttpFront | undefined;
   readonly #sockets = new Set<Socket>();
   #model: FilterChain;
-  #rbac: readonly RbacFilter[];
+  #rbac: readonly RbacJudge[];
   #tcp: TcpServer | undefined;
 
   constructor(model: FilterChain, direction: Listener["direction"], deps: ChainDeps) {
@@ -63,8 +63,7 @@ export class ServingChain {
     raw.once("close", () => this.#sockets.delete(raw));
     const { socket, peer } = this.#tls ? await this.#tls.accept(raw) : { socket: raw, peer: undefined };
     const connection = this.#describe(hello, peer);
-    const subject = { connection: connection.facts, request: undefined };
-    if (this.#rbac.some((judge) => !judge(subject).allowed)) {
+    if (!this.#rbac.every((judge) => this.#admits(connection, judge))) {
       socket.destroy();
       return;
     }
@@ -86,6 +85,16 @@ export class ServingChain {
     for (const socket of this.#sockets) socket.destroy();
     this.#http?.close();
     this.#tls?.close();
+  }
+
+  #admits({ facts, ends }: Connection, judge: RbacJudge): boolean {
+    const { enforced, shadow } = judge({ connection: facts, request: undefined });
+    for (const verdict of [shadow, enforced]) {
+      if (verdict === undefined) continue;
+      const { observer } = this.#deps;
+      observer.policyMatched({ ...verdict, shadow: verdict === shadow, ends, method: "", path: "" });
+    }
+    return enforced?.allowed ?? true;
   }
 
   #describe(hello: ConnectionHello, peer: PeerCertificate | undefined): Connection {

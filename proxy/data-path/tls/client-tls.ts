@@ -7,7 +7,7 @@ import type { MeshTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
-import { judgePeer, type PeerVerdict } from "./peer.ts";
+import { judgePeer, namedTrustDomains, type PeerVerdict } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 import type { TlsConnection } from "./server-tls.ts";
 
@@ -103,7 +103,7 @@ export class ClientTls {
 
   #judge(certificate: X509Certificate | undefined, { material }: Armed): PeerVerdict {
     return judgePeer(certificate, {
-      trustDomain: trustDomainOf(material.certificate),
+      trustDomains: [trustDomainOf(material.certificate), ...namedTrustDomains(this.#options.tls.sans)],
       sans: this.#sans,
       nowMs: this.#options.clock.now(),
     });

@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { describeSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
-import { verifyPeerSvid } from "../../../mesh/identity/verify-peer-svid.ts";
+import { type PeerSvidVerdict, verifyPeerSvid } from "../../../mesh/identity/verify-peer-svid.ts";
+import type { StringMatch } from "../../model/match.ts";
 import type { StringTest } from "../../tables/matchers.ts";
 
 /** A peer that was verified. */
@@ -17,7 +18,8 @@ export type PeerVerdict =
   | { readonly ok: false; readonly reason: string };
 
 export interface PeerRules {
-  readonly trustDomain: string;
+  /** The own one, and others whose names are accepted: a mesh that was renamed has peers under both. */
+  readonly trustDomains: readonly string[];
   /** Any of them must hold; none: every workload of the trust domain. */
   readonly sans: readonly StringTest[];
   readonly nowMs: number;
@@ -31,7 +33,7 @@ export function judgePeer(certificate: X509Certificate | undefined, rules: PeerR
   if (certificate === undefined) return { ok: false, reason: "the peer has no certificate" };
   if (certificate.validToDate.getTime() < rules.nowMs)
     return { ok: false, reason: "the peer's certificate has expired" };
-  const verdict = verifyPeerSvid(certificate.raw, rules.trustDomain);
+  const verdict = verifyInAny(certificate.raw, rules.trustDomains);
   if (!verdict.ok) return { ok: false, reason: `the peer's certificate: ${verdict.reason}` };
   const { spiffeId } = verdict;
   if (describeSpiffeId(spiffeId).kind !== "workload")
@@ -47,4 +49,18 @@ export function judgePeer(certificate: X509Certificate | undefined, rules: PeerR
       subject: certificate.subject?.replaceAll("\n", ",") ?? "",
     },
   };
+}
+
+function verifyInAny(der: Uint8Array, [own = "", ...others]: readonly string[]): PeerSvidVerdict {
+  const verdict = verifyPeerSvid(der, own);
+  if (verdict.ok) return verdict;
+  return others.map((domain) => verifyPeerSvid(der, domain)).find(({ ok }) => ok) ?? verdict;
+}
+
+/** The trust domains that a context's names of peers are of. */
+export function namedTrustDomains(sans: readonly StringMatch[]): readonly string[] {
+  const domains = sans.flatMap(({ kind, value }) =>
+    kind === "prefix" || kind === "exact" ? (/^spiffe:\/\/([^/]+)\//.exec(value)?.[1] ?? []) : [],
+  );
+  return [...new Set(domains)];
 }

@@ -6,7 +6,7 @@ import type { DownstreamTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
-import { judgePeer, type PeerCertificate } from "./peer.ts";
+import { judgePeer, namedTrustDomains, type PeerCertificate } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 5000;
@@ -79,7 +79,7 @@ export class ServerTls {
     const { tls, clock } = this.#options;
     if (tls.roots === undefined) return { socket, peer: undefined };
     const verdict = judgePeer(socket.getPeerX509Certificate(), {
-      trustDomain: trustDomainOf(material.certificate),
+      trustDomains: [trustDomainOf(material.certificate), ...namedTrustDomains(this.#options.tls.sans)],
       sans: this.#sans,
       nowMs: clock.now(),
     });

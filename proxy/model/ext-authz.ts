@@ -1,0 +1,27 @@
+import type { StringMatch } from "./match.ts";
+import type { MetadataMatch } from "./metadata.ts";
+
+/** Asks somebody else whether a request may pass. */
+export interface ExtAuthz {
+  /** Which requests are asked about; undefined: all. */
+  readonly enabledFor: MetadataMatch | undefined;
+  /** Undefined: one that this proxy cannot speak with, so that nothing passes that it would be asked about. */
+  readonly service: AuthorizationService | undefined;
+  readonly failOpen: boolean;
+  readonly statusOnError: number;
+  readonly clearsRoute: boolean;
+}
+
+/** A question is a request with the path, the method and some of the headers of the one that is asked about. */
+export interface AuthorizationService {
+  readonly cluster: string;
+  readonly timeoutMs: number;
+  readonly pathPrefix: string;
+  /** Headers that the question has beside method, path, host and authorization. */
+  readonly inCheck: readonly StringMatch[];
+  readonly additional: readonly (readonly [name: string, value: string])[];
+  /** Of the answer: what the upstream gets of it, and the caller. None for a denial: all of it. */
+  readonly toUpstreamOnAllow: readonly StringMatch[];
+  readonly toDownstreamOnAllow: readonly StringMatch[];
+  readonly toDownstreamOnDeny: readonly StringMatch[];
+}
