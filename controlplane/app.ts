@@ -17,6 +17,7 @@ import { agentServerCredentials } from "./agents/server-credentials.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
+import { keyFetcher, keySetKeeper } from "./jwks/start.ts";
 import { messageTypes } from "./message-types.ts";
 import { proxyConfigFor } from "./policy/proxy-config.ts";
 import { serveAdmin } from "./serve-admin.ts";
@@ -92,6 +93,8 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     await serving.stopped;
   });
   const sources = publishSources({ ...state, publisher, logger: logger.child("sources") });
+  const fetcher = closing.use(await keyFetcher(config));
+  const keys = keySetKeeper(config, { fetcher, store: state.store, publisher, clock, logger });
   const addresses = (): readonly string[] => advertised.at(serving.port);
   const admin = adminDeps({
     ...state,
@@ -120,6 +123,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     (stop) => identity.run(stop),
     (stop) => ads.run(stop),
     (stop) => servingAdmin.run(stop),
+    (stop) => keys.run(stop),
     () => serving.stopped,
   );
   logger.info("server stopped");

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+import { isIpRange } from "../mesh/model/dns-names.ts";
 import { adminSection } from "./admin/admin-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
@@ -43,6 +44,20 @@ const schema = z.strictObject({
   /** Milliseconds of quiet before a burst of changes is published, and the longest that it may be held back. */
   debounce: z
     .strictObject({ quietMs: z.number().min(0).default(10), capMs: z.number().min(0).default(100) })
+    .prefault({}),
+  /** How the keys are fetched that RequestAuthentications name. */
+  jwks: z
+    .strictObject({
+      /** Also without TLS. */
+      allowHttp: z.boolean().default(false),
+      /** Addresses and CIDR blocks of this host and of private networks that may be asked. */
+      allowAddresses: z
+        .array(z.string().refine(isIpRange, "must be an IP address or a CIDR range"))
+        .default([]),
+      /** PEM of authorities beside those that Node knows. */
+      caFile: z.string().optional(),
+      refreshSeconds: z.number().int().min(10).max(86_400).default(1_200),
+    })
     .prefault({}),
   leafTtlSeconds: z
     .number()

@@ -51,6 +51,8 @@ export class MeshServer implements AsyncDisposable {
       admin: { address: own, port: 15_015 },
       health: { address: own, port: 15_014 },
       leafTtlSeconds,
+      // Issuers of tests are on this machine, and their keys change within a test.
+      jwks: { allowHttp: true, allowAddresses: ["127.0.0.0/8"], refreshSeconds: 10 },
       ...(consul === undefined ? {} : { consul: { address: consul } }),
     };
     if (within !== undefined) return this.#startWithin(within, flags);
