@@ -26,6 +26,7 @@ const STEP_WORDS: Readonly<Record<ExplainStep["step"], string>> = {
   connect: "connect to",
   listener: "listener",
   "filter-chain": "filter chain",
+  policy: "policy",
   "virtual-host": "virtual host",
   route: "route",
   edit: "  with",

@@ -2,6 +2,8 @@ import type { DecidingObject, ExplainReply, ExplainStep } from "../../mesh/admin
 import type { Service } from "../../mesh/model/service.ts";
 import { BLACK_HOLE_CLUSTER } from "../../mesh/xds/names.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+import { policySteps } from "./explain-policies.ts";
+import { step } from "./explain-step.ts";
 import { objectAt } from "./origin.ts";
 import { ruleOfChain } from "./rule-of-chain.ts";
 import { ruleOfRoute } from "./rule-of-route.ts";
@@ -28,6 +30,7 @@ export function explainSteps(
       ...unevaluated.map((filter) => step("edit", filter, "may refuse the call; not looked at here")),
     );
   }
+  steps.push(...policySteps(verdict.policies));
   if (virtualHost !== undefined) {
     const { configuration, name, domain, host } = virtualHost;
     steps.push(
@@ -35,16 +38,6 @@ export function explainSteps(
     );
   }
   return [...steps, ...routeSteps(verdict, view), ...actionSteps(verdict, view, service)];
-}
-
-function step(
-  kind: ExplainStep["step"],
-  name: string,
-  why: string,
-  object: DecidingObject | null = null,
-  share: number | null = null,
-): ExplainStep {
-  return { step: kind, name, why, object, share };
 }
 
 /** Of a chain that hands bytes on it is a VirtualService, and the rule is named; of others it is a Gateway, or nothing. */

@@ -3,6 +3,7 @@ import {
   type HttpConnectionManager,
 } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import type { Call } from "./call.ts";
+import type { Metadata } from "./match-metadata.ts";
 import {
   escapedSlashesToSlashes,
   hasEscapedSlash,
@@ -20,6 +21,8 @@ export interface HttpRequest {
   readonly path: string;
   /** With its question mark; empty when there is none. */
   readonly query: string;
+  /** What filters have left behind about it. */
+  readonly metadata: Metadata;
   /** The values of a header, in the order of sending. Knows the pseudo headers too. */
   headerValues(name: string): readonly string[];
 }
@@ -66,13 +69,25 @@ export function httpRequest({ method, headers, scheme, authority, path, query }:
     "x-forwarded-proto": scheme,
     "x-request-id": "(generated)",
   };
-  const sent = Map.groupBy(headers, ([name]) => name.toLowerCase());
+  const named = namedInConnection(headers);
+  const sent = Map.groupBy(
+    headers.filter(([name]) => !named.has(name.toLowerCase())),
+    ([name]) => name.toLowerCase(),
+  );
   const headerValues = (name: string): readonly string[] => {
     const key = name.toLowerCase();
     const set = own[key];
     return set === undefined ? (sent.get(key) ?? []).map(([, value]) => value.trim()) : [set];
   };
-  return { method, scheme, authority, path, query, headerValues };
+  return { method, scheme, authority, path, query, metadata: {}, headerValues };
+}
+
+/** What a caller says is for this connection only; a token is never taken for that. */
+function namedInConnection(headers: RequestParts["headers"]): ReadonlySet<string> {
+  const named = headers
+    .filter(([name]) => name.toLowerCase() === "connection")
+    .flatMap(([, value]) => value.split(",").map((name) => name.trim().toLowerCase()));
+  return new Set(named.filter((name) => name !== "authorization" && !name.startsWith("x-forwarded-")));
 }
 
 /** The first value of a header. */

@@ -2,6 +2,7 @@ import type { RouteMatch } from "../../mesh/xds/gen/envoy/config/route/v3/route_
 import { fractionOf } from "./fraction.ts";
 import { firstHeader, type HttpRequest } from "./http-request.ts";
 import { headerMatcherText, matchHeader, matchQueryParameter, queryMatcherText } from "./match-header.ts";
+import { matchMetadata } from "./match-metadata.ts";
 import { matchRegex } from "./match-string.ts";
 
 /** Part of such requests that a route takes: 0 when it does not match, less than 1 for a runtime fraction. */
@@ -11,8 +12,7 @@ export function matchRoute(match: RouteMatch, request: HttpRequest): number {
     match.headers.every((one) => matchHeader(one, request)) &&
     match.queryParameters.every((one) => matchQueryParameter(one, request.query)) &&
     (match.grpc === undefined || isGrpc(request)) &&
-    // TLS certificates and dynamic metadata are not known here; a route that asks for them takes nothing.
-    match.dynamicMetadata.length === 0;
+    match.dynamicMetadata.every((one) => matchMetadata(one, request.metadata));
   if (!matches) return 0;
   return match.runtimeFraction === undefined ? 1 : fractionOf(match.runtimeFraction.defaultValue);
 }

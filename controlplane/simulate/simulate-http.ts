@@ -15,6 +15,7 @@ import { originOf } from "./origin.ts";
 import { outcomeOf } from "./outcome.ts";
 import { redirectTo, redirectToTls } from "./redirect.ts";
 import { type Routing, type TakenRoute, takeRoutes } from "./routing.ts";
+import { guardRequest } from "./security.ts";
 import { upstreamOf } from "./upstream.ts";
 import {
   type Action,
@@ -28,29 +29,35 @@ import {
 import type { XdsConfig } from "./xds-config.ts";
 
 /** The steps from the connection manager on. */
-export type HttpSteps = Pick<Verdict, "virtualHost" | "route" | "action" | "upstreams" | "outcome">;
+export type HttpSteps = Pick<
+  Verdict,
+  "policies" | "virtualHost" | "route" | "action" | "upstreams" | "outcome"
+>;
 
 export interface HttpContext {
   readonly config: XdsConfig;
   readonly call: Call;
   readonly restored: boolean;
   readonly pick: number | undefined;
+  readonly nowMs: number | undefined;
 }
 
-const NO_STEPS = { virtualHost: undefined, route: undefined, action: undefined, upstreams: [] };
+const NO_STEPS = { policies: [], virtualHost: undefined, route: undefined, action: undefined, upstreams: [] };
 
 export function simulateHttp(manager: HttpConnectionManager, context: HttpContext): HttpSteps {
   const read = readRequest(manager, context.call);
   if (read.kind === "error") return { ...NO_STEPS, outcome: { kind: "error", error: read.error } };
   if (read.kind === "redirect") return { ...NO_STEPS, action: read.redirect, outcome: read.redirect };
-  const { request } = read;
+  const { steps, request, refusal } = guardRequest(manager, context.call, read.request, context.nowMs);
+  const guarded = { ...NO_STEPS, policies: steps };
+  if (refusal !== undefined) return { ...guarded, outcome: { kind: "error", error: refusal } };
   const configuration = manager.routeConfig ?? context.config.routes.get(manager.rds?.routeConfigName ?? "");
   if (configuration === undefined) {
     const name = manager.rds?.routeConfigName ?? "";
     const reason = `there is no route configuration ${JSON.stringify(name)}`;
-    return { ...NO_STEPS, outcome: { kind: "error", error: failure("no-route-configuration", reason) } };
+    return { ...guarded, outcome: { kind: "error", error: failure("no-route-configuration", reason) } };
   }
-  return inConfiguration(manager, context, configuration, request);
+  return { ...inConfiguration(manager, context, configuration, request), policies: steps };
 }
 
 function inConfiguration(
@@ -58,7 +65,7 @@ function inConfiguration(
   context: HttpContext,
   configuration: RouteConfiguration,
   request: HttpRequest,
-): HttpSteps {
+): Omit<HttpSteps, "policies"> {
   const found = findVirtualHost(configuration, request.authority);
   if (found === undefined) {
     const host = hostToMatch(configuration, request.authority);

@@ -12,6 +12,7 @@ import { findListener } from "./find-listener.ts";
 import { detect } from "./listener-filters.ts";
 import { originOf } from "./origin.ts";
 import { outcomeOf } from "./outcome.ts";
+import { guardConnection } from "./security.ts";
 import { type HttpContext, type HttpSteps, simulateHttp } from "./simulate-http.ts";
 import { upstreamOf } from "./upstream.ts";
 import { type Failure, failure, type Verdict } from "./verdict.ts";
@@ -21,11 +22,14 @@ import { unpack, type XdsConfig } from "./xds-config.ts";
 export interface SimulateOptions {
   /** In [0,1): takes the place of Envoy's random value where weights or fractions decide. Without it all are answered. */
   readonly pick?: number;
+  /** When the call is made. Without it the times of tokens are not looked at. */
+  readonly nowMs?: number;
 }
 
 const NOTHING: Verdict = {
   listener: undefined,
   filterChain: undefined,
+  policies: [],
   virtualHost: undefined,
   route: undefined,
   action: undefined,
@@ -34,7 +38,7 @@ const NOTHING: Verdict = {
 };
 
 /** What Envoy, given these resources, would do with a call. Pure: nothing is sent, no dice are rolled. */
-export function simulate(config: XdsConfig, call: Call, { pick }: SimulateOptions = {}): Verdict {
+export function simulate(config: XdsConfig, call: Call, { pick, nowMs }: SimulateOptions = {}): Verdict {
   const found = findListener(config.listeners.values(), call);
   if (found === undefined) {
     return stop(NOTHING, failure("no-listener", `no listener takes ${hostPort(call.address, call.port)}`));
@@ -56,7 +60,11 @@ export function simulate(config: XdsConfig, call: Call, { pick }: SimulateOption
   };
   const broken = handshakeProblem(chain, call);
   if (broken !== undefined) return stop(chained, broken);
-  return { ...chained, ...runFilters(chain.filters, { config, call, restored, pick }) };
+  const { steps, refusal } = guardConnection(chain.filters, call);
+  const guarded = { ...chained, policies: steps };
+  if (refusal !== undefined) return stop(guarded, refusal);
+  const ran = runFilters(chain.filters, { config, call, restored, pick, nowMs });
+  return { ...guarded, ...ran, policies: [...steps, ...(ran.policies ?? [])] };
 }
 
 function stop(verdict: Verdict, error: Failure): Verdict {
@@ -124,9 +132,8 @@ function simulateTcp(
   };
 }
 
-/** Filters that may turn a call away, or elsewhere, by what is not simulated. */
-const DECIDING =
-  /\.(RBAC|JwtAuthentication|ExtAuthz|ExtAuthzPerRoute|ExternalProcessor|Wasm|Lua|RateLimit|LocalRateLimit|OAuth2)$/;
+/** Filters that may turn a call away, or elsewhere, by what is not simulated: others are asked, or programs run. */
+const DECIDING = /\.(ExtAuthzPerRoute|ExternalProcessor|Wasm|Lua|RateLimit|LocalRateLimit|OAuth2)$/;
 
 function unevaluatedFilters(filters: readonly Filter[]): readonly string[] {
   const inManager = managerIn(filters)?.httpFilters ?? [];

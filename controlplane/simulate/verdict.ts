@@ -5,6 +5,8 @@ import type { Route } from "../../mesh/xds/gen/envoy/config/route/v3/route_compo
 export interface Verdict {
   readonly listener: ListenerStep | undefined;
   readonly filterChain: FilterChainStep | undefined;
+  /** What the filters say that guard the listener, in their order, up to one that refuses. */
+  readonly policies: readonly PolicyStep[];
   readonly virtualHost: VirtualHostStep | undefined;
   readonly route: RouteStep | undefined;
   readonly action: Action | undefined;
@@ -33,6 +35,21 @@ interface FilterChainStep {
   /** The chain itself: how it is told which rule of the object it is. */
   readonly chain: FilterChain;
 }
+
+export type PolicyStep =
+  /** Tokens of the caller: whose they are, or why they are no good. */
+  | { readonly kind: "authentication"; readonly allowed: boolean; readonly told: string }
+  /** An authorizer that is asked, and whose answer nobody knows here: the call goes on as if it were yes. */
+  | { readonly kind: "question"; readonly cluster: string; readonly policy: string }
+  | {
+      readonly kind: "authorization";
+      readonly action: "ALLOW" | "DENY" | "LOG";
+      /** A dry run: nothing comes of it. */
+      readonly shadow: boolean;
+      readonly allowed: boolean;
+      /** The policy and rule that matched; undefined when none did. */
+      readonly policy: string | undefined;
+    };
 
 interface VirtualHostStep {
   /** The route configuration, and whether it comes by RDS or lies in the listener. */
@@ -155,6 +172,8 @@ export type FailureKind =
   | "no-filter-chain"
   | "connection-reset"
   | "bad-request"
+  | "unauthenticated"
+  | "denied"
   | "no-route-configuration"
   | "no-virtual-host"
   | "no-route"

@@ -1,4 +1,5 @@
 import type { RequestFacts } from "../../proxy/tables/facts.ts";
+import { RequestMetadata } from "../../proxy/tables/metadata.ts";
 
 interface Sample {
   readonly method?: string;
@@ -23,6 +24,7 @@ export function sampleRequest({
     query: mark < 0 ? "" : target.slice(mark),
     authority,
     scheme: "http",
+    metadata: new RequestMetadata(),
     header: (name) => all.get(name)?.join(","),
     headerValues: (name) => all.get(name) ?? [],
   };

@@ -10,13 +10,22 @@ export class StaticEnvoy implements AsyncDisposable {
     this.#envoy = envoy;
   }
 
-  static async start(listeners: readonly Json[], clusters: readonly Json[]): Promise<StaticEnvoy> {
+  static async start(
+    listeners: readonly Json[],
+    clusters: readonly Json[],
+    secrets: readonly Json[] = [],
+  ): Promise<StaticEnvoy> {
     const envoy = await EnvoyProcess.start((path) => ({
       node: { id: "test", cluster: "test" },
       admin: { address: { pipe: { path } } },
-      staticResources: { listeners, clusters },
+      staticResources: { listeners, clusters, secrets },
     }));
     return new StaticEnvoy(envoy);
+  }
+
+  /** What the admin interface answers. */
+  async admin(path: string): Promise<string> {
+    return (await this.#envoy.admin(path)).body;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -112,10 +112,21 @@ export async function adminAnswer(socketPath: string, path: string, method = "GE
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server: Server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const place = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (place === null || typeof place === "string") throw new Error("no port");
-  return place.port;
+  const [port = 0] = await freePorts(1);
+  return port;
+}
+
+/** Several of them, no two alike. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const place = server.address();
+      if (place === null || typeof place === "string") throw new Error("no port");
+      return place.port;
+    }),
+  );
+  await Promise.all(servers.map(async (server) => await new Promise((resolve) => server.close(resolve))));
+  return ports;
 }

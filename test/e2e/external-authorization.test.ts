@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Authorizers } from "../harness/authorizers.ts";
+import { eventually } from "../harness/eventually.ts";
+import type { CallOptions, Reply } from "../harness/mesh-calls.ts";
+import { authorizationPolicy } from "../harness/mesh-policies.ts";
+import { describeMesh } from "../harness/mesh-suite.ts";
+
+const REVIEWS = "reviews.default.svc.cluster.local";
+const HOSTS = [
+  { name: "caller", service: "caller", upstreams: [REVIEWS] },
+  { name: "reviews-v1", service: "reviews", version: "v1" },
+] as const;
+
+let authorizers: Authorizers;
+
+before(async () => {
+  authorizers = await Authorizers.start();
+});
+
+after(async () => {
+  await authorizers[Symbol.asyncDispose]();
+});
+
+function meshConfig(provider: string): string {
+  return `---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { extensionProviders: [{ name: door, ${provider} }] }
+`;
+}
+
+const overHttp = (fields = "", port = authorizers.httpPort): string =>
+  meshConfig(`envoyExtAuthzHttp: {
+    service: authz.example.com, port: ${port}, timeout: 2s, pathPrefix: /check,
+    includeRequestHeadersInCheck: ["X-User*"], includeAdditionalHeadersInCheck: { x-from: reviews },
+    headersToUpstreamOnAllow: [x-allowed-by], headersToDownstreamOnAllow: [x-checked],
+    headersToDownstreamOnDeny: [x-reason] ${fields} }`);
+
+const overGrpc = (fields = ""): string =>
+  meshConfig(
+    `envoyExtAuthzGrpc: { service: default/authz.example.com, port: ${authorizers.grpcPort}, timeout: 2s ${fields} }`,
+  );
+
+const ASKED = authorizationPolicy("door", "reviews", {
+  action: "CUSTOM",
+  provider: { name: "door" },
+  rules: [{ to: [{ operation: { paths: ["/asked*"] } }] }],
+});
+
+describeMesh("external authorization", { hosts: HOSTS }, (mesh) => {
+  const ask = async (path: string, user: string, options: CallOptions = {}): Promise<Reply> =>
+    await mesh().call("caller", REVIEWS, path, { headers: { "x-user": user, "x-other": "1" }, ...options });
+
+  const answers = async (status: number, path: string, user: string): Promise<Reply> =>
+    await eventually(`${status} for ${user} at ${path}`, async () => {
+      const reply = await ask(path, user);
+      return reply.status === status && reply;
+    });
+
+  test("over HTTP it is asked about what the policy names, and its answer holds", async () => {
+    await mesh().apply(authorizers.serviceEntry + overHttp() + ASKED);
+    const denied = await answers(401, "/asked", "bad");
+    assert.equal(denied.body, "who are you?");
+    assert.equal(denied.headers["x-reason"], "unknown user");
+    assert.equal(denied.headers["x-private"], undefined);
+    const before = authorizers.questions.length;
+    const allowed = await ask("/asked/a?b=c", "good", { method: "PUT" });
+    assert.equal(allowed.status, 200);
+    assert.equal(allowed.echo?.headers["x-allowed-by"], "authorizer");
+    assert.equal(allowed.echo?.headers["x-private"], undefined);
+    assert.equal(allowed.headers["x-checked"], "yes");
+    const [question] = authorizers.questions.slice(before);
+    assert.deepEqual([question?.method, question?.path], ["PUT", "/check/asked/a?b=c"]);
+    assert.deepEqual(
+      ["x-user", "x-from", "x-other"].map((name) => question?.headers[name]),
+      ["good", "reviews", undefined],
+    );
+    assert.equal((await ask("/free", "bad")).status, 200);
+    assert.equal(authorizers.questions.length, before + 1, "nobody is asked about another path");
+  });
+
+  test("while it cannot answer, nothing passes unless the provider says so", async () => {
+    await mesh().apply(authorizers.serviceEntry + overHttp(`, statusOnError: "503"`) + ASKED);
+    await answers(503, "/asked", "broken");
+    await mesh().apply(overHttp(", failOpen: true"));
+    await answers(200, "/asked", "broken");
+    await answers(401, "/asked", "bad");
+  });
+
+  test("what it lets pass still has to pass DENY and ALLOW, and what it refuses nobody allows", async () => {
+    const deny = authorizationPolicy("deny", "reviews", {
+      action: "DENY",
+      rules: [{ to: [{ operation: { paths: ["/asked/denied"] } }] }],
+    });
+    const allow = authorizationPolicy("allow", "reviews", { action: "ALLOW", rules: [{}] });
+    await mesh().apply(authorizers.serviceEntry + overHttp() + ASKED + deny + allow);
+    await answers(403, "/asked/denied", "good");
+    await answers(401, "/asked/denied", "bad");
+    await answers(401, "/asked", "bad");
+    await answers(200, "/asked", "good");
+  });
+
+  test("a provider that is not there is asked nothing: what it would be asked about is refused", async () => {
+    await mesh().apply(ASKED);
+    await answers(403, "/asked", "good");
+    await answers(200, "/free", "good");
+  });
+});
+
+describeMesh("external authorization over gRPC", { hosts: HOSTS, dataPlanes: ["envoy"] }, (mesh) => {
+  test("it is asked about what the policy names, and its answer holds", async () => {
+    await mesh().apply(authorizers.serviceEntry + overGrpc() + ASKED);
+    const ask = async (path: string, user: string): Promise<number> =>
+      (await mesh().call("caller", REVIEWS, path, { headers: { "x-user": user } })).status;
+    await eventually("403", async () => (await ask("/asked", "bad")) === 403);
+    assert.equal(await ask("/asked", "good"), 200);
+    assert.equal(await ask("/free", "bad"), 200);
+  });
+});

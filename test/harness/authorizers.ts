@@ -1,0 +1,97 @@
+import { createServer, type Server as HttpServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { CheckRequest, CheckResponse } from "../../mesh/xds/gen/envoy/service/auth/v3/external_auth.ts";
+
+const ADDRESS = "127.0.0.1";
+
+/** What an authorizer was asked about. */
+export interface Question {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Someone who lets `x-user: good` pass, over HTTP and over gRPC, on a port each. */
+export class Authorizers implements AsyncDisposable {
+  readonly questions: Question[] = [];
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly #http: HttpServer;
+  readonly #grpc: Server;
+
+  private constructor(http: HttpServer, grpc: Server, grpcPort: number, questions: Question[]) {
+    this.#http = http;
+    this.#grpc = grpc;
+    this.httpPort = (http.address() as AddressInfo).port;
+    this.grpcPort = grpcPort;
+    this.questions = questions;
+  }
+
+  static async start(): Promise<Authorizers> {
+    const questions: Question[] = [];
+    const http = createServer(({ method = "", url = "", headers }, response) => {
+      questions.push({ method, path: url, headers });
+      const user = headers["x-user"];
+      if (user === "broken") response.writeHead(500).end();
+      else if (user === "good")
+        response.writeHead(200, { "x-allowed-by": "authorizer", "x-checked": "yes", "x-private": "1" }).end();
+      else response.writeHead(401, { "x-reason": "unknown user", "x-private": "1" }).end("who are you?");
+    });
+    await new Promise<void>((resolve) => http.listen(0, ADDRESS, resolve));
+    const grpc = new Server();
+    grpc.addService(
+      {
+        check: {
+          path: "/envoy.service.auth.v3.Authorization/Check",
+          requestStream: false,
+          responseStream: false,
+          requestSerialize: (message: CheckRequest) => Buffer.from(CheckRequest.encode(message).finish()),
+          requestDeserialize: (bytes: Buffer) => CheckRequest.decode(bytes),
+          responseSerialize: (message: CheckResponse) => Buffer.from(CheckResponse.encode(message).finish()),
+          responseDeserialize: (bytes: Buffer) => CheckResponse.decode(bytes),
+        },
+      },
+      {
+        check: (
+          { request }: ServerUnaryCall<CheckRequest, CheckResponse>,
+          done: sendUnaryData<CheckResponse>,
+        ) => {
+          const { method = "", path = "", headers = {} } = request.attributes?.request?.http ?? {};
+          questions.push({ method, path, headers });
+          const allowed = headers["x-user"] === "good";
+          done(null, CheckResponse.fromPartial({ status: { code: allowed ? 0 : 7 } }));
+        },
+      },
+    );
+    const grpcPort = await new Promise<number>((resolve, reject) => {
+      grpc.bindAsync(`${ADDRESS}:0`, ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      );
+    });
+    return new Authorizers(http, grpc, grpcPort, questions);
+  }
+
+  /** The service by which a mesh knows them, outside of it. */
+  get serviceEntry(): string {
+    return `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: authorizers }
+spec:
+  hosts: [authz.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports:
+    - { number: ${this.httpPort}, name: http, protocol: HTTP }
+    - { number: ${this.grpcPort}, name: grpc, protocol: GRPC }
+  endpoints: [{ address: ${ADDRESS} }]
+`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#grpc.forceShutdown();
+    this.#http.closeAllConnections();
+    await new Promise((resolve) => this.#http.close(resolve));
+  }
+}
