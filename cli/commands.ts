@@ -122,6 +122,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/explain.ts")).explainCommand,
   },
   {
+    name: "authz",
+    aliases: [],
+    summary: "who may call whom, and the policies that decide it",
+    load: async () => (await import("./commands/authz.ts")).authzCommand,
+  },
+  {
     name: "proxy-status",
     aliases: ["ps"],
     summary: "what each proxy has of what it should have",

@@ -19,6 +19,7 @@ import { messageTypes } from "./message-types.ts";
 import { parseConfig } from "./parse-config.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
+import { checkAuthz, whoMayCall } from "./simulate/authz.ts";
 import { explainWith } from "./simulate/explain-workload.ts";
 import type { Publisher } from "./snapshot/publisher.ts";
 import type { ConfigStore } from "./store/config-store.ts";
@@ -50,7 +51,7 @@ export interface AdminParts {
 export function adminDeps(parts: AdminParts): AdminDeps {
   const { store, publisher, translator, ads, embedded, registries, placements, agents, ca, trustDomain } =
     parts;
-  const { rootNamespace, audit } = parts;
+  const { rootNamespace, audit, clock } = parts;
   const nodeNameOf = (workload: string): string => {
     const agentId = placements.get(workload)?.agentId ?? "";
     return agents.get(agentId)?.nodeName ?? agentId;
@@ -73,6 +74,12 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       },
     },
     whatIf: whatIf(parts),
+    authz: {
+      now: () => clock.now(),
+      check: (from, to, question) =>
+        checkAuthz({ snapshot: publisher.current, translator }, from, to, question),
+      who: (to, question) => whoMayCall({ snapshot: publisher.current, translator }, to, question),
+    },
     explain: (workload, call) =>
       explainWith(publisher.current, translator, workload, call, () => publisher.status.warnings),
     tokens: tokenPort(parts.tokens, () => ({

@@ -127,12 +127,12 @@ kind: AuthorizationPolicy
 metadata: { name: asks }
 spec: { action: CUSTOM, provider: { name: opa }, rules: [{ to: [{ operation: { paths: [/a] } }] }] }
 `;
-  const over = await analyze(filed(policy, 1), signal);
+  const over = await analyze(filed(policy), signal);
   assert.deepEqual(
     over.slice(0, 1).map(({ code, origin, file, line }) => [code, origin, file, line]),
     [["LAT0013", "AuthorizationPolicy default/asks", "new.yaml", 1]],
   );
-  assert.match(over[0]?.message ?? "", /CUSTOM is not in force yet/);
+  assert.match(over[0]?.message ?? "", /provider opa cannot be asked/);
   assert.equal(store.list().length, 1);
 });
 

@@ -110,6 +110,20 @@ function twoNamespaces(): FakeServer {
       outcome: { arrives: true, kind: "endpoint", status: null, text: "" },
       notes: [],
     });
+    server.callers.set(
+      workload,
+      ["shop", "other"].map((caller) => ({
+        from: `${caller}/web-1`,
+        principal: null,
+        to: workload,
+        port: 80,
+        allowed: true,
+        status: null,
+        reason: "",
+        decidedBy: null,
+        steps: [],
+      })),
+    );
     server.resources.set(`${namespace}/x`, []);
   }
   server.difference = {
@@ -176,6 +190,17 @@ const NAMESPACE_CASES: readonly NamespaceCase[] = [
   {
     route: "GET /v1/explain",
     of: (namespace) => ({ query: `?from=${namespace}/web-1&to=http://web:80/` }),
+  },
+  {
+    route: "POST /v1/authz/check",
+    of: (namespace) => ({
+      body: JSON.stringify({ from: `${namespace}/web-1`, to: `${namespace}/web-1` }),
+    }),
+  },
+  {
+    route: "POST /v1/authz/who",
+    of: (namespace) => ({ body: JSON.stringify({ to: `${namespace}/web-1` }) }),
+    sees: { body: JSON.stringify({ to: "shop/web-1" }) },
   },
   { route: "GET /v1/tokens", sees: {} },
   { route: "POST /v1/tokens", of: (namespace) => ({ body: JSON.stringify({ namespace }) }) },

@@ -3,6 +3,7 @@ import type {
   AccessTokenReply,
   AnalysisMessage,
   AuditReply,
+  AuthzReply,
   CreatedAccessTokenReply,
   CreatedTokenReply,
   DiffReply,
@@ -22,6 +23,7 @@ import type {
 import type { ParsedObject } from "../../mesh/model/object.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
+import type { AuthzQuestion } from "../simulate/authz-call.ts";
 import type { CallQuestion } from "../simulate/call-question.ts";
 import type { PublishWarning } from "../snapshot/publish-report.ts";
 import type { ConfigStore } from "../store/config-store.ts";
@@ -53,6 +55,14 @@ interface ProxyPort {
 
 /** How a workload's (`namespace/name`) call would fare; undefined when the server knows no such workload. */
 type Explain = (workload: string, call: CallQuestion) => ExplainReply | undefined;
+
+/** Who may call whom. Both throw `object.not-found` for a workload or a port that is not there. */
+interface AuthzPort {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly check: (from: string, to: string, question: AuthzQuestion) => AuthzReply;
+  readonly who: (to: string, question: AuthzQuestion) => readonly AuthzReply[];
+}
 
 /** What would be with other objects. Nothing of it is stored or published. */
 interface WhatIfPort {
@@ -104,6 +114,7 @@ export interface AdminDeps {
   readonly proxies: ProxyPort;
   readonly whatIf: WhatIfPort;
   readonly explain: Explain;
+  readonly authz: AuthzPort;
   readonly tokens: TokenPort;
   readonly accessTokens: AccessTokenPort;
   readonly audit: AuditPort;

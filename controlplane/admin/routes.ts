@@ -1,5 +1,6 @@
 import { accessTokenRoutes } from "./access-token-routes.ts";
 import { auditRoutes } from "./audit-routes.ts";
+import { authzRoutes } from "./authz-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { explainRoutes } from "./explain-routes.ts";
 import { objectRoutes } from "./object-routes.ts";
@@ -14,6 +15,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...proxyRoutes,
   ...whatIfRoutes,
   ...explainRoutes,
+  ...authzRoutes,
   ...tokenRoutes,
   ...accessTokenRoutes,
   ...auditRoutes,

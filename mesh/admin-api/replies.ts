@@ -327,6 +327,7 @@ export interface ExplainStep {
     | "connect"
     | "listener"
     | "filter-chain"
+    | "policy"
     | "virtual-host"
     | "route"
     | "edit"
@@ -340,6 +341,26 @@ export interface ExplainStep {
   readonly object: DecidingObject | null;
   /** Part of the calls, in (0,1]; null where it makes no sense. */
   readonly share: number | null;
+}
+
+/** Whether a workload would let a caller in: foretold from its resources, nothing is sent. */
+export interface AuthzReply {
+  /** `namespace/name` of the workload that calls, a SPIFFE ID, or `outside`. */
+  readonly from: string;
+  /** Its SPIFFE ID; null: it has none. */
+  readonly principal: string | null;
+  readonly to: string;
+  /** Service port. */
+  readonly port: number;
+  /** Null: an authorizer is asked, whose answer nobody knows here. */
+  readonly allowed: boolean | null;
+  /** What an HTTP caller is answered that is refused; null: nothing, or it is not refused. */
+  readonly status: number | null;
+  readonly reason: string;
+  /** The policy and rule that decided; null: none did. */
+  readonly decidedBy: DecidingObject | null;
+  /** The policies in the order in which they are asked, up to one that refuses. */
+  readonly steps: readonly ExplainStep[];
 }
 
 /** How a call would fare: foretold from the resources of one proxy, nothing is sent. */

@@ -5,6 +5,7 @@ import type {
   AccessGrant,
   AnalysisMessage,
   AuditReply,
+  AuthzReply,
   DiffReply,
   EmbeddedInstance,
   ExplainReply,
@@ -13,6 +14,7 @@ import type {
   SyncReply,
   TokenBinding,
 } from "../../mesh/admin-api/replies.ts";
+import { MeshError } from "../../mesh/errors.ts";
 import type { Kind, ParsedObject } from "../../mesh/model/object.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import { MemoryConfigStore } from "./memory-config-store.ts";
@@ -42,6 +44,9 @@ export interface FakeServer {
   /** What there is to explain, by workload, and the calls that were asked about. */
   readonly explanations: Map<string, ExplainReply>;
   readonly asked: Parameters<AdminDeps["explain"]>[1][];
+  /** What there is to say of callers, by the workload that is called, and what was asked. */
+  readonly callers: Map<string, readonly AuthzReply[]>;
+  readonly authzAsked: Parameters<AdminDeps["authz"]["who"]>[1][];
   /** Thrown by `services()` when set. */
   failure: Error | undefined;
 }
@@ -63,6 +68,8 @@ export function fakeServer(): FakeServer {
     warnings: [],
     explanations: new Map(),
     asked: [],
+    callers: new Map(),
+    authzAsked: [],
     failure: undefined,
     deps: {
       store,
@@ -89,6 +96,21 @@ export function fakeServer(): FakeServer {
         diff: async (over) => {
           server.overlays.push(over.map(({ file, object }) => `${file} ${object.metadata.name}`));
           return server.difference;
+        },
+      },
+      authz: {
+        now: () => FAKE_NOW,
+        check: (from, to, question) => {
+          server.authzAsked.push(question);
+          const found = server.callers.get(to)?.find((one) => one.from === from);
+          if (found !== undefined) return found;
+          throw new MeshError("object.not-found", `there is no workload ${from} or ${to}`);
+        },
+        who: (to, question) => {
+          server.authzAsked.push(question);
+          const found = server.callers.get(to);
+          if (found !== undefined) return found;
+          throw new MeshError("object.not-found", `there is no workload ${to}`);
         },
       },
       explain: (workload, call) => {

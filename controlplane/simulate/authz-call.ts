@@ -1,0 +1,144 @@
+import type { AuthzReply, ExplainStep } from "../../mesh/admin-api/replies.ts";
+import type { WorkloadId } from "../../mesh/model/workload.ts";
+import { listenerName, VIRTUAL_INBOUND } from "../../mesh/xds/names.ts";
+import { workloadSpiffeId } from "../snapshot/identities.ts";
+import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
+import { viewOf } from "../snapshot/snapshot-view.ts";
+import { type InboundPort, inboundPorts } from "../translate/inbound/inbound-port.ts";
+import { isHttp } from "../translate/protocols.ts";
+import type { Translator } from "../translate/translator.ts";
+import { type Call, PLAIN_CALL } from "./call.ts";
+import { policySteps } from "./explain-policies.ts";
+import { simulate } from "./simulate.ts";
+import type { Verdict } from "./verdict.ts";
+import { decodeXdsConfig, type XdsConfig } from "./xds-config.ts";
+
+/** A call to a workload that somebody asks about. */
+export interface AuthzQuestion {
+  /** Service port; undefined: the lowest. */
+  readonly port: number | undefined;
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Milliseconds since the epoch: tokens are looked at as of then. */
+  readonly nowMs: number;
+}
+
+export interface AuthzCaller {
+  readonly name: string;
+  /** SPIFFE ID; undefined: it has none, so it speaks plain text. */
+  readonly principal: string | undefined;
+  readonly address: string;
+}
+
+/** Somebody of whom no more is known (RFC 5737, for documentation). */
+const SOME_ADDRESS = "192.0.2.1";
+const MESH_ALPN = { http: ["istio-http/1.1", "istio", "http/1.1"], tcp: ["istio"] } as const;
+
+/** Somebody who is no workload: `outside` has no identity, anything else is a SPIFFE ID. */
+export function callerNamed(text: string): AuthzCaller | undefined {
+  if (text === "outside") return { name: text, principal: undefined, address: SOME_ADDRESS };
+  return text.startsWith("spiffe://") ? { name: text, principal: text, address: SOME_ADDRESS } : undefined;
+}
+
+export function callerOf({ workloads, settings }: MeshSnapshot, id: WorkloadId): AuthzCaller | undefined {
+  const workload = workloads.get(id);
+  if (workload === undefined) return undefined;
+  const { namespace, serviceAccount, ports } = workload;
+  const hasIdentity = serviceAccount !== undefined && serviceAccount !== "";
+  return {
+    name: id,
+    principal: hasIdentity ? workloadSpiffeId(settings.trustDomain, namespace, serviceAccount) : undefined,
+    address: ports[0]?.inbound.address ?? SOME_ADDRESS,
+  };
+}
+
+/** A workload as its callers meet it: made once, asked for many of them. */
+export class CalledWorkload {
+  readonly id: WorkloadId;
+  readonly #config: XdsConfig;
+  readonly #ports: readonly InboundPort[];
+
+  private constructor(id: WorkloadId, config: XdsConfig, ports: readonly InboundPort[]) {
+    this.id = id;
+    this.#config = config;
+    this.#ports = ports;
+  }
+
+  /** Undefined: there is no such workload, or nothing came of its translation. */
+  static of(
+    snapshot: MeshSnapshot,
+    translator: Pick<Translator, "preview">,
+    id: WorkloadId,
+  ): CalledWorkload | undefined {
+    const workload = snapshot.workloads.get(id);
+    const types = translator.preview(id)?.types;
+    if (workload === undefined || types === undefined) return undefined;
+    return new CalledWorkload(id, decodeXdsConfig(types), inboundPorts(viewOf(snapshot), workload));
+  }
+
+  /** Undefined: the workload has no such port. */
+  ask(caller: AuthzCaller, question: AuthzQuestion): AuthzReply | undefined {
+    const port = this.#ports.find(({ number }) => number === (question.port ?? number));
+    if (port === undefined) return undefined;
+    const verdict = simulate(this.#config, this.#callAt(port, caller, question), { nowMs: question.nowMs });
+    const steps = policySteps(verdict.policies);
+    return {
+      from: caller.name,
+      principal: caller.principal ?? null,
+      to: this.id,
+      port: port.number,
+      steps,
+      ...outcomeOf(verdict, steps),
+    };
+  }
+
+  #callAt(port: InboundPort, { principal, address }: AuthzCaller, question: AuthzQuestion): Call {
+    const protocol = isHttp(port.protocol) ? "http" : "tcp";
+    const { method, path, headers } = question;
+    const [, host = "server"] = headers.find(([name]) => name.toLowerCase() === "host") ?? [];
+    // A peer of the mesh speaks mutual TLS wherever it is taken.
+    const secure = principal !== undefined && this.#takesTls(port);
+    return {
+      ...PLAIN_CALL,
+      address: port.bind.address,
+      port: port.bind.port,
+      protocol,
+      tls: secure ? { sni: "", alpn: MESH_ALPN[protocol] } : undefined,
+      method,
+      host,
+      path,
+      headers,
+      source: { address, port: undefined, principal: secure ? principal : undefined },
+      direction: "inbound",
+    };
+  }
+
+  #takesTls({ bind }: InboundPort): boolean {
+    const { listeners } = this.#config;
+    const listener =
+      listeners.get(listenerName(bind.address, bind.port)) ?? listeners.get(VIRTUAL_INBOUND.name);
+    return listener?.filterChains.some(({ transportSocket }) => transportSocket !== undefined) ?? false;
+  }
+}
+
+type Decision = Pick<AuthzReply, "allowed" | "status" | "reason" | "decidedBy">;
+
+function outcomeOf({ outcome, policies }: Verdict, steps: readonly ExplainStep[]): Decision {
+  const refused = outcome.kind === "error" ? outcome.error : undefined;
+  // What the last policy says decides; a call that comes to none is refused by what is before them.
+  const decidedBy = steps.at(-1)?.object ?? null;
+  if (refused?.kind === "denied" || refused?.kind === "unauthenticated") {
+    return { allowed: false, status: refused.status ?? null, reason: refused.reason, decidedBy };
+  }
+  if (refused !== undefined && steps.length === 0) {
+    return { allowed: false, status: refused.status ?? null, reason: refused.reason, decidedBy: null };
+  }
+  if (policies.some(({ kind }) => kind === "question")) {
+    const reason = "no policy refuses it; an authorizer is asked, and may";
+    return { allowed: null, status: null, reason, decidedBy: null };
+  }
+  const reason = steps.length === 0 ? "no policy is for it" : "no policy refuses it";
+  return { allowed: true, status: null, reason, decidedBy };
+}
