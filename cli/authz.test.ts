@@ -128,9 +128,15 @@ test("the server is asked with all that is said of the call, and the token is no
     steps: [],
   };
   cli.server.callers.set("shop/reviews-1", [reply]);
+  const call = "--port 80 --method put --path /a?b --jwt a.b.c -o json".split(" ");
   const { code, stdout } = await cli.run([
-    ...["authz", "check", "web-1", "reviews-1.shop", "--port", "80", "--method", "put", "--path", "/a?b"],
-    ...["-H", "x-a: b", "--jwt", "a.b.c", "-o", "json"],
+    "authz",
+    "check",
+    "web-1",
+    "reviews-1.shop",
+    ...call,
+    "-H",
+    "x-a: b",
   ]);
   assert.deepEqual([code, JSON.parse(stdout)], [2, reply]);
   const { nowMs: _, ...asked } = cli.server.authzAsked.at(-1) ?? { nowMs: 0 };

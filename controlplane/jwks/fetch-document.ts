@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 import { Agent, request } from "undici";
 import type { AddressTest } from "./allowed-addresses.ts";
 
@@ -80,19 +81,21 @@ export class DocumentFetcher implements AsyncDisposable {
   }
 
   readonly #lookup: LookupFunction = (name, options, done) => {
-    const { lookup = allAddresses, mayConnect } = this.#limits;
-    lookup(name)
-      .then((addresses) => {
-        const refused = addresses.find((address) => !mayConnect(address));
-        if (refused !== undefined) throw refusedAddress(refused);
-        const found = addresses.map((address) => ({ address, family: isIP(address) }));
-        const [first] = found;
-        if (first === undefined) throw new Error(`${name} has no address`);
-        if (options.all === true) done(null, found);
-        else done(null, first.address, first.family);
-      })
-      .catch((error: unknown) => done(error instanceof Error ? error : new Error(String(error)), []));
+    callbackify(() => this.#addressesOf(name))((error, found) => {
+      const [first] = found ?? [];
+      if (first === undefined) done(error ?? new Error(`${name} has no address`), []);
+      else if (options.all === true) done(null, found);
+      else done(null, first.address, first.family);
+    });
   };
+
+  async #addressesOf(name: string): Promise<{ readonly address: string; readonly family: number }[]> {
+    const { lookup = allAddresses, mayConnect } = this.#limits;
+    const addresses = await lookup(name);
+    const refused = addresses.find((address) => !mayConnect(address));
+    if (refused !== undefined) throw refusedAddress(refused);
+    return addresses.map((address) => ({ address, family: isIP(address) }));
+  }
 }
 
 function refusedAddress(address: string): Error {

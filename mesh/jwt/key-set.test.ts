@@ -8,9 +8,9 @@ function jwk(...args: readonly ["ec", string] | readonly ["rsa", number] | reado
   const [type, of] = args;
   const pair =
     type === "ec"
-      ? generateKeyPairSync("ec", { namedCurve: of as string })
+      ? generateKeyPairSync("ec", { namedCurve: of })
       : type === "rsa"
-        ? generateKeyPairSync("rsa", { modulusLength: of as number })
+        ? generateKeyPairSync("rsa", { modulusLength: of })
         : generateKeyPairSync("ed25519");
   return pair.privateKey.export({ format: "jwk" });
 }

@@ -3,7 +3,7 @@ import type { Kind, ObjectMeta, ParsedObject } from "./object.ts";
 import type { Report } from "./schema-rule.ts";
 
 /** On an AuthorizationPolicy: it is looked at and not enforced. */
-export const DRY_RUN = "istio.io/dry-run";
+const DRY_RUN = "istio.io/dry-run";
 
 /** As Go's ParseBool reads it, which is how Istio does. */
 const TRUE = /^(1|t|T|TRUE|true|True)$/;
