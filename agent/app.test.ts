@@ -13,7 +13,7 @@ import { type AgentConfig, loadAgentConfig } from "./config.ts";
 import { askAdmin } from "./dataplane/admin-client.ts";
 import { processStartTime } from "./dataplane/proxy-process.ts";
 import type { AgentStatus, WorkloadStatus } from "./host/agent-status.ts";
-import { joinMesh } from "./identity/join.ts";
+import { invitationOf, joinMesh } from "./identity/join.ts";
 
 const FAKE_PROXY = new URL("./dataplane/testing/fake-proxy.ts", import.meta.url).pathname;
 const REVIEWS = "default/reviews-v1";
@@ -82,7 +82,13 @@ async function host(t: TestContext): Promise<Host> {
     },
     join: async (server) => {
       const token = server.token();
-      await joinMesh({ ...seams, token, stateDir, nodeName: "host-1", agentVersion: "0", signal: t.signal });
+      await joinMesh(invitationOf(token), {
+        ...seams,
+        stateDir,
+        nodeName: "host-1",
+        agentVersion: "0",
+        signal: t.signal,
+      });
     },
     workload: (id, state) =>
       eventually(`${id} is ${state}`, async () => {

@@ -13,8 +13,8 @@ import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentFacingService } from "./agents/server.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
+import type { Attestor } from "./attest/attestor.ts";
 import { AgentJoin } from "./attest/join-agent.ts";
-import type { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { Translator } from "./translate/translator.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
@@ -22,7 +22,7 @@ import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
 
 export interface AgentServicesOptions {
   readonly ca: CertificateAuthority;
-  readonly tokens: JoinTokenStore;
+  readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly translator: Translator;
@@ -42,7 +42,7 @@ export interface AgentServices {
 
 /** What answers on the agents' port: join and registration, certificates, ADS. */
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
-  const { tokens, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
+  const { attestors, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
     options;
   const ca = counted(options.ca, metrics);
   const authenticator = agentAuthenticator(trustDomain, agents, clock);
@@ -74,7 +74,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
   });
   const join = new AgentJoin({
     ca,
-    tokens,
+    attestors,
     agents,
     clock,
     log,

@@ -14,6 +14,7 @@ import { advertisedAddresses } from "./advertised-addresses.ts";
 import { agentFacingServices } from "./agent-services.ts";
 import { serveAgents } from "./agents/server.ts";
 import { agentServerCredentials } from "./agents/server-credentials.ts";
+import { attestorsFor } from "./attest/attestors.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
@@ -72,6 +73,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const metrics = serverMetrics(state, publisher, () => ads.status.list().length);
   const { ads, list } = agentFacingServices({
     ...state,
+    attestors: attestorsFor(config.attest, { ...state, clock }),
     translator,
     concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
     metrics,

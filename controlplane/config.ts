@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { adminSection } from "./admin/admin-config.ts";
+import { attestSchema } from "./attest/attest-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$/, "must be a lower-case DNS name");
@@ -29,6 +30,8 @@ const schema = z.strictObject({
   health: z
     .strictObject({ address: z.string().default("127.0.0.1"), port: port.default(15_014) })
     .prefault({}),
+  /** How hosts may prove who they are. */
+  attest: attestSchema.prefault({}),
   /** The catalog to read. Left out: the embedded registry and what agents register. */
   consul: z
     .strictObject({

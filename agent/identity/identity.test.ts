@@ -14,7 +14,7 @@ import { AgentIdentity } from "./agent-identity.ts";
 import { type AgentState, agentStatePath, readAgentState } from "./agent-state.ts";
 import { issueFrom } from "./certificates.ts";
 import { ServerChannel } from "./channel.ts";
-import { joinMesh } from "./join.ts";
+import { invitationOf, joinMesh } from "./join.ts";
 import { readTrustBundle, TrustBundleWatch } from "./trust-bundle.ts";
 
 const seams = { clock: systemClock, logger: silentLogger, random: () => 0 };
@@ -33,9 +33,8 @@ async function stateDir(t: TestContext): Promise<string> {
 }
 
 function joinHost(t: TestContext, token: string, directory: string, force = false): Promise<AgentState> {
-  return joinMesh({
+  return joinMesh(invitationOf(token), {
     ...seams,
-    token,
     stateDir: directory,
     nodeName: "host-1",
     agentVersion: "0.1.0",

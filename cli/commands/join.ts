@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join as joinPath, resolve } from "node:path";
 import { Command } from "commander";
 import { loadAgentConfig } from "../../agent/config.ts";
-import { joinMesh } from "../../agent/identity/join.ts";
+import { invitationOf, joinMesh } from "../../agent/identity/join.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { VERSION } from "../../mesh/version.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -50,8 +50,7 @@ async function join(
   };
   const file = exists ? readNamedFile(path) : undefined;
   const config = loadAgentConfig({ file, environment: context.environment, flags });
-  const state = await joinMesh({
-    token,
+  const state = await joinMesh(invitationOf(token), {
     stateDir: config.stateDir,
     nodeName: config.nodeName,
     agentVersion: VERSION,

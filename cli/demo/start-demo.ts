@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { joinMesh } from "../../agent/identity/join.ts";
+import { invitationOf, joinMesh } from "../../agent/identity/join.ts";
 import type { CreatedTokenReply, List, ProxyReply } from "../../mesh/admin-api/replies.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -97,8 +97,7 @@ async function startHost(
     serviceAccounts: [host.serviceAccount],
     node: host.name,
   });
-  await joinMesh({
-    token,
+  await joinMesh(invitationOf(token), {
     nodeName: host.name,
     stateDir,
     agentVersion: VERSION,

@@ -17,6 +17,7 @@ import {
   AgentPortClient,
   type JoinedTestAgent,
   joinAgent,
+  joinRequest,
   nextMessage,
   publicKeyOf,
   spkiOf,
@@ -29,12 +30,7 @@ import { mintCsr, mintRoot, mintSvid, newKey, uriSan } from "../../test/harness/
 import { UNBOUND } from "../attest/agent-binding.ts";
 
 const REVIEWS = "spiffe://cluster.local/ns/default/sa/reviews";
-const joinRequest = (tokenSecret: string, csr = createCsr(newKey())) => ({
-  tokenSecret,
-  csr,
-  nodeName: "vm-1",
-  agentVersion: "0.1.0",
-});
+const tokenRequest = (secret: string, csr?: string) => joinRequest("join-token", secret, csr);
 const certify = (
   agent: JoinedTestAgent,
   identity?: string,
@@ -151,13 +147,13 @@ test("a token joins one host; a wrong, used or expired one hears the same refusa
   const expired = port.tokens.create({ binding: UNBOUND, ttlMs: -1 });
   using client = new AgentPortClient(port);
   const csr = createCsr(newKey());
-  const first = await client.call(agentService.join, joinRequest(secret, csr));
-  const again = await client.call(agentService.join, joinRequest(secret, csr));
+  const first = await client.call(agentService.join, tokenRequest(secret, csr));
+  const again = await client.call(agentService.join, tokenRequest(secret, csr));
   assert.equal(again.agentId, first.agentId);
   const refusals = new Set<string>();
   for (const wrong of [secret, expired.secret, generateJoinSecret(), "x"]) {
     await assert.rejects(
-      client.call(agentService.join, joinRequest(wrong)),
+      client.call(agentService.join, tokenRequest(wrong)),
       (error: { details?: string }) => {
         refusals.add(error.details ?? "");
         return true;
@@ -178,7 +174,7 @@ test("many joins from one address are slowed down", async () => {
   const codes = new Map<unknown, number>();
   for (let round = 0; round < 14; round++) {
     await client
-      .call(agentService.join, joinRequest(generateJoinSecret()))
+      .call(agentService.join, tokenRequest(generateJoinSecret()))
       .catch((error: { code?: unknown }) => {
         codes.set(error.code, (codes.get(error.code) ?? 0) + 1);
       });
@@ -354,7 +350,7 @@ test("a message of more than 4 MiB is refused", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path);
   using client = new AgentPortClient(port);
-  const call = client.call(agentService.join, joinRequest("x", "A".repeat(4 << 20)));
+  const call = client.call(agentService.join, tokenRequest("x", "A".repeat(4 << 20)));
   await assert.rejects(call, { code: status.RESOURCE_EXHAUSTED });
 });
 
