@@ -13,7 +13,8 @@ import { type AgentConfig, loadAgentConfig } from "./config.ts";
 import { askAdmin } from "./dataplane/admin-client.ts";
 import { processStartTime } from "./dataplane/proxy-process.ts";
 import type { AgentStatus, WorkloadStatus } from "./host/agent-status.ts";
-import { invitationOf, joinMesh } from "./identity/join.ts";
+import { invitationOf } from "./identity/invitation.ts";
+import { joinMesh } from "./identity/join.ts";
 
 const FAKE_PROXY = new URL("./dataplane/testing/fake-proxy.ts", import.meta.url).pathname;
 const REVIEWS = "default/reviews-v1";

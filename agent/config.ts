@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
+import { joinSchema } from "./identity/join-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const ip = z.union([z.ipv4(), z.ipv6()], "must be an IP address");
@@ -49,6 +50,8 @@ const schema = z.strictObject({
   nodeName: z.string().min(1).max(253).prefault(hostname),
   /** The host's address: only services registered at it are taken. Left out: all that the source names. */
   address: ip.optional(),
+  /** How the host joins without a token; left out: `lateen join TOKEN`. */
+  join: joinSchema.optional(),
   /** Where applications listen and where the listeners of upstreams bind. */
   loopback: ip.default("127.0.0.1"),
   domainSuffix: z.string().default("cluster.local"),

@@ -15,6 +15,9 @@ import type { AgentFacingService } from "./agents/server.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { Attestor } from "./attest/attestor.ts";
 import { AgentJoin } from "./attest/join-agent.ts";
+import { standingOf } from "./attest/standing.ts";
+import type { AuditLog } from "./audit/audit-log.ts";
+import type { AuditEvent } from "./audit/audit-record.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { Translator } from "./translate/translator.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
@@ -25,6 +28,7 @@ export interface AgentServicesOptions {
   readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
   readonly placements: Placements;
+  readonly audit: Pick<AuditLog, "note">;
   readonly translator: Translator;
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly metrics: ServerMetrics;
@@ -72,10 +76,14 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     onNack: (typeUrl) => metrics.rejected(resourceTypeOf(typeUrl)),
     onPropagation: ({ ms }) => metrics.converged(ms),
   });
+  const note = (event: AuditEvent): void => options.audit.note(event);
+  const standing = standingOf(attestors, log);
   const join = new AgentJoin({
     ca,
     attestors,
     agents,
+    standing,
+    note,
     clock,
     log,
     onOutcome: (outcome) => metrics.joined(outcome),
@@ -91,7 +99,19 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       },
       {
         definition: certificateService,
-        handlers: { ...certificateServiceHandlers({ ca, authenticator, agents, placements, clock, log }) },
+        handlers: {
+          ...certificateServiceHandlers({
+            ca,
+            authenticator,
+            agents,
+            placements,
+            standing,
+            note,
+            clock,
+            log,
+            signal,
+          }),
+        },
       },
       { definition: adsService, handlers: { ...ads.handlers } },
     ],

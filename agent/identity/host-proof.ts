@@ -5,6 +5,8 @@ export interface HostProof {
   readonly challenged: boolean;
   /** Whether it can be given again, without an operator. */
   readonly repeatable: boolean;
+  /** Attempts to join of one purpose are made with one key, until one succeeds. May be a secret: it is hashed. */
+  readonly purpose: string;
   /**
    * The evidence, in the method's form, read or made anew each time. It may be a secret: it is in no log and no error.
    * Throws `agent.join` when it cannot be had.
@@ -14,5 +16,7 @@ export interface HostProof {
 
 /** A join token's secret. */
 export function tokenProof(secret: string): HostProof {
-  return { method: "join-token", challenged: false, repeatable: false, evidence: async () => secret };
+  const method = "join-token";
+  const purpose = `${method} ${secret}`;
+  return { method, challenged: false, repeatable: false, purpose, evidence: async () => secret };
 }

@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { MeshError } from "../../mesh/errors.ts";
-import { parseJoinToken } from "../../mesh/identity/join-token.ts";
 import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
@@ -11,22 +10,12 @@ import { ensurePrivateDir } from "../state/private-files.ts";
 import { type AgentState, parseAgentSvid, readAgentState, writeAgentState } from "./agent-state.ts";
 import { askToJoin, type JoinQuestion } from "./ask-to-join.ts";
 import { ServerChannel } from "./channel.ts";
-import { type HostProof, tokenProof } from "./host-proof.ts";
+import type { Invitation } from "./invitation.ts";
 import { dropPendingKey, pendingKey } from "./pending-key.ts";
 import { fetchPinnedRoot } from "./pinned-root.ts";
 import { exportPrivateKey } from "./private-key.ts";
 import { writeTrustBundle } from "./trust-bundle.ts";
 import { isRefusal, serverSaid } from "./unary-call.ts";
-
-/** Where a mesh is, by which key to know it, and how this host proves itself to it. */
-export interface Invitation {
-  /** `host:port`, at least one; tried in their order. */
-  readonly addresses: readonly string[];
-  readonly trustDomain: TrustDomain;
-  /** SHA-256 of the CA's SubjectPublicKeyInfo, base64url. */
-  readonly pin: string;
-  readonly proof: HostProof;
-}
 
 export interface JoinOptions {
   readonly stateDir: string;
@@ -38,12 +27,6 @@ export interface JoinOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-}
-
-/** What a join token invites to. Its text is in no log line and in no error. Throws `agent.join`. */
-export function invitationOf(token: string): Invitation {
-  const { addresses, trustDomain, pin, secret } = parseJoinToken(token);
-  return { addresses, trustDomain, pin, proof: tokenProof(secret) };
 }
 
 /**
@@ -59,7 +42,7 @@ export async function joinMesh(invitation: Invitation, options: JoinOptions): Pr
   if (options.force !== true) await assertNotJoined(options);
 
   const { address, root } = await findRoot(invitation, options.signal);
-  const key = await pendingKey(stateDir, await purposeOf(proof, options.signal));
+  const key = await pendingKey(stateDir, proof.purpose);
   const nodeName = options.nodeName ?? hostname();
   const question = { proof, key, nodeName, agentVersion: options.agentVersion };
   const response = await ask(question, { address, trustDomain, root }, options);
@@ -82,12 +65,6 @@ async function assertNotJoined({ stateDir, clock }: JoinOptions): Promise<void> 
       hint: "start it with `lateen agent`; to join anew, use --force",
     },
   );
-}
-
-/** A token's secret is good for one key; another token is another attempt. */
-async function purposeOf(proof: HostProof, signal: AbortSignal): Promise<string> {
-  const none = Buffer.alloc(0);
-  return proof.repeatable ? proof.method : `${proof.method} ${await proof.evidence(none, none, signal)}`;
 }
 
 /** The first server that answers with the pinned CA; what went wrong with the last one when none does. */

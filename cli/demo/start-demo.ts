@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { invitationOf, joinMesh } from "../../agent/identity/join.ts";
+import { invitationOf } from "../../agent/identity/invitation.ts";
+import { joinMesh } from "../../agent/identity/join.ts";
 import type { CreatedTokenReply, List, ProxyReply } from "../../mesh/admin-api/replies.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";

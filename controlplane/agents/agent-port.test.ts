@@ -86,6 +86,25 @@ test("an agent renews its own certificate with a new key, and goes on with it", 
   assert.equal(leaf.subjectAltName, `URI:spiffe://cluster.local/lateen/agent/${agent.id}`);
 });
 
+test("joins and certificates are in the audit log, with who, from where and by which method, and no secret", async () => {
+  await using state = await stateDirectory();
+  await using port = await startAgentPort(state.path);
+  using agent = await joinAgent(port);
+  await certify(agent);
+  using stranger = new AgentPortClient(port);
+  const secret = generateJoinSecret();
+  await assert.rejects(stranger.call(agentService.join, tokenRequest(secret)));
+  assert.deepEqual(
+    port.audited.map(({ action, outcome, actor, from }) => [action, outcome, actor, from]),
+    [
+      ["join", "done", `agent:${agent.id}`, "127.0.0.1"],
+      ["certificate", "done", `agent:${agent.id}`, undefined],
+      ["join", "refused", "host:vm-1", "127.0.0.1"],
+    ],
+  );
+  assert.ok(!JSON.stringify(port.audited).includes(secret));
+});
+
 test("an identity that is not placed on the caller is refused, and the refusal is logged", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path);

@@ -32,7 +32,7 @@ interface MethodProperties {
 }
 
 /** One attempt, with possession of the new key proven. Nothing else in it is believed. */
-interface AttestationAttempt {
+export interface AttestationAttempt {
   readonly evidence: string;
   /** That was fresh and for this key; empty for methods without one. */
   readonly challenge: Buffer;
@@ -70,7 +70,7 @@ export type Attestation =
   | AttestedAgent
   | { readonly kind: "refused"; readonly reason: string };
 
-type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** One way to prove who a host is. */
 export interface Attestor {

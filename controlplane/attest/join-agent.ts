@@ -4,18 +4,21 @@ import { type ParsedCsr, parseCsr } from "../../mesh/identity/csr.ts";
 import { agentSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { AuditEvent } from "../audit/audit-record.ts";
 import type { CertificateAuthority, IssuedCertificate } from "../ca/certificate-authority.ts";
 import { agentIdFor } from "./agent-id.ts";
 import type { AgentRecord, AgentRecords } from "./agent-records.ts";
 import type { AttestedHost, Attestor } from "./attestor.ts";
 import { Challenges } from "./challenges.ts";
 import { KeyedRateLimit, type RateLimitPolicy } from "./rate-limit.ts";
+import type { StandingOf } from "./standing.ts";
 
 export interface JoinDeps {
   readonly ca: CertificateAuthority;
   /** The methods that are allowed; there is no other, and none stands in for another. */
   readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
+  readonly standing: StandingOf;
   readonly clock: Clock;
   readonly log: Logger;
   /** Joins from one address. */
@@ -24,6 +27,8 @@ export interface JoinDeps {
   readonly hostRate?: RateLimitPolicy;
   /** Hears how each join ended, for counting. */
   readonly onOutcome?: (outcome: "accepted" | "refused") => void;
+  /** For the audit log. */
+  readonly note?: (event: AuditEvent) => void;
 }
 
 /** A join request as it came in; nothing in it is believed. */
@@ -89,12 +94,24 @@ export class AgentJoin {
   async join(input: JoinInput, signal: AbortSignal): Promise<JoinedAgent | Challenged> {
     try {
       const answer = await this.#admit(input, signal);
-      if (answer.kind === "joined") this.#deps.onOutcome?.("accepted");
+      if (answer.kind === "joined") {
+        this.#deps.onOutcome?.("accepted");
+        this.#note(input, "done", answer.agentId);
+      }
       return answer;
     } catch (error) {
       this.#deps.onOutcome?.("refused");
+      // A flood is not worth a record each.
+      if (MeshError.from(error).code !== "attest.throttled") this.#note(input, "refused", undefined);
       throw error;
     }
+  }
+
+  #note(input: JoinInput, outcome: AuditEvent["outcome"], agentId: string | undefined): void {
+    const { method, nodeName, peerAddress } = input;
+    const actor = agentId === undefined ? `host:${nodeName.slice(0, 253)}` : `agent:${agentId}`;
+    const details = { method: method.slice(0, 40), nodeName: nodeName.slice(0, 253) };
+    this.#deps.note?.({ action: "join", outcome, actor, from: peerAddress, details });
   }
 
   async #admit(input: JoinInput, signal: AbortSignal): Promise<JoinedAgent | Challenged> {
@@ -145,8 +162,8 @@ export class AgentJoin {
     const record = this.#deps.agents.get(agentId);
     if (record === undefined || record.banned)
       throw this.#refuse(input, `the agent ${agentId} is banned or gone`);
-    const verdict = await this.#attestors.get(record.attested.method)?.stillHolds?.(record, signal);
-    if (verdict?.ok === false) throw this.#refuse(input, verdict.reason);
+    const verdict = await this.#deps.standing(record, signal);
+    if (!verdict.ok) throw this.#refuse(input, verdict.reason);
     this.#takeTurn(agentId);
     this.#deps.log.info("agent came back", { agentId, peerAddress: input.peerAddress });
     return record;

@@ -15,3 +15,12 @@ export function possessionStatement(
     `lateen possession 1\n${method}\n${Buffer.from(challenge).toString("base64url")}\n${key}\n`,
   );
 }
+
+/** What SSH signatures over the statement are made for (`ssh-keygen -Y sign -n`). */
+export const SSH_NAMESPACE = "lateen";
+
+/** A challenge for those who take ten digits and no more (Azure's metadata service). */
+export function challengeDigits(challenge: Uint8Array): string {
+  const number = createHash("sha256").update(challenge).digest().readBigUInt64BE();
+  return String(number % 10_000_000_000n).padStart(10, "0");
+}

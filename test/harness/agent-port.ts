@@ -17,6 +17,8 @@ import { JoinTokenStore } from "../../controlplane/attest/join-token-store.ts";
 import { joinTokenAttestor } from "../../controlplane/attest/methods/join-token.ts";
 import { lastCertificateAttestor } from "../../controlplane/attest/methods/last-certificate.ts";
 import type { RateLimitPolicy } from "../../controlplane/attest/rate-limit.ts";
+import { standingOf } from "../../controlplane/attest/standing.ts";
+import type { AuditEvent } from "../../controlplane/audit/audit-record.ts";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
 import { type Lifetimes, openSelfSignedAuthority } from "../../controlplane/ca/self-signed-authority.ts";
 import { ServerIdentity } from "../../controlplane/ca/server-identity.ts";
@@ -48,6 +50,8 @@ export interface AgentPort extends AsyncDisposable {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly log: readonly LogLine[];
+  /** What went to the audit log. */
+  readonly audited: readonly AuditEvent[];
   /** Stops it; the state directory stays for another `startAgentPort`. */
   stop(): Promise<void>;
 }
@@ -74,6 +78,8 @@ export async function startAgentPort(
   } = {},
 ): Promise<AgentPort> {
   const lines: LogLine[] = [];
+  const audited: AuditEvent[] = [];
+  const note = (event: AuditEvent): void => void audited.push(event);
   const log = recorder(lines);
   const clock = options.clock ?? systemClock;
   const stop = new AbortController();
@@ -99,8 +105,9 @@ export async function startAgentPort(
     lastCertificateAttestor({ ca, agents, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
     ...(options.attestors ?? []),
   ];
+  const standing = standingOf(attestors, log);
   const rate = options.joinRate === undefined ? {} : { rate: options.joinRate };
-  const joins = new AgentJoin({ ca, attestors, agents, clock, log, ...rate });
+  const joins = new AgentJoin({ ca, attestors, agents, standing, clock, log, note, ...rate });
   const agentHandlers = agentServiceHandlers({
     ca,
     join: joins,
@@ -115,8 +122,11 @@ export async function startAgentPort(
     authenticator,
     agents,
     placements,
+    standing,
     clock,
     log,
+    note,
+    signal,
   });
   const serving = await serveAgents({
     address: "127.0.0.1",
@@ -145,6 +155,7 @@ export async function startAgentPort(
     agents,
     placements,
     log: lines,
+    audited,
     stop: close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,4 +1,3 @@
-import { verify } from "node:crypto";
 import { possessionStatement } from "../../../mesh/identity/possession.ts";
 import { describeSpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { judgeFacts } from "../../../mesh/identity/verify-peer-svid.ts";
@@ -7,6 +6,7 @@ import type { CertificateAuthority } from "../../ca/certificate-authority.ts";
 import type { AgentRecords } from "../agent-records.ts";
 import { type Attestor, refused } from "../attestor.ts";
 import { possessionEvidence, readEvidence } from "../evidence.ts";
+import { isSignedBy } from "../proof/signature.ts";
 import { verifyChain } from "../proof/verify-chain.ts";
 
 export interface LastCertificateOptions {
@@ -42,7 +42,7 @@ export function lastCertificateAttestor({ ca, agents, clock, graceMs }: LastCert
       const subject = describeSpiffeId(identity.spiffeId);
       if (subject.kind !== "agent") return refused("the certificate is not an agent's");
       const statement = possessionStatement("last-certificate", challenge, publicKeyDer);
-      if (!verify("sha256", statement, chain.leaf.publicKey, proof.signature)) {
+      if (!isSignedBy(chain.leaf.publicKey, statement, proof.signature)) {
         return refused("the statement is not signed with the certificate's key");
       }
       const record = agents.get(subject.agentId);

@@ -3,7 +3,6 @@ import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import {
   type CertificateFacts,
   KEY_USAGE,
-  OID,
   readCertificateFacts,
 } from "../../../mesh/identity/certificate-facts.ts";
 import { splitPemChain } from "../../../mesh/identity/pem.ts";
@@ -19,6 +18,8 @@ export interface ChainRules {
   readonly now: number;
   /** How long ago the leaf may have expired. */
   readonly leafGraceMs?: number;
+  /** Encoded OID that must be in the leaf's extended key usage, which must be there; left out: not looked at. */
+  readonly purpose?: string;
 }
 
 interface Link {
@@ -61,15 +62,18 @@ function walk([leaf, ...rest]: readonly Link[], rules: ChainRules): ChainVerdict
   return { ok: true, leaf: leaf.certificate, facts: leaf.facts };
 }
 
-function leafProblem({ certificate, facts }: Link, { now, leafGraceMs = 0 }: ChainRules): string | undefined {
+function leafProblem(
+  { certificate, facts }: Link,
+  { now, leafGraceMs = 0, purpose }: ChainRules,
+): string | undefined {
   if (facts.isCa) return "the leaf is a CA certificate";
+  if (facts.unreadCritical.length > 0) return "the leaf has a critical extension that is not read here";
   if (now < certificate.validFromDate.getTime()) return "the leaf does not hold yet";
   if (now > certificate.validToDate.getTime() + leafGraceMs) return "the leaf has expired";
   if (facts.keyUsage !== undefined && (facts.keyUsage & KEY_USAGE.digitalSignature) === 0)
     return "the leaf's key usage lacks digitalSignature";
-  const purposes = facts.extendedKeyUsage;
-  return purposes !== undefined && !purposes.includes(OID.clientAuth)
-    ? "the leaf's extended key usage lacks clientAuth"
+  return purpose !== undefined && facts.extendedKeyUsage?.includes(purpose) !== true
+    ? "the leaf's extended key usage does not allow this"
     : undefined;
 }
 

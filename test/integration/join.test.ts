@@ -3,6 +3,8 @@ import { X509Certificate } from "node:crypto";
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { invitationOf } from "../../agent/identity/invitation.ts";
+import { joinMesh } from "../../agent/identity/join.ts";
 import { UNBOUND } from "../../controlplane/attest/agent-binding.ts";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
 import { MeshError } from "../../mesh/errors.ts";
@@ -10,8 +12,7 @@ import { formatJoinToken } from "../../mesh/identity/join-token.ts";
 import { certificatePin } from "../../mesh/identity/spki-pin.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
-import { type AgentPort, startAgentPort, stateDirectory } from "../../test/harness/agent-port.ts";
-import { invitationOf, joinMesh } from "./join.ts";
+import { type AgentPort, startAgentPort, stateDirectory } from "../harness/agent-port.ts";
 
 function tokenOf(port: AgentPort): string {
   const { secret } = port.tokens.create({ binding: UNBOUND, ttlMs: 60_000 });
