@@ -19,9 +19,9 @@ import { standingOf } from "./attest/standing.ts";
 import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuditEvent } from "./audit/audit-record.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
-import type { Translator } from "./translate/translator.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
 import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
+import type { ConfigSource } from "./xds/config-source.ts";
 
 export interface AgentServicesOptions {
   readonly ca: CertificateAuthority;
@@ -29,7 +29,7 @@ export interface AgentServicesOptions {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly audit: Pick<AuditLog, "note">;
-  readonly translator: Translator;
+  readonly translator: ConfigSource;
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly metrics: ServerMetrics;
   readonly trustDomain: TrustDomain;
