@@ -33,6 +33,8 @@ import { Registration } from "./registration/registration.ts";
 import { createRelay } from "./relay/relay.ts";
 import { orAborted } from "./state/or-aborted.ts";
 import { ensurePrivateDir } from "./state/private-files.ts";
+import { identifyCaller } from "./workload-api/caller.ts";
+import { runWorkloadApi } from "./workload-api/workload-api.ts";
 
 export interface AgentDeps {
   readonly logger: Logger;
@@ -144,6 +146,13 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     relay,
     reconciler,
   };
+  const { workloadApi } = config;
+  const workloadSocket = {
+    socketPath: workloadApi.socket ?? join(runDir, "workload.sock"),
+    open: workloadApi.socket !== undefined,
+    rules: workloadApi.callers,
+    identify: identifyCaller,
+  };
   const status = (): AgentStatus => collectStatus(parts);
   const notifier = serviceNotifier({ environment, clock, logger, pid: process.pid });
 
@@ -157,6 +166,9 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     (signal) => bundle.run(signal),
     (signal) => registration.run(signal),
     (signal) => relay.run(signal, relayListens.resolve),
+    async (signal) => {
+      if (workloadApi.enabled) await runWorkloadApi({ ...seams, ...workloadSocket, svids, bundle }, signal);
+    },
     (signal) =>
       runStatusServer(
         { socketPath: join(runDir, "agent.sock"), address: config.status, status, logger },

@@ -52,6 +52,30 @@ const schema = z.strictObject({
   address: ip.optional(),
   /** How the host joins without a token; left out: `lateen join TOKEN`. */
   join: joinSchema.optional(),
+  /** Identities for applications, by the SPIFFE Workload API and SDS. */
+  workloadApi: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Default: `workload.sock` in `runDir`, which this user and root reach; elsewhere, everybody on the host does. */
+      socket: z.string().startsWith("/", "must be an absolute path").optional(),
+      /** Which callers may have which identity. */
+      callers: z
+        .array(
+          z
+            .strictObject({
+              namespace: dnsLabel.default("default"),
+              serviceAccount: dnsLabel,
+              uid: z.number().int().min(0).optional(),
+              unit: z
+                .string()
+                .regex(/^[^/]+\.service$/, "must be a systemd service, as in reviews.service")
+                .optional(),
+            })
+            .refine(({ uid, unit }) => uid !== undefined || unit !== undefined, "must say uid or unit"),
+        )
+        .default([]),
+    })
+    .prefault({}),
   /** Where applications listen and where the listeners of upstreams bind. */
   loopback: ip.default("127.0.0.1"),
   domainSuffix: z.string().default("cluster.local"),

@@ -109,7 +109,7 @@ export class ContainmentWorld implements AsyncDisposable {
   #snapshot = 1;
 
   constructor(seed: number) {
-    const random = new Random(seed);
+    const random = new Random(seed * 1_000_003);
     this.random = random;
     this.workloadNames = NAMESPACES.flatMap((namespace) =>
       Array.from({ length: 4 }, (_, index) => ({ name: `w${index}`, namespace })),
