@@ -53,6 +53,13 @@ const schema = z.strictObject({
     .min(1)
     .max(7 * 86_400)
     .default(86_400),
+  /** Of an agent's own certificate. */
+  agentTtlSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(30 * 86_400)
+    .default(7 * 86_400),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 

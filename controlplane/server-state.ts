@@ -47,12 +47,13 @@ export async function openServerState(
   closing.use(lockDirectory(config.stateDir));
   const trustDomain = parseTrustDomain(config.trustDomain);
   const workloadMs = config.leafTtlSeconds * 1000;
+  const agentMs = config.agentTtlSeconds * 1000;
   const ca = await openSelfSignedAuthority({
     directory: join(config.stateDir, "ca"),
     trustDomain,
     clock,
     // A lifetime below the usual bound is what was configured, not what a caller wishes.
-    lifetimes: { workloadMs, minMs: Math.min(300_000, workloadMs) },
+    lifetimes: { workloadMs, agentMs, minMs: Math.min(300_000, workloadMs) },
   });
   const databasePath = join(config.stateDir, "lateen.db");
   await assertPrivateFile(databasePath);

@@ -17,6 +17,7 @@ export interface MeshServerOptions {
   readonly trustDomain: string;
   readonly consul: string | undefined;
   readonly leafTtlSeconds: number | undefined;
+  readonly agentTtlSeconds?: number | undefined;
   /** Where it runs as a process of its own; undefined: in this process. */
   readonly within: Namespace | undefined;
 }
@@ -41,7 +42,7 @@ export class MeshServer implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { directory, address, trustDomain, consul, leafTtlSeconds, within } = this.#options;
+    const { directory, address, trustDomain, consul, leafTtlSeconds, agentTtlSeconds, within } = this.#options;
     const own = within === undefined ? address : "127.0.0.1";
     const flags = {
       trustDomain,
@@ -51,6 +52,7 @@ export class MeshServer implements AsyncDisposable {
       admin: { address: own, port: 15_015 },
       health: { address: own, port: 15_014 },
       leafTtlSeconds,
+      agentTtlSeconds,
       ...(consul === undefined ? {} : { consul: { address: consul } }),
     };
     if (within !== undefined) return this.#startWithin(within, flags);
