@@ -25,11 +25,13 @@ export interface JoinDeps {
   readonly rate?: RateLimitPolicy;
   /** Joins of one host, once it has proven which it is. */
   readonly hostRate?: RateLimitPolicy;
-  /** Hears how each join ended, for counting. */
-  readonly onOutcome?: (outcome: "accepted" | "refused") => void;
+  /** Hears how each join ended, for counting. `alarm`, beside `refused`: a host's second first use. */
+  readonly onOutcome?: (outcome: JoinOutcome) => void;
   /** For the audit log. */
   readonly note?: (event: AuditEvent) => void;
 }
+
+export type JoinOutcome = "accepted" | "refused" | "alarm";
 
 /** A join request as it came in; nothing in it is believed. */
 export interface JoinInput {
@@ -202,6 +204,7 @@ export class AgentJoin {
   #assertFirstUse(input: JoinInput, known: AgentRecord, keyHash: string): void {
     const { at, subject } = known.attested;
     if (known.attested.keyHash === keyHash && this.#deps.clock.now() - at <= REPEAT_MS) return;
+    this.#deps.onOutcome?.("alarm");
     this.#deps.log.error("second attestation of one host: look whether it has been broken into", {
       agentId: known.id,
       subject,

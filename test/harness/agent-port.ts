@@ -12,7 +12,7 @@ import { agentServerCredentials } from "../../controlplane/agents/server-credent
 import { type AgentBinding, UNBOUND } from "../../controlplane/attest/agent-binding.ts";
 import { AgentRecords } from "../../controlplane/attest/agent-records.ts";
 import type { Attestor } from "../../controlplane/attest/attestor.ts";
-import { AgentJoin } from "../../controlplane/attest/join-agent.ts";
+import { AgentJoin, type JoinOutcome } from "../../controlplane/attest/join-agent.ts";
 import { JoinTokenStore } from "../../controlplane/attest/join-token-store.ts";
 import { joinTokenAttestor } from "../../controlplane/attest/methods/join-token.ts";
 import { lastCertificateAttestor } from "../../controlplane/attest/methods/last-certificate.ts";
@@ -50,6 +50,8 @@ export interface AgentPort extends AsyncDisposable {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly log: readonly LogLine[];
+  /** How each join ended. */
+  readonly outcomes: readonly JoinOutcome[];
   /** What went to the audit log. */
   readonly audited: readonly AuditEvent[];
   /** Stops it; the state directory stays for another `startAgentPort`. */
@@ -79,6 +81,8 @@ export async function startAgentPort(
 ): Promise<AgentPort> {
   const lines: LogLine[] = [];
   const audited: AuditEvent[] = [];
+  const outcomes: JoinOutcome[] = [];
+  const onOutcome = (outcome: JoinOutcome): void => void outcomes.push(outcome);
   const note = (event: AuditEvent): void => void audited.push(event);
   const log = recorder(lines);
   const clock = options.clock ?? systemClock;
@@ -107,7 +111,7 @@ export async function startAgentPort(
   ];
   const standing = standingOf(attestors, log);
   const rate = options.joinRate === undefined ? {} : { rate: options.joinRate };
-  const joins = new AgentJoin({ ca, attestors, agents, standing, clock, log, note, ...rate });
+  const joins = new AgentJoin({ ca, attestors, agents, standing, clock, log, note, onOutcome, ...rate });
   const agentHandlers = agentServiceHandlers({
     ca,
     join: joins,
@@ -156,6 +160,7 @@ export async function startAgentPort(
     placements,
     log: lines,
     audited,
+    outcomes,
     stop: close,
     [Symbol.asyncDispose]: close,
   };

@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { status } from "@grpc/grpc-js";
 import { readAgentState } from "../../agent/identity/agent-state.ts";
 import { issueFrom } from "../../agent/identity/certificates.ts";
 import { ServerChannel } from "../../agent/identity/channel.ts";
@@ -14,14 +15,22 @@ import { joinedState } from "../../agent/identity/joined-state.ts";
 import { UNBOUND } from "../../controlplane/attest/agent-binding.ts";
 import type { AttestorSubject } from "../../controlplane/attest/attestor.contract.ts";
 import { x509PopAttestor } from "../../controlplane/attest/methods/x509-pop.ts";
+import { agentService } from "../../mesh/agent-api/services.ts";
 import { KEY_USAGE, SAN_DNS } from "../../mesh/identity/certificate-facts.ts";
 import { certificatePin } from "../../mesh/identity/spki-pin.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { type MetadataAnswers, startMetadataDouble } from "../fakes/metadata-double.ts";
-import { type AgentPort, startAgentPort, stateDirectory } from "../harness/agent-port.ts";
+import {
+  type AgentPort,
+  AgentPortClient,
+  joinRequest,
+  startAgentPort,
+  stateDirectory,
+} from "../harness/agent-port.ts";
 import { gcpSubject, nomadSubject } from "../harness/attestation-subjects.ts";
 import { eventually } from "../harness/eventually.ts";
+import { runCli } from "../harness/run-cli.ts";
 import { mint, mintRoot } from "../harness/test-certificates.ts";
 import { awsSubject, azureSubject, consulSubject, sshSubject } from "../harness/tool-attestation-subjects.ts";
 import { requireTool, skipWithout } from "../harness/tools.ts";
@@ -167,6 +176,7 @@ for (const [name, { skip = false, open }] of Object.entries(cases)) {
       await assert.rejects(joinMesh(invitation, options(host.path, nodeName)), { code: "agent.join" });
       const alarm = port.log.find(({ message }) => message.startsWith("second attestation of one host"));
       assert.equal(alarm?.["subject"], want.subject);
+      assert.deepEqual(port.outcomes, ["accepted", "alarm", "refused"]);
     }
     assert.equal(port.agents.list().length, 1);
     const told = JSON.stringify(port.log);
@@ -207,6 +217,43 @@ test("a method that the server does not allow is refused, whatever the proof, an
   });
   assert.equal(port.agents.list().length, 0);
   assert.ok(port.log.some(({ reason }) => /method "ssh-pop" is not allowed/.test(String(reason))));
+});
+
+test("a host that joins in a loop is slowed down by what it has proven, and no other host with it", async () => {
+  await using server = await stateDirectory();
+  await using nomad = await nomadSubject();
+  const joinRate = { perSecond: 1000, burst: 1000 };
+  await using port = await startAgentPort(server.path, { attestors: [nomad.attestor], joinRate });
+  using client = new AgentPortClient(port);
+  const attempt = (allocation: Parameters<typeof nomad.nomad.workloadIdentity>[0]) =>
+    client.call(agentService.join, joinRequest("nomad-jwt", nomad.nomad.workloadIdentity(allocation)));
+  const loops = await Promise.allSettled(Array.from({ length: 14 }, () => attempt(runningOf(nomad))));
+  const slowed = loops.filter(
+    (one) => one.status === "rejected" && one.reason.code === status.RESOURCE_EXHAUSTED,
+  );
+  assert.equal(slowed.length, 4);
+  assert.ok((await attempt(nomad.nomad.run("ratings", "shop"))).agentId.length > 0);
+});
+
+test("lateen join without a token joins as agent.yaml says, and says so when it does not", async () => {
+  await using server = await stateDirectory();
+  await using host = await stateDirectory();
+  await using ssh = await sshSubject("ed25519");
+  await using port = await startAgentPort(server.path, { attestors: [ssh.attestor] });
+  const caPin = certificatePin(new X509Certificate(port.ca.bundle.roots[0] ?? ""));
+  const { certificate, key, nodeName } = ssh;
+  const places = { stateDir: join(host.path, "state"), runDir: join(host.path, "run") };
+  const config = { ...places, nodeName, servers: [`127.0.0.1:${port.port}`] };
+  const write = (content: object): Promise<void> =>
+    writeFile(join(host.path, "agent.yaml"), JSON.stringify(content));
+  await write(config);
+  const without = await runCli(["join", "--dir", host.path], { clock: systemClock });
+  assert.equal(without.code, 64, without.stderr);
+  assert.match(without.stderr, /or say in agent\.yaml, under join/);
+  await write({ ...config, join: { method: "ssh-pop", caPin, certificate, key } });
+  const joined = await runCli(["join", "--dir", host.path], { clock: systemClock });
+  assert.equal(joined.code, 0, joined.stderr);
+  assert.match(joined.stdout, new RegExp(`as agent ${port.agents.list()[0]?.id}`));
 });
 
 test("an allocation's agent renews as long as the allocation runs, also through an outage of Nomad, and no longer", async () => {
