@@ -196,6 +196,7 @@ test("a workload that the server refuses is not served, and status says why", as
 test("a port that is taken is told with its workload and holder, and given when it is free", async (t) => {
   const { here } = await joinedHost(t);
   const other = createServer();
+  t.after(() => other.close());
   await new Promise<void>((resolve) => other.listen(0, "127.61.1.2", resolve));
   const { port } = other.address() as { port: number };
   await here.write([reviews({ upstreams: [`ratings:9080@${port}`] })]);

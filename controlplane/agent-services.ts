@@ -12,6 +12,7 @@ import { certificateServiceHandlers } from "./agents/certificate-service.ts";
 import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentFacingService } from "./agents/server.ts";
+import { admitWorkload } from "./attest/admit-workload.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { Attestor } from "./attest/attestor.ts";
 import { AgentJoin } from "./attest/join-agent.ts";
@@ -60,8 +61,13 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     const workload = `${named.namespace}/${named.name}`;
     const placed = placements.get(workload);
     if (placed === undefined) return { kind: "unknown" };
-    if (placed.agentId === agent.id) return { kind: "allowed", node: { id: nodeId, workload } };
-    return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
+    if (placed.agentId !== agent.id) {
+      return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
+    }
+    // What an agent is bound to may be less than when it registered: it has proven itself anew since.
+    const admission = admitWorkload(agent, placed);
+    if (!admission.ok) return { kind: "refused", reason: admission.reason };
+    return { kind: "allowed", node: { id: nodeId, workload } };
   }
 
   const ads = adsHandlers({

@@ -42,7 +42,8 @@ export class MeshServer implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { directory, address, trustDomain, consul, leafTtlSeconds, agentTtlSeconds, within } = this.#options;
+    const { directory, address, trustDomain, consul, leafTtlSeconds, agentTtlSeconds, within } =
+      this.#options;
     const own = within === undefined ? address : "127.0.0.1";
     const flags = {
       trustDomain,

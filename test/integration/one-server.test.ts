@@ -9,7 +9,13 @@ import { freeBlock } from "../harness/mesh-topology.ts";
 
 test("a second server on a state directory is refused with what to do, and the first goes on", async () => {
   const directory = await mkdtemp(join(tmpdir(), "lateen-one-server-"));
-  const common = { directory, trustDomain: "e2e.local", consul: undefined, leafTtlSeconds: undefined };
+  const common = {
+    directory,
+    trustDomain: "e2e.local",
+    consul: undefined,
+    leafTtlSeconds: undefined,
+    within: undefined,
+  };
   try {
     await using first = new MeshServer({ ...common, address: `${await freeBlock()}.200` });
     await using second = new MeshServer({ ...common, address: `${await freeBlock()}.200` });
