@@ -13,6 +13,7 @@ import { type AgentConfig, loadAgentConfig } from "./config.ts";
 import { askAdmin } from "./dataplane/admin-client.ts";
 import { processStartTime } from "./dataplane/proxy-process.ts";
 import type { AgentStatus, WorkloadStatus } from "./host/agent-status.ts";
+import { invitationOf } from "./identity/invitation.ts";
 import { joinMesh } from "./identity/join.ts";
 
 const FAKE_PROXY = new URL("./dataplane/testing/fake-proxy.ts", import.meta.url).pathname;
@@ -82,7 +83,13 @@ async function host(t: TestContext): Promise<Host> {
     },
     join: async (server) => {
       const token = server.token();
-      await joinMesh({ ...seams, token, stateDir, nodeName: "host-1", agentVersion: "0", signal: t.signal });
+      await joinMesh(invitationOf(token), {
+        ...seams,
+        stateDir,
+        nodeName: "host-1",
+        agentVersion: "0",
+        signal: t.signal,
+      });
     },
     workload: (id, state) =>
       eventually(`${id} is ${state}`, async () => {
@@ -189,6 +196,7 @@ test("a workload that the server refuses is not served, and status says why", as
 test("a port that is taken is told with its workload and holder, and given when it is free", async (t) => {
   const { here } = await joinedHost(t);
   const other = createServer();
+  t.after(() => other.close());
   await new Promise<void>((resolve) => other.listen(0, "127.61.1.2", resolve));
   const { port } = other.address() as { port: number };
   await here.write([reviews({ upstreams: [`ratings:9080@${port}`] })]);

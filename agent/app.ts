@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { consulClient } from "../mesh/consul/consul-client.ts";
-import { MeshError } from "../mesh/errors.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
@@ -21,9 +20,11 @@ import { serviceNotifier } from "./host/notify.ts";
 import { reportStatus } from "./host/report-status.ts";
 import { runStatusServer } from "./host/status.ts";
 import { AgentIdentity } from "./identity/agent-identity.ts";
-import { readAgentState } from "./identity/agent-state.ts";
 import { issueFrom } from "./identity/certificates.ts";
 import { ServerChannel } from "./identity/channel.ts";
+import { comeBackThrough } from "./identity/come-back.ts";
+import { proofOf } from "./identity/invitation.ts";
+import { joinedState } from "./identity/joined-state.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
@@ -32,6 +33,8 @@ import { Registration } from "./registration/registration.ts";
 import { createRelay } from "./relay/relay.ts";
 import { orAborted } from "./state/or-aborted.ts";
 import { ensurePrivateDir } from "./state/private-files.ts";
+import { identifyCaller } from "./workload-api/caller.ts";
+import { runWorkloadApi } from "./workload-api/workload-api.ts";
 
 export interface AgentDeps {
   readonly logger: Logger;
@@ -61,12 +64,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   for (const dir of [stateDir, join(stateDir, "identity"), join(stateDir, "workloads"), runDir]) {
     await ensurePrivateDir(dir);
   }
-  const state = await readAgentState(stateDir, clock.now());
-  if (state === undefined) {
-    throw new MeshError("agent.join", `start the agent: this host has not joined a mesh (${stateDir})`, {
-      hint: "run `lateen join <token>` first, with a token from `lateen token create` on the server",
-    });
-  }
+  const state = await joinedState(config, environment, { ...seams, signal });
+  if (state === undefined) return;
   const dataPlane = chooseDataPlane(config, environment, deps, seams);
   if (config.gateways.length > 0 && dataPlane.kind === "builtin") {
     logger.warn(
@@ -97,6 +96,18 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     channel.renew();
   });
   registration.changes.subscribe(() => svids.retry());
+  channel.changes.subscribe(() => {
+    if (!channel.connected) return;
+    identity.retry();
+    registration.retry();
+  });
+  const comeBack = comeBackThrough({
+    channel,
+    proof: proofOf(config.join, environment),
+    nodeName: config.nodeName,
+    agentVersion: VERSION,
+    logger,
+  });
 
   const xdsSocket = join(runDir, "xds.sock");
   const { domainSuffix, loopback } = config;
@@ -135,6 +146,13 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     relay,
     reconciler,
   };
+  const { workloadApi } = config;
+  const workloadSocket = {
+    socketPath: workloadApi.socket ?? join(runDir, "workload.sock"),
+    open: workloadApi.socket !== undefined,
+    rules: workloadApi.callers,
+    identify: identifyCaller,
+  };
   const status = (): AgentStatus => collectStatus(parts);
   const notifier = serviceNotifier({ environment, clock, logger, pid: process.pid });
 
@@ -144,10 +162,13 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   await runTasks(
     background.signal,
     (signal) => channel.run(signal),
-    (signal) => identity.run(issue, signal),
+    (signal) => identity.run(issue, comeBack, signal),
     (signal) => bundle.run(signal),
     (signal) => registration.run(signal),
     (signal) => relay.run(signal, relayListens.resolve),
+    async (signal) => {
+      if (workloadApi.enabled) await runWorkloadApi({ ...seams, ...workloadSocket, svids, bundle }, signal);
+    },
     (signal) =>
       runStatusServer(
         { socketPath: join(runDir, "agent.sock"), address: config.status, status, logger },

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
+import { joinSchema } from "./identity/join-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const ip = z.union([z.ipv4(), z.ipv6()], "must be an IP address");
@@ -49,6 +50,32 @@ const schema = z.strictObject({
   nodeName: z.string().min(1).max(253).prefault(hostname),
   /** The host's address: only services registered at it are taken. Left out: all that the source names. */
   address: ip.optional(),
+  /** How the host joins without a token; left out: `lateen join TOKEN`. */
+  join: joinSchema.optional(),
+  /** Identities for applications, by the SPIFFE Workload API and SDS. */
+  workloadApi: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Default: `workload.sock` in `runDir`, which this user and root reach; elsewhere, everybody on the host does. */
+      socket: z.string().startsWith("/", "must be an absolute path").optional(),
+      /** Which callers may have which identity. */
+      callers: z
+        .array(
+          z
+            .strictObject({
+              namespace: dnsLabel.default("default"),
+              serviceAccount: dnsLabel,
+              uid: z.number().int().min(0).optional(),
+              unit: z
+                .string()
+                .regex(/^[^/]+\.service$/, "must be a systemd service, as in reviews.service")
+                .optional(),
+            })
+            .refine(({ uid, unit }) => uid !== undefined || unit !== undefined, "must say uid or unit"),
+        )
+        .default([]),
+    })
+    .prefault({}),
   /** Where applications listen and where the listeners of upstreams bind. */
   loopback: ip.default("127.0.0.1"),
   domainSuffix: z.string().default("cluster.local"),

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { AgentState } from "../agent/identity/agent-state.ts";
 import { ServerChannel } from "../agent/identity/channel.ts";
+import { invitationOf } from "../agent/identity/invitation.ts";
 import { joinMesh } from "../agent/identity/join.ts";
 import { readTrustBundle } from "../agent/identity/trust-bundle.ts";
 import { Registration } from "../agent/registration/registration.ts";
@@ -63,8 +64,7 @@ interface BenchAgent {
 
 async function joined(mesh: Mesh): Promise<BenchAgent> {
   const stateDir = join(mesh.directory, "agent");
-  const state = await joinMesh({
-    token: await mesh.token(),
+  const state = await joinMesh(invitationOf(await mesh.token()), {
     stateDir,
     agentVersion: "bench",
     clock: systemClock,

@@ -92,6 +92,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
   });
   const { ads, list } = agentFacingServices({
     ...state,
+    attestors: [],
     translator,
     concurrencyOf: () => undefined,
     metrics,
@@ -120,7 +121,8 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
 
 /** All proxies are on the hosts of one agent; their connections are their own. */
 async function agentTls({ ca, agents }: ServerState): Promise<ClientTls> {
-  agents.add({ id: AGENT, nodeName: AGENT, version: "bench", binding: UNBOUND });
+  const attested = { method: "join-token", subject: "bench", keyHash: "", ttlMs: undefined } as const;
+  agents.put({ id: AGENT, nodeName: AGENT, version: "bench", binding: UNBOUND, attested });
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   const { chain } = await ca.issue({
     spiffeId: agentSpiffeId(ca.bundle.trustDomain, AGENT),

@@ -12,20 +12,25 @@ import { certificateServiceHandlers } from "./agents/certificate-service.ts";
 import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentFacingService } from "./agents/server.ts";
+import { admitWorkload } from "./attest/admit-workload.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
+import type { Attestor } from "./attest/attestor.ts";
 import { AgentJoin } from "./attest/join-agent.ts";
-import type { JoinTokenStore } from "./attest/join-token-store.ts";
+import { standingOf } from "./attest/standing.ts";
+import type { AuditLog } from "./audit/audit-log.ts";
+import type { AuditEvent } from "./audit/audit-record.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
-import type { Translator } from "./translate/translator.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
 import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
+import type { ConfigSource } from "./xds/config-source.ts";
 
 export interface AgentServicesOptions {
   readonly ca: CertificateAuthority;
-  readonly tokens: JoinTokenStore;
+  readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
   readonly placements: Placements;
-  readonly translator: Translator;
+  readonly audit: Pick<AuditLog, "note">;
+  readonly translator: ConfigSource;
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly metrics: ServerMetrics;
   readonly trustDomain: TrustDomain;
@@ -42,7 +47,7 @@ export interface AgentServices {
 
 /** What answers on the agents' port: join and registration, certificates, ADS. */
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
-  const { tokens, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
+  const { attestors, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
     options;
   const ca = counted(options.ca, metrics);
   const authenticator = agentAuthenticator(trustDomain, agents, clock);
@@ -56,8 +61,13 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     const workload = `${named.namespace}/${named.name}`;
     const placed = placements.get(workload);
     if (placed === undefined) return { kind: "unknown" };
-    if (placed.agentId === agent.id) return { kind: "allowed", node: { id: nodeId, workload } };
-    return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
+    if (placed.agentId !== agent.id) {
+      return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
+    }
+    // What an agent is bound to may be less than when it registered: it has proven itself anew since.
+    const admission = admitWorkload(agent, placed);
+    if (!admission.ok) return { kind: "refused", reason: admission.reason };
+    return { kind: "allowed", node: { id: nodeId, workload } };
   }
 
   const ads = adsHandlers({
@@ -72,10 +82,14 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     onNack: (typeUrl) => metrics.rejected(resourceTypeOf(typeUrl)),
     onPropagation: ({ ms }) => metrics.converged(ms),
   });
+  const note = (event: AuditEvent): void => options.audit.note(event);
+  const standing = standingOf(attestors, log);
   const join = new AgentJoin({
     ca,
-    tokens,
+    attestors,
     agents,
+    standing,
+    note,
     clock,
     log,
     onOutcome: (outcome) => metrics.joined(outcome),
@@ -91,7 +105,19 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       },
       {
         definition: certificateService,
-        handlers: { ...certificateServiceHandlers({ ca, authenticator, agents, placements, clock, log }) },
+        handlers: {
+          ...certificateServiceHandlers({
+            ca,
+            authenticator,
+            agents,
+            placements,
+            standing,
+            note,
+            clock,
+            log,
+            signal,
+          }),
+        },
       },
       { definition: adsService, handlers: { ...ads.handlers } },
     ],

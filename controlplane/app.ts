@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
+import { certificatePin } from "../mesh/identity/spki-pin.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
@@ -14,6 +15,7 @@ import { advertisedAddresses } from "./advertised-addresses.ts";
 import { agentFacingServices } from "./agent-services.ts";
 import { serveAgents } from "./agents/server.ts";
 import { agentServerCredentials } from "./agents/server-credentials.ts";
+import { openAttestors } from "./attest/attestors.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
@@ -55,6 +57,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   await mkdir(config.runDir, { recursive: true, mode: 0o700 });
   const state = closing.use(await openServerState(config, { clock, logger }));
   const { ca, trustDomain, placements } = state;
+  const attestors = closing.use(await openAttestors(config.attest, { ...state, clock }));
 
   const translator = createTranslator({
     messageTypes,
@@ -73,6 +76,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const metrics = serverMetrics(state, publisher, () => ads.status.list().length);
   const { ads, list } = agentFacingServices({
     ...state,
+    attestors: attestors.list,
     translator,
     concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
     metrics,
@@ -113,6 +117,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     agents: `${config.agents.address}:${serving.port}`,
     admin: servingAdmin.socketPath,
     trustDomain,
+    caPin: certificatePin(new X509Certificate(ca.bundle.roots[0] ?? "")),
   });
   deps.onReady?.({ agentPort: serving.port, adminSocket: servingAdmin.socketPath });
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isIpRange } from "../mesh/model/dns-names.ts";
 import { adminSection } from "./admin/admin-config.ts";
+import { attestSchema } from "./attest/attest-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
 const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$/, "must be a lower-case DNS name");
@@ -30,6 +31,8 @@ const schema = z.strictObject({
   health: z
     .strictObject({ address: z.string().default("127.0.0.1"), port: port.default(15_014) })
     .prefault({}),
+  /** How hosts may prove who they are. */
+  attest: attestSchema.prefault({}),
   /** The catalog to read. Left out: the embedded registry and what agents register. */
   consul: z
     .strictObject({
@@ -65,6 +68,13 @@ const schema = z.strictObject({
     .min(1)
     .max(7 * 86_400)
     .default(86_400),
+  /** Of an agent's own certificate. */
+  agentTtlSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(30 * 86_400)
+    .default(7 * 86_400),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 

@@ -17,6 +17,7 @@ import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ConfigStore } from "./store/config-store.ts";
 import { openDatabase } from "./store/database.ts";
+import { lockDirectory } from "./store/directory-lock.ts";
 import { DirectorySource } from "./store/directory-source.ts";
 import { SqliteConfigStore } from "./store/sqlite-config-store.ts";
 
@@ -42,16 +43,18 @@ export async function openServerState(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<ServerState> {
   await privateDirectory(config.stateDir);
+  await using closing = new AsyncDisposableStack();
+  closing.use(lockDirectory(config.stateDir));
   const trustDomain = parseTrustDomain(config.trustDomain);
   const workloadMs = config.leafTtlSeconds * 1000;
+  const agentMs = config.agentTtlSeconds * 1000;
   const ca = await openSelfSignedAuthority({
     directory: join(config.stateDir, "ca"),
     trustDomain,
     clock,
     // A lifetime below the usual bound is what was configured, not what a caller wishes.
-    lifetimes: { workloadMs, minMs: Math.min(300_000, workloadMs) },
+    lifetimes: { workloadMs, agentMs, minMs: Math.min(300_000, workloadMs) },
   });
-  const closing = new AsyncDisposableStack();
   const databasePath = join(config.stateDir, "lateen.db");
   await assertPrivateFile(databasePath);
   const database = openDatabase(databasePath);
@@ -71,6 +74,7 @@ export async function openServerState(
     const log = logger.child("consul");
     registries.push(new ConsulRegistry({ client, clock, random: Math.random, logger: log }));
   }
+  const open = closing.move();
   return {
     trustDomain,
     ca,
@@ -83,7 +87,7 @@ export async function openServerState(
     embedded,
     registries,
     directory: config.policyDir === undefined ? undefined : directorySource(config.policyDir),
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 
   function directorySource(directory: string): DirectorySource {

@@ -1,7 +1,7 @@
 /**
- * Generates the message types that Lateen speaks (Envoy's xDS v3, Istio's certificate service, its own agent service)
- * into `mesh/xds/gen/`, together with a descriptor set for canonical ProtoJSON, which has all of Envoy's extensions too.
- * Runs at set-up; nothing of it is committed. A stamp over the inputs makes a second run free.
+ * Generates the message types that Lateen speaks (Envoy's xDS v3, Istio's certificate service, SPIFFE's Workload API,
+ * its own agent service) into `mesh/xds/gen/`, together with a descriptor set for canonical ProtoJSON, which has all of
+ * Envoy's extensions too. Runs at set-up; nothing of it is committed. A stamp over the inputs makes a second run free.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -52,6 +52,7 @@ const ROOTS = [
   "envoy/service/discovery/v3/discovery.proto",
   "istio/v1/auth/ca.proto",
   "lateen/agent/v1/agent.proto",
+  "spiffe/workload/workload.proto",
 ];
 
 const TS_PROTO_OPTIONS = [

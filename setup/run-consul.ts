@@ -31,17 +31,20 @@ const PATIENCE_MS = 20_000;
 /**
  * Starts a development Consul (one server, all in memory) on a loopback address of its own, so that it meets no other,
  * and returns when it has a leader and its node is in the catalog. Linux: the whole of 127.0.0.0/8 is loopback.
- * `address` is that of an ended one whose place this one takes, with nothing of its data.
+ * `address` is that of an ended one whose place this one takes, with nothing of its data. `hcl` is configuration beside
+ * the usual.
  */
 export async function startConsul(
   binary: string,
   signal?: AbortSignal,
   address = `http://127.${randomInt(64, 128)}.${randomInt(1, 255)}.${randomInt(1, 255)}:8500`,
+  hcl?: string,
 ): Promise<RunningConsul> {
   const ip = new URL(address).hostname;
   const node = `lateen-${ip.replaceAll(".", "-")}`;
   // A group of its own: a Ctrl-C at the terminal is for us, who end it in order. It must not outlive us either.
-  const child = spawn(binary, consulArguments(ip, node), {
+  const more = hcl === undefined ? [] : [`-hcl=${hcl}`];
+  const child = spawn(binary, [...consulArguments(ip, node), ...more], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -6,6 +6,7 @@ import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import { Changes } from "../state/changes.ts";
 
 /** What a TLS connection to the server is made with. */
 interface ChannelIdentity {
@@ -47,6 +48,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
  * other. Whoever calls takes `client` anew for each call or stream; a stream that breaks finds the next server there.
  */
 export class ServerChannel {
+  /** Notified when a connection has come or is lost. */
+  readonly changes: Changes = new Changes();
   readonly #options: ServerChannelOptions;
   #index = 0;
   #client: Client;
@@ -115,6 +118,7 @@ export class ServerChannel {
     this.#connected = connected;
     if (connected) this.#options.logger.info("connected to the server", { address: this.address });
     else this.#options.logger.warn("lost the connection to the server", { address: this.address });
+    this.changes.notify();
   }
 
   #replace(index: number): void {

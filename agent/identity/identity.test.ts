@@ -14,10 +14,13 @@ import { AgentIdentity } from "./agent-identity.ts";
 import { type AgentState, agentStatePath, readAgentState } from "./agent-state.ts";
 import { issueFrom } from "./certificates.ts";
 import { ServerChannel } from "./channel.ts";
+import { invitationOf } from "./invitation.ts";
 import { joinMesh } from "./join.ts";
 import { readTrustBundle, TrustBundleWatch } from "./trust-bundle.ts";
 
 const seams = { clock: systemClock, logger: silentLogger, random: () => 0 };
+
+const neverComesBack = (): Promise<never> => Promise.reject(new Error("the certificate has not expired"));
 
 /** Ends what a test runs, also when the test fails. */
 function stopper(t: TestContext): AbortController {
@@ -33,9 +36,8 @@ async function stateDir(t: TestContext): Promise<string> {
 }
 
 function joinHost(t: TestContext, token: string, directory: string, force = false): Promise<AgentState> {
-  return joinMesh({
+  return joinMesh(invitationOf(token), {
     ...seams,
-    token,
     stateDir: directory,
     nodeName: "host-1",
     agentVersion: "0.1.0",
@@ -155,7 +157,10 @@ test("an agent's certificate is renewed with a new key, and the connection made 
   });
   identity.changes.subscribe(() => channel.renew());
   const stop = stopper(t);
-  const running = Promise.all([identity.run(issueFrom(channel), stop.signal), channel.run(stop.signal)]);
+  const running = Promise.all([
+    identity.run(issueFrom(channel), neverComesBack, stop.signal),
+    channel.run(stop.signal),
+  ]);
   const renewed = await eventually("a renewed certificate on disk", async () => {
     const state = await readAgentState(directory, 0);
     return state !== undefined && state.svid.serial !== joined.svid.serial && state;

@@ -1,24 +1,23 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { agentService } from "../../mesh/agent-api/services.ts";
 import { MeshError } from "../../mesh/errors.ts";
-import { createCsr } from "../../mesh/identity/csr.ts";
-import { type JoinToken, parseJoinToken } from "../../mesh/identity/join-token.ts";
+import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { JoinResponse } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { ensurePrivateDir } from "../state/private-files.ts";
 import { type AgentState, parseAgentSvid, readAgentState, writeAgentState } from "./agent-state.ts";
+import { askToJoin, type JoinQuestion } from "./ask-to-join.ts";
 import { ServerChannel } from "./channel.ts";
+import type { Invitation } from "./invitation.ts";
+import { dropPendingKey, pendingKey } from "./pending-key.ts";
 import { fetchPinnedRoot } from "./pinned-root.ts";
-import { exportPrivateKey, generatePrivateKey } from "./private-key.ts";
+import { exportPrivateKey } from "./private-key.ts";
 import { writeTrustBundle } from "./trust-bundle.ts";
-import { callUnary, isRefusal, serverSaid } from "./unary-call.ts";
+import { isRefusal, serverSaid } from "./unary-call.ts";
 
 export interface JoinOptions {
-  /** The token's text. It is in no log line and in no error. */
-  readonly token: string;
   readonly stateDir: string;
   /** The host's name unless given. */
   readonly nodeName?: string;
@@ -31,28 +30,28 @@ export interface JoinOptions {
 }
 
 /**
- * Makes this host an agent: finds the server by its pinned CA, sends a new key's public half with the token's secret,
- * and keeps what comes back in the state directory. Throws `agent.join` or `agent.state`; then nothing was changed here.
+ * Makes this host an agent: finds the server by its pinned CA, sends a new key's public half with the proof, and keeps
+ * what comes back in the state directory. Throws `agent.join` or `agent.state`; then nothing was changed here but that
+ * the key is kept for the next attempt: what was used up by this one is still good for that key for a minute.
  */
-export async function joinMesh(options: JoinOptions): Promise<AgentState> {
-  const token = parseJoinToken(options.token);
-  await ensurePrivateDir(options.stateDir);
-  await ensurePrivateDir(join(options.stateDir, "identity"));
+export async function joinMesh(invitation: Invitation, options: JoinOptions): Promise<AgentState> {
+  const { stateDir } = options;
+  const { addresses, trustDomain, proof } = invitation;
+  await ensurePrivateDir(stateDir);
+  await ensurePrivateDir(join(stateDir, "identity"));
   if (options.force !== true) await assertNotJoined(options);
 
-  const { address, root } = await findRoot(token, options.signal);
-  const key = await generatePrivateKey();
-  const keyPem = exportPrivateKey(key);
-  const response = await askToJoin(token, address, root, createCsr(key), options);
-  const state: AgentState = {
-    agentId: response.agentId,
-    trustDomain: token.trustDomain,
-    servers: token.addresses,
-    svid: checkResponse(response, token, keyPem),
-  };
-  await writeTrustBundle(options.stateDir, { trustDomain: token.trustDomain, roots: [root], sequence: 0 });
-  await writeAgentState(options.stateDir, state);
-  options.logger.info("joined the mesh", { agent: state.agentId, trustDomain: state.trustDomain });
+  const { address, root } = await findRoot(invitation, options.signal);
+  const key = await pendingKey(stateDir, proof.purpose);
+  const nodeName = options.nodeName ?? hostname();
+  const question = { proof, key, nodeName, agentVersion: options.agentVersion };
+  const response = await ask(question, { address, trustDomain, root }, options);
+  const svid = checkResponse(response, trustDomain, exportPrivateKey(key));
+  const state: AgentState = { agentId: response.agentId, trustDomain, servers: addresses, svid };
+  await writeTrustBundle(stateDir, { trustDomain, roots: [root], sequence: 0 });
+  await writeAgentState(stateDir, state);
+  await dropPendingKey(stateDir);
+  options.logger.info("joined the mesh", { agent: state.agentId, trustDomain, method: proof.method });
   return state;
 }
 
@@ -70,13 +69,13 @@ async function assertNotJoined({ stateDir, clock }: JoinOptions): Promise<void> 
 
 /** The first server that answers with the pinned CA; what went wrong with the last one when none does. */
 async function findRoot(
-  token: JoinToken,
+  { addresses, pin }: Invitation,
   signal: AbortSignal,
 ): Promise<{ readonly address: string; readonly root: string }> {
   let failure: unknown;
-  for (const address of token.addresses) {
+  for (const address of addresses) {
     try {
-      return { address, root: await fetchPinnedRoot(address, token.pin, signal) };
+      return { address, root: await fetchPinnedRoot(address, pin, signal) };
     } catch (error) {
       failure = error;
     }
@@ -84,63 +83,57 @@ async function findRoot(
   throw MeshError.from(failure, "agent.join");
 }
 
-async function askToJoin(
-  token: JoinToken,
-  address: string,
-  root: string,
-  csr: string,
-  options: JoinOptions,
+async function ask(
+  question: JoinQuestion,
+  server: { readonly address: string; readonly trustDomain: TrustDomain; readonly root: string },
+  { clock, logger, signal }: JoinOptions,
 ): Promise<JoinResponse> {
   const channel = new ServerChannel({
-    addresses: [address],
-    trustDomain: token.trustDomain,
-    identity: () => ({ roots: [root], certificate: undefined }),
-    clock: options.clock,
-    logger: options.logger,
+    addresses: [server.address],
+    trustDomain: server.trustDomain,
+    identity: () => ({ roots: [server.root], certificate: undefined }),
+    clock,
+    logger,
     random: () => 0,
   });
   const stop = new AbortController();
   const running = channel.run(stop.signal);
   try {
-    return await callUnary(
-      channel.client,
-      agentService.join,
-      {
-        tokenSecret: token.secret,
-        csr,
-        nodeName: options.nodeName ?? hostname(),
-        agentVersion: options.agentVersion,
-      },
-      options.signal,
-    );
+    return await askToJoin(channel.client, question, signal);
   } catch (error) {
-    throw joinError(error);
+    throw joinError(error, question.proof.method);
   } finally {
     stop.abort();
     await running;
   }
 }
 
-function joinError(error: unknown): MeshError {
+function joinError(error: unknown, method: string): MeshError {
+  if (error instanceof MeshError) return error;
   if (!isRefusal(error)) {
     return new MeshError("agent.join", `join the mesh: ${serverSaid(error)}`, {
       cause: error,
-      hint: "look at the server's log, and try again: the token is still good if the server did not take it",
+      hint: "look at the server's log, and try again: what the server took is good for this host for another minute",
     });
   }
-  return new MeshError("agent.join", "join the mesh: the server refused the token", {
-    hint:
-      "a token is good once and for a short time (15 minutes by default), and may be bound to a node name; " +
-      "make a new one on the server with `lateen token create`",
+  if (method === "join-token") {
+    return new MeshError("agent.join", "join the mesh: the server refused the token", {
+      hint:
+        "a token is good once and for a short time (15 minutes by default), and may be bound to a node name or to " +
+        "addresses; make a new one on the server with `lateen token create`",
+    });
+  }
+  return new MeshError("agent.join", `join the mesh: the server refused this host's proof (${method})`, {
+    hint: "the server's log says why; is the method allowed there, in `attest` of server.yaml?",
   });
 }
 
-function checkResponse(response: JoinResponse, token: JoinToken, keyPem: string): X509Svid {
+function checkResponse(response: JoinResponse, trustDomain: TrustDomain, keyPem: string): X509Svid {
   try {
-    if (response.trustDomain !== token.trustDomain) {
+    if (response.trustDomain !== trustDomain) {
       throw new MeshError("identity.invalid", `it is of trust domain ${response.trustDomain}`);
     }
-    return parseAgentSvid(response.certChain, keyPem, token.trustDomain, response.agentId);
+    return parseAgentSvid(response.certChain, keyPem, trustDomain, response.agentId);
   } catch (cause) {
     throw new MeshError(
       "agent.join",

@@ -63,7 +63,7 @@ export async function keepFresh(
         delayMs,
       };
       logger.warn("could not get a certificate, trying again", fields);
-      await retryTime(renewal.retry, clock, delayMs, signal);
+      await renewal.retry.waitFor(clock, delayMs, signal);
     }
   }
 }
@@ -76,11 +76,4 @@ function renewalTime(svid: X509Svid, now: number, random: number): number {
 /** A certificate that was due as it came (short life, dated back for slow clocks) must not be renewed in a tight loop. */
 function shortestUseMs(svid: X509Svid | undefined, now: number): number {
   return Math.max(1000, ((svid?.notAfterMs ?? now) - now) / 4);
-}
-
-async function retryTime(retry: Wake, clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  await Promise.race([retry.wait(either), clock.sleep(delayMs, either)]);
-  over.abort();
 }

@@ -17,9 +17,9 @@ export function workloadSecrets(
 ): SecretSource {
   return {
     secret: (workload, name) => {
-      if (name === TRUST_BUNDLE_SECRET) return trustBundleSecret(bundle.current);
+      if (name === TRUST_BUNDLE_SECRET) return trustBundleSecret(bundle.current, name);
       const svid = name === SVID_SECRET ? svids.current(workload) : undefined;
-      return svid && svidSecret(svid);
+      return svid && svidSecret(svid, name);
     },
     onChange: (listener, signal) => {
       const stops = [
@@ -36,9 +36,9 @@ export function workloadSecrets(
 }
 
 /** Certificate chain and key, inline: they go over the unix socket and are in no file that the data plane reads. */
-function svidSecret(svid: X509Svid): EncodedSecret {
+export function svidSecret(svid: X509Svid, name: string): EncodedSecret {
   const secret = Secret.fromPartial({
-    name: SVID_SECRET,
+    name,
     tlsCertificate: {
       certificateChain: { inlineString: svid.chainPem },
       privateKey: { inlineString: svid.keyPem },
@@ -47,10 +47,11 @@ function svidSecret(svid: X509Svid): EncodedSecret {
   return { version: svid.serial, bytes: Secret.encode(secret).finish() };
 }
 
-function trustBundleSecret(bundle: TrustBundle): EncodedSecret {
+/** The roots that peers are verified against. */
+export function trustBundleSecret(bundle: TrustBundle, name: string): EncodedSecret {
   const roots = joinPemChain(bundle.roots);
   const secret = Secret.fromPartial({
-    name: TRUST_BUNDLE_SECRET,
+    name,
     validationContext: { trustedCa: { inlineString: roots } },
   });
   const version = createHash("sha256").update(roots).digest("hex").slice(0, 16);

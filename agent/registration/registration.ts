@@ -35,6 +35,7 @@ export class Registration {
   readonly changes: Changes = new Changes();
   readonly #options: RegistrationOptions;
   readonly #changed = new Wake();
+  readonly #reconnect = new Wake();
   #workloads: readonly Workload[] | undefined;
   #sequence = 0;
   #state: RegistrationState = { kind: "nothing-to-report" };
@@ -80,6 +81,11 @@ export class Registration {
     stop();
   }
 
+  /** A lost stream is opened again at once: the server is back. */
+  retry(): void {
+    if (this.#state.kind === "disconnected") this.#reconnect.raise();
+  }
+
   /** Keeps a stream to the server until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, random } = this.#options;
@@ -90,7 +96,7 @@ export class Registration {
       if (answered) attempt = 0;
       if (!signal.aborted) logger.debug("the registration stream ended", { reason });
       this.#state = { kind: "disconnected", reason };
-      await clock.sleep(backoffMs(RECONNECT, attempt, random()), signal);
+      await this.#reconnect.waitFor(clock, backoffMs(RECONNECT, attempt, random()), signal);
     }
   }
 

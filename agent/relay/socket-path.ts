@@ -1,4 +1,4 @@
-import { chmod, lstat, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { MeshError } from "../../mesh/errors.ts";
@@ -7,14 +7,21 @@ import { ensurePrivateDir } from "../state/private-files.ts";
 /** `sun_path` has 108 bytes, the last of them a zero (unix(7)). */
 const LONGEST_PATH_BYTES = 107;
 
-/** Makes the place for a socket: a directory for this user alone, without what a killed agent left there. */
-export async function prepareSocketPath(path: string): Promise<void> {
+/**
+ * Makes the place for a socket, without what a killed agent left there: a directory for this user alone, unless others are
+ * to reach it.
+ */
+export async function prepareSocketPath(
+  path: string,
+  directory: "private" | "shared" = "private",
+): Promise<void> {
   if (Buffer.byteLength(path) > LONGEST_PATH_BYTES) {
     throw new MeshError("config.invalid", `listen on ${path}: longer than ${LONGEST_PATH_BYTES} bytes`, {
       hint: "choose a shorter runDir",
     });
   }
-  await ensurePrivateDir(dirname(path));
+  if (directory === "private") await ensurePrivateDir(dirname(path));
+  else await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const existing = await lstat(path).catch(() => undefined);
   if (existing === undefined) return;
   if (!existing.isSocket()) {

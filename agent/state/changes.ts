@@ -1,3 +1,4 @@
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { orAborted } from "./or-aborted.ts";
 
 /** Tells listeners what changed; how it is now, they read themselves. */
@@ -29,5 +30,13 @@ export class Wake {
   async wait(signal: AbortSignal): Promise<void> {
     await orAborted(this.#raised.promise, signal);
     this.#raised = Promise.withResolvers<void>();
+  }
+
+  /** Returns when raised, after `ms`, or when the signal is aborted. */
+  async waitFor(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    await Promise.race([this.wait(either), clock.sleep(ms, either)]);
+    over.abort();
   }
 }

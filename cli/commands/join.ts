@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join as joinPath, resolve } from "node:path";
 import { Command } from "commander";
-import { loadAgentConfig } from "../../agent/config.ts";
+import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
+import { configuredInvitation, type Invitation, invitationOf } from "../../agent/identity/invitation.ts";
 import { joinMesh } from "../../agent/identity/join.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { VERSION } from "../../mesh/version.ts";
@@ -40,7 +41,6 @@ async function join(
   argument: string | undefined,
   options: JoinCommandOptions,
 ): Promise<number> {
-  const token = await readToken(context, argument);
   const path = joinPath(resolve(options.dir), "agent.yaml");
   const exists = existsSync(path);
   const flags = {
@@ -50,8 +50,8 @@ async function join(
   };
   const file = exists ? readNamedFile(path) : undefined;
   const config = loadAgentConfig({ file, environment: context.environment, flags });
-  const state = await joinMesh({
-    token,
+  const invitation = await invitationFor(context, argument, config);
+  const state = await joinMesh(invitation, {
     stateDir: config.stateDir,
     nodeName: config.nodeName,
     agentVersion: VERSION,
@@ -74,12 +74,20 @@ Next:
   return EXIT.ok;
 }
 
-async function readToken(context: CliContext, argument: string | undefined): Promise<string> {
+/** A token when there is one; else what the configuration says. */
+async function invitationFor(
+  context: CliContext,
+  argument: string | undefined,
+  { join, servers }: AgentConfig,
+): Promise<Invitation> {
   const source = argument ?? context.environment["LATEEN_JOIN_TOKEN"] ?? "";
   const text = await readTokenText(context, source);
-  if (text.trim() !== "") return text.trim();
+  if (text.trim() !== "") return invitationOf(text.trim());
+  if (join !== undefined) return configuredInvitation(join, servers, context.environment);
   throw new MeshError("cli.usage", "join wants a token", {
-    hint: "run lateen token create on the server's host: it prints the whole line",
+    hint:
+      "run lateen token create on the server's host: it prints the whole line; " +
+      "or say in agent.yaml, under join, how this host proves who it is",
   });
 }
 

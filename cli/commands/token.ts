@@ -17,6 +17,7 @@ interface CreateOptions extends ClientOptions, FormatOptions {
   readonly namespace?: string;
   readonly sa?: readonly string[];
   readonly node?: string;
+  readonly cidr?: readonly string[];
 }
 
 export function tokenCommand(context: CliContext, exit: Exit): Command {
@@ -26,6 +27,7 @@ export function tokenCommand(context: CliContext, exit: Exit): Command {
     .option("-n, --namespace <name>", "only for workloads of this namespace")
     .option("--sa <name...>", "only for these service accounts")
     .option("--node <name>", "only for the host of this name")
+    .option("--cidr <range...>", "only from these addresses, as in 10.1.0.0/16")
     .action(async (options: CreateOptions) => exit(await createToken(context, options)));
   const list = new Command("list")
     .alias("ls")
@@ -49,6 +51,7 @@ async function createToken(context: CliContext, options: CreateOptions): Promise
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
     ...(options.sa === undefined ? {} : { serviceAccounts: options.sa }),
     ...(options.node === undefined ? {} : { node: options.node }),
+    ...(options.cidr === undefined ? {} : { cidrs: options.cidr }),
   };
   const created = await client.post<CreatedTokenReply>("/v1/tokens", body, { signal: context.signal });
   if (options.output !== "table") {
@@ -76,6 +79,7 @@ async function listTokens(context: CliContext, options: ClientOptions & FormatOp
     { header: "NAMESPACE", cell: ({ binding }) => binding.namespace ?? "any" },
     { header: "SERVICE ACCOUNTS", cell: ({ binding }) => binding.serviceAccounts?.join(",") ?? "any" },
     { header: "NODE", cell: ({ binding }) => binding.node ?? "any" },
+    { header: "FROM", cell: ({ binding }) => binding.cidrs?.join(",") ?? "any", wide: true },
     { header: "USED BY", cell: ({ usedBy }) => usedBy ?? "" },
     { header: "AGE", cell: ({ createdAt }) => formatAge(now - Date.parse(createdAt)), wide: true },
   ];

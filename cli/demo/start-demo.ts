@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { invitationOf } from "../../agent/identity/invitation.ts";
 import { joinMesh } from "../../agent/identity/join.ts";
 import type { CreatedTokenReply, List, ProxyReply } from "../../mesh/admin-api/replies.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
@@ -97,8 +98,7 @@ async function startHost(
     serviceAccounts: [host.serviceAccount],
     node: host.name,
   });
-  await joinMesh({
-    token,
+  await joinMesh(invitationOf(token), {
     nodeName: host.name,
     stateDir,
     agentVersion: VERSION,

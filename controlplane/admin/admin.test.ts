@@ -265,12 +265,12 @@ const badRequests: readonly { name: string; call: Call; status: number; code: st
     call: {
       method: "POST",
       url: "/v1/tokens",
-      body: '{"ttlMs":1,"namespace":"A B","serviceAccounts":["../web"],"node":"vm-*"}',
+      body: '{"ttlMs":1,"namespace":"A B","serviceAccounts":["../web"],"node":"vm-*","cidrs":["10.0.0.0/33"]}',
     },
     status: 400,
     code: "admin.request",
     message:
-      /ttlMs: must be a second or more.*namespace: .*serviceAccounts\.0: .*node: must be the name of one/,
+      /ttlMs: must be a second or more.*namespace: .*serviceAccounts\.0: .*node: must be the name of one.*cidrs\.0: must be a range/,
   },
   {
     name: "an instance that does not exist",
@@ -325,10 +325,11 @@ test("a wait for sync that is cut short tells how things stand", async () => {
 test("tokens are made with their binding, listed without their secret, and revoked", async () => {
   const server = fakeServer();
   const call = client(server);
-  const body = '{"ttlMs":60000,"namespace":"shop","serviceAccounts":["web"],"node":"vm-1"}';
+  const body =
+    '{"ttlMs":60000,"namespace":"shop","serviceAccounts":["web"],"node":"vm-1","cidrs":["10.1.0.0/16"]}';
   const made = await call({ method: "POST", url: "/v1/tokens", body });
   assert.equal((made.body as { token: string }).token, "lateen1.e30.pin.hush");
-  const binding = { namespace: "shop", serviceAccounts: ["web"], node: "vm-1" };
+  const binding = { namespace: "shop", serviceAccounts: ["web"], node: "vm-1", cidrs: ["10.1.0.0/16"] };
   assert.deepEqual(server.created, [{ binding, ttlMs: 60_000 }]);
   const listed = await call({ url: "/v1/tokens" });
   assert.doesNotMatch(JSON.stringify(listed.body), /hush/);

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ProxyResourceType, RegistryReply } from "../../mesh/admin-api/replies.ts";
 import { SERVER_METRICS as NAMES } from "../../mesh/telemetry/metric-names.ts";
+import type { JoinOutcome } from "../attest/join-agent.ts";
 
 /** Buckets of Istio's convergence histogram, in seconds, with two finer ones below. */
 const CONVERGENCE_BUCKETS_S = [0.01, 0.03, 0.1, 0.5, 1, 3, 5, 10, 20, 30];
@@ -37,7 +38,7 @@ export interface ServerMetrics {
   certificateRequested(): void;
   certificateIssued(): void;
   certificateRefused(): void;
-  joined(outcome: "accepted" | "refused"): void;
+  joined(outcome: JoinOutcome): void;
   text(): Promise<string>;
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type CreatedTokenReply, type List, listOf, type TokenReply } from "../../mesh/admin-api/replies.ts";
+import { isCidr } from "../attest/address-range.ts";
 import { assertHoldsIn, holdsIn } from "./access/caller.ts";
 import type { AdminDeps } from "./ports.ts";
 import { type AdminCall, type AdminRoute, notFound, parseJsonBody, parsePart } from "./route.ts";
@@ -26,6 +27,11 @@ const createBody = z.strictObject({
     .max(100)
     .optional(),
   node: z.string().regex(NODE_NAME, "must be the name of one host").optional(),
+  cidrs: z
+    .array(z.string().refine(isCidr, "must be a range of addresses, as in 10.1.0.0/16"))
+    .min(1)
+    .max(100)
+    .optional(),
 });
 const revokeQuery = z.strictObject({ id: z.string().min(1).max(253) });
 
@@ -43,11 +49,12 @@ function list({ caller }: AdminCall, deps: AdminDeps): List<TokenReply> {
 }
 
 async function create(call: AdminCall, deps: AdminDeps): Promise<CreatedTokenReply> {
-  const { ttlMs, namespace, serviceAccounts, node } = parseJsonBody(createBody, call.body);
+  const { ttlMs, namespace, serviceAccounts, node, cidrs } = parseJsonBody(createBody, call.body);
   const binding = {
     ...(namespace === undefined ? {} : { namespace }),
     ...(serviceAccounts === undefined ? {} : { serviceAccounts }),
     ...(node === undefined ? {} : { node }),
+    ...(cidrs === undefined ? {} : { cidrs }),
   };
   // A token that binds to no namespace is good for all of them.
   assertHoldsIn(call.caller, namespace);

@@ -9,8 +9,8 @@ export type TokenFacts = Omit<JoinToken, "secret">;
 /** The token store as the REST sees it: whole tokens out, bindings in its own words. */
 export function tokenPort(store: JoinTokenStore, facts: () => TokenFacts): TokenPort {
   return {
-    create({ namespace, serviceAccounts, node }, ttlMs) {
-      const binding = { namespace, serviceAccounts, nodeName: node };
+    create({ namespace, serviceAccounts, node, cidrs }, ttlMs) {
+      const binding = { namespace, serviceAccounts, nodeName: node, cidrs };
       const { id, secret, expiresAt } = store.create({ binding, ttlMs });
       return {
         id,
@@ -34,6 +34,7 @@ function toTokenReply({ id, state, createdAt, expiresAt, usedBy, binding }: Join
       ...(binding.namespace === undefined ? {} : { namespace: binding.namespace }),
       ...(binding.serviceAccounts === undefined ? {} : { serviceAccounts: binding.serviceAccounts }),
       ...(binding.nodeName === undefined ? {} : { node: binding.nodeName }),
+      ...(binding.cidrs === undefined ? {} : { cidrs: binding.cidrs }),
     },
   };
 }

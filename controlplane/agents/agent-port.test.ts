@@ -17,6 +17,7 @@ import {
   AgentPortClient,
   type JoinedTestAgent,
   joinAgent,
+  joinRequest,
   nextMessage,
   publicKeyOf,
   spkiOf,
@@ -29,12 +30,7 @@ import { mintCsr, mintRoot, mintSvid, newKey, uriSan } from "../../test/harness/
 import { UNBOUND } from "../attest/agent-binding.ts";
 
 const REVIEWS = "spiffe://cluster.local/ns/default/sa/reviews";
-const joinRequest = (tokenSecret: string, csr = createCsr(newKey())) => ({
-  tokenSecret,
-  csr,
-  nodeName: "vm-1",
-  agentVersion: "0.1.0",
-});
+const tokenRequest = (secret: string, csr?: string) => joinRequest("join-token", secret, csr);
 const certify = (
   agent: JoinedTestAgent,
   identity?: string,
@@ -88,6 +84,25 @@ test("an agent renews its own certificate with a new key, and goes on with it", 
   });
   const leaf = new X509Certificate(again.certChain[0] ?? "");
   assert.equal(leaf.subjectAltName, `URI:spiffe://cluster.local/lateen/agent/${agent.id}`);
+});
+
+test("joins and certificates are in the audit log, with who, from where and by which method, and no secret", async () => {
+  await using state = await stateDirectory();
+  await using port = await startAgentPort(state.path);
+  using agent = await joinAgent(port);
+  await certify(agent);
+  using stranger = new AgentPortClient(port);
+  const secret = generateJoinSecret();
+  await assert.rejects(stranger.call(agentService.join, tokenRequest(secret)));
+  assert.deepEqual(
+    port.audited.map(({ action, outcome, actor, from }) => [action, outcome, actor, from]),
+    [
+      ["join", "done", `agent:${agent.id}`, "127.0.0.1"],
+      ["certificate", "done", `agent:${agent.id}`, undefined],
+      ["join", "refused", "host:vm-1", "127.0.0.1"],
+    ],
+  );
+  assert.ok(!JSON.stringify(port.audited).includes(secret));
 });
 
 test("an identity that is not placed on the caller is refused, and the refusal is logged", async () => {
@@ -151,13 +166,13 @@ test("a token joins one host; a wrong, used or expired one hears the same refusa
   const expired = port.tokens.create({ binding: UNBOUND, ttlMs: -1 });
   using client = new AgentPortClient(port);
   const csr = createCsr(newKey());
-  const first = await client.call(agentService.join, joinRequest(secret, csr));
-  const again = await client.call(agentService.join, joinRequest(secret, csr));
+  const first = await client.call(agentService.join, tokenRequest(secret, csr));
+  const again = await client.call(agentService.join, tokenRequest(secret, csr));
   assert.equal(again.agentId, first.agentId);
   const refusals = new Set<string>();
   for (const wrong of [secret, expired.secret, generateJoinSecret(), "x"]) {
     await assert.rejects(
-      client.call(agentService.join, joinRequest(wrong)),
+      client.call(agentService.join, tokenRequest(wrong)),
       (error: { details?: string }) => {
         refusals.add(error.details ?? "");
         return true;
@@ -178,7 +193,7 @@ test("many joins from one address are slowed down", async () => {
   const codes = new Map<unknown, number>();
   for (let round = 0; round < 14; round++) {
     await client
-      .call(agentService.join, joinRequest(generateJoinSecret()))
+      .call(agentService.join, tokenRequest(generateJoinSecret()))
       .catch((error: { code?: unknown }) => {
         codes.set(error.code, (codes.get(error.code) ?? 0) + 1);
       });
@@ -354,7 +369,7 @@ test("a message of more than 4 MiB is refused", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path);
   using client = new AgentPortClient(port);
-  const call = client.call(agentService.join, joinRequest("x", "A".repeat(4 << 20)));
+  const call = client.call(agentService.join, tokenRequest("x", "A".repeat(4 << 20)));
   await assert.rejects(call, { code: status.RESOURCE_EXHAUSTED });
 });
 

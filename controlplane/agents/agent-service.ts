@@ -32,6 +32,9 @@ export interface AgentServiceDeps {
   readonly signal: AbortSignal;
 }
 
+/** Whoever decides on a proof (Nomad, Consul, an issuer of keys) has answered by then. */
+const JOIN_LIMIT_MS = 8_000;
+
 type RegisterCall = ServerDuplexStream<WorkloadReport, ReportResult>;
 type BundleCall = ServerWritableStream<TrustBundleRequest, TrustBundleResponse>;
 
@@ -41,11 +44,14 @@ export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandle
   const registrations = new Registrations(deps);
   return {
     join: unary<JoinRequest, JoinResponse>(log, async (call) => {
-      const { agentId, certificate } = await deps.join.join({
-        ...call.request,
-        peerAddress: peerAddress(call),
-      });
-      return { certChain: [...certificate.chain], agentId, trustDomain: deps.ca.bundle.trustDomain };
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(JOIN_LIMIT_MS)]);
+      const answer = await deps.join.join({ ...call.request, peerAddress: peerAddress(call) }, limit);
+      const { trustDomain } = deps.ca.bundle;
+      if (answer.kind === "challenged") {
+        return { certChain: [], agentId: "", trustDomain, challenge: answer.challenge };
+      }
+      const { agentId, certificate } = answer;
+      return { certChain: [...certificate.chain], agentId, trustDomain, challenge: Buffer.alloc(0) };
     }),
     register: streaming<RegisterCall>(log, signal, (call, gone) => registrations.serve(call, gone)),
     watchTrustBundle: streaming<BundleCall>(log, signal, async (call, gone) => {

@@ -10,7 +10,9 @@ import { decideIdentity } from "./certificate-service.ts";
 const NAMES = ["a", "b", "c"];
 
 function agent(id: string, binding: AgentBinding, banned = false): AgentRecord {
-  return { id, nodeName: id, version: "", binding, joinedAt: 0, serial: "", lastSeen: 0, banned };
+  const attested = { method: "join-token", subject: "", keyHash: "", at: 0, ttlMs: undefined } as const;
+  const serials = { serial: "", previousSerial: "" };
+  return { id, nodeName: id, version: "", binding, joinedAt: 0, attested, ...serials, lastSeen: 0, banned };
 }
 
 function placed(agentId: string, namespace: string, serviceAccount: string): PlacedWorkload {

@@ -12,6 +12,8 @@ import type {
 import { admitWorkload } from "../attest/admit-workload.ts";
 import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
 import { KeyedRateLimit, type RateLimitPolicy } from "../attest/rate-limit.ts";
+import type { StandingOf } from "../attest/standing.ts";
+import type { AuditEvent } from "../audit/audit-record.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { unary } from "./calls.ts";
 import type { AgentAuthenticator } from "./peer.ts";
@@ -22,8 +24,13 @@ export interface CertificateServiceDeps {
   readonly authenticator: AgentAuthenticator;
   readonly agents: Pick<AgentRecords, "recordCertificate">;
   readonly placements: Pick<Placements, "ofAgent">;
+  readonly standing: StandingOf;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Ends what is still asked of others when the server stops. */
+  readonly signal: AbortSignal;
+  /** For the audit log. */
+  readonly note?: (event: AuditEvent) => void;
   /** Certificates for one agent. */
   readonly rate?: RateLimitPolicy;
 }
@@ -32,6 +39,7 @@ export interface CertificateServiceHandlers {
   readonly createCertificate: handleUnaryCall<IstioCertificateRequest, IstioCertificateResponse>;
 }
 
+const STANDING_LIMIT_MS = 5_000;
 /** A host with a thousand workloads starts; then it renews a thousand in a day. */
 const DEFAULT_RATE: RateLimitPolicy = { perSecond: 50, burst: 2000 };
 
@@ -91,18 +99,33 @@ async function certify(
   const { ca, agents, placements, log } = deps;
   const wanted = impersonated(request.metadata);
   const spiffeId = decideIdentity(agent, wanted, placements.ofAgent(agent.id), ca.bundle.trustDomain);
+  if (wanted === undefined) await assertStanding(agent, deps);
   const { publicKeyDer, sans } = parseCsr(request.csr);
   if (sans.length > 1 || sans.some((name) => name !== spiffeId)) {
     throw new MeshError("ca.refused", `certify ${spiffeId}: the request asks for other names`, {
       hint: "leave the names out of the request: they are not taken from it",
     });
   }
-  const wish = wanted === undefined ? {} : { ttlMs: request.validityDuration * 1000 };
+  const ttlMs = wanted === undefined ? agent.attested.ttlMs : request.validityDuration * 1000;
+  const wish = ttlMs === undefined ? {} : { ttlMs };
   const { chain, serial, notAfterMs } = await ca.issue({ spiffeId, publicKeyDer, ...wish });
   if (wanted === undefined) agents.recordCertificate(agent.id, serial);
   const notAfter = new Date(notAfterMs).toISOString();
   log.info("certificate issued", { spiffeId, serial, notAfter, agentId: agent.id });
+  const details = { spiffeId, serial, notAfter };
+  deps.note?.({ action: "certificate", outcome: "done", actor: `agent:${agent.id}`, details });
   return { certChain: [...chain] };
+}
+
+/** An agent's own certificate says that the host is still what it was attested for. */
+async function assertStanding(
+  agent: AgentRecord,
+  { standing, signal }: CertificateServiceDeps,
+): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(STANDING_LIMIT_MS)]);
+  const verdict = await standing(agent, limit);
+  if (verdict.ok) return;
+  throw new MeshError("attest.refused", `renew the certificate of the agent ${agent.id}: ${verdict.reason}`);
 }
 
 /** Istio's name for it. Present but not a text is a malformed request, not an absent one. */

@@ -29,7 +29,7 @@ const cases = [
   { name: "no account is listed", binding: { ...UNBOUND, serviceAccounts: [] }, banned: false, ok: false },
   {
     name: "the account fits, the namespace does not",
-    binding: { namespace: "other", serviceAccounts: ["reviews"], nodeName: undefined },
+    binding: { ...UNBOUND, namespace: "other", serviceAccounts: ["reviews"] },
     banned: false,
     ok: false,
   },
@@ -42,10 +42,17 @@ for (const { name, binding, banned, ok } of cases) {
 }
 
 test("a binding comes back as it was stored, and rubbish is never taken for no binding", () => {
-  const binding = { namespace: "a", serviceAccounts: ["b"], nodeName: "c" };
+  const binding = { namespace: "a", serviceAccounts: ["b"], nodeName: "c", cidrs: ["10.0.0.0/8"] };
   assert.deepEqual(parseBinding(formatBinding(binding)), binding);
   assert.deepEqual(parseBinding(formatBinding(UNBOUND)), UNBOUND);
-  for (const text of ["", "{", '{"namespace":1}', '{"serviceAccounts":"a"}', '{"serviceAccounts":[1]}']) {
+  for (const text of [
+    "",
+    "{",
+    '{"namespace":1}',
+    '{"serviceAccounts":"a"}',
+    '{"serviceAccounts":[1]}',
+    '{"cidrs":""}',
+  ]) {
     assert.throws(() => parseBinding(text), { code: "store.failed" });
   }
 });
@@ -56,26 +63,44 @@ test("agents are kept with their binding, their serial, when they were seen, and
   const agents = new AgentRecords(database, clock);
   const joinedAt = clock.now();
   const binding = { ...UNBOUND, namespace: "shop" };
-  agents.add({ id: "a", nodeName: "vm-1", version: "1.0.0", binding });
-  agents.add({ id: "a", nodeName: "vm-2", version: "1.0.0", binding: UNBOUND });
+  const attested = { method: "join-token", subject: "token 1", keyHash: "k", ttlMs: undefined } as const;
+  const agent = { id: "a", nodeName: "vm-1", version: "1.0.0", binding, attested };
+  assert.equal(agents.put({ ...agent, binding: UNBOUND }), true);
+  assert.equal(agents.put(agent), true);
+  agents.recordCertificate("a", "00");
   agents.recordCertificate("a", "01");
   clock.advance(1000);
   agents.seen("a");
   assert.equal(agents.setBanned("a", true), true);
   assert.equal(agents.setBanned("b", true), false);
+  assert.equal(agents.put({ ...agent, binding: UNBOUND }), false, "a banned agent does not come in anew");
   const expected = {
     id: "a",
     nodeName: "vm-1",
     version: "1.0.0",
     binding,
     joinedAt,
+    attested: { ...attested, at: joinedAt },
     serial: "01",
+    previousSerial: "00",
     lastSeen: joinedAt + 1000,
     banned: true,
   };
   assert.deepEqual(agents.get("a"), expected);
   assert.deepEqual(new AgentRecords(database, clock).list(), [expected]);
   assert.equal(agents.get("b"), undefined);
+});
+
+test("a database of an earlier version gets the columns that have come since, and keeps its agents", () => {
+  const database = openDatabase(":memory:");
+  database.exec(`CREATE TABLE agents (id TEXT PRIMARY KEY, node_name TEXT NOT NULL, version TEXT NOT NULL,
+    binding TEXT NOT NULL, joined_at INTEGER NOT NULL, serial TEXT NOT NULL, last_seen INTEGER NOT NULL,
+    banned INTEGER NOT NULL DEFAULT 0) STRICT`);
+  database.exec(`INSERT INTO agents VALUES ('a', 'vm-1', '1', '{}', 1, '01', 2, 0)`);
+  const record = new AgentRecords(database, new ManualClock()).get("a");
+  assert.equal(record?.attested.method, "join-token");
+  assert.equal(record.serial, "01");
+  assert.equal(record.previousSerial, "");
 });
 
 test("a bucket gives its burst at once and then its rate, to each key its own", () => {

@@ -1,16 +1,19 @@
 import { MeshError } from "../../mesh/errors.ts";
 
-/** What a join token ties its agent to. An undefined part ties nothing. */
+/** What an agent is tied to by the way it joined. An undefined part ties nothing. */
 export interface AgentBinding {
   readonly namespace: string | undefined;
   readonly serviceAccounts: readonly string[] | undefined;
   readonly nodeName: string | undefined;
+  /** The addresses that it may join from, as the server sees them: `10.1.0.0/16`. */
+  readonly cidrs: readonly string[] | undefined;
 }
 
 export const UNBOUND: AgentBinding = {
   namespace: undefined,
   serviceAccounts: undefined,
   nodeName: undefined,
+  cidrs: undefined,
 };
 
 /** As the database has it. */
@@ -26,11 +29,12 @@ export function parseBinding(text: string): AgentBinding {
   } catch (cause) {
     throw new MeshError("store.failed", "read an agent's binding", { cause });
   }
-  const { namespace, serviceAccounts, nodeName } = value ?? {};
-  if (!isTextOrNothing(namespace) || !isTextOrNothing(nodeName) || !isListOrNothing(serviceAccounts)) {
+  const { namespace, serviceAccounts, nodeName, cidrs } = value ?? {};
+  const texts = isTextOrNothing(namespace) && isTextOrNothing(nodeName);
+  if (!texts || !isListOrNothing(serviceAccounts) || !isListOrNothing(cidrs)) {
     throw new MeshError("store.failed", "read an agent's binding", { hint: "restore the database" });
   }
-  return { namespace, serviceAccounts, nodeName };
+  return { namespace, serviceAccounts, nodeName, cidrs };
 }
 
 function isTextOrNothing(value: unknown): value is string | undefined {

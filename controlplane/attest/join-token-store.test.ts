@@ -15,7 +15,7 @@ const TTL_MS = 15 * 60_000;
 interface Subject {
   readonly clock: ManualClock;
   readonly store: JoinTokenStore;
-  readonly redeem: (secret: string, key?: string, nodeName?: string) => Redemption;
+  readonly redeem: (secret: string, key?: string, nodeName?: string, address?: string) => Redemption;
 }
 
 function subject(path = ":memory:"): Subject {
@@ -24,14 +24,14 @@ function subject(path = ":memory:"): Subject {
   return {
     clock,
     store,
-    redeem: (secret, key = "key", nodeName = "vm-1") =>
-      store.redeem({ secret, publicKeyDer: Buffer.from(key), nodeName, agentId: randomUUID() }),
+    redeem: (secret, key = "key", nodeName = "vm-1", address = "10.1.2.3") =>
+      store.redeem({ secret, publicKeyDer: Buffer.from(key), nodeName, address, agentId: randomUUID() }),
   };
 }
 
 test("a token is good once", () => {
   const { store, redeem } = subject();
-  const binding: AgentBinding = { namespace: "shop", serviceAccounts: ["reviews"], nodeName: undefined };
+  const binding: AgentBinding = { ...UNBOUND, namespace: "shop", serviceAccounts: ["reviews"] };
   const { secret, id } = store.create({ binding, ttlMs: TTL_MS });
   const first = redeem(secret);
   assert.ok(first.ok);
@@ -104,6 +104,17 @@ test("a token for one node is no other's, and is not used up by the attempt", ()
   assert.equal(redeem(secret, "key", "vm-8").ok, false);
   assert.equal(redeem(secret, "key", "vm-7").ok, true);
   assert.equal(redeem(secret, "key", "vm-8").ok, false);
+});
+
+test("a token for a range of addresses is no other host's, and is not used up by the attempt", () => {
+  const { store, redeem } = subject();
+  const cidrs = ["10.1.0.0/16", "fd00:7::/64"];
+  const { secret } = store.create({ binding: { ...UNBOUND, cidrs }, ttlMs: TTL_MS });
+  for (const elsewhere of ["10.2.0.1", "::1", "fd00:8::1", "::ffff:10.2.0.1", "unknown", ""]) {
+    assert.equal(redeem(secret, "key", "vm-1", elsewhere).ok, false, elsewhere);
+  }
+  assert.equal(redeem(secret, "key", "vm-1", "::ffff:10.1.9.9").ok, true);
+  assert.equal(redeem(secret, "key", "vm-1", "10.2.0.1").ok, false, "not for a repetition either");
 });
 
 test("tokens are listed with their state and without their secret, and can be taken back", () => {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { generateJoinSecret, isJoinSecret } from "../../mesh/identity/join-token.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { addressIn } from "./address-range.ts";
 import { type AgentBinding, formatBinding, parseBinding } from "./agent-binding.ts";
 
 /** A token as people may see it: never its secret. Times are milliseconds since the epoch. */
@@ -27,6 +28,8 @@ export interface JoinAttempt {
   /** Of the request, possession proven: who answers for a repetition. */
   readonly publicKeyDer: Uint8Array;
   readonly nodeName: string;
+  /** The caller's, without its port. */
+  readonly address: string;
   /** The id that the new agent would have. */
   readonly agentId: string;
 }
@@ -105,20 +108,21 @@ export class JoinTokenStore {
     if (!isJoinSecret(attempt.secret)) return { ok: false, reason: "it has not the form of a token" };
     const now = this.#clock.now();
     const secretHash = hash(attempt.secret);
+    const token = this.#find.get(secretHash);
+    if (token === undefined) return { ok: false, reason: "there is no such token" };
+    const tokenId = String(token["id"]);
+    const binding = parseBinding(String(token["binding"]));
+    // A token's ranges never change: what holds here holds when the row is updated.
+    if (binding.cidrs !== undefined && !addressIn(attempt.address, binding.cidrs)) {
+      return { ok: false, reason: `token ${tokenId} is for hosts of ${binding.cidrs.join(", ")}` };
+    }
     const key = hash(attempt.publicKeyDer);
     const { changes } = this.#use.run(now, key, attempt.agentId, secretHash, now, attempt.nodeName);
-    const row = this.#find.get(secretHash);
-    if (row === undefined) return { ok: false, reason: "there is no such token" };
     const repeated = Number(changes) !== 1;
+    const row = this.#find.get(secretHash) ?? token;
     if (repeated && !isRepetition(row, key, attempt.nodeName, now))
       return { ok: false, reason: refusalOf(row, now) };
-    return {
-      ok: true,
-      tokenId: String(row["id"]),
-      agentId: String(row["agent_id"]),
-      repeated,
-      binding: parseBinding(String(row["binding"])),
-    };
+    return { ok: true, tokenId, agentId: String(row["agent_id"]), repeated, binding };
   }
 
   list(): readonly JoinTokenRecord[] {

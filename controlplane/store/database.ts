@@ -48,3 +48,20 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
     throw error;
   }
 }
+
+/** Gives a table that an earlier version made the columns that have come since. */
+export function addMissingColumns(
+  database: DatabaseSync,
+  table: string,
+  columns: Readonly<Record<string, string>>,
+): void {
+  const present = new Set(
+    database
+      .prepare(`PRAGMA table_info(${table})`)
+      .all()
+      .map(({ name }) => String(name)),
+  );
+  for (const [name, definition] of Object.entries(columns)) {
+    if (!present.has(name)) database.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${definition}`);
+  }
+}

@@ -142,7 +142,10 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
         if (request.node?.id && request.node.id !== state.node.id) {
           throw new MeshError("xds.refused", "a stream is for one node, and this one has changed its id");
         }
-        this.#subscribe(state.stream, request);
+        // Its workload may have gone or moved to another host since the last publication.
+        if (this.#isStillAllowed(state.node.id, this.#deps.clock.monotonic())) {
+          this.#subscribe(state.stream, request);
+        } else this.end(status.UNAVAILABLE, "the node's workload is not registered now");
         return;
       case "waiting":
       case "closed":

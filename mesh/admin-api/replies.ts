@@ -140,10 +140,11 @@ export interface ProxyResourceReply {
 }
 
 export interface TokenBinding {
-  /** Undefined fields bind nothing: any namespace, any service account, any node name. */
+  /** Undefined fields bind nothing: any namespace, any service account, any node name, any address. */
   readonly namespace?: string;
   readonly serviceAccounts?: readonly string[];
   readonly node?: string;
+  readonly cidrs?: readonly string[];
 }
 
 export interface CreatedTokenReply {

@@ -8,6 +8,12 @@ import {
   TrustBundleResponse,
   WorkloadReport,
 } from "../xds/gen/lateen/agent/v1/agent.ts";
+import {
+  X509BundlesRequest,
+  X509BundlesResponse,
+  X509SVIDRequest,
+  X509SVIDResponse,
+} from "../xds/gen/spiffe/workload/workload.ts";
 
 /** The part of a generated message type that a gRPC method needs. */
 interface Codec<T> {
@@ -65,5 +71,24 @@ export const agentService: {
     { path: "/lateen.agent.v1.AgentService/WatchTrustBundle", requestStream: false, responseStream: true },
     TrustBundleRequest,
     TrustBundleResponse,
+  ),
+};
+
+const ANSWERED_BY_A_STREAM = { requestStream: false, responseStream: true } as const;
+
+/** The X.509 profile of the SPIFFE Workload API, which an agent serves to applications on its host. */
+export const workloadApi: {
+  readonly fetchX509SVID: MethodDefinition<X509SVIDRequest, X509SVIDResponse>;
+  readonly fetchX509Bundles: MethodDefinition<X509BundlesRequest, X509BundlesResponse>;
+} = {
+  fetchX509SVID: method(
+    { path: "/SpiffeWorkloadAPI/FetchX509SVID", ...ANSWERED_BY_A_STREAM },
+    X509SVIDRequest,
+    X509SVIDResponse,
+  ),
+  fetchX509Bundles: method(
+    { path: "/SpiffeWorkloadAPI/FetchX509Bundles", ...ANSWERED_BY_A_STREAM },
+    X509BundlesRequest,
+    X509BundlesResponse,
   ),
 };

@@ -49,9 +49,13 @@ export interface CertificateFacts {
   readonly publicKeyDer: Buffer;
   readonly altNames: readonly AltName[];
   readonly isCa: boolean;
+  /** How many CA certificates may be below it. */
+  readonly pathLength: number | undefined;
   readonly keyUsage: number | undefined;
   /** Encoded OIDs. */
   readonly extendedKeyUsage: readonly string[] | undefined;
+  /** Encoded OIDs of critical extensions that none of the fields above is read from. */
+  readonly unreadCritical: readonly string[];
 }
 
 /**
@@ -76,38 +80,55 @@ export function readAltNames(extensions: DerNode | undefined, what: string): rea
   return altNames(readExtensions(extensions, what), what);
 }
 
-function readExtensions(node: DerNode | undefined, what: string): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
+interface Extension {
+  readonly critical: boolean;
+  readonly value: string;
+}
+
+function readExtensions(node: DerNode | undefined, what: string): ReadonlyMap<string, Extension> {
+  const found = new Map<string, Extension>();
   if (node === undefined) return found;
   for (const extension of childrenOf(node, SEQUENCE, what)) {
     const [id, ...rest] = childrenOf(extension, SEQUENCE, what);
-    const value = isBoolean(rest[0]) ? rest[1] : rest[0];
+    const [flag] = rest;
+    const flagged = isBoolean(flag);
     const key = oidBytes(id, what);
     if (found.has(key)) throw malformed(what, "an extension occurs twice");
-    found.set(key, octetStringBytes(value, what));
+    const value = octetStringBytes(flagged ? rest[1] : flag, what);
+    found.set(key, { critical: flagged && primitive(flag) !== "\0", value });
   }
   return found;
 }
 
 function interpret(
-  extensions: ReadonlyMap<string, string>,
+  extensions: ReadonlyMap<string, Extension>,
   what: string,
 ): Omit<CertificateFacts, "publicKeyDer"> {
-  const usage = extensions.get(OID.keyUsage);
-  const extended = extensions.get(OID.extendedKeyUsage);
+  const usage = extensions.get(OID.keyUsage)?.value;
+  const extended = extensions.get(OID.extendedKeyUsage)?.value;
+  const constraints = extensions.get(OID.basicConstraints)?.value;
   return {
     altNames: altNames(extensions, what),
-    isCa: isCa(extensions.get(OID.basicConstraints), what),
+    isCa: isCa(constraints, what),
+    pathLength: pathLength(constraints, what),
     keyUsage: usage === undefined ? undefined : firstByte(bitStringBytes(decodeDer(usage, what), what)),
     extendedKeyUsage:
       extended === undefined
         ? undefined
         : childrenOf(decodeDer(extended, what), SEQUENCE, what).map((purpose) => oidBytes(purpose, what)),
+    unreadCritical: [...extensions].flatMap(([id, { critical }]) => (critical && !READ.has(id) ? [id] : [])),
   };
 }
 
-function altNames(extensions: ReadonlyMap<string, string>, what: string): readonly AltName[] {
-  const bytes = extensions.get(OID.subjectAltName);
+const READ: ReadonlySet<string> = new Set([
+  OID.keyUsage,
+  OID.subjectAltName,
+  OID.basicConstraints,
+  OID.extendedKeyUsage,
+]);
+
+function altNames(extensions: ReadonlyMap<string, Extension>, what: string): readonly AltName[] {
+  const bytes = extensions.get(OID.subjectAltName)?.value;
   if (bytes === undefined) return [];
   return childrenOf(decodeDer(bytes, what), SEQUENCE, what).map((name) => {
     if (name.tagClass !== CONTEXT) throw malformed(what, "a subject alternative name is malformed");
@@ -121,6 +142,15 @@ function isCa(bytes: string | undefined, what: string): boolean {
   const [flag] = childrenOf(decodeDer(bytes, what), SEQUENCE, what);
   if (flag === undefined || flag.tagClass !== UNIVERSAL || !isBoolean(flag)) return false;
   return primitive(flag) !== "\x00";
+}
+
+function pathLength(bytes: string | undefined, what: string): number | undefined {
+  if (bytes === undefined) return undefined;
+  const length = childrenOf(decodeDer(bytes, what), SEQUENCE, what).find((field) => !isBoolean(field));
+  if (length === undefined) return undefined;
+  const [value = "", ...more] = integerBytes(length, what);
+  // More than 127 certificates are no chain: the bound is then none.
+  return more.length > 0 ? undefined : value.charCodeAt(0);
 }
 
 function firstByte(bits: string): number {

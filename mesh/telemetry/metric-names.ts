@@ -62,7 +62,7 @@ export const SERVER_METRICS = {
   },
   joins: {
     name: "lateen_joins_total",
-    help: "Agents that asked to join, by outcome: accepted or refused",
+    help: "Agents that asked to join, by outcome: accepted, refused, or alarm (a second first use of one host)",
   },
   auditLost: {
     name: "lateen_audit_lost_records",

@@ -20,13 +20,29 @@ export interface AdsMethod<Q, S> extends MethodDefinition<Q, S | Uint8Array | La
   readonly responseDeserialize: (bytes: Buffer) => S;
 }
 
+const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
+const SDS = "/envoy.service.secret.v3.SecretDiscoveryService";
+
 /** Aggregated discovery on Envoy's paths; both methods are streams of requests and of responses. */
 export const adsService: {
   readonly deltaAggregatedResources: AdsMethod<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
   readonly streamAggregatedResources: AdsMethod<DiscoveryRequest, DiscoveryResponse>;
 } = {
-  deltaAggregatedResources: method("DeltaAggregatedResources", DeltaDiscoveryRequest, DeltaDiscoveryResponse),
-  streamAggregatedResources: method("StreamAggregatedResources", DiscoveryRequest, DiscoveryResponse),
+  deltaAggregatedResources: method(
+    `${ADS}/DeltaAggregatedResources`,
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+  ),
+  streamAggregatedResources: method(`${ADS}/StreamAggregatedResources`, DiscoveryRequest, DiscoveryResponse),
+};
+
+/** Secret discovery by itself, for an Envoy that gets nothing else from here. */
+export const secretDiscoveryService: {
+  readonly deltaSecrets: AdsMethod<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+  readonly streamSecrets: AdsMethod<DiscoveryRequest, DiscoveryResponse>;
+} = {
+  deltaSecrets: method(`${SDS}/DeltaSecrets`, DeltaDiscoveryRequest, DeltaDiscoveryResponse),
+  streamSecrets: method(`${SDS}/StreamSecrets`, DiscoveryRequest, DiscoveryResponse),
 };
 
 export type DeltaClientStream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
@@ -49,9 +65,9 @@ function open<Q, S>(client: Client, method: AdsMethod<Q, S>): ClientDuplexStream
   );
 }
 
-function method<Q, S>(name: string, request: Codec<Q>, response: Codec<S>): AdsMethod<Q, S> {
+function method<Q, S>(path: string, request: Codec<Q>, response: Codec<S>): AdsMethod<Q, S> {
   return {
-    path: `/envoy.service.discovery.v3.AggregatedDiscoveryService/${name}`,
+    path,
     requestStream: true,
     responseStream: true,
     requestSerialize: (message) => asBuffer(request.encode(message).finish()),

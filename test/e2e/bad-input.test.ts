@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { invitationOf } from "../../agent/identity/invitation.ts";
 import { joinMesh } from "../../agent/identity/join.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -213,8 +214,7 @@ spec:
 async function joinAs(token: string, nodeName: string): Promise<void> {
   const stateDir = await mkdtemp(join(tmpdir(), "lateen-e2e-join-"));
   try {
-    await joinMesh({
-      token,
+    await joinMesh(invitationOf(token), {
       nodeName,
       stateDir,
       agentVersion: "0",

@@ -138,13 +138,14 @@ export class FakeAgentServer implements AsyncDisposable {
     call: ServerUnaryCall<JoinRequest, JoinResponse>,
     reply: sendUnaryData<JoinResponse>,
   ): void => {
-    if (!this.#secrets.delete(call.request.tokenSecret)) {
+    if (!this.#secrets.delete(call.request.evidence)) {
       reply({ code: status.UNAUTHENTICATED, details: "join refused" });
       return;
     }
     const agentId = call.request.nodeName;
     this.#issue(agentSpiffeId(TRUST_DOMAIN, agentId), call.request.csr).then(
-      (certChain) => reply(null, { certChain, agentId, trustDomain: TRUST_DOMAIN }),
+      (certChain) =>
+        reply(null, { certChain, agentId, trustDomain: TRUST_DOMAIN, challenge: Buffer.alloc(0) }),
       (error: unknown) => reply({ code: status.INTERNAL, details: String(error) }),
     );
   };

@@ -11,8 +11,14 @@ import { serveAgents } from "../../controlplane/agents/server.ts";
 import { agentServerCredentials } from "../../controlplane/agents/server-credentials.ts";
 import { type AgentBinding, UNBOUND } from "../../controlplane/attest/agent-binding.ts";
 import { AgentRecords } from "../../controlplane/attest/agent-records.ts";
-import { AgentJoin } from "../../controlplane/attest/join-agent.ts";
+import type { Attestor } from "../../controlplane/attest/attestor.ts";
+import { AgentJoin, type JoinOutcome } from "../../controlplane/attest/join-agent.ts";
 import { JoinTokenStore } from "../../controlplane/attest/join-token-store.ts";
+import { joinTokenAttestor } from "../../controlplane/attest/methods/join-token.ts";
+import { lastCertificateAttestor } from "../../controlplane/attest/methods/last-certificate.ts";
+import type { RateLimitPolicy } from "../../controlplane/attest/rate-limit.ts";
+import { standingOf } from "../../controlplane/attest/standing.ts";
+import type { AuditEvent } from "../../controlplane/audit/audit-record.ts";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
 import { type Lifetimes, openSelfSignedAuthority } from "../../controlplane/ca/self-signed-authority.ts";
 import { ServerIdentity } from "../../controlplane/ca/server-identity.ts";
@@ -21,9 +27,14 @@ import { agentService, certificateService } from "../../mesh/agent-api/services.
 import { createCsr } from "../../mesh/identity/csr.ts";
 import { joinPemChain } from "../../mesh/identity/pem.ts";
 import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
-import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import { type Clock, systemClock } from "../../mesh/lifecycle/clock.ts";
 import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
-import type { ReportResult, Workload, WorkloadReport } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
+import type {
+  JoinRequest,
+  ReportResult,
+  Workload,
+  WorkloadReport,
+} from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { newKey } from "./test-certificates.ts";
 
 export interface LogLine extends LogFields {
@@ -39,6 +50,10 @@ export interface AgentPort extends AsyncDisposable {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly log: readonly LogLine[];
+  /** How each join ended. */
+  readonly outcomes: readonly JoinOutcome[];
+  /** What went to the audit log. */
+  readonly audited: readonly AuditEvent[];
   /** Stops it; the state directory stays for another `startAgentPort`. */
   stop(): Promise<void>;
 }
@@ -55,24 +70,48 @@ export async function startAgentPort(
     readonly lifetimes?: Partial<Lifetimes>;
     readonly port?: number;
     readonly concurrencyOf?: AgentServiceDeps["concurrencyOf"];
+    /** Beside join tokens and last certificates. */
+    readonly attestors?: readonly Attestor[];
+    readonly joinRate?: RateLimitPolicy;
+    readonly clock?: Clock;
+    /** Stands between the calls and the authority. */
+    readonly overCa?: (ca: CertificateAuthority) => CertificateAuthority;
+    readonly graceMs?: number;
   } = {},
 ): Promise<AgentPort> {
   const lines: LogLine[] = [];
+  const audited: AuditEvent[] = [];
+  const outcomes: JoinOutcome[] = [];
+  const onOutcome = (outcome: JoinOutcome): void => void outcomes.push(outcome);
+  const note = (event: AuditEvent): void => void audited.push(event);
   const log = recorder(lines);
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   const stop = new AbortController();
   const { signal } = stop;
   const trustDomain = parseTrustDomain("cluster.local");
   const lifetimes = options.lifetimes ?? {};
-  const ca = await openSelfSignedAuthority({ directory: join(state, "ca"), trustDomain, clock, lifetimes });
+  const opened = await openSelfSignedAuthority({
+    directory: join(state, "ca"),
+    trustDomain,
+    clock,
+    lifetimes,
+  });
+  const ca = options.overCa?.(opened) ?? opened;
   const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
-  const identity = await ServerIdentity.open({ ca, ...names, clock, random: Math.random, log });
+  const identity = await ServerIdentity.open({ ca: opened, ...names, clock, random: Math.random, log });
   const database = openDatabase(join(state, "lateen.db"));
   const tokens = new JoinTokenStore(database, clock);
   const agents = new AgentRecords(database, clock);
   const placements = new Placements(database, clock);
   const authenticator = agentAuthenticator(trustDomain, agents, clock);
-  const joins = new AgentJoin({ ca, tokens, agents, clock, log });
+  const attestors = [
+    joinTokenAttestor(tokens),
+    lastCertificateAttestor({ ca, agents, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
+    ...(options.attestors ?? []),
+  ];
+  const standing = standingOf(attestors, log);
+  const rate = options.joinRate === undefined ? {} : { rate: options.joinRate };
+  const joins = new AgentJoin({ ca, attestors, agents, standing, clock, log, note, onOutcome, ...rate });
   const agentHandlers = agentServiceHandlers({
     ca,
     join: joins,
@@ -87,8 +126,11 @@ export async function startAgentPort(
     authenticator,
     agents,
     placements,
+    standing,
     clock,
     log,
+    note,
+    signal,
   });
   const serving = await serveAgents({
     address: "127.0.0.1",
@@ -117,6 +159,8 @@ export async function startAgentPort(
     agents,
     placements,
     log: lines,
+    audited,
+    outcomes,
     stop: close,
     [Symbol.asyncDispose]: close,
   };
@@ -126,7 +170,10 @@ export async function startAgentPort(
 export class AgentPortClient implements Disposable {
   readonly #client: Client;
 
-  constructor(port: AgentPort, identity?: { readonly chainPem: string; readonly key: KeyObject }) {
+  constructor(
+    port: Pick<AgentPort, "port" | "ca">,
+    identity?: { readonly chainPem: string; readonly key: KeyObject },
+  ) {
     const roots = Buffer.from(joinPemChain(port.ca.bundle.roots));
     const tls =
       identity === undefined
@@ -177,14 +224,28 @@ export async function joinAgent(port: AgentPort, binding: AgentBinding = UNBOUND
   const key = newKey();
   using anonymous = new AgentPortClient(port);
   const answer = await anonymous.call(agentService.join, {
-    tokenSecret: secret,
-    csr: createCsr(key),
-    nodeName: "vm-1",
-    agentVersion: "0.1.0",
+    ...joinRequest("join-token", secret, createCsr(key)),
   });
   const chainPem = answer.certChain[0] ?? "";
   const client = new AgentPortClient(port, { chainPem, key });
   return { id: answer.agentId, key, chainPem, client, [Symbol.dispose]: () => client[Symbol.dispose]() };
+}
+
+/** A request to join, with whatever evidence. */
+export function joinRequest(
+  method: string,
+  evidence: string,
+  csr: string = createCsr(newKey()),
+  challenge: Uint8Array = Buffer.alloc(0),
+): JoinRequest {
+  return {
+    method,
+    evidence,
+    challenge: Buffer.from(challenge),
+    csr,
+    nodeName: "vm-1",
+    agentVersion: "0.1.0",
+  };
 }
 
 /** The next message of a stream; rejects with the stream's error. */

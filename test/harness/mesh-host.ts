@@ -6,6 +6,7 @@ import { runAgent } from "../../agent/app.ts";
 import { loadAgentConfig } from "../../agent/config.ts";
 import { askAdmin } from "../../agent/dataplane/admin-client.ts";
 import type { AgentStatus, WorkloadStatus } from "../../agent/host/agent-status.ts";
+import { invitationOf } from "../../agent/identity/invitation.ts";
 import { joinMesh } from "../../agent/identity/join.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { VERSION } from "../../mesh/version.ts";
@@ -69,8 +70,7 @@ export class MeshHost implements AsyncDisposable {
     await mkdir(join(this.#options.directory, this.spec.name), { recursive: true, mode: 0o700 });
     await this.writeServices([this.service()]);
     if (this.#options.within !== undefined) return this.#joinWithin(this.#options.within, token);
-    await joinMesh({
-      token,
+    await joinMesh(invitationOf(token), {
       nodeName: this.spec.name,
       stateDir: this.stateDir,
       agentVersion: VERSION,

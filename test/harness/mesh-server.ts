@@ -17,6 +17,7 @@ export interface MeshServerOptions {
   readonly trustDomain: string;
   readonly consul: string | undefined;
   readonly leafTtlSeconds: number | undefined;
+  readonly agentTtlSeconds?: number | undefined;
   /** Where it runs as a process of its own; undefined: in this process. */
   readonly within: Namespace | undefined;
 }
@@ -41,7 +42,8 @@ export class MeshServer implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { directory, address, trustDomain, consul, leafTtlSeconds, within } = this.#options;
+    const { directory, address, trustDomain, consul, leafTtlSeconds, agentTtlSeconds, within } =
+      this.#options;
     const own = within === undefined ? address : "127.0.0.1";
     const flags = {
       trustDomain,
@@ -53,6 +55,7 @@ export class MeshServer implements AsyncDisposable {
       leafTtlSeconds,
       // Issuers of tests are on this machine, and their keys change within a test.
       jwks: { allowHttp: true, allowAddresses: ["127.0.0.0/8"], refreshSeconds: 10 },
+      agentTtlSeconds,
       ...(consul === undefined ? {} : { consul: { address: consul } }),
     };
     if (within !== undefined) return this.#startWithin(within, flags);

@@ -38,6 +38,8 @@ export interface MeshOptions {
   readonly catalog?: CatalogKind;
   readonly hosts: readonly HostSpec[];
   readonly leafTtlSeconds?: number;
+  /** Life of the agents' own certificates. */
+  readonly agentTtlSeconds?: number;
   /** Names of hosts whose agent is a process of its own. */
   readonly agentProcesses?: readonly string[];
   /** Default: loopback addresses of this machine. */
@@ -81,6 +83,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
         trustDomain: TRUST_DOMAIN,
         consul: catalog.consul,
         leafTtlSeconds: options.leafTtlSeconds,
+        agentTtlSeconds: options.agentTtlSeconds,
       }),
     );
     await server.start();

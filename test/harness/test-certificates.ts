@@ -20,6 +20,10 @@ export interface MintOptions {
   /** Undefined in the list of fields below: the extension is left out. */
   readonly sans?: readonly AltName[];
   readonly isCa?: boolean;
+  /** How many CA certificates may be below. */
+  readonly pathLength?: number;
+  /** A critical extension that nobody knows. */
+  readonly strangeExtension?: boolean;
   readonly keyUsage?: number | undefined;
   readonly extendedKeyUsage?: readonly ("serverAuth" | "clientAuth")[] | undefined;
   /** The same extension twice. */
@@ -118,7 +122,12 @@ function extensions(options: MintOptions): readonly DerNode[] {
   const keyUsage =
     usage === undefined ? [] : [extension(OID.keyUsage, der.bitString(String.fromCharCode(usage)))];
   return [
-    ...(options.isCa === true ? [extension(OID.basicConstraints, der.sequence(der.true()))] : []),
+    ...(options.isCa === true
+      ? [extension(OID.basicConstraints, der.sequence(der.true(), ...pathLength(options)))]
+      : []),
+    ...(options.strangeExtension === true
+      ? [der.sequence(der.oid(oid("1.2.3.4.5")), der.true(), der.octetString("\x05\0"))]
+      : []),
     ...keyUsage,
     ...(options.repeatKeyUsage === true ? keyUsage : []),
     ...(extended === undefined
@@ -133,6 +142,10 @@ function extensions(options: MintOptions): readonly DerNode[] {
           ),
         ]),
   ];
+}
+
+function pathLength({ pathLength }: MintOptions): readonly DerNode[] {
+  return pathLength === undefined ? [] : [der.integer(String.fromCharCode(pathLength))];
 }
 
 function extension(id: string, value: DerNode): DerNode {

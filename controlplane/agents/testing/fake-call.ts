@@ -1,0 +1,61 @@
+import { EventEmitter } from "node:events";
+import type { PeerCertificate } from "node:tls";
+import { Metadata } from "@grpc/grpc-js";
+
+/** A call as a handler sees it, from a peer with this certificate, without a connection under it. */
+export class FakeCall<Q = unknown> extends EventEmitter {
+  readonly metadata = new Metadata();
+  readonly request: Q;
+  readonly written: unknown[] = [];
+  /** The gRPC status that it ended with; undefined while it is open or after a good end. */
+  code: number | undefined;
+  ended = false;
+  cancelled = false;
+  readonly #peer: { readonly raw: Buffer; readonly validTo: string } | undefined;
+
+  constructor(request: Q, peer: { readonly raw: Buffer; readonly validTo: string } | undefined) {
+    super();
+    this.request = request;
+    this.#peer = peer;
+    this.on("error", ({ code }: { code?: number }) => {
+      this.code = code;
+      this.ended = true;
+    });
+  }
+
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
+    if (this.#peer === undefined) return {};
+    const { raw, validTo } = this.#peer;
+    return { sslPeerCertificate: { raw, valid_to: validTo } as PeerCertificate };
+  }
+
+  getPeer(): string {
+    return "10.0.0.1:4711";
+  }
+
+  sendMetadata(): void {}
+
+  pause(): this {
+    return this;
+  }
+
+  resume(): this {
+    return this;
+  }
+
+  write(message: unknown, done?: () => void): boolean {
+    this.written.push(typeof message === "function" ? (message as () => unknown)() : message);
+    done?.();
+    return true;
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  /** The caller is gone. */
+  hangUp(): void {
+    this.ended = true;
+    this.emit("close");
+  }
+}
