@@ -7,7 +7,9 @@ import { adsService } from "../mesh/xds/ads-service.ts";
 import { parseNodeId } from "../mesh/xds/names.ts";
 import type { ServerMetrics } from "./admin/metrics.ts";
 import { resourceTypeOf } from "./admin/proxy-view.ts";
+import type { AgentBundles } from "./agents/agent-bundles.ts";
 import { agentServiceHandlers } from "./agents/agent-service.ts";
+import type { AgentStreams } from "./agents/agent-streams.ts";
 import { certificateServiceHandlers } from "./agents/certificate-service.ts";
 import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
@@ -15,6 +17,7 @@ import type { AgentFacingService } from "./agents/server.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import { AgentJoin } from "./attest/join-agent.ts";
 import type { JoinTokenStore } from "./attest/join-token-store.ts";
+import type { Bans } from "./ca/bans.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { Translator } from "./translate/translator.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
@@ -25,6 +28,9 @@ export interface AgentServicesOptions {
   readonly tokens: JoinTokenStore;
   readonly agents: AgentRecords;
   readonly placements: Placements;
+  readonly bans: Bans;
+  readonly bundles: AgentBundles;
+  readonly streams: AgentStreams;
   readonly translator: Translator;
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly metrics: ServerMetrics;
@@ -44,8 +50,9 @@ export interface AgentServices {
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
   const { tokens, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
     options;
+  const { bans, bundles, streams } = options;
   const ca = counted(options.ca, metrics);
-  const authenticator = agentAuthenticator(trustDomain, agents, clock);
+  const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const log = options.logger.child("agents");
 
   /** A stream may ask for the workloads that are placed on its agent's host now, and for no others (DESIGN §6). */
@@ -86,12 +93,25 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({ ca, join, authenticator, placements, concurrencyOf, log, signal }),
+          ...agentServiceHandlers({
+            ca,
+            join,
+            authenticator,
+            placements,
+            bans,
+            bundles,
+            streams,
+            concurrencyOf,
+            log,
+            signal,
+          }),
         },
       },
       {
         definition: certificateService,
-        handlers: { ...certificateServiceHandlers({ ca, authenticator, agents, placements, clock, log }) },
+        handlers: {
+          ...certificateServiceHandlers({ ca, authenticator, agents, placements, bans, clock, log }),
+        },
       },
       { definition: adsService, handlers: { ...ads.handlers } },
     ],

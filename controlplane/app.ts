@@ -12,6 +12,7 @@ import { createServerMetrics, type ServerMetrics } from "./admin/metrics.ts";
 import { adminDeps } from "./admin-deps.ts";
 import { advertisedAddresses } from "./advertised-addresses.ts";
 import { agentFacingServices } from "./agent-services.ts";
+import { AgentStreams } from "./agents/agent-streams.ts";
 import { serveAgents } from "./agents/server.ts";
 import { agentServerCredentials } from "./agents/server-credentials.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
@@ -52,8 +53,9 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const failed = new AbortController();
   const signal = AbortSignal.any([deps.signal, failed.signal]);
   await mkdir(config.runDir, { recursive: true, mode: 0o700 });
-  const state = closing.use(await openServerState(config, { clock, logger }));
-  const { ca, trustDomain, placements } = state;
+  const state = closing.use(await openServerState(config, { clock, logger, signal }));
+  const { ca, trustDomain, placements, rotation } = state;
+  const streams = new AgentStreams();
 
   const translator = createTranslator({
     messageTypes,
@@ -72,6 +74,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const metrics = serverMetrics(state, publisher, () => ads.status.list().length);
   const { ads, list } = agentFacingServices({
     ...state,
+    streams,
     translator,
     concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
     metrics,
@@ -95,6 +98,9 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const addresses = (): readonly string[] => advertised.at(serving.port);
   const admin = adminDeps({
     ...state,
+    streams,
+    logger,
+    signal,
     rootNamespace: config.rootNamespace,
     publisher,
     translator,
@@ -118,6 +124,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     (stop) => sources.run(stop),
     (stop) => placements.run(stop),
     (stop) => identity.run(stop),
+    (stop) => rotation.run(stop),
     (stop) => ads.run(stop),
     (stop) => servingAdmin.run(stop),
     () => serving.stopped,

@@ -44,6 +44,30 @@ const schema = z.strictObject({
   debounce: z
     .strictObject({ quietMs: z.number().min(0).default(10), capMs: z.number().min(0).default(100) })
     .prefault({}),
+  /** Where the mesh's certificates come from. */
+  ca: z
+    .strictObject({
+      source: z.enum(["self-signed", "cacerts"]).default("self-signed"),
+      /** The file with the passphrase that the CA's keys are sealed under on disk; re-read at each start. */
+      passphraseFile: z.string().optional(),
+      /** A CA that was made elsewhere, with the file names of Istio's secret `cacerts`. */
+      cacerts: z
+        .strictObject({
+          dir: z.string().default("/etc/lateen.d/cacerts"),
+          /** Whether no other mesh has leaves under its root: then bans reach peers as revocation lists. */
+          ownsRoot: z.boolean().default(false),
+        })
+        .prefault({}),
+      rotation: z
+        .strictObject({
+          /** When a new CA signs, hosts renew their certificates spread over this time. */
+          renewWithinSeconds: z.number().int().min(1).max(86_400).default(600),
+          /** A rotation does not wait for a host that was not heard of for this long. */
+          awayAfterSeconds: z.number().int().min(1).max(86_400).default(180),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   leafTtlSeconds: z
     .number()
     .int()

@@ -4,6 +4,8 @@ import { agentService } from "../../mesh/agent-api/services.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { createCsr } from "../../mesh/identity/csr.ts";
 import { type JoinToken, parseJoinToken } from "../../mesh/identity/join-token.ts";
+import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
+import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -50,10 +52,15 @@ export async function joinMesh(options: JoinOptions): Promise<AgentState> {
     servers: token.addresses,
     svid: checkResponse(response, token, keyPem),
   };
-  await writeTrustBundle(options.stateDir, { trustDomain: token.trustDomain, roots: [root], sequence: 0 });
+  await writeTrustBundle(options.stateDir, firstBundle(token.trustDomain, root));
   await writeAgentState(options.stateDir, state);
   options.logger.info("joined the mesh", { agent: state.agentId, trustDomain: state.trustDomain });
   return state;
+}
+
+/** What the token pins, until the server has told more. */
+function firstBundle(trustDomain: TrustDomain, root: string): TrustBundle {
+  return { trustDomain, roots: [root], crls: [], retiring: [], renewWithinMs: 0, sequence: 0 };
 }
 
 async function assertNotJoined({ stateDir, clock }: JoinOptions): Promise<void> {

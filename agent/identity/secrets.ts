@@ -47,12 +47,15 @@ function svidSecret(svid: X509Svid): EncodedSecret {
   return { version: svid.serial, bytes: Secret.encode(secret).finish() };
 }
 
+/** Who is banned goes along with who is trusted: Envoy refuses a leaf that is on a list, and ours does the same. */
 function trustBundleSecret(bundle: TrustBundle): EncodedSecret {
   const roots = joinPemChain(bundle.roots);
+  const lists = bundle.crls.join("");
+  const revocation = { crl: { inlineString: lists }, onlyVerifyLeafCertCrl: true };
   const secret = Secret.fromPartial({
     name: TRUST_BUNDLE_SECRET,
-    validationContext: { trustedCa: { inlineString: roots } },
+    validationContext: { trustedCa: { inlineString: roots }, ...(lists === "" ? {} : revocation) },
   });
-  const version = createHash("sha256").update(roots).digest("hex").slice(0, 16);
+  const version = createHash("sha256").update(roots).update(lists).digest("hex").slice(0, 16);
   return { version, bytes: Secret.encode(secret).finish() };
 }

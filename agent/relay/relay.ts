@@ -25,6 +25,8 @@ export interface RelayOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Called when a data plane has answered, or gone: what is in use may be something else. */
+  readonly onAnswer?: () => void;
 }
 
 /** One data plane, as the relay sees it. Times are milliseconds since the epoch. */
@@ -53,6 +55,8 @@ export interface Relay {
   run(signal: AbortSignal, listening?: () => void): Promise<void>;
   /** Of each node that has been connected and is still served. */
   status(): readonly RelayNodeStatus[];
+  /** Whether every connected data plane has acknowledged its identity and its trust as they are now. */
+  secretsSettled(): boolean;
 }
 
 type Call = ServerDuplexStream<DeltaDiscoveryRequest, Uint8Array>;
@@ -116,6 +120,7 @@ export function createRelay(options: RelayOptions): Relay {
             ? { lastAck: { at, typeUrl } }
             : { lastNack: { at, typeUrl, message: answer.message, resources: answer.rejected } };
         entry.status = { ...entry.status, ...said };
+        options.onAnswer?.();
       },
       logger,
       clock,
@@ -127,6 +132,7 @@ export function createRelay(options: RelayOptions): Relay {
       await hold(call, session, first, signal);
     } finally {
       sessions.delete(session);
+      options.onAnswer?.();
       if (entry.current === session) entry.current = undefined;
       await entry.store.flush();
     }
@@ -174,6 +180,7 @@ export function createRelay(options: RelayOptions): Relay {
       await Promise.all(streams);
       server.forceShutdown();
     },
+    secretsSettled: () => [...sessions.keys()].every((session) => session.secretsSettled),
     status: () =>
       [...nodes.values()]
         .filter((entry) => options.serves(entry.status.nodeId))

@@ -12,6 +12,7 @@ import type {
 import { admitWorkload } from "../attest/admit-workload.ts";
 import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
 import { KeyedRateLimit, type RateLimitPolicy } from "../attest/rate-limit.ts";
+import type { Bans } from "../ca/bans.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { unary } from "./calls.ts";
 import type { AgentAuthenticator } from "./peer.ts";
@@ -22,6 +23,7 @@ export interface CertificateServiceDeps {
   readonly authenticator: AgentAuthenticator;
   readonly agents: Pick<AgentRecords, "recordCertificate">;
   readonly placements: Pick<Placements, "ofAgent">;
+  readonly bans: Pick<Bans, "has">;
   readonly clock: Clock;
   readonly log: Logger;
   /** Certificates for one agent. */
@@ -91,6 +93,9 @@ async function certify(
   const { ca, agents, placements, log } = deps;
   const wanted = impersonated(request.metadata);
   const spiffeId = decideIdentity(agent, wanted, placements.ofAgent(agent.id), ca.bundle.trustDomain);
+  if (deps.bans.has({ kind: "identity", value: spiffeId })) {
+    throw new MeshError("attest.refused", `certify ${spiffeId}: it is banned`);
+  }
   const { publicKeyDer, sans } = parseCsr(request.csr);
   if (sans.length > 1 || sans.some((name) => name !== spiffeId)) {
     throw new MeshError("ca.refused", `certify ${spiffeId}: the request asks for other names`, {
@@ -98,7 +103,12 @@ async function certify(
     });
   }
   const wish = wanted === undefined ? {} : { ttlMs: request.validityDuration * 1000 };
-  const { chain, serial, notAfterMs } = await ca.issue({ spiffeId, publicKeyDer, ...wish });
+  const { chain, serial, notAfterMs } = await ca.issue({
+    spiffeId,
+    publicKeyDer,
+    agentId: agent.id,
+    ...wish,
+  });
   if (wanted === undefined) agents.recordCertificate(agent.id, serial);
   const notAfter = new Date(notAfterMs).toISOString();
   log.info("certificate issued", { spiffeId, serial, notAfter, agentId: agent.id });

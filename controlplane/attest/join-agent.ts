@@ -99,7 +99,7 @@ export class AgentJoin {
     const { agentId, binding, tokenId, repeated } = redemption;
     agents.add({ id: agentId, nodeName, version: input.agentVersion, binding });
     const spiffeId = agentSpiffeId(ca.bundle.trustDomain, agentId);
-    const certificate = await ca.issue({ spiffeId, publicKeyDer: csr.publicKeyDer });
+    const certificate = await ca.issue({ spiffeId, publicKeyDer: csr.publicKeyDer, agentId });
     agents.recordCertificate(agentId, certificate.serial);
     const { serial, notAfterMs } = certificate;
     log.info("agent joined", { agentId, nodeName, peerAddress, tokenId, repeated, binding });

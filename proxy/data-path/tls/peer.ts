@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import type { RevokedCertificates } from "../../../mesh/identity/revoked-certificates.ts";
 import { describeSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { verifyPeerSvid } from "../../../mesh/identity/verify-peer-svid.ts";
 import type { StringTest } from "../../tables/matchers.ts";
@@ -21,6 +22,7 @@ export interface PeerRules {
   /** Any of them must hold; none: every workload of the trust domain. */
   readonly sans: readonly StringTest[];
   readonly nowMs: number;
+  readonly revoked: readonly RevokedCertificates[];
 }
 
 /**
@@ -31,7 +33,7 @@ export function judgePeer(certificate: X509Certificate | undefined, rules: PeerR
   if (certificate === undefined) return { ok: false, reason: "the peer has no certificate" };
   if (certificate.validToDate.getTime() < rules.nowMs)
     return { ok: false, reason: "the peer's certificate has expired" };
-  const verdict = verifyPeerSvid(certificate.raw, rules.trustDomain);
+  const verdict = verifyPeerSvid(certificate.raw, rules.trustDomain, rules.revoked);
   if (!verdict.ok) return { ok: false, reason: `the peer's certificate: ${verdict.reason}` };
   const { spiffeId } = verdict;
   if (describeSpiffeId(spiffeId).kind !== "workload")
