@@ -20,8 +20,10 @@ export interface BundleAcknowledgementOptions {
     current(id: string): X509Svid | undefined;
     readonly changes: Notifier;
   };
-  /** Whether the data planes use what the agent has. */
-  readonly relay: { secretsSettled(): boolean };
+  readonly relay: {
+    /** Whether the data plane of each of these workloads is there and uses what the agent has. */
+    secretsSettled(workloads: readonly string[]): boolean;
+  };
   readonly clock: Clock;
   readonly logger: Logger;
   /** In [0, 1). */
@@ -70,14 +72,14 @@ export class BundleAcknowledgement {
   }
 
   async #tell(signal: AbortSignal): Promise<void> {
-    const { channel, clock, logger, random, relay } = this.#options;
+    const { channel, clock, logger, random, relay, svids } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       await this.#wake.wait(signal);
       await clock.sleep(failures > 0 ? backoffMs(RETRY, failures - 1, random()) : QUIET_MS, signal);
       const ack = this.#ack();
       const text = JSON.stringify(ack);
-      if (signal.aborted || text === this.#said || !relay.secretsSettled()) continue;
+      if (signal.aborted || text === this.#said || !relay.secretsSettled(svids.ids())) continue;
       try {
         await callUnary(channel.client, agentService.acknowledgeTrustBundle, ack, signal);
         this.#said = text;

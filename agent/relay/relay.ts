@@ -55,8 +55,11 @@ export interface Relay {
   run(signal: AbortSignal, listening?: () => void): Promise<void>;
   /** Of each node that has been connected and is still served. */
   status(): readonly RelayNodeStatus[];
-  /** Whether every connected data plane has acknowledged its identity and its trust as they are now. */
-  secretsSettled(): boolean;
+  /**
+   * Whether the data plane of each of these workloads (`namespace/name`) is connected and has acknowledged its identity and
+   * its trust as they are now. One that is not connected may still serve with what it had.
+   */
+  secretsSettled(workloads: readonly string[]): boolean;
 }
 
 type Call = ServerDuplexStream<DeltaDiscoveryRequest, Uint8Array>;
@@ -180,7 +183,10 @@ export function createRelay(options: RelayOptions): Relay {
       await Promise.all(streams);
       server.forceShutdown();
     },
-    secretsSettled: () => [...sessions.keys()].every((session) => session.secretsSettled),
+    secretsSettled(workloads) {
+      const settled = new Set([...sessions].flatMap(([session, of]) => (session.secretsSettled ? [of] : [])));
+      return workloads.every((workload) => settled.has(workload));
+    },
     status: () =>
       [...nodes.values()]
         .filter((entry) => options.serves(entry.status.nodeId))

@@ -75,6 +75,7 @@ export class SecretLane {
 
   /** Whether the data plane has acknowledged all of its secrets as they are now. */
   get settled(): boolean {
+    if (!this.#subscription.covers(TRUST_BUNDLE_SECRET)) return false;
     return !this.#refused && this.#subscription.outstanding === undefined && this.next() === undefined;
   }
 

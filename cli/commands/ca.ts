@@ -24,7 +24,7 @@ const PREPARE_TIMEOUT_MS = 120_000;
 
 const STEPS = {
   activate: "let the prepared CA sign; hosts renew their certificates over the configured time",
-  taint: "give up the path to the old CA: whoever still uses it must renew",
+  taint: "have whoever still uses the old CA renew at once",
   revoke: "take the trust from the old CA, for good",
   abort: "take a prepared CA away, or let the one before sign again",
 } as const;

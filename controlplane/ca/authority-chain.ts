@@ -1,7 +1,7 @@
 import type { StoredAuthority } from "./authority-store.ts";
 
 /**
- * What follows a leaf in its chain, root last. While the authority before is only retiring, the path goes over the
+ * What follows a leaf in its chain, root last. While the authority before is trusted, the path goes over the
  * cross-signature to its root, which every peer has: those who were away when the new root was told find their way too.
  */
 export function pathToRoot(active: StoredAuthority, all: readonly StoredAuthority[]): readonly string[] {
@@ -11,7 +11,7 @@ export function pathToRoot(active: StoredAuthority, all: readonly StoredAuthorit
   const { cross, crossRoot } = active;
   const crossed =
     crossRoot !== undefined &&
-    all.some(({ state, roots }) => state === "retiring" && roots.includes(crossRoot));
+    all.some(({ state, roots }) => state !== "active" && state !== "prepared" && roots.includes(crossRoot));
   if (cross !== undefined && crossed) return [...below, cross, crossRoot];
   return [...below, ...active.roots.slice(0, 1)];
 }

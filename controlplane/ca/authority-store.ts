@@ -52,7 +52,7 @@ export class AuthorityStore {
 
   /** In the order in which they were made. */
   list(): readonly StoredAuthority[] {
-    return this.#database.prepare("SELECT * FROM authorities ORDER BY created_at, id").all().map(fromRow);
+    return this.#database.prepare("SELECT * FROM authorities ORDER BY rowid").all().map(fromRow);
   }
 
   get sequence(): number {

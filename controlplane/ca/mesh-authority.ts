@@ -36,6 +36,8 @@ export interface MeshAuthorityOptions {
 }
 
 const RENEW_WITHIN_MS = 600_000;
+/** Who has not renewed by the time that the old CA is tainted is to do it now, and not all in one moment. */
+const TAINTED_RENEW_WITHIN_MS = 10_000;
 
 /**
  * The trust domain's authority: issues by the CA that is active, and takes it through its rotation. Every step is on disk
@@ -213,7 +215,9 @@ export class MeshAuthority implements CertificateAuthority {
       retiring: authorities.flatMap(({ id, state }) =>
         state === "retiring" || state === "tainted" ? [id] : [],
       ),
-      renewWithinMs,
+      renewWithinMs: authorities.some(({ state }) => state === "tainted")
+        ? Math.min(renewWithinMs, TAINTED_RENEW_WITHIN_MS)
+        : renewWithinMs,
       sequence,
     };
     for (const listener of this.#listeners) listener(this.#bundle);

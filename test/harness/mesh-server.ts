@@ -19,6 +19,8 @@ export interface MeshServerOptions {
   readonly leafTtlSeconds: number | undefined;
   /** Where it runs as a process of its own; undefined: in this process. */
   readonly within: Namespace | undefined;
+  /** Pace of a change of the CA; undefined: the usual one. */
+  readonly rotation: { readonly renewWithinSeconds: number; readonly awayAfterSeconds: number } | undefined;
 }
 
 /** `lateen server`, in this process unless a namespace is given, which can be stopped and started again on the same state. */
@@ -41,7 +43,7 @@ export class MeshServer implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { directory, address, trustDomain, consul, leafTtlSeconds, within } = this.#options;
+    const { directory, address, trustDomain, consul, leafTtlSeconds, rotation, within } = this.#options;
     const own = within === undefined ? address : "127.0.0.1";
     const flags = {
       trustDomain,
@@ -51,6 +53,7 @@ export class MeshServer implements AsyncDisposable {
       admin: { address: own, port: 15_015 },
       health: { address: own, port: 15_014 },
       leafTtlSeconds,
+      ...(rotation === undefined ? {} : { ca: { rotation } }),
       ...(consul === undefined ? {} : { consul: { address: consul } }),
     };
     if (within !== undefined) return this.#startWithin(within, flags);
