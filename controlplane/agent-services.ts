@@ -63,6 +63,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     const workload = `${named.namespace}/${named.name}`;
     const placed = placements.get(workload);
     if (placed === undefined) return { kind: "unknown" };
+    if (placed.banned) return { kind: "refused", reason: `${workload} is banned` };
     if (placed.agentId === agent.id) return { kind: "allowed", node: { id: nodeId, workload } };
     return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
   }

@@ -1,6 +1,5 @@
 import { MeshError } from "../mesh/errors.ts";
 import { isSpiffeId, workloadSpiffeId } from "../mesh/identity/spiffe-id.ts";
-import type { PlacedWorkload } from "../mesh/model/workload.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import type { AgentStreams } from "./agents/agent-streams.ts";
 import type { Placements } from "./agents/placements.ts";
@@ -19,13 +18,14 @@ export interface BanningOptions {
 
 /**
  * Makes a ban true everywhere: server calls are refused from here on, streams that are open are cut, endpoints go, and
- * peers get the serials on revocation lists.
+ * peers get the serials on revocation lists. Those that are stored hold from the start.
  */
 export class Banning {
   readonly #options: BanningOptions;
 
   constructor(options: BanningOptions) {
     this.#options = options;
+    this.#applyToPlacements();
   }
 
   /** Throws `admin.not-found` for a host that never joined, `object.invalid` for what names nothing. */
@@ -58,35 +58,22 @@ export class Banning {
     return targets;
   }
 
-  #enforce(targets: readonly BanTarget[]): void {
-    const { bans, authority, placements, streams } = this.#options;
-    for (const target of targets) {
-      if (target.kind === "agent") {
-        if (bans.has(target)) placements.replace(target.value, []);
-        streams.cut(target.value);
-      }
-      if (target.kind === "identity" && bans.has(target)) this.#removeFromPlacements(target.value);
-    }
-    authority.deny(bans.denied());
+  /** What is placed is judged by the bans as they are: at the start, and after each change. */
+  #applyToPlacements(): void {
+    const { bans, authority, placements } = this.#options;
+    const { trustDomain } = authority.bundle;
+    placements.setBans(
+      ({ namespace, serviceAccount }, agentId) =>
+        bans.has({ kind: "agent", value: agentId }) ||
+        bans.has({ kind: "identity", value: workloadSpiffeId(trustDomain, namespace, serviceAccount) }),
+    );
   }
 
-  /** Of hosts that are away, too: those that are there are told by the registration service. */
-  #removeFromPlacements(identity: string): void {
-    const { authority, placements } = this.#options;
-    const { trustDomain } = authority.bundle;
-    const isBanned = ({ namespace, serviceAccount }: PlacedWorkload): boolean =>
-      workloadSpiffeId(trustDomain, namespace, serviceAccount) === identity;
-    for (const agentId of new Set(
-      placements
-        .list()
-        .filter(isBanned)
-        .map((one) => one.agentId),
-    )) {
-      placements.replace(
-        agentId,
-        placements.ofAgent(agentId).filter((one) => !isBanned(one)),
-      );
-    }
+  #enforce(targets: readonly BanTarget[]): void {
+    const { bans, authority, streams } = this.#options;
+    this.#applyToPlacements();
+    for (const { kind, value } of targets) if (kind === "agent") streams.cut(value);
+    authority.deny(bans.denied());
   }
 
   #resolve({ kind, value }: NamedTarget): readonly BanTarget[] {

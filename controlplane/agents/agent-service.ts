@@ -13,7 +13,7 @@ import type {
   TrustBundleResponse,
   WorkloadReport,
 } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
-import { type Admission, admitWorkload } from "../attest/admit-workload.ts";
+import { admitWorkload } from "../attest/admit-workload.ts";
 import type { AgentRecord } from "../attest/agent-records.ts";
 import type { AgentJoin } from "../attest/join-agent.ts";
 import type { Bans, BanTarget } from "../ca/bans.ts";
@@ -137,14 +137,20 @@ class Registrations {
   }
 
   #accept(agent: AgentRecord, report: WorkloadReport): ReportResult {
-    const { placements, concurrencyOf, log } = this.#deps;
+    const { bans, placements, concurrencyOf, log } = this.#deps;
     const parsed = parseWorkloadReport(report);
     const refusals: RefusedWorkload[] = [...parsed.refusals];
     const admitted: Workload[] = [];
     for (const workload of parsed.workloads) {
-      const admission = this.#admit(agent, workload);
+      const admission = admitWorkload(agent, workload);
+      const identity = this.#identityOf(workload);
+      const banned = bans.has({ kind: "identity", value: identity });
+      // It stays placed, so that it is known whose endpoint is not to be called.
       if (admission.ok) admitted.push(workload);
-      else refusals.push({ workload: workloadId(workload), reason: admission.reason });
+      if (!admission.ok) refusals.push({ workload: workloadId(workload), reason: admission.reason });
+      else if (banned) {
+        refusals.push({ workload: workloadId(workload), reason: `its identity ${identity} is banned` });
+      }
     }
     refusals.push(...placements.replace(agent.id, admitted));
     log.debug("workloads registered", { agentId: agent.id, workloads: admitted.length });
@@ -154,14 +160,6 @@ class Registrations {
       return concurrency === undefined ? [] : [{ workload: workloadId(workload), concurrency }];
     });
     return { sequence: parsed.sequence, refusals, settings };
-  }
-
-  #admit(agent: AgentRecord, workload: Workload): Admission {
-    const value = this.#identityOf(workload);
-    if (this.#deps.bans.has({ kind: "identity", value })) {
-      return { ok: false, reason: `its identity ${value} is banned` };
-    }
-    return admitWorkload(agent, workload);
   }
 }
 

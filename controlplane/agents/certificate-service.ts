@@ -73,6 +73,7 @@ export function decideIdentity(
   const holder = placed.find(
     (workload) =>
       workload.agentId === agent.id &&
+      !workload.banned &&
       workloadSpiffeId(trustDomain, workload.namespace, workload.serviceAccount) === wanted,
   );
   if (holder !== undefined && isSpiffeId(wanted) && admitWorkload(agent, holder).ok) return wanted;

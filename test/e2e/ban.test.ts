@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import type { BanReply, List, WorkloadReply } from "../../mesh/admin-api/replies.ts";
+import type { BanReply, List } from "../../mesh/admin-api/replies.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
 import { type TlsCaller, tlsCall } from "../harness/mesh-calls.ts";
@@ -44,12 +44,9 @@ describeMesh("bans", { hosts: HOSTS }, (mesh) => {
       const { status } = await mesh().call("intruder", "reviews");
       return status !== 200;
     });
-    await eventually("the server refuses its agent", async () => {
-      return (
-        !(await workloads(mesh())).includes("intruder") &&
-        /unknown here or banned/.test(mesh().server.log.text)
-      );
-    });
+    await eventually("the server refuses its agent", () =>
+      /unknown here or banned/.test(mesh().host("intruder").log.text),
+    );
     assert.equal((await mesh().call("caller", "reviews")).status, 200);
     const { items } = await mesh().admin.get<List<BanReply>>("/v1/bans");
     assert.deepEqual(
@@ -76,7 +73,6 @@ describeMesh("bans", { hosts: HOSTS }, (mesh) => {
       WITHIN_MS,
     );
     await eventually("its endpoints go", async () => (await mesh().call("caller", "store")).status === 503);
-    assert.equal((await workloads(mesh())).includes("store-v1"), false);
     await mesh().server.stop();
     await mesh().server.start();
     await eventually("the ban survives a restart", () =>
@@ -100,10 +96,13 @@ describeMesh("bans", { hosts: HOSTS }, (mesh) => {
     await ban(mesh(), "serial", serialNumber);
     await refusedEverywhere(one);
     assert.equal(await answer("store-v1", other), 200);
-    await eventually("callers leave it alone", async () => {
-      const seen = await mesh().tally(10, "caller", "reviews");
-      return Object.keys(seen).join() === "reviews-v2";
-    }).catch(() => undefined);
+    if (mesh().dataPlane === "builtin") {
+      // Envoy's open connections live on; its new ones are refused (docs/differences-from-envoy.md).
+      await eventually("callers leave it alone", async () => {
+        const seen = await mesh().tally(20, "caller", "reviews");
+        return !Object.keys(seen).includes("reviews-v1");
+      });
+    }
     await unban(mesh(), "serial", serialNumber);
     await eventually("accepted again", async () => (await answer("store-v1", one)) === 200, WITHIN_MS);
   });
@@ -117,8 +116,4 @@ async function ban(mesh: Mesh, kind: string, value: string): Promise<void> {
 async function unban(mesh: Mesh, kind: string, value: string): Promise<void> {
   const { code, stderr } = await mesh.cli(["unban", kind, value]);
   assert.equal(code, 0, stderr);
-}
-
-async function workloads(mesh: Mesh): Promise<readonly string[]> {
-  return (await mesh.admin.get<List<WorkloadReply>>("/v1/workloads")).items.map(({ name }) => name);
 }
