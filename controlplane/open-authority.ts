@@ -13,8 +13,10 @@ import { cacertsSource } from "./ca/cacerts-source.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import { IssuedCertificates, noted } from "./ca/issued-certificates.ts";
 import { MeshAuthority } from "./ca/mesh-authority.ts";
+import { pkcs11Source } from "./ca/pkcs11/pkcs11-source.ts";
 import { CaRotation } from "./ca/rotation.ts";
 import { selfSignedSource } from "./ca/self-signed-source.ts";
+import { vaultSource } from "./ca/vault-source.ts";
 import type { ServerConfig } from "./config.ts";
 
 /** The trust domain's authority with all that belongs to it. */
@@ -65,12 +67,21 @@ export async function openAuthority(options: OpenAuthorityOptions): Promise<Auth
 }
 
 function caSource(config: ServerConfig, trustDomain: TrustDomain, clock: Clock): CaSource {
-  const { source, cacerts } = config.ca;
+  const { source, cacerts, pkcs11, vault } = config.ca;
   switch (source) {
     case "self-signed":
       return selfSignedSource(trustDomain, clock);
     case "cacerts":
       return cacertsSource(cacerts.dir, cacerts.ownsRoot);
+    case "pkcs11":
+      return pkcs11Source({
+        ...pkcs11,
+        rootFile: join(config.stateDir, "pkcs11-root.pem"),
+        trustDomain,
+        clock,
+      });
+    case "vault":
+      return vaultSource({ ...vault, ownsRoots: vault.ownsRoot, trustDomain });
     default:
       return source satisfies never;
   }

@@ -100,14 +100,10 @@ export function signRoot(ca: CaFields, algorithm: SignatureAlgorithm, sign: Sign
  */
 export function signIntermediate(issuer: IssuerFields, ca: CaFields, sign: Sign): Buffer {
   const id = keyIdentifier(ca.publicKeyDer);
-  const permitted = der.sequence(der.implicit(SAN_URI, ca.trustDomain));
   const extensions = [
-    extension(OID.basicConstraints, der.sequence(der.true(), der.integer("\0")), "critical"),
-    CA_USAGE,
+    ...intermediateExtensions(ca),
     extension(OID.subjectKeyIdentifier, der.octetString(latin1(id))),
     issuer.authorityKeyIdentifier,
-    trustDomainName(ca.trustDomain),
-    extension(OID.nameConstraints, der.sequence(der.explicit(0, permitted)), "critical"),
   ];
   return seal(certificate(issuer, authorityName(ca), ca, extensions), issuer.algorithm, sign);
 }
@@ -118,11 +114,12 @@ export function signCaRequest(
   algorithm: SignatureAlgorithm,
   sign: Sign,
 ): Buffer {
+  const wanted = der.set(der.sequence(...intermediateExtensions(ca)));
   const info = der.sequence(
     der.integer("\0"),
     authorityName(ca),
     der.encoded(ca.publicKeyDer),
-    der.explicit(0),
+    der.explicit(0, der.sequence(der.oid(OID.extensionRequest), wanted)),
   );
   return seal(info, algorithm, sign);
 }
@@ -157,6 +154,17 @@ export function signCrl(issuer: IssuerFields, crl: CrlFields, sign: Sign): Buffe
     ),
   );
   return seal(list, issuer.algorithm, sign);
+}
+
+/** Of a CA for leaves: no CA below it, and none of another trust domain. */
+function intermediateExtensions({ trustDomain }: Pick<CaFields, "trustDomain">): readonly DerNode[] {
+  const permitted = der.sequence(der.implicit(SAN_URI, trustDomain));
+  return [
+    extension(OID.basicConstraints, der.sequence(der.true(), der.integer("\0")), "critical"),
+    CA_USAGE,
+    trustDomainName(trustDomain),
+    extension(OID.nameConstraints, der.sequence(der.explicit(0, permitted)), "critical"),
+  ];
 }
 
 function certificate(

@@ -12,7 +12,7 @@ export interface TlsEnd {
   readonly bundle: Pick<TrustBundle, "roots" | "trustDomain">;
 }
 
-/** A real handshake over the loopback, judged by OpenSSL and by `verifyPeerSvid` on both sides: `ok`, or why not. */
+/** A real handshake over the loopback, judged by OpenSSL and by `verifyPeerSvid` on both sides: `ok`, or what each says. */
 export async function shakeHands(server: TlsEnd, client: TlsEnd): Promise<string> {
   const listener = createServer({ ...optionsOf(server), requestCert: true });
   listener.listen(0, "127.0.0.1");
@@ -27,7 +27,7 @@ export async function shakeHands(server: TlsEnd, client: TlsEnd): Promise<string
   const sides = [accepted(listener, server), secured(socket, client)];
   try {
     const verdicts = await Promise.all(sides);
-    return verdicts.find((verdict) => verdict !== "ok") ?? "ok";
+    return verdicts.filter((verdict) => verdict !== "ok").join("; ") || "ok";
   } finally {
     socket.destroy();
     listener.close();
