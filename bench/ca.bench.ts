@@ -14,6 +14,7 @@ import { createCsr, parseCsr } from "../mesh/identity/csr.ts";
 import { workloadSpiffeId } from "../mesh/identity/spiffe-id.ts";
 import { parseTrustDomain } from "../mesh/identity/trust-domain.ts";
 import { testAuthority } from "../test/harness/test-authority.ts";
+import { measureHerd } from "./herd.ts";
 import { percentile, type Result, report, rounded } from "./report.ts";
 
 const TARGET_PER_SECOND = 3000;
@@ -25,7 +26,8 @@ type Work = () => Promise<void>;
 
 const directory = await mkdtemp(join(tmpdir(), "lateen-bench-ca-"));
 try {
-  await report("ca", await measure(await issuing(directory), signatures()));
+  const issued = await measure(await issuing(directory), signatures());
+  await report("ca", [...issued, ...(await measureHerd())]);
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
