@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import { SOFTHSM_FOLDER } from "../../setup/fetch-softhsm.ts";
 import { FakeVault } from "../../test/fakes/fake-vault.ts";
 import { CA_KEYS, type CaKey, intermediateCa, newCaKey, rootCa } from "../../test/harness/ca-certificates.ts";
 import { eventually } from "../../test/harness/eventually.ts";
@@ -75,7 +76,7 @@ const noSofthsm = skipWithout("softhsm2-util");
 
 /** Beside the tool where it was fetched, in Debian's place where it was installed. */
 function softhsmModule(): string {
-  const beside = join(dirname(requireTool("softhsm2-util")), "libsofthsm2.so");
+  const beside = join(dirname(requireTool("softhsm2-util")), SOFTHSM_FOLDER, "libsofthsm2.so");
   return existsSync(beside) ? beside : "/usr/lib/softhsm/libsofthsm2.so";
 }
 
