@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { AgentState } from "../agent/identity/agent-state.ts";
 import { parseAgentSvid } from "../agent/identity/agent-state.ts";
-import { AdminClient } from "../cli/client.ts";
 import { UNBOUND } from "../controlplane/attest/agent-binding.ts";
 import { loadServerConfig } from "../controlplane/config.ts";
 import { openServerState, type ServerState } from "../controlplane/server-state.ts";
@@ -17,6 +16,7 @@ import type { TrustBundle } from "../mesh/identity/trust-bundle.ts";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
 import { PLAIN_SIDECAR } from "../test/fakes/sample-mesh.ts";
+import { adminAt } from "../test/harness/admin-at.ts";
 import { eventually } from "../test/harness/eventually.ts";
 
 const LATEEN = resolve(import.meta.dirname, "../cli/lateen.js");
@@ -25,7 +25,7 @@ const LATEEN = resolve(import.meta.dirname, "../cli/lateen.js");
 export interface Fleet extends AsyncDisposable {
   readonly address: string;
   readonly healthPort: number;
-  readonly admin: AdminClient;
+  readonly admin: ReturnType<typeof adminAt>;
   readonly bundle: TrustBundle;
   readonly agents: readonly AgentState[];
   readonly directory: string;
@@ -58,7 +58,7 @@ export async function startFleet(count: number): Promise<Fleet> {
     server.kill("SIGKILL");
     await once(server, "exit");
   });
-  const admin = stack.use(new AdminClient({ socketPath: join(directory, "run", "admin.sock") }));
+  const admin = stack.use(adminAt(join(directory, "run", "admin.sock")));
   await eventually(
     "the server",
     () =>

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { unpackDebianPackages } from "./debian-package.ts";
 
@@ -14,6 +14,7 @@ export async function fetchSofthsm(work: string): Promise<string> {
   if (release === undefined) throw new Error("/etc/os-release names no release");
   const root = await unpackDebianPackages(["softhsm2", "libsofthsm2"], work, release);
   await mkdir(join(work, SOFTHSM_FOLDER));
-  await rename(join(root, "usr/lib/softhsm/libsofthsm2.so"), join(work, SOFTHSM_FOLDER, "libsofthsm2.so"));
+  // A link there, to where it is.
+  await copyFile(join(root, "usr/lib/softhsm/libsofthsm2.so"), join(work, SOFTHSM_FOLDER, "libsofthsm2.so"));
   return join(root, "usr/bin/softhsm2-util");
 }

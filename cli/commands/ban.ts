@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import type { BanReply, List } from "../../mesh/admin-api/replies.ts";
+import type { BanReply } from "../../mesh/admin-api/ca-replies.ts";
+import type { List } from "../../mesh/admin-api/replies.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { formatAge } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { CaReply } from "../../mesh/admin-api/replies.ts";
+import type { CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { formatAge } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type BanReply, type CaReply, type List, listOf } from "../../mesh/admin-api/replies.ts";
+import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
+import { type List, listOf } from "../../mesh/admin-api/replies.ts";
 import type { AdminDeps } from "./ports.ts";
 import { type AdminCall, type AdminRoute, parseJsonBody, parsePart } from "./route.ts";
 

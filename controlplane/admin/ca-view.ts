@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import type { BanReply, CaReply } from "../../mesh/admin-api/replies.ts";
+import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import type { AgentRecords } from "../attest/agent-records.ts";
 import type { Banning } from "../banning.ts";
 import type { StoredAuthority } from "../ca/authority-store.ts";

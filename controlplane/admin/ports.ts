@@ -1,10 +1,9 @@
+import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import type {
   AccessGrant,
   AccessTokenReply,
   AnalysisMessage,
   AuditReply,
-  BanReply,
-  CaReply,
   CreatedAccessTokenReply,
   CreatedTokenReply,
   DiffReply,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import type { BanReply, List } from "../../mesh/admin-api/replies.ts";
+import type { BanReply } from "../../mesh/admin-api/ca-replies.ts";
+import type { List } from "../../mesh/admin-api/replies.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
 import { type TlsCaller, tlsCall } from "../harness/mesh-calls.ts";

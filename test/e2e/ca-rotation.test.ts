@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { CaReply } from "../../mesh/admin-api/replies.ts";
+import type { CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import { authorityKeyId, readCertificateFacts } from "../../mesh/identity/certificate-facts.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { eventually } from "../harness/eventually.ts";

@@ -1,12 +1,11 @@
 import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
 import type { PublishWarning } from "../../controlplane/snapshot/publish-report.ts";
+import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import type {
   AccessGrant,
   AnalysisMessage,
   AuditReply,
-  BanReply,
-  CaReply,
   DiffReply,
   EmbeddedInstance,
   ExplainReply,
