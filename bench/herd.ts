@@ -33,7 +33,7 @@ export async function measureHerd(): Promise<readonly Result[]> {
     }),
   );
   const cpu = fleet.cpuSeconds() - cpuBefore;
-  probe.postMessage("stop");
+  probe.postMessage("stop", []);
   const [answers] = (await once(probe, "message")) as [readonly number[]];
   const second = (name: string, value: number, target: number | null): Result => ({
     name,

@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseCsr } from "../../mesh/identity/csr.ts";
 import { intermediateCa, newCaKey, rootCa } from "../harness/ca-certificates.ts";
@@ -17,10 +17,7 @@ export class FakeVault implements AsyncDisposable {
   readonly #trustDomain: string;
   readonly #root: ReturnType<typeof rootCa>;
   readonly #server = createServer((request, response) => {
-    void this.#answer(request).then(({ status, body }) => {
-      response.writeHead(status, { "content-type": "application/json" });
-      response.end(JSON.stringify(body));
-    });
+    void this.#serve(request, response);
   });
 
   private constructor(trustDomain: string) {
@@ -41,6 +38,12 @@ export class FakeVault implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, body } = await this.#answer(request);
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
   }
 
   async #answer(request: IncomingMessage): Promise<{ readonly status: number; readonly body: unknown }> {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { openIssuer } from "../../controlplane/ca/issuer.ts";
-import { revocationLists } from "../../controlplane/ca/revocation-lists.ts";
+import { pemToDer } from "../../mesh/identity/pem.ts";
+import { readRevokedCertificates } from "../../mesh/identity/revoked-certificates.ts";
+import { isRevoked, verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import { newCaKey, rootCa } from "../../test/harness/ca-certificates.ts";
 import { mintEmptyCrl, mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
-import { pemToDer } from "./pem.ts";
-import { readRevokedCertificates } from "./revoked-certificates.ts";
-import { isRevoked, verifyPeerSvid } from "./verify-peer-svid.ts";
+import { openIssuer } from "./issuer.ts";
+import { revocationLists } from "./revocation-lists.ts";
 
 const MOST = 1 << 20;
 const { certificate, key } = rootCa("example.org", newCaKey("P-256"));
