@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bench bench-ca bench-sync bench-mesh-path bench-xds clean
+.PHONY: help setup demo test check format tools bench bench-ban bench-ca bench-sync bench-mesh-path bench-xds clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,10 +37,13 @@ tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on 
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
 
-bench: bench-ca bench-sync bench-mesh-path bench-xds ## all benchmarks; tables here, figures in bench-results/
+bench: bench-ban bench-ca bench-sync bench-mesh-path bench-xds ## all benchmarks; tables here, figures in bench-results/
 
-bench-ca: setup ## SVIDs issued per second
+bench-ca: setup ## SVIDs issued per second, and a thousand agents that come back at once
 	@node_modules/.bin/node bench/ca.bench.ts
+
+bench-ban: setup ## time from a ban to its refusal at two hundred peers
+	@node_modules/.bin/node bench/ban.bench.ts
 
 bench-sync: setup tools ## time from a registry change to the proxy's acknowledgement
 	@node_modules/.bin/node bench/sync.bench.ts

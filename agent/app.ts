@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { consulClient } from "../mesh/consul/consul-client.ts";
+import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
@@ -20,11 +21,13 @@ import { serviceNotifier } from "./host/notify.ts";
 import { reportStatus } from "./host/report-status.ts";
 import { runStatusServer } from "./host/status.ts";
 import { AgentIdentity } from "./identity/agent-identity.ts";
+import { BundleAcknowledgement } from "./identity/bundle-acknowledgement.ts";
 import { issueFrom } from "./identity/certificates.ts";
 import { ServerChannel } from "./identity/channel.ts";
 import { comeBackThrough } from "./identity/come-back.ts";
 import { proofOf } from "./identity/invitation.ts";
 import { joinedState } from "./identity/joined-state.ts";
+import { retirementBy } from "./identity/retirement.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
@@ -78,22 +81,25 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const { trustDomain } = state;
   const servers = config.servers.length > 0 ? config.servers : state.servers;
   const initial = await readTrustBundle(stateDir, trustDomain, clock.now());
-  const identity = new AgentIdentity({ ...seams, state, stateDir });
+  let identityNow = (): X509Svid => state.svid;
   let roots = initial.roots;
   const channel = new ServerChannel({
     ...seams,
     addresses: servers,
     trustDomain,
-    identity: () => ({ roots, certificate: identity.current.svid }),
+    identity: () => ({ roots, certificate: identityNow() }),
   });
   const bundle = new TrustBundleWatch({ ...seams, initial, channel, stateDir });
+  const retirement = retirementBy(bundle);
+  const identity = new AgentIdentity({ ...seams, state, stateDir, retirement });
+  identityNow = () => identity.current.svid;
   const issue = issueFrom(channel);
-  const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current });
+  const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current, retirement });
   const registration = new Registration({ ...seams, channel });
   identity.changes.subscribe(() => channel.renew());
-  bundle.changes.subscribe(() => {
+  bundle.changes.subscribe((change) => {
     roots = bundle.current.roots;
-    channel.renew();
+    if (change.roots) channel.renew();
   });
   registration.changes.subscribe(() => svids.retry());
   channel.changes.subscribe(() => {
@@ -133,7 +139,9 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     upstream: { open: () => openDeltaStream(channel.client) },
     secrets: workloadSecrets(svids, bundle),
     serves: (nodeId) => reconciler.serves(nodeId),
+    onAnswer: () => acknowledgement.changed(),
   });
+  const acknowledgement = new BundleAcknowledgement({ ...seams, channel, bundle, identity, svids, relay });
   using discovery = chooseDiscovery(config, ownAddress, seams);
   const { name } = discovery.source;
   const parts = {
@@ -164,6 +172,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     (signal) => channel.run(signal),
     (signal) => identity.run(issue, comeBack, signal),
     (signal) => bundle.run(signal),
+    (signal) => acknowledgement.run(signal),
     (signal) => registration.run(signal),
     (signal) => relay.run(signal, relayListens.resolve),
     async (signal) => {

@@ -10,11 +10,11 @@ import { generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openSelfSignedAuthority } from "../controlplane/ca/self-signed-authority.ts";
 import { createCsr, parseCsr } from "../mesh/identity/csr.ts";
 import { workloadSpiffeId } from "../mesh/identity/spiffe-id.ts";
 import { parseTrustDomain } from "../mesh/identity/trust-domain.ts";
-import { systemClock } from "../mesh/lifecycle/clock.ts";
+import { testAuthority } from "../test/harness/test-authority.ts";
+import { measureHerd } from "./herd.ts";
 import { percentile, type Result, report, rounded } from "./report.ts";
 
 const TARGET_PER_SECOND = 3000;
@@ -26,7 +26,8 @@ type Work = () => Promise<void>;
 
 const directory = await mkdtemp(join(tmpdir(), "lateen-bench-ca-"));
 try {
-  await report("ca", await measure(await issuing(directory), signatures()));
+  const issued = await measure(await issuing(directory), signatures());
+  await report("ca", [...issued, ...(await measureHerd())]);
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
@@ -67,11 +68,7 @@ async function measure(issue: Work, calibrate: Work): Promise<readonly Result[]>
 
 async function issuing(directory: string): Promise<Work> {
   const trustDomain = parseTrustDomain("cluster.local");
-  const ca = await openSelfSignedAuthority({
-    directory: join(directory, "ca"),
-    trustDomain,
-    clock: systemClock,
-  });
+  const ca = await testAuthority({ directory, trustDomain });
   const spiffeId = workloadSpiffeId(trustDomain, "default", "reviews");
   const requests = Array.from({ length: 64 }, () =>
     createCsr(generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createServerMetrics } from "../controlplane/admin/metrics.ts";
 import { agentFacingServices } from "../controlplane/agent-services.ts";
+import { AgentStreams } from "../controlplane/agents/agent-streams.ts";
 import { serveAgents } from "../controlplane/agents/server.ts";
 import { agentServerCredentials } from "../controlplane/agents/server-credentials.ts";
 import { UNBOUND } from "../controlplane/attest/agent-binding.ts";
@@ -63,7 +64,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
   const { signal } = new AbortController();
   const clock = systemClock;
   const logger = silentLogger;
-  const state = await openServerState(config, { clock, logger });
+  const state = await openServerState(config, { clock, logger, signal });
   const { ca, placements } = state;
   const bench = new BenchMesh(layout, config.debounce.quietMs);
   mesh = bench;
@@ -93,6 +94,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
   const { ads, list } = agentFacingServices({
     ...state,
     attestors: [],
+    streams: new AgentStreams(),
     translator,
     concurrencyOf: () => undefined,
     metrics,

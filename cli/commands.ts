@@ -50,6 +50,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/audit.ts")).auditCommand,
   },
   {
+    name: "ca",
+    aliases: [],
+    summary: "the certificate authority: its state and its rotation",
+    load: async () => (await import("./commands/ca.ts")).caCommand,
+  },
+  {
+    name: "ban",
+    aliases: [],
+    summary: "refuse a certificate, an identity or a host",
+    load: async () => (await import("./commands/ban.ts")).banCommand,
+  },
+  {
+    name: "unban",
+    aliases: [],
+    summary: "lift a ban",
+    load: async () => (await import("./commands/ban.ts")).unbanCommand,
+  },
+  {
     name: "join",
     aliases: [],
     summary: "make this host part of a mesh",

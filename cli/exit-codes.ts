@@ -22,6 +22,7 @@ const BY_CODE: Partial<Readonly<Record<ErrorCode, number>>> = {
   "admin.unauthorized": EXIT.undecided,
   "admin.unavailable": EXIT.undecided,
   "audit.unavailable": EXIT.undecided,
+  "ca.unavailable": EXIT.undecided,
   "cli.unreachable": EXIT.undecided,
   "cli.usage": EXIT.usage,
   "config.invalid": EXIT.invalidInput,

@@ -2,19 +2,27 @@ import { X509Certificate } from "node:crypto";
 import { certificatePin } from "../mesh/identity/spki-pin.ts";
 import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
+import type { Logger } from "../mesh/telemetry/logger.ts";
 import { VERSION } from "../mesh/version.ts";
 import { createXdsJson } from "../mesh/xds/json.ts";
 import type { AccessTokenStore } from "./admin/access/access-token-store.ts";
 import { accessTokenPort } from "./admin/access-token-view.ts";
+import { banPort, caPort } from "./admin/ca-view.ts";
 import { toRegistryReply, toServiceReply, toWorkloadReply } from "./admin/catalog-view.ts";
 import type { AdminDeps } from "./admin/ports.ts";
 import { toProxyReply, toProxyResources, toSyncReply } from "./admin/proxy-view.ts";
 import { tokenPort } from "./admin/token-view.ts";
+import type { AgentBundles } from "./agents/agent-bundles.ts";
+import type { AgentStreams } from "./agents/agent-streams.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { JoinTokenStore } from "./attest/join-token-store.ts";
 import type { FileAuditLog } from "./audit/audit-log.ts";
+import { Banning } from "./banning.ts";
+import type { Bans } from "./ca/bans.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import type { MeshAuthority } from "./ca/mesh-authority.ts";
+import type { CaRotation } from "./ca/rotation.ts";
 import { messageTypes } from "./message-types.ts";
 import { parseConfig } from "./parse-config.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
@@ -40,6 +48,13 @@ export interface AdminParts {
   readonly placements: Placements;
   readonly agents: AgentRecords;
   readonly ca: CertificateAuthority;
+  readonly authority: MeshAuthority;
+  readonly rotation: CaRotation;
+  readonly bundles: AgentBundles;
+  readonly bans: Bans;
+  readonly streams: AgentStreams;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
   readonly trustDomain: TrustDomain;
   readonly rootNamespace: string;
   readonly clock: Clock;
@@ -91,6 +106,8 @@ export function adminDeps(parts: AdminParts): AdminDeps {
     audit: {
       tail: async (count) => ({ records: await audit.newest(count), head: audit.head, lost: audit.lost }),
     },
+    ca: caPort({ ...parts, readiness: parts.bundles }),
+    bans: banPort(parts.bans, new Banning({ ...parts, logger: parts.logger.child("ca") }), agents),
     services: () =>
       [...publisher.current.services.values()].map((service) =>
         toServiceReply(service, publisher.current.endpoints.get(service.hostname) ?? []),

@@ -7,7 +7,9 @@ import { adsService } from "../mesh/xds/ads-service.ts";
 import { parseNodeId } from "../mesh/xds/names.ts";
 import type { ServerMetrics } from "./admin/metrics.ts";
 import { resourceTypeOf } from "./admin/proxy-view.ts";
+import type { AgentBundles } from "./agents/agent-bundles.ts";
 import { agentServiceHandlers } from "./agents/agent-service.ts";
+import type { AgentStreams } from "./agents/agent-streams.ts";
 import { certificateServiceHandlers } from "./agents/certificate-service.ts";
 import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
@@ -19,6 +21,7 @@ import { AgentJoin } from "./attest/join-agent.ts";
 import { standingOf } from "./attest/standing.ts";
 import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuditEvent } from "./audit/audit-record.ts";
+import type { Bans } from "./ca/bans.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
 import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
@@ -30,6 +33,9 @@ export interface AgentServicesOptions {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly audit: Pick<AuditLog, "note">;
+  readonly bans: Bans;
+  readonly bundles: AgentBundles;
+  readonly streams: AgentStreams;
   readonly translator: ConfigSource;
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly metrics: ServerMetrics;
@@ -49,8 +55,9 @@ export interface AgentServices {
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
   const { attestors, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
     options;
+  const { bans, bundles, streams } = options;
   const ca = counted(options.ca, metrics);
-  const authenticator = agentAuthenticator(trustDomain, agents, clock);
+  const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const log = options.logger.child("agents");
 
   /** A stream may ask for the workloads that are placed on its agent's host now, and for no others (DESIGN §6). */
@@ -61,6 +68,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     const workload = `${named.namespace}/${named.name}`;
     const placed = placements.get(workload);
     if (placed === undefined) return { kind: "unknown" };
+    if (placed.banned) return { kind: "refused", reason: `${workload} is banned` };
     if (placed.agentId !== agent.id) {
       return { kind: "refused", reason: `${workload} is not placed on the host of the agent ${agent.id}` };
     }
@@ -100,7 +108,18 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({ ca, join, authenticator, placements, concurrencyOf, log, signal }),
+          ...agentServiceHandlers({
+            ca,
+            join,
+            authenticator,
+            placements,
+            bans,
+            bundles,
+            streams,
+            concurrencyOf,
+            log,
+            signal,
+          }),
         },
       },
       {
@@ -112,6 +131,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
             agents,
             placements,
             standing,
+            bans,
             note,
             clock,
             log,

@@ -13,6 +13,7 @@ import { createServerMetrics, type ServerMetrics } from "./admin/metrics.ts";
 import { adminDeps } from "./admin-deps.ts";
 import { advertisedAddresses } from "./advertised-addresses.ts";
 import { agentFacingServices } from "./agent-services.ts";
+import { AgentStreams } from "./agents/agent-streams.ts";
 import { serveAgents } from "./agents/server.ts";
 import { agentServerCredentials } from "./agents/server-credentials.ts";
 import { openAttestors } from "./attest/attestors.ts";
@@ -55,8 +56,9 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const failed = new AbortController();
   const signal = AbortSignal.any([deps.signal, failed.signal]);
   await mkdir(config.runDir, { recursive: true, mode: 0o700 });
-  const state = closing.use(await openServerState(config, { clock, logger }));
-  const { ca, trustDomain, placements } = state;
+  const state = closing.use(await openServerState(config, { clock, logger, signal }));
+  const { ca, trustDomain, placements, rotation } = state;
+  const streams = new AgentStreams();
   const attestors = closing.use(await openAttestors(config.attest, { ...state, clock }));
 
   const translator = createTranslator({
@@ -77,6 +79,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const { ads, list } = agentFacingServices({
     ...state,
     attestors: attestors.list,
+    streams,
     translator,
     concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
     metrics,
@@ -102,6 +105,9 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const addresses = (): readonly string[] => advertised.at(serving.port);
   const admin = adminDeps({
     ...state,
+    streams,
+    logger,
+    signal,
     rootNamespace: config.rootNamespace,
     publisher,
     translator,
@@ -126,6 +132,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     (stop) => sources.run(stop),
     (stop) => placements.run(stop),
     (stop) => identity.run(stop),
+    (stop) => rotation.run(stop),
     (stop) => ads.run(stop),
     (stop) => servingAdmin.run(stop),
     (stop) => keys.run(stop),

@@ -62,6 +62,53 @@ const schema = z.strictObject({
       refreshSeconds: z.number().int().min(10).max(86_400).default(1_200),
     })
     .prefault({}),
+  /** Where the mesh's certificates come from. */
+  ca: z
+    .strictObject({
+      source: z.enum(["self-signed", "cacerts", "pkcs11", "vault"]).default("self-signed"),
+      /** The file with the passphrase that the CA's keys are sealed under on disk; re-read at each start. */
+      passphraseFile: z.string().optional(),
+      /** A CA that was made elsewhere, with the file names of Istio's secret `cacerts`. */
+      cacerts: z
+        .strictObject({
+          dir: z.string().default("/etc/lateen.d/cacerts"),
+          /** Whether no other mesh has leaves under its root: then bans reach peers as revocation lists. */
+          ownsRoot: z.boolean().default(false),
+        })
+        .prefault({}),
+      /** A root whose key stays in a token; it signs the CAs that sign leaves. */
+      pkcs11: z
+        .strictObject({
+          module: z.string().default("/usr/lib/softhsm/libsofthsm2.so"),
+          tokenLabel: z.string().default("lateen"),
+          keyLabel: z.string().default("lateen-root"),
+          pinFile: z.string().default("/etc/lateen.d/pkcs11.pin"),
+        })
+        .prefault({}),
+      /** A root in Vault's PKI engine; it signs the CAs that sign leaves. */
+      vault: z
+        .strictObject({
+          address: z.url("must be a URL, as in https://vault.example:8200").default("https://127.0.0.1:8200"),
+          tokenFile: z.string().default("/etc/lateen.d/vault.token"),
+          mount: z
+            .string()
+            .regex(/^[A-Za-z0-9_/-]+$/, "must be the path of a mount")
+            .default("pki"),
+          namespace: z.string().optional(),
+          caFile: z.string().optional(),
+          ownsRoot: z.boolean().default(false),
+        })
+        .prefault({}),
+      rotation: z
+        .strictObject({
+          /** When a new CA signs, hosts renew their certificates spread over this time. */
+          renewWithinSeconds: z.number().int().min(1).max(86_400).default(600),
+          /** A rotation does not wait for a host that was not heard of for this long. */
+          awayAfterSeconds: z.number().int().min(1).max(86_400).default(180),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   leafTtlSeconds: z
     .number()
     .int()

@@ -8,10 +8,9 @@ import { Placements } from "./agents/placements.ts";
 import { AgentRecords } from "./attest/agent-records.ts";
 import { JoinTokenStore } from "./attest/join-token-store.ts";
 import { FileAuditLog } from "./audit/audit-log.ts";
-import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import { assertPrivateFile, privateDirectory } from "./ca/private-files.ts";
-import { openSelfSignedAuthority } from "./ca/self-signed-authority.ts";
 import type { ServerConfig } from "./config.ts";
+import { type AuthorityParts, openAuthority } from "./open-authority.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
 import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -22,9 +21,8 @@ import { DirectorySource } from "./store/directory-source.ts";
 import { SqliteConfigStore } from "./store/sqlite-config-store.ts";
 
 /** Everything that a server remembers or reads the mesh from. */
-export interface ServerState extends AsyncDisposable {
+export interface ServerState extends AsyncDisposable, AuthorityParts {
   readonly trustDomain: TrustDomain;
-  readonly ca: CertificateAuthority;
   readonly store: ConfigStore;
   readonly placements: Placements;
   readonly agents: AgentRecords;
@@ -40,21 +38,12 @@ export interface ServerState extends AsyncDisposable {
 /** Opens the state directory, which the first start makes. Throws `config.invalid` or `store.failed`. */
 export async function openServerState(
   config: ServerConfig,
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  { clock, logger, signal }: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<ServerState> {
   await privateDirectory(config.stateDir);
   await using closing = new AsyncDisposableStack();
   closing.use(lockDirectory(config.stateDir));
   const trustDomain = parseTrustDomain(config.trustDomain);
-  const workloadMs = config.leafTtlSeconds * 1000;
-  const agentMs = config.agentTtlSeconds * 1000;
-  const ca = await openSelfSignedAuthority({
-    directory: join(config.stateDir, "ca"),
-    trustDomain,
-    clock,
-    // A lifetime below the usual bound is what was configured, not what a caller wishes.
-    lifetimes: { workloadMs, agentMs, minMs: Math.min(300_000, workloadMs) },
-  });
   const databasePath = join(config.stateDir, "lateen.db");
   await assertPrivateFile(databasePath);
   const database = openDatabase(databasePath);
@@ -66,6 +55,9 @@ export async function openServerState(
       logger: logger.child("audit"),
     }),
   );
+  const agents = new AgentRecords(database, clock);
+  const authority = await openAuthority({ config, trustDomain, database, agents, clock, logger, signal });
+  closing.defer(() => authority.issued.flush());
   const store = new SqliteConfigStore({ database, clock, logger: logger.child("store") });
   const embedded = new EmbeddedRegistry(database, clock.now());
   const registries: Registry[] = [embedded];
@@ -76,11 +68,11 @@ export async function openServerState(
   }
   const open = closing.move();
   return {
+    ...authority,
     trustDomain,
-    ca,
     store,
     placements: new Placements(database, clock),
-    agents: new AgentRecords(database, clock),
+    agents,
     tokens: new JoinTokenStore(database, clock),
     accessTokens: new AccessTokenStore(database, clock),
     audit,

@@ -22,6 +22,7 @@ export type ErrorCode =
   | "audit.broken"
   | "audit.unavailable"
   | "ca.refused"
+  | "ca.rotation"
   | "ca.self-check"
   | "ca.unavailable"
   | "cli.unreachable"

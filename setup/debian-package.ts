@@ -15,22 +15,31 @@ const DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
  * folder that stands for `/`. apt checks their signatures; its lists and cache are in `work`, so that the system's stay
  * as they are, nothing is installed and no privilege is needed.
  */
-export async function unpackDebianPackages(names: readonly string[], work: string): Promise<string> {
+export async function unpackDebianPackages(
+  names: readonly string[],
+  work: string,
+  release = RELEASE,
+): Promise<string> {
   const mirrors = debianMirrors(await aptSources());
   if (mirrors.length === 0) throw new Error("this machine's apt configuration names no Debian mirror");
   const failures: string[] = [];
   for (const [index, mirror] of mirrors.entries()) {
     try {
-      return await unpackFrom(mirror, names, join(work, `mirror-${index}`));
+      return await unpackFrom(mirror, names, release, join(work, `mirror-${index}`));
     } catch (error) {
       failures.push(`${mirror.uri}: ${lastLine(error)}`);
     }
   }
-  throw new Error(`no mirror of this machine's apt has ${RELEASE}'s ${names[0]} (${failures.join("; ")})`);
+  throw new Error(`no mirror of this machine's apt has ${release}'s ${names[0]} (${failures.join("; ")})`);
 }
 
-async function unpackFrom(mirror: DebianMirror, names: readonly string[], place: string): Promise<string> {
-  const apt = await privateApt(mirror, place);
+async function unpackFrom(
+  mirror: DebianMirror,
+  names: readonly string[],
+  release: string,
+  place: string,
+): Promise<string> {
+  const apt = await privateApt(mirror, release, place);
   await run("apt-get", [...apt, "update"], { maxBuffer: 16 << 20 });
   await run("apt-get", [...apt, "download", ...names], { cwd: place });
   const files = (await readdir(place)).filter((name) => name.endsWith(".deb"));
@@ -41,12 +50,12 @@ async function unpackFrom(mirror: DebianMirror, names: readonly string[], place:
 }
 
 /** Options that make apt-get work on a root of its own: see apt.conf(5), “Directories”. */
-async function privateApt(mirror: DebianMirror, place: string): Promise<readonly string[]> {
+async function privateApt(mirror: DebianMirror, release: string, place: string): Promise<readonly string[]> {
   await mkdir(join(place, "lists/partial"), { recursive: true });
   await mkdir(join(place, "cache/archives/partial"), { recursive: true });
   const keyring = mirror.signedBy ?? (await ifReadable(DEBIAN_KEYRING));
   const signedBy = keyring === undefined ? "" : `[signed-by=${keyring}] `;
-  await writeFile(join(place, "sources.list"), `deb ${signedBy}${mirror.uri} ${RELEASE} main\n`);
+  await writeFile(join(place, "sources.list"), `deb ${signedBy}${mirror.uri} ${release} main\n`);
   return [
     `Dir::Etc::SourceList=${join(place, "sources.list")}`,
     "Dir::Etc::SourceParts=/dev/null",

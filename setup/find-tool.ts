@@ -2,14 +2,14 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 
 /** Programs that tests and the demo run beside Lateen. */
-export type Tool = "envoy" | "consul" | "nomad" | "nft";
+export type Tool = "envoy" | "consul" | "nomad" | "nft" | "softhsm2-util" | "vault";
 
 /** Where `npm run tools` puts what it fetches; git ignores it. */
 export const toolsFolder: string = resolve(import.meta.dirname, "../.tools");
 
 /** The variable that names a tool's binary: it wins over everything. */
 export function toolVariable(tool: Tool): string {
-  return `LATEEN_${tool.toUpperCase()}`;
+  return `LATEEN_${tool.toUpperCase().replaceAll("-", "_")}`;
 }
 
 /**

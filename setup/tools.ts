@@ -1,6 +1,6 @@
 /**
- * Puts the programs that tests and the demo run beside Lateen into `.tools/`: Envoy, Consul and nft. One that is on PATH
- * or named by `LATEEN_ENVOY`, `LATEEN_CONSUL`, `LATEEN_NFT`, `LATEEN_NOMAD` wins, and nothing is downloaded for it.
+ * Puts the programs that tests and the demo run beside Lateen into `.tools/`: Envoy, Consul, nft and SoftHSM. One that is
+ * on PATH or named by `LATEEN_ENVOY`, `LATEEN_CONSUL`, … wins, and nothing is downloaded for it.
  */
 import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { fetchConsul } from "./fetch-consul.ts";
 import { ENVOY_VERSION, fetchEnvoy } from "./fetch-envoy.ts";
 import { fetchNft, NFT_FOLDER } from "./fetch-nft.ts";
+import { fetchSofthsm, SOFTHSM_FOLDER } from "./fetch-softhsm.ts";
 import { findTool, type Tool, toolsFolder, toolVariable } from "./find-tool.ts";
 
 interface Source {
@@ -26,6 +27,8 @@ const SOURCES: readonly Source[] = [
   { tool: "envoy", versionArgument: "--version", version: ENVOY_VERSION, fetch: fetchEnvoy },
   { tool: "consul", versionArgument: "version", fetch: fetchConsul },
   { tool: "nft", versionArgument: "--version", beside: NFT_FOLDER, fetch: fetchNft },
+  { tool: "softhsm2-util", versionArgument: "--version", beside: SOFTHSM_FOLDER, fetch: fetchSofthsm },
+  { tool: "vault", versionArgument: "version", fetch: undefined },
   { tool: "nomad", versionArgument: "version", fetch: undefined },
 ];
 
@@ -76,7 +79,7 @@ async function install(source: Source, fetch: (work: string) => Promise<string>)
   await mkdir(toolsFolder, { recursive: true });
   const work = await mkdtemp(join(toolsFolder, `.fetch-${source.tool}-`));
   try {
-    console.log(`${source.tool.padEnd(7)} fetching …`);
+    console.log(`${source.tool.padEnd(13)} fetching …`);
     const binary = await fetch(work);
     await chmod(binary, 0o755);
     await versionOf(source, binary);
@@ -102,7 +105,7 @@ async function versionOf(source: Source, binary: string): Promise<string> {
 }
 
 function line(tool: Tool, outcome: Outcome): string {
-  const name = tool.padEnd(7);
+  const name = tool.padEnd(13);
   if (outcome.kind === "ready") return `${name} ${outcome.version.padEnd(8)} ${outcome.place}`;
   return `${name} ${"missing".padEnd(8)} ${outcome.reason}`;
 }

@@ -21,7 +21,10 @@ function documented(section: string): ReadonlyMap<string, string> {
   const page = readFileSync("docs/config.md", "utf8");
   const text = page.slice(page.indexOf(`## ${section}`)).split(/\n## /, 1)[0] ?? "";
   return new Map(
-    [...text.matchAll(/^\| `([A-Za-z.]+)` \| (.*?) \|/gm)].map(([, key, value]) => [key ?? "", value ?? ""]),
+    [...text.matchAll(/^\| `([A-Za-z0-9.]+)` \| (.*?) \|/gm)].map(([, key, value]) => [
+      key ?? "",
+      value ?? "",
+    ]),
   );
 }
 

@@ -8,7 +8,7 @@ import { formatJoinToken, parseJoinToken } from "../../mesh/identity/join-token.
 import { parseSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
-import { FakeAgentServer, newAuthority } from "../../test/fakes/fake-agent-server.ts";
+import { bundleMessage, FakeAgentServer, newAuthority } from "../../test/fakes/fake-agent-server.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { AgentIdentity } from "./agent-identity.ts";
 import { type AgentState, agentStatePath, readAgentState } from "./agent-state.ts";
@@ -210,10 +210,12 @@ test("a new trust bundle is taken and kept; a foreign, empty or broken one is no
 
   const [root = ""] = initial.roots;
   const [other = ""] = (await newAuthority()).bundle.roots;
-  server.sendBundle({ trustDomain: "evil.example", roots: [other], sequence: 2 });
-  server.sendBundle({ trustDomain: "cluster.local", roots: [], sequence: 3 });
-  server.sendBundle({ trustDomain: "cluster.local", roots: ["rubbish"], sequence: 4 });
-  server.sendBundle({ trustDomain: "cluster.local", roots: [root, other], sequence: 5 });
+  const good = { ...bundleMessage(server.authority.bundle), roots: [root, other] };
+  server.sendBundle({ ...good, trustDomain: "evil.example", sequence: 2 });
+  server.sendBundle({ ...good, roots: [], sequence: 3 });
+  server.sendBundle({ ...good, roots: ["rubbish"], sequence: 4 });
+  server.sendBundle({ ...good, crls: ["rubbish"], sequence: 4 });
+  server.sendBundle({ ...good, sequence: 5 });
   await eventually("the good one", () => watch.current.sequence === 5);
   assert.deepEqual(watch.current.roots, [root, other]);
   await eventually(

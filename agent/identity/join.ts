@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { MeshError } from "../../mesh/errors.ts";
+import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
@@ -48,11 +49,16 @@ export async function joinMesh(invitation: Invitation, options: JoinOptions): Pr
   const response = await ask(question, { address, trustDomain, root }, options);
   const svid = checkResponse(response, trustDomain, exportPrivateKey(key));
   const state: AgentState = { agentId: response.agentId, trustDomain, servers: addresses, svid };
-  await writeTrustBundle(stateDir, { trustDomain, roots: [root], sequence: 0 });
+  await writeTrustBundle(stateDir, firstBundle(trustDomain, root));
   await writeAgentState(stateDir, state);
   await dropPendingKey(stateDir);
   options.logger.info("joined the mesh", { agent: state.agentId, trustDomain, method: proof.method });
   return state;
+}
+
+/** What the token pins, until the server has told more. */
+function firstBundle(trustDomain: TrustDomain, root: string): TrustBundle {
+  return { trustDomain, roots: [root], crls: [], retiring: [], renewWithinMs: 0, sequence: 0 };
 }
 
 async function assertNotJoined({ stateDir, clock }: JoinOptions): Promise<void> {

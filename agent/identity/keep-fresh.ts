@@ -4,7 +4,8 @@ import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
-import type { Wake } from "../state/changes.ts";
+import { Wake } from "../state/changes.ts";
+import type { Retirement } from "./retirement.ts";
 import { waitUntil } from "./wait-until.ts";
 
 export interface RenewalOptions {
@@ -12,6 +13,8 @@ export interface RenewalOptions {
   readonly logger: Logger;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Left out: every certificate lives to its own time. */
+  readonly retirement?: Retirement;
 }
 
 export interface Renewal {
@@ -29,8 +32,8 @@ export interface Renewal {
 const RETRY = { firstMs: 500, maxMs: 60_000 } as const;
 
 /**
- * Gets a first SVID when there is none, and a new one at 50 to 70 % of each one's life, until the signal is aborted. An
- * outage is retried with back-off, for ever: the one at hand is used meanwhile.
+ * Gets a first SVID when there is none, and a new one at 50 to 70 % of each one's life, or sooner when its authority
+ * retires, until the signal is aborted. An outage is retried with back-off, for ever: the one at hand is used meanwhile.
  */
 export async function keepFresh(
   renewal: Renewal,
@@ -43,7 +46,8 @@ export async function keepFresh(
   while (!signal.aborted) {
     const svid = renewal.current();
     if (svid !== undefined && attempt === 0) {
-      await waitUntil(clock, Math.max(earliest, renewalTime(svid, clock.now(), random())), signal);
+      const due = Math.max(earliest, renewalTime(svid, clock.now(), random()));
+      await untilDue(svid, due, options, signal);
       if (signal.aborted) return;
     }
     try {
@@ -66,6 +70,30 @@ export async function keepFresh(
       await renewal.retry.waitFor(clock, delayMs, signal);
     }
   }
+}
+
+/** Returns at the given time, or within the time that is left once the certificate's authority retires. */
+async function untilDue(
+  svid: X509Svid,
+  dueMs: number,
+  { clock, random, retirement }: RenewalOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const changed = new Wake();
+  const stop = retirement?.changes.subscribe(() => changed.raise());
+  const retired = async (): Promise<void> => {
+    for (;;) {
+      const within = retirement?.renewWithinMs(svid);
+      if (within !== undefined) return waitUntil(clock, clock.now() + within * random(), either);
+      await changed.wait(either);
+      if (either.aborted) return;
+    }
+  };
+  await Promise.race([waitUntil(clock, dueMs, either), retired()]);
+  over.abort();
+  stop?.();
 }
 
 function renewalTime(svid: X509Svid, now: number, random: number): number {

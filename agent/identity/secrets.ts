@@ -47,13 +47,18 @@ export function svidSecret(svid: X509Svid, name: string): EncodedSecret {
   return { version: svid.serial, bytes: Secret.encode(secret).finish() };
 }
 
-/** The roots that peers are verified against. */
+/**
+ * The roots that peers are verified against. Who is banned goes along with who is trusted: Envoy refuses a leaf that is on a
+ * list, and ours does the same.
+ */
 export function trustBundleSecret(bundle: TrustBundle, name: string): EncodedSecret {
   const roots = joinPemChain(bundle.roots);
+  const lists = bundle.crls.join("");
+  const revocation = { crl: { inlineString: lists }, onlyVerifyLeafCertCrl: true };
   const secret = Secret.fromPartial({
     name,
-    validationContext: { trustedCa: { inlineString: roots } },
+    validationContext: { trustedCa: { inlineString: roots }, ...(lists === "" ? {} : revocation) },
   });
-  const version = createHash("sha256").update(roots).digest("hex").slice(0, 16);
+  const version = createHash("sha256").update(roots).update(lists).digest("hex").slice(0, 16);
   return { version, bytes: Secret.encode(secret).finish() };
 }

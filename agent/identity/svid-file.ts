@@ -43,15 +43,19 @@ export function assertSvid(svid: X509Svid, spiffeId: SpiffeId, bundle: TrustBund
   }
 }
 
-/** Each certificate signed by the next, the last by a root. What peers accept, they decide themselves, by TLS. */
+/**
+ * Each certificate signed by a root, or by the next one: a path may go on beyond the first root that this host knows, for
+ * peers that know only an older one. What peers accept, they decide themselves, by TLS.
+ */
 function leadsToRoot(chainPem: string, roots: readonly string[]): boolean {
+  const trusted = roots.map((root) => new X509Certificate(root));
   const chain = splitPemChain(chainPem).map((pem) => new X509Certificate(pem));
-  const linked = chain.every((certificate, index) => {
+  for (const [index, certificate] of chain.entries()) {
+    if (trusted.some((root) => isSignedBy(certificate, root))) return true;
     const issuer = chain[index + 1];
-    return issuer === undefined || isSignedBy(certificate, issuer);
-  });
-  const last = chain.at(-1);
-  return linked && last !== undefined && roots.some((root) => isSignedBy(last, new X509Certificate(root)));
+    if (issuer === undefined || !isSignedBy(certificate, issuer)) return false;
+  }
+  return false;
 }
 
 function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -4,7 +4,8 @@ import { Metadata } from "@grpc/grpc-js";
 import { z } from "zod";
 import { agentService } from "../../mesh/agent-api/services.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
-import { splitPemChain } from "../../mesh/identity/pem.ts";
+import { pemToDer, splitPemChain } from "../../mesh/identity/pem.ts";
+import { readRevokedCertificates } from "../../mesh/identity/revoked-certificates.ts";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import { parseTrustDomain, type TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
@@ -16,10 +17,19 @@ import { quarantine, readPrivate, writePrivate } from "../state/private-files.ts
 import type { ServerChannel } from "./channel.ts";
 import { isRefusal, serverSaid } from "./unary-call.ts";
 
-const schema = z.object({ trustDomain: z.string(), roots: z.array(z.string()), sequence: z.number().int() });
+const schema = z.object({
+  trustDomain: z.string(),
+  roots: z.array(z.string()),
+  crls: z.array(z.string()).default([]),
+  retiring: z.array(z.string()).default([]),
+  renewWithinMs: z.number().int().min(0).default(0),
+  sequence: z.number().int(),
+});
 
 const RETRY = { firstMs: 500, maxMs: 30_000 } as const;
 const MOST_ROOTS = 64;
+/** Of a revocation list: some ten thousand entries. */
+const LONGEST_LIST = 1 << 20;
 
 function bundlePath(stateDir: string): string {
   return join(stateDir, "identity", "bundle.json");
@@ -50,6 +60,11 @@ export async function readTrustBundle(
   }
 }
 
+export interface BundleChange {
+  /** Whether other certificates are trusted than before. */
+  readonly roots: boolean;
+}
+
 export interface BundleWatchOptions {
   readonly initial: TrustBundle;
   readonly channel: ServerChannel;
@@ -60,9 +75,12 @@ export interface BundleWatchOptions {
   readonly random: () => number;
 }
 
-/** The mesh's roots as the server last told them. */
+/** The mesh's roots, and who is banned, as the server last told them. */
 export class TrustBundleWatch {
-  readonly changes: Changes = new Changes();
+  /** Notified with each other bundle. */
+  readonly changes: Changes<BundleChange> = new Changes();
+  /** Notified with each one that the server told, which after a restart may be the same: it wants to know what is in use. */
+  readonly told: Changes = new Changes();
   readonly #options: BundleWatchOptions;
   #bundle: TrustBundle;
 
@@ -113,24 +131,29 @@ export class TrustBundleWatch {
     }
   }
 
-  async #take({ trustDomain, roots, sequence }: TrustBundleResponse): Promise<void> {
+  async #take({ retiringAuthorities: retiring, ...response }: TrustBundleResponse): Promise<void> {
     const { logger, stateDir } = this.#options;
     let bundle: TrustBundle;
     try {
-      bundle = checkBundle({ trustDomain, roots, sequence }, this.#bundle.trustDomain);
+      bundle = checkBundle({ ...response, retiring }, this.#bundle.trustDomain);
     } catch (error) {
       logger.error("the server sent a trust bundle that cannot be used; the old one stays", {
         error: messageOf(error),
       });
       return;
     }
-    const same = sameRoots(bundle, this.#bundle);
-    if (same && bundle.sequence === this.#bundle.sequence) return;
+    const before = this.#bundle;
+    const roots = !sameTexts(bundle.roots, before.roots);
     this.#bundle = bundle;
-    if (!same) {
+    if (roots) {
+      const { sequence } = bundle;
       logger.info("the roots of the mesh changed", { roots: bundle.roots.length, sequence });
-      this.changes.notify();
     }
+    const other =
+      roots || !sameTexts(bundle.crls, before.crls) || !sameTexts(bundle.retiring, before.retiring);
+    if (other) this.changes.notify({ roots });
+    this.told.notify();
+    if (!other && bundle.sequence === before.sequence) return;
     await writeTrustBundle(stateDir, bundle).catch((error: unknown) => {
       logger.error("could not keep the trust bundle on disk", { error: messageOf(error) });
     });
@@ -139,7 +162,7 @@ export class TrustBundleWatch {
 
 /** An empty or foreign bundle would cut the mesh in two: such a one is never taken. */
 function checkBundle(
-  { trustDomain, roots, sequence }: z.output<typeof schema>,
+  { trustDomain, roots, ...bundle }: z.output<typeof schema>,
   wanted: TrustDomain,
 ): TrustBundle {
   if (parseTrustDomain(trustDomain) !== wanted) {
@@ -154,9 +177,11 @@ function checkBundle(
       throw new MeshError("identity.invalid", "take a trust bundle: one of its certificates is no CA");
     }
   }
-  return { trustDomain: wanted, roots: certificates, sequence };
+  // A list that data planes cannot read would leave them with the one before, and the banned with their access.
+  for (const pem of bundle.crls) readRevokedCertificates(pemToDer(pem, "X509 CRL"), LONGEST_LIST);
+  return { ...bundle, trustDomain: wanted, roots: certificates };
 }
 
-function sameRoots(a: TrustBundle, b: TrustBundle): boolean {
-  return a.roots.length === b.roots.length && a.roots.every((root, index) => root === b.roots[index]);
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, index) => text === b[index]);
 }

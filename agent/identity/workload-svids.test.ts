@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { MeshError } from "../../mesh/errors.ts";
 import { parseSpiffeId, type SpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { Secret } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts";
 import { issueFor, newAuthority } from "../../test/fakes/fake-agent-server.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { testAuthority } from "../../test/harness/test-authority.ts";
 import { Changes } from "../state/changes.ts";
 import type { IssueCertificate } from "./certificates.ts";
 import { workloadSecrets } from "./secrets.ts";
@@ -197,4 +199,35 @@ test("a short-lived certificate is not renewed in a tight loop", async (t) => {
   await systemClock.sleep(150, t.signal);
   assert.equal(calls, 1);
   await held.stop();
+});
+
+test("an SVID whose authority retires is renewed within the time that is given, whatever is left of its life", async (t) => {
+  const { file } = await fixture(t);
+  const trustDomain = parseTrustDomain("cluster.local");
+  const authority = await testAuthority({ directory: dirname(dirname(file)), trustDomain });
+  const changes = new Changes();
+  let retiring: string | undefined;
+  const held = new WorkloadSvids({
+    clock: systemClock,
+    logger: silentLogger,
+    random: () => 0.5,
+    issue: (identity) => issueFor(authority, identity as SpiffeId),
+    bundle: () => authority.bundle,
+    retirement: { renewWithinMs: (svid) => (svid.authority === retiring ? 20 : undefined), changes },
+  });
+  t.after(() => held.stop());
+  await held.add("default/reviews-v1", REVIEWS, file);
+  const first = await eventually("an SVID", () => held.current("default/reviews-v1"));
+  changes.notify();
+  assert.equal(held.current("default/reviews-v1")?.serial, first.serial, "nothing retires yet");
+  await authority.prepare(false, t.signal);
+  await authority.step("activate");
+  retiring = first.authority;
+  changes.notify();
+  const second = await eventually("another one", () => {
+    const svid = held.current("default/reviews-v1");
+    return svid?.serial !== first.serial && svid;
+  });
+  assert.notEqual(second.authority, first.authority);
+  assert.notEqual(second.keyPem, first.keyPem);
 });

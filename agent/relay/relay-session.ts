@@ -120,6 +120,11 @@ export class RelaySession {
     this.#pump();
   }
 
+  /** Whether the data plane uses the secrets as they are now. */
+  get secretsSettled(): boolean {
+    return this.#secrets.settled;
+  }
+
   /** Sends the secrets that are new. */
   secretsChanged(): void {
     const change = this.#secrets.next();

@@ -25,6 +25,8 @@ export interface RelayOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Called when a data plane has answered, or gone: what is in use may be something else. */
+  readonly onAnswer?: () => void;
 }
 
 /** One data plane, as the relay sees it. Times are milliseconds since the epoch. */
@@ -53,6 +55,11 @@ export interface Relay {
   run(signal: AbortSignal, listening?: () => void): Promise<void>;
   /** Of each node that has been connected and is still served. */
   status(): readonly RelayNodeStatus[];
+  /**
+   * Whether the data plane of each of these workloads (`namespace/name`) is connected and has acknowledged its identity and
+   * its trust as they are now. One that is not connected may still serve with what it had.
+   */
+  secretsSettled(workloads: readonly string[]): boolean;
 }
 
 type Call = ServerDuplexStream<DeltaDiscoveryRequest, Uint8Array>;
@@ -116,6 +123,7 @@ export function createRelay(options: RelayOptions): Relay {
             ? { lastAck: { at, typeUrl } }
             : { lastNack: { at, typeUrl, message: answer.message, resources: answer.rejected } };
         entry.status = { ...entry.status, ...said };
+        options.onAnswer?.();
       },
       logger,
       clock,
@@ -127,6 +135,7 @@ export function createRelay(options: RelayOptions): Relay {
       await hold(call, session, first, signal);
     } finally {
       sessions.delete(session);
+      options.onAnswer?.();
       if (entry.current === session) entry.current = undefined;
       await entry.store.flush();
     }
@@ -173,6 +182,10 @@ export function createRelay(options: RelayOptions): Relay {
       await untilAborted(signal);
       await Promise.all(streams);
       server.forceShutdown();
+    },
+    secretsSettled(workloads) {
+      const settled = new Set([...sessions].flatMap(([session, of]) => (session.secretsSettled ? [of] : [])));
+      return workloads.every((workload) => settled.has(workload));
     },
     status: () =>
       [...nodes.values()]

@@ -59,6 +59,7 @@ export class SecretLane {
   readonly #subscription = new DeltaSubscription({ legacyWildcard: false, absence: "unknown" });
   readonly #workload: string;
   readonly #source: SecretSource;
+  #refused = false;
 
   constructor(workload: string, source: SecretSource) {
     this.#workload = workload;
@@ -66,7 +67,16 @@ export class SecretLane {
   }
 
   request(request: DeltaRequest): Answer {
-    return this.#subscription.request(request);
+    const answer = this.#subscription.request(request);
+    if (answer.kind === "ack") this.#refused = false;
+    if (answer.kind === "nack") this.#refused = true;
+    return answer;
+  }
+
+  /** Whether the data plane has acknowledged all of its secrets as they are now. */
+  get settled(): boolean {
+    if (!this.#subscription.covers(TRUST_BUNDLE_SECRET)) return false;
+    return !this.#refused && this.#subscription.outstanding === undefined && this.next() === undefined;
   }
 
   /** Whether a nonce is that of what was sent last. */

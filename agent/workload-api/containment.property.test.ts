@@ -6,6 +6,7 @@ import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import { Secret } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts";
 import { Random } from "../../test/harness/random.ts";
 import { workloadSecrets } from "../identity/secrets.ts";
+import type { BundleChange } from "../identity/trust-bundle.ts";
 import { Changes } from "../state/changes.ts";
 import { callerSvids } from "./caller-svids.ts";
 import type { CallerRule } from "./choose-identities.ts";
@@ -39,6 +40,7 @@ function host(random: Random) {
         notBeforeMs: 0,
         notAfterMs: random.pick([5, 50]),
         serial: id,
+        authority: "",
       };
       return [id, random.chance(0.8) ? { spiffeId, svid } : { spiffeId, svid: undefined }] as const;
     }),
@@ -56,8 +58,15 @@ function host(random: Random) {
 }
 
 const bundle = {
-  current: { trustDomain: parseTrustDomain("cluster.local"), roots: ["root"], sequence: 1 },
-  changes: new Changes(),
+  current: {
+    trustDomain: parseTrustDomain("cluster.local"),
+    roots: ["root"],
+    crls: [],
+    retiring: [],
+    renewWithinMs: 0,
+    sequence: 1,
+  },
+  changes: new Changes<BundleChange>(),
 };
 
 test(`of ${HOSTS * REQUESTS} random callers and data planes none gets an identity that is not its own`, (t) => {

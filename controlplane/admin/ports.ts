@@ -1,3 +1,4 @@
+import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import type {
   AccessGrant,
   AccessTokenReply,
@@ -23,6 +24,8 @@ import type {
 import type { ParsedObject } from "../../mesh/model/object.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
+import type { NamedTarget } from "../banning.ts";
+import type { RotationStep } from "../ca/rotation-step.ts";
 import type { AuthzQuestion } from "../simulate/authz-call.ts";
 import type { CallQuestion } from "../simulate/call-question.ts";
 import type { PublishWarning } from "../snapshot/publish-report.ts";
@@ -97,6 +100,22 @@ interface AuditPort {
   tail(count: number): Promise<AuditReply>;
 }
 
+export interface CaPort {
+  status(): CaReply;
+  /** Throws `ca.rotation`, `ca.unavailable` or `config.invalid`. */
+  prepare(walk: boolean, signal: AbortSignal): Promise<void>;
+  /** Throws `ca.rotation` when it is not its turn, or hosts are not ready for it and it is not forced. */
+  step(step: RotationStep, force: boolean): Promise<void>;
+}
+
+export interface BanPort {
+  list(): readonly BanReply[];
+  /** Takes effect before it returns; peers are told right after. Throws for what names nobody. */
+  ban(target: NamedTarget, reason: string): readonly BanReply[];
+  /** How many were lifted. Throws `admin.not-found` when there are none. */
+  unban(target: NamedTarget): number;
+}
+
 interface EmbeddedPort {
   put(instance: EmbeddedInstance): void;
   /** False when there is no such instance. */
@@ -118,6 +137,8 @@ export interface AdminDeps {
   readonly tokens: TokenPort;
   readonly accessTokens: AccessTokenPort;
   readonly audit: AuditPort;
+  readonly ca: CaPort;
+  readonly bans: BanPort;
   readonly embedded: EmbeddedPort;
   readonly services: () => readonly ServiceReply[];
   readonly workloads: () => readonly WorkloadReply[];

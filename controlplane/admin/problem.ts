@@ -37,6 +37,8 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   "admin.unauthorized": 401,
   "admin.unavailable": 503,
   "audit.unavailable": 503,
+  "ca.rotation": 409,
+  "ca.unavailable": 503,
   "config.invalid": 422,
   "identity.invalid": 422,
   "object.conflict": 409,

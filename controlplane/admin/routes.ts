@@ -1,6 +1,7 @@
 import { accessTokenRoutes } from "./access-token-routes.ts";
 import { auditRoutes } from "./audit-routes.ts";
 import { authzRoutes } from "./authz-routes.ts";
+import { caRoutes } from "./ca-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { explainRoutes } from "./explain-routes.ts";
 import { objectRoutes } from "./object-routes.ts";
@@ -19,5 +20,6 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...tokenRoutes,
   ...accessTokenRoutes,
   ...auditRoutes,
+  ...caRoutes,
   ...catalogRoutes,
 ];

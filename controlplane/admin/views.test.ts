@@ -123,6 +123,7 @@ test("workloads are told with their identity and where they are reached, registr
     catalog: undefined,
     agentId: "a1",
     registeredAt: FAKE_NOW,
+    banned: false,
   };
   const { spiffeId, inbound, registeredAt } = toWorkloadReply(workload, "mesh.example");
   assert.deepEqual(

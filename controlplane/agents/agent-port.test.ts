@@ -288,7 +288,14 @@ test("the trust bundle comes at once", async () => {
   using agent = await joinAgent(port);
   const stream = agent.client.watchBundle();
   const bundle = await nextMessage<TrustBundleResponse>(stream);
-  assert.deepEqual(bundle, { trustDomain: "cluster.local", roots: port.ca.bundle.roots, sequence: 1 });
+  assert.deepEqual(bundle, {
+    trustDomain: "cluster.local",
+    roots: port.ca.bundle.roots,
+    crls: [],
+    retiringAuthorities: [],
+    renewWithinMs: 600_000,
+    sequence: 1,
+  });
   stream.on("error", () => undefined);
   stream.cancel();
 });

@@ -1,5 +1,5 @@
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
-import { MeshError } from "../../mesh/errors.ts";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import { type Workload, workloadId } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -7,6 +7,8 @@ import type {
   JoinRequest,
   JoinResponse,
   ReportResult,
+  TrustBundleAck,
+  TrustBundleAckResult,
   TrustBundleRequest,
   TrustBundleResponse,
   WorkloadReport,
@@ -14,7 +16,10 @@ import type {
 import { admitWorkload } from "../attest/admit-workload.ts";
 import type { AgentRecord } from "../attest/agent-records.ts";
 import type { AgentJoin } from "../attest/join-agent.ts";
+import type { Bans, BanTarget } from "../ca/bans.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import type { AgentBundles } from "./agent-bundles.ts";
+import type { AgentStreams } from "./agent-streams.ts";
 import { messagesOf, peerAddress, send, streaming, unary } from "./calls.ts";
 import { parseWorkloadReport, type RefusedWorkload } from "./parse-workload-report.ts";
 import type { AgentAuthenticator } from "./peer.ts";
@@ -25,6 +30,9 @@ export interface AgentServiceDeps {
   readonly join: Pick<AgentJoin, "join">;
   readonly authenticator: AgentAuthenticator;
   readonly placements: Placements;
+  readonly bans: Pick<Bans, "has" | "onChange">;
+  readonly bundles: AgentBundles;
+  readonly streams: AgentStreams;
   /** What is said of a workload's data plane: worker threads, where anything is. */
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly log: Logger;
@@ -42,6 +50,7 @@ type BundleCall = ServerWritableStream<TrustBundleRequest, TrustBundleResponse>;
 export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandlers {
   const { log, signal } = deps;
   const registrations = new Registrations(deps);
+  deps.bans.onChange((target) => registrations.judgeAgain(target), signal);
   return {
     join: unary<JoinRequest, JoinResponse>(log, async (call) => {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(JOIN_LIMIT_MS)]);
@@ -55,8 +64,14 @@ export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandle
     }),
     register: streaming<RegisterCall>(log, signal, (call, gone) => registrations.serve(call, gone)),
     watchTrustBundle: streaming<BundleCall>(log, signal, async (call, gone) => {
-      deps.authenticator.authenticate(call);
-      await sendBundles(call, deps.ca, gone);
+      const { id } = deps.authenticator.authenticate(call);
+      using stream = deps.streams.open(id);
+      using _ = deps.bundles.connect(id);
+      await sendBundles(call, deps.ca, AbortSignal.any([gone, stream.signal]));
+    }),
+    acknowledgeTrustBundle: unary<TrustBundleAck, TrustBundleAckResult>(log, async (call) => {
+      deps.bundles.acknowledge(deps.authenticator.authenticate(call).id, call.request);
+      return {};
     }),
   };
 }
@@ -65,12 +80,20 @@ export interface AgentServiceHandlers {
   readonly join: ReturnType<typeof unary<JoinRequest, JoinResponse>>;
   readonly register: (call: RegisterCall) => void;
   readonly watchTrustBundle: (call: BundleCall) => void;
+  readonly acknowledgeTrustBundle: ReturnType<typeof unary<TrustBundleAck, TrustBundleAckResult>>;
+}
+
+/** An open stream, and what it reported last. */
+interface OpenRegistration {
+  readonly replaced: AbortController;
+  readonly call: RegisterCall;
+  report: WorkloadReport | undefined;
 }
 
 /** The Register streams: one an agent, the newest. */
 class Registrations {
   readonly #deps: AgentServiceDeps;
-  readonly #streams = new Map<string, AbortController>();
+  readonly #streams = new Map<string, OpenRegistration>();
 
   constructor(deps: AgentServiceDeps) {
     this.#deps = deps;
@@ -79,12 +102,15 @@ class Registrations {
   async serve(call: RegisterCall, gone: AbortSignal): Promise<void> {
     const { id } = this.#deps.authenticator.authenticate(call);
     const replaced = new AbortController();
-    this.#streams.get(id)?.abort();
-    this.#streams.set(id, replaced);
+    const open: OpenRegistration = { replaced, call, report: undefined };
+    this.#streams.get(id)?.replaced.abort();
+    this.#streams.set(id, open);
     const live = this.#deps.placements.connect(id);
+    using stream = this.#deps.streams.open(id);
     try {
-      const signal = AbortSignal.any([gone, replaced.signal]);
+      const signal = AbortSignal.any([gone, replaced.signal, stream.signal]);
       for await (const report of messagesOf(call, signal)) {
+        open.report = report;
         await send(call, this.#accept(this.#deps.authenticator.authenticate(call), report), signal);
       }
     } catch (error) {
@@ -95,19 +121,42 @@ class Registrations {
       );
     } finally {
       live[Symbol.dispose]();
-      if (this.#streams.get(id) === replaced) this.#streams.delete(id);
+      if (this.#streams.get(id) === open) this.#streams.delete(id);
     }
   }
 
+  /** Answers once more those who report a workload of an identity that was banned, or is no more. */
+  judgeAgain({ kind, value }: BanTarget): void {
+    if (kind !== "identity") return;
+    for (const { call, report } of this.#streams.values()) {
+      if (!report?.workloads.some((workload) => this.#identityOf(workload) === value)) continue;
+      try {
+        call.write(this.#accept(this.#deps.authenticator.authenticate(call), report));
+      } catch (error) {
+        this.#deps.log.warn("workloads not judged again", { reason: messageOf(error) });
+      }
+    }
+  }
+
+  #identityOf({ namespace, serviceAccount }: Pick<Workload, "namespace" | "serviceAccount">): string {
+    return `spiffe://${this.#deps.ca.bundle.trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  }
+
   #accept(agent: AgentRecord, report: WorkloadReport): ReportResult {
-    const { placements, concurrencyOf, log } = this.#deps;
+    const { bans, placements, concurrencyOf, log } = this.#deps;
     const parsed = parseWorkloadReport(report);
     const refusals: RefusedWorkload[] = [...parsed.refusals];
     const admitted: Workload[] = [];
     for (const workload of parsed.workloads) {
       const admission = admitWorkload(agent, workload);
+      const identity = this.#identityOf(workload);
+      const banned = bans.has({ kind: "identity", value: identity });
+      // It stays placed, so that it is known whose endpoint is not to be called.
       if (admission.ok) admitted.push(workload);
-      else refusals.push({ workload: workloadId(workload), reason: admission.reason });
+      if (!admission.ok) refusals.push({ workload: workloadId(workload), reason: admission.reason });
+      else if (banned) {
+        refusals.push({ workload: workloadId(workload), reason: `its identity ${identity} is banned` });
+      }
     }
     refusals.push(...placements.replace(agent.id, admitted));
     log.debug("workloads registered", { agentId: agent.id, workloads: admitted.length });
@@ -132,6 +181,6 @@ async function sendBundles(call: BundleCall, ca: CertificateAuthority, signal: A
   }
 }
 
-function toResponse({ trustDomain, roots, sequence }: TrustBundle): TrustBundleResponse {
-  return { trustDomain, roots: [...roots], sequence };
+function toResponse({ roots, crls, retiring, ...bundle }: TrustBundle): TrustBundleResponse {
+  return { ...bundle, roots: [...roots], crls: [...crls], retiringAuthorities: [...retiring] };
 }

@@ -32,6 +32,7 @@ function placed(agentId: string, namespace: string, serviceAccount: string): Pla
     catalog: undefined,
     agentId,
     registeredAt: 0,
+    banned: false,
   };
 }
 

@@ -14,6 +14,7 @@ import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
 import { KeyedRateLimit, type RateLimitPolicy } from "../attest/rate-limit.ts";
 import type { StandingOf } from "../attest/standing.ts";
 import type { AuditEvent } from "../audit/audit-record.ts";
+import type { Bans } from "../ca/bans.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { unary } from "./calls.ts";
 import type { AgentAuthenticator } from "./peer.ts";
@@ -25,6 +26,7 @@ export interface CertificateServiceDeps {
   readonly agents: Pick<AgentRecords, "recordCertificate">;
   readonly placements: Pick<Placements, "ofAgent">;
   readonly standing: StandingOf;
+  readonly bans: Pick<Bans, "has">;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends what is still asked of others when the server stops. */
@@ -79,6 +81,7 @@ export function decideIdentity(
   const holder = placed.find(
     (workload) =>
       workload.agentId === agent.id &&
+      !workload.banned &&
       workloadSpiffeId(trustDomain, workload.namespace, workload.serviceAccount) === wanted,
   );
   if (holder !== undefined && isSpiffeId(wanted) && admitWorkload(agent, holder).ok) return wanted;
@@ -99,6 +102,9 @@ async function certify(
   const { ca, agents, placements, log } = deps;
   const wanted = impersonated(request.metadata);
   const spiffeId = decideIdentity(agent, wanted, placements.ofAgent(agent.id), ca.bundle.trustDomain);
+  if (deps.bans.has({ kind: "identity", value: spiffeId })) {
+    throw new MeshError("attest.refused", `certify ${spiffeId}: it is banned`);
+  }
   if (wanted === undefined) await assertStanding(agent, deps);
   const { publicKeyDer, sans } = parseCsr(request.csr);
   if (sans.length > 1 || sans.some((name) => name !== spiffeId)) {
@@ -108,7 +114,12 @@ async function certify(
   }
   const ttlMs = wanted === undefined ? agent.attested.ttlMs : request.validityDuration * 1000;
   const wish = ttlMs === undefined ? {} : { ttlMs };
-  const { chain, serial, notAfterMs } = await ca.issue({ spiffeId, publicKeyDer, ...wish });
+  const { chain, serial, notAfterMs } = await ca.issue({
+    spiffeId,
+    publicKeyDer,
+    agentId: agent.id,
+    ...wish,
+  });
   if (wanted === undefined) agents.recordCertificate(agent.id, serial);
   const notAfter = new Date(notAfterMs).toISOString();
   log.info("certificate issued", { spiffeId, serial, notAfter, agentId: agent.id });

@@ -4,6 +4,7 @@ import { describeSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
+import type { Bans } from "../ca/bans.ts";
 
 /** Knows which agent makes a call. */
 export interface AgentAuthenticator {
@@ -22,6 +23,7 @@ export interface AgentAuthenticator {
 export function agentAuthenticator(
   trustDomain: string,
   agents: Pick<AgentRecords, "get" | "seen">,
+  bans: Pick<Bans, "has">,
   clock: Clock,
 ): AgentAuthenticator {
   // A connection's certificate stays the same; whether it still holds, and the agent's record, are asked each time.
@@ -33,7 +35,8 @@ export function agentAuthenticator(
       if (known === undefined) peers.set(call, peer);
       if (!(peer.validToMs > clock.now())) throw unauthenticated("the certificate has expired");
       const record = agents.get(peer.agentId);
-      if (record === undefined || record.banned) {
+      const taken = bans.has({ kind: "serial", value: peer.serial });
+      if (record === undefined || record.banned || taken) {
         throw new MeshError("attest.refused", `call as the agent ${peer.agentId}`, {
           hint: "it is unknown here or banned: join again with a new token",
         });
@@ -46,6 +49,7 @@ export function agentAuthenticator(
 
 interface Peer {
   readonly agentId: string;
+  readonly serial: string;
   readonly validToMs: number;
 }
 
@@ -56,7 +60,8 @@ function readPeer(call: { getAuthContext(): AuthContext }, trustDomain: string):
   if (!verdict.ok) throw unauthenticated(verdict.reason);
   const subject = describeSpiffeId(verdict.spiffeId);
   if (subject.kind !== "agent") throw unauthenticated("the certificate is not an agent's");
-  return { agentId: subject.agentId, validToMs: Date.parse(certificate.valid_to) };
+  const serial = certificate.serialNumber.toLowerCase();
+  return { agentId: subject.agentId, serial, validToMs: Date.parse(certificate.valid_to) };
 }
 
 function unauthenticated(why: string): MeshError {

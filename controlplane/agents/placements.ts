@@ -18,6 +18,8 @@ export interface PlacementChange {
 
 export type PlacementListener = (changes: readonly PlacementChange[]) => void;
 
+type IsBanned = (workload: Workload, agentId: string) => boolean;
+
 export interface PlacementOptions {
   /** How long the workloads of an agent without a stream stay, counted while the server is up. Default: 1 h. */
   readonly forgetAfterMs?: number;
@@ -45,6 +47,7 @@ export class Placements {
   /** Monotonic time since which an agent with workloads has had no stream. */
   readonly #goneSince = new Map<string, number>();
   readonly #listeners = new Set<PlacementListener>();
+  #isBanned: IsBanned = () => false;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
   #revision = 0;
@@ -113,7 +116,8 @@ export class Placements {
         continue;
       }
       wanted.add(id);
-      const after = { ...workload, agentId, registeredAt: before?.registeredAt ?? this.#clock.now() };
+      const registeredAt = before?.registeredAt ?? this.#clock.now();
+      const after = { ...workload, agentId, registeredAt, banned: this.#isBanned(workload, agentId) };
       if (before === undefined || !isSame(before, after)) changes.push({ id, before, after });
     }
     for (const before of this.ofAgent(agentId)) {
@@ -122,6 +126,18 @@ export class Placements {
     }
     this.#commit(changes);
     return refusals;
+  }
+
+  /** Says anew who is banned: of what is placed, and of what will be. */
+  setBans(isBanned: IsBanned): void {
+    this.#isBanned = isBanned;
+    this.#commit(
+      this.list().flatMap((before) => {
+        const banned = isBanned(before, before.agentId);
+        if (banned === before.banned) return [];
+        return [{ id: workloadId(before), before, after: { ...before, banned } }];
+      }),
+    );
   }
 
   /** Calls back after each change until the signal is aborted. */
@@ -144,6 +160,8 @@ export class Placements {
     const now = this.#clock.monotonic();
     for (const [agentId, since] of this.#goneSince) {
       if (now - since < this.#forgetAfterMs) continue;
+      // Its catalog's instances would be reached in plaintext once nothing says that they are banned.
+      if (this.ofAgent(agentId).some(({ banned }) => banned)) continue;
       this.replace(agentId, []);
       this.#goneSince.delete(agentId);
     }
@@ -212,6 +230,7 @@ const ADDED_LATER = {
   discovery: "upstreams",
   httpProxy: undefined,
   bindsVips: false,
+  banned: false,
 } as const;
 
 function fromRow(row: Readonly<Record<string, unknown>>): PlacedWorkload {

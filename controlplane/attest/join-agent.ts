@@ -222,7 +222,8 @@ export class AgentJoin {
     const { ca, agents, log } = this.#deps;
     const spiffeId = agentSpiffeId(ca.bundle.trustDomain, agent.id);
     const { ttlMs } = agent.attested;
-    const certificate = await ca.issue({ spiffeId, publicKeyDer, ...(ttlMs === undefined ? {} : { ttlMs }) });
+    const wish = ttlMs === undefined ? {} : { ttlMs };
+    const certificate = await ca.issue({ spiffeId, publicKeyDer, agentId: agent.id, ...wish });
     agents.recordCertificate(agent.id, certificate.serial);
     const { serial, notAfterMs } = certificate;
     const notAfter = new Date(notAfterMs).toISOString();

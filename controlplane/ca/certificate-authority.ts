@@ -11,6 +11,8 @@ export interface CertificateRequest {
   /** Names beside the SPIFFE ID, for a server that strangers connect to. */
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+  /** The agent that gets it, for the journal; left out: the server itself. */
+  readonly agentId?: string;
 }
 
 /** A certificate that has passed the authority's own check. Times are milliseconds since the epoch. */
@@ -20,6 +22,8 @@ export interface IssuedCertificate {
   readonly chain: readonly string[];
   /** Hexadecimal. */
   readonly serial: string;
+  /** Key identifier of the authority that signed it, hexadecimal. */
+  readonly authority: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }

@@ -11,16 +11,15 @@ import { joinPemChain } from "../../mesh/identity/pem.ts";
 import { workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
-import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import { testAuthority } from "../../test/harness/test-authority.ts";
 import { newKey } from "../../test/harness/test-certificates.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
-import { openSelfSignedAuthority } from "./self-signed-authority.ts";
 
 const trustDomain = parseTrustDomain("cluster.local");
 
 test("two workloads shake hands with their SVIDs and read each other's identity", async () => {
   await using directory = await scratchDirectory();
-  const ca = await openSelfSignedAuthority({ directory: directory.path, trustDomain, clock: systemClock });
+  const ca = await testAuthority({ directory: directory.path, trustDomain });
   const peers = await handshake(
     await identity(ca, "reviews"),
     await identity(ca, "productpage"),
@@ -35,8 +34,8 @@ test("two workloads shake hands with their SVIDs and read each other's identity"
 test("an SVID of another authority of the same trust domain does not get through", async () => {
   await using one = await scratchDirectory();
   await using two = await scratchDirectory();
-  const ca = await openSelfSignedAuthority({ directory: one.path, trustDomain, clock: systemClock });
-  const stranger = await openSelfSignedAuthority({ directory: two.path, trustDomain, clock: systemClock });
+  const ca = await testAuthority({ directory: one.path, trustDomain });
+  const stranger = await testAuthority({ directory: two.path, trustDomain });
   const shaken = handshake(
     await identity(ca, "reviews"),
     await identity(stranger, "reviews"),
@@ -105,7 +104,7 @@ function verdict(socket: TLSSocket): Verdict {
 async function scratchDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
   const base = await mkdtemp(join(tmpdir(), "lateen-mtls-"));
   return {
-    path: join(base, "ca"),
+    path: base,
     [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true }),
   };
 }

@@ -10,6 +10,8 @@ import type { CertificateAuthority } from "./certificate-authority.ts";
 
 /** What a TLS server presents. Times are milliseconds since the epoch. */
 export interface ServerCertificate {
+  /** Key identifier of the authority that signed it. */
+  readonly authority: string;
   /** PEM, leaf first, root last: an agent that joins finds the root that its token pins in here. */
   readonly chainPem: string;
   /** PKCS#8 PEM. Secret. */
@@ -58,14 +60,22 @@ export class ServerIdentity {
     signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
   }
 
-  /** Renews until the signal is aborted. A renewal that fails is tried again; the old certificate stays meanwhile. */
+  /**
+   * Renews until the signal is aborted: in time, and at once when the authority changes. A renewal that fails is tried
+   * again; the old certificate stays meanwhile.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#options;
+    const { ca, clock, random, log } = this.#options;
     let failures = 0;
+    let waiting = new AbortController();
+    ca.onBundleChange((bundle) => {
+      if (bundle.retiring.includes(this.#current.authority)) waiting.abort();
+    }, signal);
     while (!signal.aborted) {
       const wait = failures > 0 ? backoffMs(RETRY, failures - 1, random()) : this.#untilRenewal();
-      await clock.sleep(wait, signal);
+      await clock.sleep(wait, AbortSignal.any([signal, waiting.signal]));
       if (signal.aborted) return;
+      waiting = new AbortController();
       try {
         this.#current = await issue(this.#options);
         failures = 0;
@@ -89,8 +99,8 @@ async function issue({ ca, dnsNames, ipAddresses, log }: ServerIdentityOptions):
   const spiffeId = serverSpiffeId(ca.bundle.trustDomain);
   const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
   const issued = await ca.issue({ spiffeId, publicKeyDer, dnsNames, ipAddresses });
-  const { serial, notBeforeMs, notAfterMs } = issued;
+  const { serial, authority, notBeforeMs, notAfterMs } = issued;
   log.info("certificate issued", { spiffeId, serial, notAfter: new Date(notAfterMs).toISOString() });
   const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  return { chainPem: joinPemChain(issued.chain), keyPem, notBeforeMs, notAfterMs };
+  return { authority, chainPem: joinPemChain(issued.chain), keyPem, notBeforeMs, notAfterMs };
 }

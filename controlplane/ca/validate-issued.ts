@@ -1,4 +1,4 @@
-import { type KeyObject, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import {
   type CertificateFacts,
@@ -12,13 +12,7 @@ import { latin1 } from "../../mesh/identity/der.ts";
 import { judgeFacts } from "../../mesh/identity/verify-peer-svid.ts";
 import type { LeafFields } from "./certificate-template.ts";
 import { ipAddressBytes } from "./ip-address-bytes.ts";
-
-/** Who signs, as the check needs it. */
-export interface Issuer {
-  readonly trustDomain: string;
-  readonly certificate: X509Certificate;
-  readonly publicKey: KeyObject;
-}
+import type { Issuer } from "./issuer.ts";
 
 /**
  * Reads a new certificate's bytes back as a peer would and compares them with what was to be issued: names, usage, key,
@@ -70,9 +64,7 @@ function validityProblem(
   if (notBefore !== wanted.notBeforeMs || notAfter !== wanted.notAfterMs || notBefore >= notAfter) {
     return "its validity is another";
   }
-  const inside =
-    notBefore >= issuer.certificate.validFromDate.getTime() &&
-    notAfter <= issuer.certificate.validToDate.getTime();
+  const inside = notBefore >= issuer.validFromMs && notAfter <= issuer.validToMs;
   return inside ? undefined : "its validity is outside of the issuer's";
 }
 

@@ -47,6 +47,7 @@ export function workloadsFromEntries(
       catalog: undefined,
       agentId: FILES_AGENT,
       registeredAt: entry.createdAt,
+      banned: false,
     };
   });
 }

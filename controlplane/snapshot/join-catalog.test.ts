@@ -172,3 +172,14 @@ test("a gateway is called in plaintext, unless a DestinationRule says otherwise,
   assert.ok(joined);
   assert.deepEqual(identitiesOf(joined, "cluster.local"), ["spiffe://cluster.local/ns/default/sa/reviews"]);
 });
+
+test("what is banned is no endpoint, not even the plain one that its catalog lists; its service keeps its ports", () => {
+  const joined = join([{}, {}], [workload("reviews", { ...inConsul("i0"), name: "evil", banned: true })]);
+  assert.deepEqual(
+    joined?.endpoints.map(({ id }) => id),
+    ["consul/i1"],
+  );
+  const alone = join([], [workload("reviews", { banned: true })]);
+  assert.deepEqual(alone?.endpoints, []);
+  assert.equal(alone?.service.ports.length, 1);
+});

@@ -24,7 +24,8 @@ const FALLBACK_PORT = 80;
 /**
  * Joins the instances of catalogs with the workloads of agents. An instance that a workload of the same service names
  * is reached through that workload's proxy; one that nobody names is reached as it is, in plaintext; a workload without
- * a catalog is an endpoint of its own, one whose catalog instance is gone is none. Undefined: there is no such service.
+ * a catalog is an endpoint of its own, one whose catalog instance is gone is none, and neither is one that is banned.
+ * Undefined: there is no such service.
  */
 export function joinCatalog(sources: ServiceSources, settings: MeshSettings): JoinedService | undefined {
   const instances = [...sources.instances].sort(by((one) => `${one.registry}/${one.id}`));
@@ -39,6 +40,7 @@ export function joinCatalog(sources: ServiceSources, settings: MeshSettings): Jo
       : meshedEndpoint(instance, workload, instance.servicePort ?? fallback);
   });
   const all = [...joined, ...standalone.map(ownEndpoint)].sort(by(({ endpoint }) => endpoint.id));
+  const banned = new Set(sources.workloads.flatMap((one) => (one.banned ? [workloadId(one)] : [])));
   const service: Service = {
     hostname: serviceHostname(sources.service, sources.namespace, settings),
     name: sources.service,
@@ -52,7 +54,8 @@ export function joinCatalog(sources: ServiceSources, settings: MeshSettings): Jo
     createdAt: 0,
     source: instances[0]?.registry ?? "agents",
   };
-  return { service, endpoints: all.map(({ endpoint }) => endpoint) };
+  const endpoints = all.map(({ endpoint }) => endpoint);
+  return { service, endpoints: endpoints.filter(({ workload }) => !banned.has(workload ?? "")) };
 }
 
 interface PortClaim {

@@ -16,7 +16,7 @@ import { ALL, type ListName, type ObjectsOf } from "./object-lists.ts";
 /** The part of a workload that its configuration follows from: what changes with its health or load is not in it. */
 export type WorkloadConfig = Omit<
   PlacedWorkload,
-  "healthy" | "weight" | "catalog" | "agentId" | "registeredAt"
+  "healthy" | "weight" | "catalog" | "agentId" | "registeredAt" | "banned"
 >;
 
 export function workloadConfig(workload: PlacedWorkload): WorkloadConfig {
@@ -26,6 +26,7 @@ export function workloadConfig(workload: PlacedWorkload): WorkloadConfig {
     catalog: _catalog,
     agentId: _agent,
     registeredAt: _at,
+    banned: _banned,
     ...config
   } = workload;
   return config;

@@ -4,6 +4,8 @@ import {
   JoinRequest,
   JoinResponse,
   ReportResult,
+  TrustBundleAck,
+  TrustBundleAckResult,
   TrustBundleRequest,
   TrustBundleResponse,
   WorkloadReport,
@@ -60,6 +62,7 @@ export const agentService: {
   readonly join: MethodDefinition<JoinRequest, JoinResponse>;
   readonly register: MethodDefinition<WorkloadReport, ReportResult>;
   readonly watchTrustBundle: MethodDefinition<TrustBundleRequest, TrustBundleResponse>;
+  readonly acknowledgeTrustBundle: MethodDefinition<TrustBundleAck, TrustBundleAckResult>;
 } = {
   join: method({ path: "/lateen.agent.v1.AgentService/Join", ...UNARY }, JoinRequest, JoinResponse),
   register: method(
@@ -71,6 +74,11 @@ export const agentService: {
     { path: "/lateen.agent.v1.AgentService/WatchTrustBundle", requestStream: false, responseStream: true },
     TrustBundleRequest,
     TrustBundleResponse,
+  ),
+  acknowledgeTrustBundle: method(
+    { path: "/lateen.agent.v1.AgentService/AcknowledgeTrustBundle", ...UNARY },
+    TrustBundleAck,
+    TrustBundleAckResult,
   ),
 };
 

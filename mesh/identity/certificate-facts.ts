@@ -27,6 +27,8 @@ export const OID = {
   extendedKeyUsage: oid("2.5.29.37"),
   serverAuth: oid("1.3.6.1.5.5.7.3.1"),
   clientAuth: oid("1.3.6.1.5.5.7.3.2"),
+  nameConstraints: oid("2.5.29.30"),
+  crlNumber: oid("2.5.29.20"),
   extensionRequest: oid("1.2.840.113549.1.9.14"),
 } as const;
 
@@ -47,6 +49,10 @@ export const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0
 export interface CertificateFacts {
   /** SubjectPublicKeyInfo. */
   readonly publicKeyDer: Buffer;
+  /** Hexadecimal, as it is encoded. */
+  readonly serial: string;
+  readonly issuer: DerNode;
+  readonly subject: DerNode;
   readonly altNames: readonly AltName[];
   readonly isCa: boolean;
   /** How many CA certificates may be below it. */
@@ -56,6 +62,8 @@ export interface CertificateFacts {
   readonly extendedKeyUsage: readonly string[] | undefined;
   /** Encoded OIDs of critical extensions that none of the fields above is read from. */
   readonly unreadCritical: readonly string[];
+  /** Values of the extensions by their encoded OID. */
+  readonly extensions: ReadonlyMap<string, string>;
 }
 
 /**
@@ -69,10 +77,41 @@ export function readCertificateFacts(certificate: Uint8Array): CertificateFacts 
   const version = taggedChildren(fields[0], 0)?.[0];
   if (version === undefined || integerBytes(version, what) !== "\x02") throw malformed(what, "it is not v3");
   // RFC 5280 §4.1: version, serial, signature, issuer, validity, subject, key, then what is optional.
-  const [, , , , , , spki, ...optional] = fields;
-  if (spki === undefined) throw malformed(what, "it has no public key");
+  const [, serial, , issuer, , subject, spki, ...optional] = fields;
+  if (spki === undefined || issuer === undefined || subject === undefined) {
+    throw malformed(what, "it has no public key");
+  }
   const list = optional.map((field) => taggedChildren(field, 3)).find((found) => found !== undefined);
-  return { publicKeyDer: encodeDer(spki), ...interpret(readExtensions(list?.[0], what), what) };
+  return {
+    publicKeyDer: encodeDer(spki),
+    serial: hex(integerBytes(serial, what)),
+    issuer,
+    subject,
+    ...interpret(readExtensions(list?.[0], what), what),
+  };
+}
+
+/** Which key this is, in hexadecimal (RFC 5280 §4.2.1.2): what its leaves name as their authority's key. */
+export function subjectKeyId({ extensions }: Pick<CertificateFacts, "extensions">): string | undefined {
+  const bytes = extensions.get(OID.subjectKeyIdentifier);
+  const what = "a subject key identifier";
+  return bytes === undefined ? undefined : hex(octetStringBytes(decodeDer(bytes, what), what));
+}
+
+/** Which key signed it, in hexadecimal (RFC 5280 §4.2.1.1). */
+export function authorityKeyId({ extensions }: Pick<CertificateFacts, "extensions">): string | undefined {
+  const bytes = extensions.get(OID.authorityKeyIdentifier);
+  if (bytes === undefined) return undefined;
+  const what = "an authority key identifier";
+  const id = childrenOf(decodeDer(bytes, what), SEQUENCE, what).find(
+    ({ tagClass, type }) => tagClass === CONTEXT && type === 0,
+  );
+  const value = primitive(id);
+  return value === undefined ? undefined : hex(value);
+}
+
+function hex(bytes: string): string {
+  return Buffer.from(bytes, "latin1").toString("hex");
 }
 
 /** The SANs of an `Extensions` value, such as a request asks for. */
@@ -103,11 +142,12 @@ function readExtensions(node: DerNode | undefined, what: string): ReadonlyMap<st
 function interpret(
   extensions: ReadonlyMap<string, Extension>,
   what: string,
-): Omit<CertificateFacts, "publicKeyDer"> {
+): Omit<CertificateFacts, "publicKeyDer" | "serial" | "issuer" | "subject"> {
   const usage = extensions.get(OID.keyUsage)?.value;
   const extended = extensions.get(OID.extendedKeyUsage)?.value;
   const constraints = extensions.get(OID.basicConstraints)?.value;
   return {
+    extensions: new Map([...extensions].map(([id, { value }]) => [id, value])),
     altNames: altNames(extensions, what),
     isCa: isCa(constraints, what),
     pathLength: pathLength(constraints, what),

@@ -53,8 +53,8 @@ const GENERALIZED_TIME = 24;
  * Decodes one DER value that fills the bytes, within the bounds of size and depth. Throws `identity.invalid`. Bit and
  * octet strings stay bytes.
  */
-export function decodeDer(bytes: Uint8Array | string, what: string): DerNode {
-  if (bytes.length > MAX_BYTES) throw malformed(what, `it has more than ${MAX_BYTES} bytes`);
+export function decodeDer(bytes: Uint8Array | string, what: string, mostBytes = MAX_BYTES): DerNode {
+  if (bytes.length > mostBytes) throw malformed(what, `it has more than ${mostBytes} bytes`);
   const text = typeof bytes === "string" ? bytes : latin1(bytes);
   let node: DerNode;
   try {
@@ -131,6 +131,10 @@ export function wholeBitString(node: DerNode | undefined, what: string): string 
 
 export function isBoolean(node: DerNode | undefined): boolean {
   return node?.tagClass === UNIVERSAL && node.type === BOOLEAN;
+}
+
+export function isInteger(node: DerNode | undefined): boolean {
+  return node?.tagClass === UNIVERSAL && node.type === INTEGER;
 }
 
 /** `1.2.840…` as the bytes inside its encoding. */

@@ -17,6 +17,15 @@ export function splitPemChain(pem: string): readonly string[] {
   return found.map((certificate) => `${certificate}\n`);
 }
 
+/** The blocks with this label, one PEM each, in their order. */
+export function splitPem(pem: string, label: PemLabel): readonly string[] {
+  const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`];
+  return pem
+    .split(begin)
+    .slice(1)
+    .map((rest) => `${begin}${rest.slice(0, rest.indexOf(end))}${end}\n`);
+}
+
 /** One PEM text from certificates, each beginning on a line of its own. */
 export function joinPemChain(certificates: readonly string[]): string {
   return certificates.map((certificate) => `${certificate.trim()}\n`).join("");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { BAD_CERTIFICATES, BAD_URIS, GOOD_ID as id } from "../../test/harness/svid-vectors.ts";
 import {
   type MintOptions,
   mint,
@@ -9,11 +10,10 @@ import {
   type TestCertificate,
   uriSan,
 } from "../../test/harness/test-certificates.ts";
-import { KEY_USAGE, SAN_DNS, SAN_IP } from "./certificate-facts.ts";
+import { SAN_DNS, SAN_IP } from "./certificate-facts.ts";
 import { verifyPeerSvid } from "./verify-peer-svid.ts";
 
 const root = mintRoot();
-const id = "spiffe://example.org/ns/default/sa/reviews";
 const svid = (options: MintOptions = {}): TestCertificate => mintSvid(root, id, options);
 const verdict = (certificate: TestCertificate): ReturnType<typeof verifyPeerSvid> =>
   verifyPeerSvid(certificate.der, "example.org");
@@ -31,43 +31,7 @@ test("an SVID without extended key usage is accepted", () => {
   assert.deepEqual(verdict(svid({ extendedKeyUsage: undefined })), { ok: true, spiffeId: id });
 });
 
-const refused: readonly {
-  readonly name: string;
-  readonly options: MintOptions;
-  readonly reason: RegExp;
-}[] = [
-  { name: "two URI SANs", options: { sans: [uriSan(id), uriSan(`${id}2`)] }, reason: /2 URI SANs/ },
-  { name: "the same URI SAN twice", options: { sans: [uriSan(id), uriSan(id)] }, reason: /2 URI SANs/ },
-  { name: "no SAN but a CN", options: { sans: [], commonName: id }, reason: /no URI SAN/ },
-  {
-    name: "the ID as a DNS name",
-    options: { sans: [{ tag: SAN_DNS, value: id }] },
-    reason: /no URI SAN/,
-  },
-  { name: "the ID as an e-mail address", options: { sans: [{ tag: 1, value: id }] }, reason: /no URI SAN/ },
-  { name: "the ID as a registered id", options: { sans: [{ tag: 8, value: id }] }, reason: /no URI SAN/ },
-  { name: "an empty URI", options: { sans: [uriSan("")] }, reason: /no SPIFFE ID/ },
-  { name: "CA:TRUE", options: { isCa: true }, reason: /CA certificate/ },
-  { name: "no key usage", options: { keyUsage: undefined }, reason: /no key usage/ },
-  { name: "an empty key usage", options: { keyUsage: 0 }, reason: /lacks digitalSignature/ },
-  {
-    name: "keyCertSign",
-    options: { keyUsage: KEY_USAGE.digitalSignature | KEY_USAGE.keyCertSign },
-    reason: /has keyCertSign/,
-  },
-  {
-    name: "cRLSign",
-    options: { keyUsage: KEY_USAGE.digitalSignature | KEY_USAGE.crlSign },
-    reason: /has cRLSign/,
-  },
-  { name: "serverAuth alone", options: { extendedKeyUsage: ["serverAuth"] }, reason: /lacks clientAuth/ },
-  { name: "clientAuth alone", options: { extendedKeyUsage: ["clientAuth"] }, reason: /lacks serverAuth/ },
-  { name: "an empty extended key usage", options: { extendedKeyUsage: [] }, reason: /lacks serverAuth/ },
-  { name: "an extension twice", options: { repeatKeyUsage: true }, reason: /occurs twice/ },
-  { name: "version 1", options: { version: 1 }, reason: /not v3/ },
-];
-
-for (const { name, options, reason } of refused) {
+for (const { name, options, reason } of BAD_CERTIFICATES) {
   test(`a certificate with ${name} is no SVID`, () => {
     const answer = verdict(svid(options));
     assert.equal(answer.ok, false);
@@ -75,27 +39,7 @@ for (const { name, options, reason } of refused) {
   });
 }
 
-const badUris = [
-  "SPIFFE://example.org/ns/default/sa/reviews",
-  "spiffe://EXAMPLE.org/ns/default/sa/reviews",
-  "spiffe://example.org/ns/default/sa/%61",
-  "spiffe://example.org/svc/../admin",
-  "spiffe://example.org/./admin",
-  "spiffe://example.org//ns",
-  "spiffe://example.org/ns/default/sa/reviews/",
-  "spiffe://example.org:443/ns/default/sa/reviews",
-  "spiffe://u@example.org/ns/default/sa/reviews",
-  "spiffe://example.org/ns/default/sa/reviews?x",
-  "spiffe://example.org/ns/default/sa/reviews#x",
-  "spiffe://example.org",
-  "spiffe://example.org/",
-  "spiffe://example.org/ns/default/sa/reviews\0.evil.org",
-  "spiffe://example.org/ns/default/sa/revi\u0435ws",
-  `spiffe://example.org/${"a/".repeat(1013)}ab`,
-  "https://example.org/ns/default/sa/reviews",
-];
-
-for (const uri of badUris) {
+for (const uri of BAD_URIS) {
   test(`the URI SAN ${JSON.stringify(uri.slice(0, 60))} is refused`, () => {
     const answer = verdict(svid({ sans: [uriSan(uri)] }));
     assert.match(answer.ok ? "" : answer.reason, /no SPIFFE ID/);

@@ -1,5 +1,7 @@
 import { MeshError } from "../errors.ts";
 import { type CertificateFacts, KEY_USAGE, OID, readCertificateFacts, SAN_URI } from "./certificate-facts.ts";
+import { encodeDer, latin1 } from "./der.ts";
+import type { RevokedCertificates } from "./revoked-certificates.ts";
 import { isSpiffeId, type SpiffeId, spiffeIdProblem } from "./spiffe-id.ts";
 
 export type PeerSvidVerdict =
@@ -11,15 +13,31 @@ export type PeerSvidVerdict =
  * is a SPIFFE ID of this trust domain, no CA, key usage digitalSignature without keyCertSign and cRLSign, and where
  * extended key usage is given both serverAuth and clientAuth. Call it after every handshake, on both sides; the chain,
  * the validity period and the signature are TLS's part. Whose ID it is (`describeSpiffeId`) is for the caller to judge.
+ * `revoked`: what the mesh's authorities have taken back.
  */
-export function verifyPeerSvid(der: Uint8Array, trustDomain: string): PeerSvidVerdict {
+export function verifyPeerSvid(
+  der: Uint8Array,
+  trustDomain: string,
+  revoked: readonly RevokedCertificates[] = [],
+): PeerSvidVerdict {
   let facts: CertificateFacts;
   try {
     facts = readCertificateFacts(der);
   } catch (error) {
     return refuse(error instanceof MeshError ? error.message : "it cannot be read");
   }
-  return judgeFacts(facts, trustDomain);
+  return areRevoked(facts, revoked) ? refuse("it is revoked") : judgeFacts(facts, trustDomain);
+}
+
+/** Whether a certificate that was verified before is on one of these lists. Throws `identity.invalid` for no certificate. */
+export function isRevoked(der: Uint8Array, revoked: readonly RevokedCertificates[]): boolean {
+  return revoked.length > 0 && areRevoked(readCertificateFacts(der), revoked);
+}
+
+function areRevoked(facts: CertificateFacts, revoked: readonly RevokedCertificates[]): boolean {
+  if (revoked.length === 0) return false;
+  const issuer = latin1(encodeDer(facts.issuer));
+  return revoked.some((list) => list.issuer === issuer && list.serials.has(facts.serial));
 }
 
 /** The same on a certificate that has been read already. */

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { MeshError } from "../errors.ts";
+import { authorityKeyId, readCertificateFacts } from "./certificate-facts.ts";
 import { joinPemChain, splitPemChain } from "./pem.ts";
 import type { SpiffeId } from "./spiffe-id.ts";
 import { verifyPeerSvid } from "./verify-peer-svid.ts";
@@ -15,6 +16,8 @@ export interface X509Svid {
   readonly notAfterMs: number;
   /** Hexadecimal. */
   readonly serial: string;
+  /** Key identifier of the authority that signed it, hexadecimal; empty when it names none. */
+  readonly authority: string;
 }
 
 /**
@@ -45,6 +48,7 @@ export function parseX509Svid(input: {
     notBeforeMs: leaf.validFromDate.getTime(),
     notAfterMs: leaf.validToDate.getTime(),
     serial: leaf.serialNumber.toLowerCase(),
+    authority: authorityKeyId(readCertificateFacts(leaf.raw)) ?? "",
   };
 }
 

@@ -66,6 +66,8 @@ export interface PlacedWorkload extends Workload {
   readonly agentId: string;
   /** Milliseconds since the epoch of its first registration. */
   readonly registeredAt: number;
+  /** It, its identity or its host is banned: nobody is to call it, not even as what a catalog lists. */
+  readonly banned: boolean;
 }
 
 /** `namespace/name`, unique in the mesh. */

@@ -62,4 +62,10 @@ export type Secret =
       readonly chainPem: string;
       readonly keyPem: string;
     }
-  | { readonly kind: "roots"; readonly name: string; readonly pem: string };
+  | {
+      readonly kind: "roots";
+      readonly name: string;
+      readonly pem: string;
+      /** Revocation lists, PEM, one each. */
+      readonly crls: readonly string[];
+    };

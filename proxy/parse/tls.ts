@@ -1,3 +1,4 @@
+import { splitPem } from "../../mesh/identity/pem.ts";
 import {
   type CertificateValidationContext,
   SubjectAltNameMatcher_SanType as SanType,
@@ -106,9 +107,16 @@ export function parseSecret(bytes: Uint8Array, name: string): Secret {
     return { kind: "certificate", name, chainPem, keyPem };
   }
   if (from.validationContext) {
-    const pem = text(inlineBytes(where, from.validationContext.trustedCa));
+    const { trustedCa, crl } = from.validationContext;
+    onlyFields(where, from.validationContext, ["trustedCa", "crl", "onlyVerifyLeafCertCrl"]);
+    const pem = text(inlineBytes(where, trustedCa));
     if (pem === "") throw invalid(where, "the trusted CA is missing");
-    return { kind: "roots", name, pem };
+    return {
+      kind: "roots",
+      name,
+      pem,
+      crls: crl === undefined ? [] : splitPem(text(inlineBytes(where, crl)), "X509 CRL"),
+    };
   }
   throw unsupported(where, "a secret that is neither a certificate nor a validation context");
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey, sign, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { issuerFields, signLeaf } from "../../controlplane/ca/certificate-template.ts";
 import { randomSerial } from "../../controlplane/ca/serial.ts";
+import { signatureAlgorithmOf } from "../../controlplane/ca/signature-algorithm.ts";
+import { readCertificateFacts } from "../../mesh/identity/certificate-facts.ts";
 import { derToPem } from "../../mesh/identity/pem.ts";
 import type { SpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -142,14 +144,21 @@ function pair({ pem, keyPem }: TestCertificate): TlsCaller {
   return { cert: pem, key: keyPem };
 }
 
+async function rootOf(mesh: Mesh): Promise<string> {
+  const path = join(mesh.host("caller").stateDir, "identity", "bundle.json");
+  const { roots } = JSON.parse(await readFile(path, "utf8")) as { readonly roots: readonly string[] };
+  return roots[0] ?? "";
+}
+
 /** What the mesh's CA would never issue, signed with its very key. */
 async function fromOurCa(mesh: Mesh, spiffeId: string): Promise<TlsCaller> {
   const folder = join(mesh.directory, "server", "ca");
-  const root = new X509Certificate(await readFile(join(folder, "root.pem")));
-  const rootKey = createPrivateKey(await readFile(join(folder, "root.key")));
+  const [file = ""] = await readdir(folder);
+  const rootKey = createPrivateKey(await readFile(join(folder, file)));
+  const facts = readCertificateFacts(new X509Certificate(await rootOf(mesh)).raw);
   const key = newKey();
   const bytes = signLeaf(
-    issuerFields(mesh.trustDomain, root.publicKey.export({ type: "spki", format: "der" })),
+    issuerFields(facts.subject, Buffer.from(file.replace(".key", ""), "hex"), signatureAlgorithmOf(rootKey)),
     {
       serial: randomSerial(),
       spiffeId: spiffeId as SpiffeId,

@@ -1,6 +1,7 @@
 import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
 import type { PublishWarning } from "../../controlplane/snapshot/publish-report.ts";
+import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import type {
   AccessGrant,
   AnalysisMessage,
@@ -29,6 +30,9 @@ export interface FakeServer {
   audit: AuditReply;
   readonly created: { binding: TokenBinding; ttlMs: number }[];
   readonly instances: Map<string, EmbeddedInstance>;
+  ca: CaReply;
+  readonly caSteps: string[];
+  readonly bans: BanReply[];
   readonly proxies: ProxyReply[];
   readonly resources: Map<string, readonly ProxyResourceReply[]>;
   /** What `waitForSync` answers; undefined: it waits until it is told to stop, then 1 of 2. */
@@ -51,6 +55,28 @@ export interface FakeServer {
   failure: Error | undefined;
 }
 
+const FAKE_CA: CaReply = {
+  source: "self-signed",
+  bundle: 3,
+  authorities: [
+    {
+      id: "0badcafe",
+      state: "active",
+      subject: "O=cluster.local, CN=Lateen root 0badcafe",
+      key: "P-256",
+      isRoot: true,
+      crossSigned: false,
+      notBefore: new Date(FAKE_NOW - 86_400_000).toISOString(),
+      notAfter: new Date(FAKE_NOW + 3650 * 86_400_000).toISOString(),
+      since: new Date(FAKE_NOW - 86_400_000).toISOString(),
+    },
+  ],
+  next: null,
+  walks: false,
+  away: [],
+  bansReachPeers: true,
+};
+
 export function fakeServer(): FakeServer {
   const store = new MemoryConfigStore({ now: () => FAKE_NOW });
   const server: FakeServer = {
@@ -58,6 +84,9 @@ export function fakeServer(): FakeServer {
     audit: { records: [], head: { seq: 0, hash: "0".repeat(64) }, lost: 0 },
     created: [],
     instances: new Map(),
+    ca: FAKE_CA,
+    caSteps: [],
+    bans: [],
     proxies: [],
     resources: new Map(),
     sync: { acked: 2, total: 2, rejected: [] },
@@ -158,6 +187,29 @@ export function fakeServer(): FakeServer {
         },
       },
       audit: { tail: async (count) => ({ ...server.audit, records: server.audit.records.slice(-count) }) },
+      ca: {
+        status: () => server.ca,
+        prepare: async (walk) => void server.caSteps.push(walk ? "prepare --walk" : "prepare"),
+        step: async (step, force) => {
+          if (!force && (server.ca.next?.waitsFor.length ?? 0) > 0) {
+            throw new MeshError("ca.rotation", `${step} a CA: 1 hosts are not ready: web-3`);
+          }
+          server.caSteps.push(step);
+        },
+      },
+      bans: {
+        list: () => server.bans,
+        ban: ({ kind, value }, reason) => {
+          const ban = { kind, value, reason, since: new Date(FAKE_NOW).toISOString() };
+          server.bans.push(ban);
+          return [ban];
+        },
+        unban: ({ value }) => {
+          const at = server.bans.findIndex((ban) => ban.value === value);
+          if (at === -1) throw new MeshError("admin.not-found", `${value} is not banned`);
+          return server.bans.splice(at, 1).length;
+        },
+      },
       embedded: {
         put: (instance) => void server.instances.set(instance.id, instance),
         remove: (id) => server.instances.delete(id),

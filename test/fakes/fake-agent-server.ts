@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { experimental, Server, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
-import { openSelfSignedAuthority } from "../../controlplane/ca/self-signed-authority.ts";
+import { openDatabase } from "../../controlplane/store/database.ts";
 import { agentService, certificateService } from "../../mesh/agent-api/services.ts";
 import { createCsr, parseCsr } from "../../mesh/identity/csr.ts";
 import { formatJoinToken, generateJoinSecret } from "../../mesh/identity/join-token.ts";
@@ -17,9 +17,9 @@ import {
   serverSpiffeId,
 } from "../../mesh/identity/spiffe-id.ts";
 import { certificatePin } from "../../mesh/identity/spki-pin.ts";
+import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
-import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import type {
   IstioCertificateRequest,
   IstioCertificateResponse,
@@ -28,11 +28,15 @@ import type {
   JoinRequest,
   JoinResponse,
   ReportResult,
+  TrustBundleAck,
+  TrustBundleAckResult,
   TrustBundleRequest,
   TrustBundleResponse,
   Workload,
   WorkloadReport,
 } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
+
+import { testAuthority } from "../harness/test-authority.ts";
 
 const TRUST_DOMAIN = "cluster.local" as TrustDomain;
 
@@ -57,6 +61,8 @@ export class FakeAgentServer implements AsyncDisposable {
   readonly reports: WorkloadReport[] = [];
   /** Whom certificates were issued to, in their order. */
   readonly issued: SpiffeId[] = [];
+  /** What agents said is in use. */
+  readonly acknowledged: TrustBundleAck[] = [];
   readonly #server: Server;
   readonly #secrets = new Set<string>();
   readonly #options: FakeServerOptions;
@@ -78,6 +84,7 @@ export class FakeAgentServer implements AsyncDisposable {
       join: unary.join,
       register: this.#register,
       watchTrustBundle: this.#watchTrustBundle,
+      acknowledgeTrustBundle: this.#acknowledge,
     });
     server.addService(certificateService, { createCertificate: unary.createCertificate });
   }
@@ -198,7 +205,15 @@ export class FakeAgentServer implements AsyncDisposable {
     call.on("cancelled", () => {
       this.#bundles = this.#bundles.filter((other) => other !== call);
     });
-    call.write({ ...this.authority.bundle, roots: [...this.authority.bundle.roots] });
+    call.write(bundleMessage(this.authority.bundle));
+  };
+
+  readonly #acknowledge = (
+    call: ServerUnaryCall<TrustBundleAck, TrustBundleAckResult>,
+    reply: sendUnaryData<TrustBundleAckResult>,
+  ): void => {
+    this.acknowledged.push(call.request);
+    reply(null, {});
   };
 
   async #issue(spiffeId: SpiffeId, csr: string): Promise<string[]> {
@@ -214,11 +229,16 @@ export class FakeAgentServer implements AsyncDisposable {
   }
 }
 
+/** A bundle as the server tells it. */
+export function bundleMessage({ roots, crls, retiring, ...bundle }: TrustBundle): TrustBundleResponse {
+  return { ...bundle, roots: [...roots], crls: [...crls], retiringAuthorities: [...retiring] };
+}
+
 /** A CA whose files are gone once it is open: it lives in memory. */
 export async function newAuthority(): Promise<CertificateAuthority> {
   const directory = await mkdtemp(join(tmpdir(), "lateen-test-ca-"));
   try {
-    return await openSelfSignedAuthority({ directory, trustDomain: TRUST_DOMAIN, clock: systemClock });
+    return await testAuthority({ directory, trustDomain: TRUST_DOMAIN, database: openDatabase(":memory:") });
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -85,6 +85,7 @@ export function workload(service: string, over: Partial<PlacedWorkload> = {}): P
     catalog: undefined,
     agentId: "agent-1",
     registeredAt: 1,
+    banned: false,
     ...over,
   };
 }

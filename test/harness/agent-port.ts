@@ -3,7 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientDuplexStream, credentials, type MethodDefinition } from "@grpc/grpc-js";
+import { AgentBundles } from "../../controlplane/agents/agent-bundles.ts";
 import { type AgentServiceDeps, agentServiceHandlers } from "../../controlplane/agents/agent-service.ts";
+import { AgentStreams } from "../../controlplane/agents/agent-streams.ts";
 import { certificateServiceHandlers } from "../../controlplane/agents/certificate-service.ts";
 import { agentAuthenticator } from "../../controlplane/agents/peer.ts";
 import { Placements } from "../../controlplane/agents/placements.ts";
@@ -19,8 +21,11 @@ import { lastCertificateAttestor } from "../../controlplane/attest/methods/last-
 import type { RateLimitPolicy } from "../../controlplane/attest/rate-limit.ts";
 import { standingOf } from "../../controlplane/attest/standing.ts";
 import type { AuditEvent } from "../../controlplane/audit/audit-record.ts";
+import { Bans } from "../../controlplane/ca/bans.ts";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
-import { type Lifetimes, openSelfSignedAuthority } from "../../controlplane/ca/self-signed-authority.ts";
+import { IssuedCertificates, noted } from "../../controlplane/ca/issued-certificates.ts";
+import type { Lifetimes } from "../../controlplane/ca/lifetimes.ts";
+import type { MeshAuthority } from "../../controlplane/ca/mesh-authority.ts";
 import { ServerIdentity } from "../../controlplane/ca/server-identity.ts";
 import { openDatabase } from "../../controlplane/store/database.ts";
 import { agentService, certificateService } from "../../mesh/agent-api/services.ts";
@@ -35,6 +40,7 @@ import type {
   Workload,
   WorkloadReport,
 } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
+import { testAuthority } from "./test-authority.ts";
 import { newKey } from "./test-certificates.ts";
 
 export interface LogLine extends LogFields {
@@ -45,6 +51,10 @@ export interface LogLine extends LogFields {
 export interface AgentPort extends AsyncDisposable {
   readonly port: number;
   readonly ca: CertificateAuthority;
+  readonly authority: MeshAuthority;
+  readonly bans: Bans;
+  readonly bundles: AgentBundles;
+  readonly streams: AgentStreams;
   readonly identity: ServerIdentity;
   readonly tokens: JoinTokenStore;
   readonly agents: AgentRecords;
@@ -90,20 +100,20 @@ export async function startAgentPort(
   const { signal } = stop;
   const trustDomain = parseTrustDomain("cluster.local");
   const lifetimes = options.lifetimes ?? {};
-  const opened = await openSelfSignedAuthority({
-    directory: join(state, "ca"),
-    trustDomain,
-    clock,
-    lifetimes,
-  });
+  const database = openDatabase(join(state, "lateen.db"));
+  const issued = new IssuedCertificates(database, clock);
+  const authority = await testAuthority({ directory: state, trustDomain, clock, lifetimes, database });
+  const opened = noted(authority, issued);
   const ca = options.overCa?.(opened) ?? opened;
   const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
   const identity = await ServerIdentity.open({ ca: opened, ...names, clock, random: Math.random, log });
-  const database = openDatabase(join(state, "lateen.db"));
   const tokens = new JoinTokenStore(database, clock);
   const agents = new AgentRecords(database, clock);
   const placements = new Placements(database, clock);
-  const authenticator = agentAuthenticator(trustDomain, agents, clock);
+  const bans = new Bans(database, issued, clock);
+  const bundles = new AgentBundles({ agents, clock, awayAfterMs: 60_000 });
+  const streams = new AgentStreams();
+  const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const attestors = [
     joinTokenAttestor(tokens),
     lastCertificateAttestor({ ca, agents, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
@@ -117,6 +127,9 @@ export async function startAgentPort(
     join: joins,
     authenticator,
     placements,
+    bans,
+    bundles,
+    streams,
     concurrencyOf: options.concurrencyOf ?? (() => undefined),
     log,
     signal,
@@ -127,6 +140,7 @@ export async function startAgentPort(
     agents,
     placements,
     standing,
+    bans,
     clock,
     log,
     note,
@@ -154,6 +168,10 @@ export async function startAgentPort(
   return {
     port: serving.port,
     ca,
+    authority,
+    bans,
+    bundles,
+    streams,
     identity,
     tokens,
     agents,

@@ -1,3 +1,4 @@
+import type { BundleChange } from "../../agent/identity/trust-bundle.ts";
 import type { WorkloadSvids } from "../../agent/identity/workload-svids.ts";
 import { Changes } from "../../agent/state/changes.ts";
 import type { CertificateAuthority } from "../../controlplane/ca/certificate-authority.ts";
@@ -12,7 +13,7 @@ export class HeldSvids implements Pick<WorkloadSvids, "ids" | "status" | "curren
   readonly changes: Changes<WorkloadId> = new Changes();
   readonly authority: CertificateAuthority;
   /** As the agent follows it. */
-  readonly bundle: { current: TrustBundle; readonly changes: Changes };
+  readonly bundle: { current: TrustBundle; readonly changes: Changes<BundleChange> };
   readonly #held = new Map<WorkloadId, { readonly spiffeId: SpiffeId; svid: X509Svid | undefined }>();
 
   private constructor(authority: CertificateAuthority) {

@@ -117,9 +117,11 @@ export interface TlsCaller {
   readonly cert?: string;
   readonly key?: string;
   readonly alpn?: readonly string[];
+  /** Left out: the server is not verified. */
+  readonly roots?: readonly string[];
 }
 
-/** What a server showed and answered to a TLS client that verifies nothing itself. */
+/** What a server showed and answered to a TLS client. */
 export interface TlsReply {
   /** The status line's code; 0 without an answer. */
   readonly status: number;
@@ -140,7 +142,10 @@ export async function tlsCall(
   const socket = connectTls({
     host: address,
     port,
-    rejectUnauthorized: false,
+    rejectUnauthorized: caller.roots !== undefined,
+    // Names are SPIFFE IDs; whose they are is the caller's matter.
+    checkServerIdentity: () => undefined,
+    ca: [...(caller.roots ?? [])],
     ALPNProtocols: [...(caller.alpn ?? ["istio"])],
     ...(caller.cert === undefined ? {} : { cert: caller.cert, key: caller.key ?? "" }),
   });

@@ -20,6 +20,8 @@ export interface MeshServerOptions {
   readonly agentTtlSeconds?: number | undefined;
   /** Where it runs as a process of its own; undefined: in this process. */
   readonly within: Namespace | undefined;
+  /** Pace of a change of the CA; undefined: the usual one. */
+  readonly rotation?: { readonly renewWithinSeconds: number; readonly awayAfterSeconds: number } | undefined;
 }
 
 /** `lateen server`, in this process unless a namespace is given, which can be stopped and started again on the same state. */
@@ -42,7 +44,7 @@ export class MeshServer implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { directory, address, trustDomain, consul, leafTtlSeconds, agentTtlSeconds, within } =
+    const { directory, address, trustDomain, consul, leafTtlSeconds, agentTtlSeconds, rotation, within } =
       this.#options;
     const own = within === undefined ? address : "127.0.0.1";
     const flags = {
@@ -56,6 +58,7 @@ export class MeshServer implements AsyncDisposable {
       // Issuers of tests are on this machine, and their keys change within a test.
       jwks: { allowHttp: true, allowAddresses: ["127.0.0.0/8"], refreshSeconds: 10 },
       agentTtlSeconds,
+      ...(rotation === undefined ? {} : { ca: { rotation } }),
       ...(consul === undefined ? {} : { consul: { address: consul } }),
     };
     if (within !== undefined) return this.#startWithin(within, flags);

@@ -40,6 +40,8 @@ export interface MeshOptions {
   readonly leafTtlSeconds?: number;
   /** Life of the agents' own certificates. */
   readonly agentTtlSeconds?: number;
+  /** Pace of a change of the CA. */
+  readonly rotation?: { readonly renewWithinSeconds: number; readonly awayAfterSeconds: number };
   /** Names of hosts whose agent is a process of its own. */
   readonly agentProcesses?: readonly string[];
   /** Default: loopback addresses of this machine. */
@@ -84,6 +86,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
         consul: catalog.consul,
         leafTtlSeconds: options.leafTtlSeconds,
         agentTtlSeconds: options.agentTtlSeconds,
+        rotation: options.rotation,
       }),
     );
     await server.start();
@@ -246,11 +249,12 @@ export class Mesh implements AsyncDisposable {
     return seen;
   }
 
-  /** Calls without a pause, on two lanes, while some work goes on; every call that did not get a 200 is told. */
+  /** Calls without a pause, on some lanes, while some work goes on; every call that did not get a 200 is told. */
   async underTraffic(
     from: string,
     upstream: string,
     work: () => Promise<void>,
+    lanes = 2,
   ): Promise<{ readonly calls: number; readonly failures: readonly string[] }> {
     let calls = 0;
     const over = new AbortController();
@@ -263,12 +267,12 @@ export class Mesh implements AsyncDisposable {
         await delay(2);
       }
     };
-    const lanes = [lane(), lane()];
+    const running = Array.from({ length: lanes }, lane);
     try {
       await work();
     } finally {
       over.abort();
-      await Promise.all(lanes);
+      await Promise.all(running);
     }
     return { calls, failures };
   }

@@ -165,7 +165,7 @@ test("the roots come by themselves, and again when they change", async () => {
     roots: [root, ...other.bundle.current.roots],
     sequence: 2,
   };
-  api.held.bundle.changes.notify();
+  api.held.bundle.changes.notify({ roots: true });
   const both = (await stream.next()).bundles["spiffe://cluster.local"];
   assert.ok((both?.length ?? 0) > (first?.length ?? 0));
   stream.cancel();

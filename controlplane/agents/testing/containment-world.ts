@@ -25,9 +25,13 @@ import {
 import { type AgentServices, agentFacingServices } from "../../agent-services.ts";
 import { type AgentBinding, UNBOUND } from "../../attest/agent-binding.ts";
 import { AgentRecords } from "../../attest/agent-records.ts";
+import { Bans } from "../../ca/bans.ts";
 import type { CertificateAuthority } from "../../ca/certificate-authority.ts";
+import { IssuedCertificates } from "../../ca/issued-certificates.ts";
 import { openDatabase } from "../../store/database.ts";
 import type { ConfigSource } from "../../xds/config-source.ts";
+import { AgentBundles } from "../agent-bundles.ts";
+import { AgentStreams } from "../agent-streams.ts";
 import { Placements } from "../placements.ts";
 import { FakeCall } from "./fake-call.ts";
 
@@ -127,6 +131,7 @@ export class ContainmentWorld implements AsyncDisposable {
     const attested = { method: "join-token", subject: "", keyHash: "", ttlMs: undefined } as const;
     for (const { id, binding } of agents)
       this.#agents.put({ id, nodeName: id, version: "1", binding, attested });
+    const issued = new IssuedCertificates(database, this.#clock);
     this.#services = agentFacingServices({
       ca: NAMING_CA,
       attestors: [],
@@ -136,6 +141,9 @@ export class ContainmentWorld implements AsyncDisposable {
       concurrencyOf: () => undefined,
       metrics: NO_METRICS,
       audit: { note: () => undefined },
+      bans: new Bans(database, issued, this.#clock),
+      bundles: new AgentBundles({ agents: this.#agents, clock: this.#clock, awayAfterMs: 60_000 }),
+      streams: new AgentStreams(),
       trustDomain: TRUST_DOMAIN,
       serverName: "test",
       clock: this.#clock,
@@ -333,7 +341,14 @@ function within({ namespace, serviceAccounts }: AgentBinding, wanted: string, ac
 
 /** Its certificates are the names that it was told to certify. */
 const NAMING_CA: CertificateAuthority = {
-  bundle: { trustDomain: TRUST_DOMAIN, roots: [root.pem], sequence: 1 },
+  bundle: {
+    trustDomain: TRUST_DOMAIN,
+    roots: [root.pem],
+    crls: [],
+    retiring: [],
+    renewWithinMs: 0,
+    sequence: 1,
+  },
   onBundleChange: () => undefined,
   issue: async ({ spiffeId }) => ({
     spiffeId,
@@ -341,6 +356,7 @@ const NAMING_CA: CertificateAuthority = {
     serial: "01",
     notBeforeMs: 0,
     notAfterMs: 1,
+    authority: "",
   }),
 };
 

@@ -66,6 +66,7 @@ export class ClientTls {
         throw new MeshError("identity.invalid", verdict.ok ? "no certificate" : verdict.reason);
       }
       // Tickets come after the handshake (TLS 1.3), and only those of verified peers are kept.
+      this.#options.secrets.livePeers.add(socket, certificate);
       socket.on("session", (ticket) => remember(armed.sessions, endpoint, { ticket, certificate }));
       return { socket, peer: verdict.peer };
     } catch (error) {
@@ -106,6 +107,7 @@ export class ClientTls {
       trustDomains: [trustDomainOf(material.certificate), ...namedTrustDomains(this.#options.tls.sans)],
       sans: this.#sans,
       nowMs: this.#options.clock.now(),
+      revoked: this.#options.secrets.roots(this.#options.tls.roots)?.revoked ?? [],
     });
   }
 }

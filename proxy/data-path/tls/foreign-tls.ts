@@ -90,7 +90,7 @@ export class ForeignTls {
     const context = createSecureContext({
       ...this.#given,
       ...(identity && { cert: identity.chainPem, key: identity.keyPem }),
-      ...(roots && { ca: [roots.pem] }),
+      ...(roots && { ca: [roots.pem], ...(roots.crls.length > 0 && { crl: [...roots.crls] }) }),
     });
     this.#armed = { epoch, context };
     return context;

@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import type { RevokedCertificates } from "../../../mesh/identity/revoked-certificates.ts";
 import { describeSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { type PeerSvidVerdict, verifyPeerSvid } from "../../../mesh/identity/verify-peer-svid.ts";
 import type { StringMatch } from "../../model/match.ts";
@@ -23,6 +24,7 @@ export interface PeerRules {
   /** Any of them must hold; none: every workload of the trust domain. */
   readonly sans: readonly StringTest[];
   readonly nowMs: number;
+  readonly revoked: readonly RevokedCertificates[];
 }
 
 /**
@@ -33,7 +35,7 @@ export function judgePeer(certificate: X509Certificate | undefined, rules: PeerR
   if (certificate === undefined) return { ok: false, reason: "the peer has no certificate" };
   if (certificate.validToDate.getTime() < rules.nowMs)
     return { ok: false, reason: "the peer's certificate has expired" };
-  const verdict = verifyInAny(certificate.raw, rules.trustDomains);
+  const verdict = verifyInAny(certificate.raw, rules.trustDomains, rules.revoked);
   if (!verdict.ok) return { ok: false, reason: `the peer's certificate: ${verdict.reason}` };
   const { spiffeId } = verdict;
   if (describeSpiffeId(spiffeId).kind !== "workload")
@@ -51,10 +53,14 @@ export function judgePeer(certificate: X509Certificate | undefined, rules: PeerR
   };
 }
 
-function verifyInAny(der: Uint8Array, [own = "", ...others]: readonly string[]): PeerSvidVerdict {
-  const verdict = verifyPeerSvid(der, own);
+function verifyInAny(
+  der: Uint8Array,
+  [own = "", ...others]: readonly string[],
+  revoked: readonly RevokedCertificates[],
+): PeerSvidVerdict {
+  const verdict = verifyPeerSvid(der, own, revoked);
   if (verdict.ok) return verdict;
-  return others.map((domain) => verifyPeerSvid(der, domain)).find(({ ok }) => ok) ?? verdict;
+  return others.map((domain) => verifyPeerSvid(der, domain, revoked)).find(({ ok }) => ok) ?? verdict;
 }
 
 /** The trust domains that a context's names of peers are of. */

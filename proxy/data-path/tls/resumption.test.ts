@@ -27,7 +27,7 @@ const upstream: MeshTls = { ...common, kind: "mesh", alpn: ["istio"], serverName
 function store(id: string): SecretStore {
   const secrets = new SecretStore();
   renew(secrets, id);
-  secrets.put({ kind: "roots", name: "ROOTCA", pem: root.pem });
+  secrets.put({ kind: "roots", name: "ROOTCA", pem: root.pem, crls: [] });
   return secrets;
 }
 
@@ -95,7 +95,7 @@ test("no session outlives the client's identity, its bundle, or the server's ide
   await dial(client);
   renew(secrets, CLIENT);
   assert.equal((await dial(client)).resumed, false, "a new SVID");
-  secrets.put({ kind: "roots", name: "ROOTCA", pem: root.pem });
+  secrets.put({ kind: "roots", name: "ROOTCA", pem: root.pem, crls: [] });
   assert.equal((await dial(client)).resumed, false, "a new bundle");
   assert.equal((await dial(client)).resumed, true);
   renew(serverSecrets, SERVER);

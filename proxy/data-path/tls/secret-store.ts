@@ -1,9 +1,14 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { MeshError } from "../../../mesh/errors.ts";
-import { splitPemChain } from "../../../mesh/identity/pem.ts";
+import { pemToDer, splitPemChain } from "../../../mesh/identity/pem.ts";
+import {
+  type RevokedCertificates,
+  readRevokedCertificates,
+} from "../../../mesh/identity/revoked-certificates.ts";
 import { describeSpiffeId, parseSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { SVID_SECRET } from "../../../mesh/xds/names.ts";
 import type { Secret } from "../../model/tls.ts";
+import { LivePeers } from "./live-peers.ts";
 
 /** A certificate of our own, as SDS gave it last: the SVID, or one for servers and clients outside the mesh. */
 export interface HeldCertificate {
@@ -18,11 +23,20 @@ export interface HeldCertificate {
 
 export interface HeldRoots {
   readonly pem: string;
+  /** PEM, one each. */
+  readonly crls: readonly string[];
+  /** What their authorities have taken back. */
+  readonly revoked: readonly RevokedCertificates[];
   readonly version: number;
 }
 
+/** Some ten thousand entries; the agent takes no longer one. */
+const LONGEST_LIST = 1 << 20;
+
 /** The secrets of one proxy, in memory only. Those who use them are told of each change. */
 export class SecretStore {
+  /** Connections under these secrets: a ban ends those of the banned. */
+  readonly livePeers: LivePeers = new LivePeers();
   readonly #certificates = new Map<string, HeldCertificate>();
   readonly #roots = new Map<string, HeldRoots>();
   readonly #listeners = new Set<() => void>();
@@ -33,7 +47,11 @@ export class SecretStore {
     const version = ++this.#version;
     if (secret.kind === "roots") {
       for (const pem of splitPemChain(secret.pem)) void new X509Certificate(pem);
-      this.#roots.set(secret.name, { pem: secret.pem, version });
+      const revoked = secret.crls.map((pem) =>
+        readRevokedCertificates(pemToDer(pem, "X509 CRL"), LONGEST_LIST),
+      );
+      this.#roots.set(secret.name, { pem: secret.pem, crls: secret.crls, revoked, version });
+      this.livePeers.endRevoked(revoked);
     } else {
       this.#certificates.set(secret.name, { ...readCertificate(secret), version });
     }

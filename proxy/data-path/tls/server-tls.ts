@@ -76,16 +76,25 @@ export class ServerTls {
     // Before anything else: an error on a TLS socket without a listener ends the process (CVE-2025-59465).
     socket.on("error", () => {});
     carriedBy(socket, raw);
-    const { tls, clock } = this.#options;
+    const { tls, clock, secrets } = this.#options;
     if (tls.roots === undefined) return { socket, peer: undefined };
-    const verdict = judgePeer(socket.getPeerX509Certificate(), {
-      trustDomains: [trustDomainOf(material.certificate), ...namedTrustDomains(this.#options.tls.sans)],
+    const certificate = socket.getPeerX509Certificate();
+    const verdict = judgePeer(certificate, {
+      trustDomains: [trustDomainOf(material.certificate), ...namedTrustDomains(tls.sans)],
       sans: this.#sans,
       nowMs: clock.now(),
+      // As they are now: a ban may have come during the handshake.
+      revoked: secrets.roots(tls.roots)?.revoked ?? [],
     });
-    if (verdict.ok) return { socket, peer: verdict.peer };
+    if (verdict.ok && certificate !== undefined) {
+      secrets.livePeers.add(socket, certificate);
+      return { socket, peer: verdict.peer };
+    }
     socket.destroy();
-    throw new MeshError("identity.invalid", `accept a TLS connection: ${verdict.reason}`);
+    throw new MeshError(
+      "identity.invalid",
+      `accept a TLS connection: ${verdict.ok ? "no certificate" : verdict.reason}`,
+    );
   }
 
   close(): void {

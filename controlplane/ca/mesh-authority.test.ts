@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,15 +11,15 @@ import {
   serverSpiffeId,
   workloadSpiffeId,
 } from "../../mesh/identity/spiffe-id.ts";
-import { certificatePin } from "../../mesh/identity/spki-pin.ts";
 import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import { parseX509Svid } from "../../mesh/identity/x509-svid.ts";
-import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { ManualClock } from "../../test/fakes/manual-clock.ts";
+import { type TestAuthorityOptions, testAuthority } from "../../test/harness/test-authority.ts";
 import { newKey } from "../../test/harness/test-certificates.ts";
-import type { CertificateAuthority, CertificateRequest } from "./certificate-authority.ts";
-import { DEFAULT_LIFETIMES, lifetimeFor, openSelfSignedAuthority } from "./self-signed-authority.ts";
+import type { CertificateRequest } from "./certificate-authority.ts";
+import { DEFAULT_LIFETIMES, lifetimeFor } from "./lifetimes.ts";
+import type { MeshAuthority } from "./mesh-authority.ts";
 
 const trustDomain = parseTrustDomain("cluster.local");
 const reviews = workloadSpiffeId(trustDomain, "default", "reviews");
@@ -28,8 +28,13 @@ after(() => rm(scratch, { recursive: true, force: true }));
 
 let directories = 0;
 const freshDirectory = (): string => join(scratch, `ca-${directories++}`);
-const open = (directory = freshDirectory(), clock = systemClock): Promise<CertificateAuthority> =>
-  openSelfSignedAuthority({ directory, trustDomain, clock });
+const open = (
+  directory = freshDirectory(),
+  options: Partial<TestAuthorityOptions> = {},
+): Promise<MeshAuthority> => testAuthority({ directory, trustDomain, ...options });
+/** Path of the one key in an authority's folder. */
+const keyPath = async (directory: string): Promise<string> =>
+  join(directory, "ca", (await readdir(join(directory, "ca")))[0] ?? "");
 const publicKey = (key = newKey()): Buffer => createPublicKey(key).export({ type: "spki", format: "der" });
 const request = (options: Partial<CertificateRequest> = {}): CertificateRequest => ({
   spiffeId: reviews,
@@ -40,10 +45,8 @@ const request = (options: Partial<CertificateRequest> = {}): CertificateRequest 
 test("the first start makes a root, private to its owner, and the second one reads it", async () => {
   const directory = freshDirectory();
   const first = await open(directory);
-  for (const name of ["root.pem", "root.key"]) {
-    assert.equal((await stat(join(directory, name))).mode & 0o777, 0o600);
-  }
-  assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  assert.equal((await stat(await keyPath(directory))).mode & 0o777, 0o600);
+  assert.equal((await stat(join(directory, "ca"))).mode & 0o777, 0o700);
   const root = new X509Certificate(first.bundle.roots[0] ?? "");
   assert.equal(root.ca, true);
   assert.equal(root.subjectAltName, "URI:spiffe://cluster.local");
@@ -102,58 +105,68 @@ test("what would not pass the peers' check does not get out", async () => {
   await assert.rejects(issued, { code: "ca.self-check" });
 });
 
-test("files that others may read are refused, with the command that helps", async () => {
+test("a folder or a key that others may read is refused, with the command that helps", async () => {
   const directory = freshDirectory();
   await open(directory);
-  for (const [name, mode, right] of [
-    ["root.key", 0o640, "chmod 600"],
-    ["root.pem", 0o604, "chmod 600"],
-    ["", 0o750, "chmod 700"],
+  for (const [path, mode, right] of [
+    [await keyPath(directory), 0o640, "chmod 600"],
+    [join(directory, "ca"), 0o750, "chmod 700"],
   ] as const) {
-    const path = join(directory, name);
     await chmod(path, mode);
     await assert.rejects(open(directory), (error: { code?: string; hint?: string }) => {
       assert.equal(error.code, "config.invalid");
       assert.ok(error.hint?.startsWith(right), error.hint);
       return true;
     });
-    await chmod(path, name === "" ? 0o700 : 0o600);
+    await chmod(path, mode === 0o750 ? 0o700 : 0o600);
   }
   await open(directory);
 });
 
-test("a key that is not the certificate's is refused", async () => {
+test("a key that is another one, is damaged or is missing is refused", async () => {
   const directory = freshDirectory();
   await open(directory);
+  const path = await keyPath(directory);
   const other = newKey().export({ type: "pkcs8", format: "pem" }).toString();
-  await writeFile(join(directory, "root.key"), other, { mode: 0o600 });
-  await assert.rejects(open(directory), {
-    code: "config.invalid",
-    message: /root\.key is not the key of root\.pem/,
-  });
-  await writeFile(join(directory, "root.key"), "rubbish", { mode: 0o600 });
-  await assert.rejects(open(directory), { code: "config.invalid" });
+  await writeFile(path, other, { mode: 0o600 });
+  await assert.rejects(open(directory), { code: "config.invalid", message: /key is not the certificate's/ });
+  await writeFile(path, "rubbish", { mode: 0o600 });
+  await assert.rejects(open(directory), { code: "config.invalid", message: /no private key/ });
+  await rm(path);
+  await assert.rejects(open(directory), { code: "config.invalid", message: /is missing/ });
 });
 
-test("a missing key is refused; a missing certificate is made again for the same key", async () => {
-  const directory = freshDirectory();
-  const before = await open(directory);
-  await rm(join(directory, "root.pem"));
-  const again = await open(directory);
-  const pin = (ca: CertificateAuthority): string =>
-    certificatePin(new X509Certificate(ca.bundle.roots[0] ?? ""));
-  assert.equal(pin(again), pin(before));
-  await rm(join(directory, "root.key"));
-  await assert.rejects(open(directory), { code: "config.invalid" });
-  assert.ok((await readFile(join(directory, "root.pem"), "utf8")).includes("BEGIN"));
-});
-
-test("a root of another trust domain is refused", async () => {
+test("keys that the database does not know are not replaced by a new CA in silence", async () => {
   const directory = freshDirectory();
   await open(directory);
-  const other = parseTrustDomain("other.org");
-  const opened = openSelfSignedAuthority({ directory, trustDomain: other, clock: systemClock });
-  await assert.rejects(opened, { code: "config.invalid", message: /another trust domain/ });
+  await rm(join(directory, "ca.db"));
+  await assert.rejects(open(directory), { code: "config.invalid", message: /does not know/ });
+});
+
+test("a first start that was cut short before the database knew of the key is made again", async () => {
+  const directory = freshDirectory();
+  await mkdir(join(directory, "ca"), { recursive: true, mode: 0o700 });
+  await writeFile(join(directory, "ca", "aa.key.new"), "half", { mode: 0o600 });
+  assert.equal((await open(directory)).bundle.roots.length, 1);
+  assert.equal((await readdir(join(directory, "ca"))).length, 1);
+});
+
+test("with a passphrase no plain key is on disk, one from before is sealed, and another passphrase opens nothing", async () => {
+  const directory = freshDirectory();
+  const { bundle } = await open(directory);
+  const path = await keyPath(directory);
+  assert.match(await readFile(path, "utf8"), /PRIVATE KEY/);
+  assert.deepEqual((await open(directory, { passphrase: "öpen sesame" })).bundle, bundle);
+  assert.doesNotMatch(await readFile(path, "utf8"), /PRIVATE KEY/);
+  assert.deepEqual((await open(directory, { passphrase: "öpen sesame" })).bundle, bundle);
+  await assert.rejects(open(directory, { passphrase: "other" }), {
+    code: "config.invalid",
+    message: /another/,
+  });
+  await assert.rejects(open(directory), { code: "config.invalid", message: /sealed under a passphrase/ });
+  const sealed = JSON.parse(await readFile(path, "utf8"));
+  await writeFile(path, JSON.stringify({ ...sealed, kdf: { ...sealed.kdf, N: 2 } }), { mode: 0o600 });
+  await assert.rejects(open(directory, { passphrase: "öpen sesame" }), { code: "config.invalid" });
 });
 
 test("wishes for a lifetime are held within the bounds", () => {
@@ -176,7 +189,7 @@ test("wishes for a lifetime are held within the bounds", () => {
 
 test("no leaf outlives its root, and an expired root issues nothing", async () => {
   const clock = new ManualClock();
-  const ca = await open(freshDirectory(), clock);
+  const ca = await open(freshDirectory(), { clock });
   const rootEnd = new X509Certificate(ca.bundle.roots[0] ?? "").validToDate.getTime();
   clock.advance(rootEnd - clock.now() - 3_600_000);
   assert.equal((await ca.issue(request())).notAfterMs, rootEnd);

@@ -1,0 +1,111 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { IssuedCertificates, IssuedRecord } from "./issued-certificates.ts";
+import type { DeniedCertificate } from "./revocation-lists.ts";
+
+/** Who is banned: one certificate, everyone with an identity, or everything on the host of an agent. */
+export type BanTarget =
+  | { readonly kind: "serial"; readonly value: string }
+  | { readonly kind: "identity"; readonly value: string }
+  | { readonly kind: "agent"; readonly value: string };
+
+export type Ban = BanTarget & { readonly reason: string; readonly atMs: number };
+
+const TABLE = `CREATE TABLE IF NOT EXISTS bans (
+  kind TEXT NOT NULL,
+  value TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (kind, value)
+) STRICT`;
+
+/** The bans, in memory and on disk. */
+export class Bans {
+  readonly #database: DatabaseSync;
+  readonly #issued: IssuedCertificates;
+  readonly #clock: Clock;
+  readonly #bans = new Map<string, Ban>();
+  readonly #listeners = new Set<(target: BanTarget) => void>();
+
+  constructor(database: DatabaseSync, issued: IssuedCertificates, clock: Clock) {
+    database.exec(TABLE);
+    this.#database = database;
+    this.#issued = issued;
+    this.#clock = clock;
+    for (const row of database.prepare("SELECT * FROM bans ORDER BY at, kind, value").all()) {
+      const kind = String(row["kind"]) as Ban["kind"];
+      const ban = {
+        kind,
+        value: String(row["value"]),
+        reason: String(row["reason"]),
+        atMs: Number(row["at"]),
+      };
+      this.#bans.set(keyOf(ban), ban);
+    }
+  }
+
+  list(): readonly Ban[] {
+    return [...this.#bans.values()];
+  }
+
+  /** Repeating a ban changes nothing. */
+  add(target: BanTarget, reason: string): void {
+    if (this.has(target)) return;
+    const ban: Ban = { ...target, reason, atMs: this.#clock.now() };
+    this.#database
+      .prepare("INSERT INTO bans (kind, value, reason, at) VALUES (?, ?, ?, ?)")
+      .run(ban.kind, ban.value, ban.reason, ban.atMs);
+    this.#bans.set(keyOf(ban), ban);
+    for (const listener of this.#listeners) listener(target);
+  }
+
+  /** False when there is no such ban. */
+  remove(target: BanTarget): boolean {
+    if (!this.has(target)) return false;
+    this.#database.prepare("DELETE FROM bans WHERE kind = ? AND value = ?").run(target.kind, target.value);
+    this.#bans.delete(keyOf(target));
+    for (const listener of this.#listeners) listener(target);
+    return true;
+  }
+
+  /** Calls back with each target that was banned or forgiven, until the signal is aborted. */
+  onChange(listener: (target: BanTarget) => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
+  }
+
+  has(target: BanTarget): boolean {
+    return this.#bans.has(keyOf(target));
+  }
+
+  /** Every certificate that is still good and falls under a ban. */
+  denied(): readonly DeniedCertificate[] {
+    const denied = new Map<string, DeniedCertificate>();
+    for (const ban of this.#bans.values()) {
+      for (const { serial, authority } of this.#certificatesUnder(ban)) {
+        denied.set(serial, { serial, authority, atMs: ban.atMs });
+      }
+    }
+    return [...denied.values()];
+  }
+
+  #certificatesUnder({ kind, value }: Ban): readonly IssuedRecord[] {
+    switch (kind) {
+      case "serial": {
+        const record = this.#issued.bySerial(value);
+        return record === undefined ? [] : [record];
+      }
+      case "identity":
+        return this.#issued.ofIdentity(value);
+      case "agent":
+        return this.#issued.ofAgent(value);
+      default:
+        return kind satisfies never;
+    }
+  }
+}
+
+function keyOf({ kind, value }: BanTarget): string {
+  return `${kind} ${value}`;
+}
