@@ -68,7 +68,7 @@ test("of a hundred hosts that show one token at once to two server processes on 
 
 test("a server that is killed between using a token up and answering costs the host nothing", async (t) => {
   await using state = await stateDirectory();
-  const mute = `{ overCa: (ca) => Object.assign(Object.create(ca), {
+  const mute = `{ overCa: (ca) => ({
     bundle: ca.bundle,
     onBundleChange() {},
     issue: () => { say("issuing"); return new Promise(() => {}); },

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { PeerCertificate } from "node:tls";
 import { Metadata } from "@grpc/grpc-js";
@@ -26,7 +27,8 @@ export class FakeCall<Q = unknown> extends EventEmitter {
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
     if (this.#peer === undefined) return {};
     const { raw, validTo } = this.#peer;
-    return { sslPeerCertificate: { raw, valid_to: validTo } as PeerCertificate };
+    const { serialNumber } = new X509Certificate(raw);
+    return { sslPeerCertificate: { raw, valid_to: validTo, serialNumber } as PeerCertificate };
   }
 
   getPeer(): string {
