@@ -6,6 +6,7 @@ import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import {
   added,
   bookinfoWorkloads,
+  instance,
   objects,
   port,
   type SampleParts,
@@ -25,6 +26,8 @@ interface Harness {
   /** Publishes what has changed and returns the keys of the resources that were built for it. */
   publish(): readonly string[];
   maps(id: string): ReadonlyMap<TypeUrl, ResourceMap>;
+  /** Keys of all entries that were built since `publish` was called last. */
+  readonly built: readonly string[];
 }
 
 function harness(parts: SampleParts = { workloads: bookinfoWorkloads() }): Harness {
@@ -34,6 +37,7 @@ function harness(parts: SampleParts = { workloads: bookinfoWorkloads() }): Harne
   const it: Harness = {
     state,
     translator,
+    built,
     publish: () => {
       built.length = 0;
       const { snapshot, changed } = state.next();
@@ -200,6 +204,25 @@ test("a workload whose translation fails keeps what it had; the others go on, an
   const recovered = it.state.next();
   assert.deepEqual(it.translator.publish(recovered.snapshot, recovered.changed).failures, []);
   assert.equal(it.translator.preview(PRODUCTPAGE)?.snapshot, 3);
+});
+
+test("what a class shares is tried once for a snapshot, and who came while it failed is served when it is repaired", () => {
+  const workloads = Array.from({ length: 5 }, (_, index) =>
+    workload("page", { name: `page-${index}`, discovery: "mesh", bindsVips: true }),
+  );
+  const sound = instance("db");
+  const it = harness({ workloads, instances: [sound] });
+  const snapshots = (): readonly (number | undefined)[] =>
+    workloads.map(({ name }) => it.translator.preview(`default/${name}`)?.snapshot);
+  it.translator.preview("default/page-0");
+  // No registry has such a weight: it stands for a mistake in the translation of endpoints.
+  it.state.setCatalog("consul", "default", "db", [{ ...sound, weight: 1n as never }]);
+  it.publish();
+  assert.deepEqual(snapshots(), [1, undefined, undefined, undefined, undefined]);
+  assert.equal(it.built.filter((key) => key.startsWith("assignment/outbound|9080||db.")).length, 1);
+  it.state.setCatalog("consul", "default", "db", [sound]);
+  it.publish();
+  assert.deepEqual(snapshots(), [3, 3, 3, 3, 3]);
 });
 
 test("an upstream that does not exist gets a listener that closes, a warning, and the real one once it comes", () => {
