@@ -125,3 +125,9 @@ test("what is answered for an address that nobody has follows the policy for unk
   publish();
   assert.equal(answer(), "block_all");
 });
+
+test("a name that is longer than any host's is not kept", () => {
+  const { ask, told } = start();
+  ask("default/lazy-1", `9080/${"a".repeat(100_000)}`);
+  assert.equal(told.size, 0);
+});
