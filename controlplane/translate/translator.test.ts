@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import { VirtualHost } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { nodeId } from "../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import {
@@ -100,6 +101,22 @@ test("a VirtualService rebuilds only the routes that it touches", () => {
   assert.deepEqual(
     [...after].filter(([type, map]) => map !== before.get(type)).map(([type]) => type),
     [TYPE_URL.route],
+  );
+});
+
+test("a change of one host encodes that host and no other, at the HTTP proxy too", (t) => {
+  const caller = workload("caller", { discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } });
+  const others = Array.from({ length: 50 }, (_, index) => instance(`other-${index}`));
+  const it = harness({ workloads: [caller, ...bookinfoWorkloads()], instances: others });
+  it.translator.preview("default/caller-1");
+  const encode = t.mock.method(VirtualHost, "encode");
+  it.state.setConfig(added(objects(canary(10))), 1);
+  it.publish();
+  const names = encode.mock.calls.map((call) => call.arguments[0].name);
+  assert.ok(names.includes("reviews.default.svc.cluster.local:9080"));
+  assert.deepEqual(
+    names.filter((name) => name.startsWith("other-")),
+    [],
   );
 });
 
