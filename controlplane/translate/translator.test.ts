@@ -120,6 +120,22 @@ test("a change of one host encodes that host and no other, at the HTTP proxy too
   );
 });
 
+test("a service that comes builds its own listener and no other", () => {
+  const caller = workload("caller", { discovery: "mesh", bindsVips: true });
+  const it = harness({ workloads: [caller, ...bookinfoWorkloads()], instances: [instance("other")] });
+  it.translator.preview("default/caller-1");
+  const before = new Set(it.maps("default/caller-1").get(TYPE_URL.listener)?.keys());
+  it.state.setCatalog("consul", "default", "more", [instance("more")]);
+  const built = it.publish().filter((key) => key.startsWith("listener/"));
+  const after = [...(it.maps("default/caller-1").get(TYPE_URL.listener)?.keys() ?? [])];
+  const [own, ...others] = after.filter((name) => !before.has(name));
+  assert.ok(own !== undefined && others.length === 0);
+  assert.deepEqual(
+    built.map((key) => key.includes(own)),
+    [true],
+  );
+});
+
 test("clusters, assignments, routes and listeners that depend on no node are built once for all", () => {
   const it = harness();
   const shared = "outbound|9080||ratings.default.svc.cluster.local";
