@@ -35,7 +35,7 @@ import { Reconciler } from "./reconcile.ts";
 import { Registration } from "./registration/registration.ts";
 import { createRelay } from "./relay/relay.ts";
 import { orAborted } from "./state/or-aborted.ts";
-import { ensurePrivateDir } from "./state/private-files.ts";
+import { ensurePrivateDir, removeUnfinished } from "./state/private-files.ts";
 import { identifyCaller } from "./workload-api/caller.ts";
 import { runWorkloadApi } from "./workload-api/workload-api.ts";
 
@@ -67,6 +67,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   for (const dir of [stateDir, join(stateDir, "identity"), join(stateDir, "workloads"), runDir]) {
     await ensurePrivateDir(dir);
   }
+  await removeUnfinished(stateDir);
   const state = await joinedState(config, environment, { ...seams, signal });
   if (state === undefined) return;
   const dataPlane = chooseDataPlane(config, environment, deps, seams);

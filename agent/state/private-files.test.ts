@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { ensurePrivateDir, quarantine, readPrivate, writePrivate } from "./private-files.ts";
+import { eventually } from "../../test/harness/eventually.ts";
+import {
+  ensurePrivateDir,
+  quarantine,
+  readPrivate,
+  removeUnfinished,
+  writePrivate,
+} from "./private-files.ts";
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "lateen-private-"));
@@ -22,6 +31,27 @@ test("what was written is read back, from a file and a directory that only their
   assert.equal(await mode(state), 0o700);
   assert.equal(await mode(join(state, "key")), 0o600);
   assert.deepEqual(await readdir(state), ["key"]);
+});
+
+test("what a killed process was writing is removed, and nothing else", { timeout: 20_000 }, async (t) => {
+  const state = await folder(t);
+  const folders = [join(state, "workloads"), join(state, "identity")];
+  for (const path of folders) await ensurePrivateDir(path);
+  // Large enough to be killed in the middle of it.
+  const endless = `const { writePrivate } = await import(${JSON.stringify(import.meta.resolve("./private-files.ts"))});
+    for (;;) for (const path of ${JSON.stringify(folders)}) await writePrivate(path + "/key", "k".repeat(5_000_000));`;
+  const unfinished = async (): Promise<readonly string[]> =>
+    (await readdir(state, { recursive: true })).filter((name) => name.endsWith(".tmp"));
+  while ((await unfinished()).length === 0) {
+    const writer = spawn(process.execPath, ["--input-type=module", "-e", endless]);
+    const gone = once(writer, "exit");
+    await eventually("it writes", async () => (await unfinished()).length > 0);
+    writer.kill("SIGKILL");
+    await gone;
+  }
+  await writeFile(join(state, "mine.tmp"), "");
+  await removeUnfinished(state);
+  assert.deepEqual(await unfinished(), ["mine.tmp"]);
 });
 
 test("a file that is not there is undefined, not an error", async (t) => {

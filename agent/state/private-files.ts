@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 
@@ -50,6 +50,20 @@ export async function writePrivate(path: string, content: string | Uint8Array): 
       cause: error,
       hint: "free some disk space, or look at the owner and the mode of the directory",
     });
+  }
+}
+
+/** Of a write that a kill or a power cut ended: see `writePrivate`. */
+const UNFINISHED = /^\.[0-9a-f]{16}\.tmp$/;
+
+/**
+ * Removes what writes left unfinished in a directory and below it: nobody reads it, and there may be keys in it that were
+ * replaced long ago. For the start, when nothing is being written.
+ */
+export async function removeUnfinished(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && UNFINISHED.test(entry.name))
+      await rm(join(entry.parentPath, entry.name), { force: true });
   }
 }
 

@@ -153,6 +153,15 @@ test("a member whose build throws leaves the collection as it was, and is tried 
   assert.deepEqual(after.changesSince(before), { set: [["c", "c"]], removed: ["a"] });
 });
 
+test("a list of members that could not be built is tried again, although nothing else has changed", () => {
+  const { memo } = recorded(["a", "b"]);
+  const before = memo.root("root", collecting(["a"]));
+  const longer = ["a", "b"];
+  assert.throws(() => memo.root("other", collecting(longer, "b")), /not now/);
+  const after = memo.root("other", collecting(longer));
+  assert.deepEqual(after.changesSince(before), { set: [["b", "b"]], removed: [] });
+});
+
 test("a name may move from one member of a collection to another", () => {
   const { memo } = recorded(["a"]);
   const members = ["first", "second"];

@@ -160,8 +160,11 @@ export class Memo {
 
   #collection<T>(entry: Entry, members: readonly string[], build: BuildMember<T>): SharedMap<T> {
     const before = entry.collected;
-    if (before?.members !== members) this.#collectAll(entry, members, build);
-    else if (!entry.fresh) this.#takeOver(entry, before, build);
+    if (before?.members !== members) {
+      // A member whose build throws leaves it so: what there is then is not what this list gives.
+      entry.fresh = false;
+      this.#collectAll(entry, members, build);
+    } else if (!entry.fresh) this.#takeOver(entry, before, build);
     entry.fresh = true;
     entry.built = true;
     return entry.value as SharedMap<T>;

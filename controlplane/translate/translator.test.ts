@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import { VirtualHost } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { nodeId } from "../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import {
   added,
   bookinfoWorkloads,
+  instance,
   objects,
   port,
   type SampleParts,
@@ -25,6 +27,8 @@ interface Harness {
   /** Publishes what has changed and returns the keys of the resources that were built for it. */
   publish(): readonly string[];
   maps(id: string): ReadonlyMap<TypeUrl, ResourceMap>;
+  /** Keys of all entries that were built since `publish` was called last. */
+  readonly built: readonly string[];
 }
 
 function harness(parts: SampleParts = { workloads: bookinfoWorkloads() }): Harness {
@@ -34,6 +38,7 @@ function harness(parts: SampleParts = { workloads: bookinfoWorkloads() }): Harne
   const it: Harness = {
     state,
     translator,
+    built,
     publish: () => {
       built.length = 0;
       const { snapshot, changed } = state.next();
@@ -96,6 +101,38 @@ test("a VirtualService rebuilds only the routes that it touches", () => {
   assert.deepEqual(
     [...after].filter(([type, map]) => map !== before.get(type)).map(([type]) => type),
     [TYPE_URL.route],
+  );
+});
+
+test("a change of one host encodes that host and no other, at the HTTP proxy too", (t) => {
+  const caller = workload("caller", { discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } });
+  const others = Array.from({ length: 50 }, (_, index) => instance(`other-${index}`));
+  const it = harness({ workloads: [caller, ...bookinfoWorkloads()], instances: others });
+  it.translator.preview("default/caller-1");
+  const encode = t.mock.method(VirtualHost, "encode");
+  it.state.setConfig(added(objects(canary(10))), 1);
+  it.publish();
+  const names = encode.mock.calls.map((call) => call.arguments[0].name);
+  assert.ok(names.includes("reviews.default.svc.cluster.local:9080"));
+  assert.deepEqual(
+    names.filter((name) => name.startsWith("other-")),
+    [],
+  );
+});
+
+test("a service that comes builds its own listener and no other", () => {
+  const caller = workload("caller", { discovery: "mesh", bindsVips: true });
+  const it = harness({ workloads: [caller, ...bookinfoWorkloads()], instances: [instance("other")] });
+  it.translator.preview("default/caller-1");
+  const before = new Set(it.maps("default/caller-1").get(TYPE_URL.listener)?.keys());
+  it.state.setCatalog("consul", "default", "more", [instance("more")]);
+  const built = it.publish().filter((key) => key.startsWith("listener/"));
+  const after = [...(it.maps("default/caller-1").get(TYPE_URL.listener)?.keys() ?? [])];
+  const [own, ...others] = after.filter((name) => !before.has(name));
+  assert.ok(own !== undefined && others.length === 0);
+  assert.deepEqual(
+    built.map((key) => key.includes(own)),
+    [true],
   );
 });
 
@@ -200,6 +237,25 @@ test("a workload whose translation fails keeps what it had; the others go on, an
   const recovered = it.state.next();
   assert.deepEqual(it.translator.publish(recovered.snapshot, recovered.changed).failures, []);
   assert.equal(it.translator.preview(PRODUCTPAGE)?.snapshot, 3);
+});
+
+test("what a class shares is tried once for a snapshot, and who came while it failed is served when it is repaired", () => {
+  const workloads = Array.from({ length: 5 }, (_, index) =>
+    workload("page", { name: `page-${index}`, discovery: "mesh", bindsVips: true }),
+  );
+  const sound = instance("db");
+  const it = harness({ workloads, instances: [sound] });
+  const snapshots = (): readonly (number | undefined)[] =>
+    workloads.map(({ name }) => it.translator.preview(`default/${name}`)?.snapshot);
+  it.translator.preview("default/page-0");
+  // No registry has such a weight: it stands for a mistake in the translation of endpoints.
+  it.state.setCatalog("consul", "default", "db", [{ ...sound, weight: 1n as never }]);
+  it.publish();
+  assert.deepEqual(snapshots(), [1, undefined, undefined, undefined, undefined]);
+  assert.equal(it.built.filter((key) => key.startsWith("assignment/outbound|9080||db.")).length, 1);
+  it.state.setCatalog("consul", "default", "db", [sound]);
+  it.publish();
+  assert.deepEqual(snapshots(), [3, 3, 3, 3, 3]);
 });
 
 test("an upstream that does not exist gets a listener that closes, a warning, and the real one once it comes", () => {

@@ -50,8 +50,8 @@ interface SharedByClass {
   readonly nodes: Set<WorkloadId>;
   /** The last good ones. */
   endpoints: SharedMap<EncodedResource>;
-  /** Why the newest are not in force. */
-  failure: MeshError | undefined;
+  /** Why the newest are not in force, as tried for this snapshot. */
+  failure: { readonly error: MeshError; readonly snapshot: number } | undefined;
 }
 
 /** What a node has now, and the snapshot that it was last translated for. */
@@ -87,14 +87,17 @@ class MemoTranslator implements Translator {
     else this.#memo.advance(snapshot, changed);
     this.#snapshot = snapshot;
     for (const [key, shared] of this.#classes) {
-      if (this.#memo.isFresh(key)) continue;
+      // It failed before anybody was served: who waits for it tries again below.
+      if (shared.nodes.size === 0) this.#drop(key);
+      if (shared.nodes.size === 0 || this.#memo.isFresh(key)) continue;
       const failed = shared.failure !== undefined;
-      this.#refresh(this.#memo, key, shared);
+      this.#refresh(this.#memo, snapshot, key, shared);
       // Its workloads may be as they were; whether they may go on follows from what they share.
       if (failed || shared.failure !== undefined) for (const id of shared.nodes) this.#stale.add(id);
     }
     for (const id of new Set([...this.#served.keys(), ...this.#failures.keys()])) {
-      if (!this.#memo.isFresh(nodeKey(id)) || this.#stale.has(id)) this.#translate(this.#memo, snapshot, id);
+      const isGood = this.#memo.isFresh(nodeKey(id)) && !this.#stale.has(id) && !this.#failures.has(id);
+      if (!isGood) this.#translate(this.#memo, snapshot, id);
     }
     this.#stale.clear();
     for (const listener of this.#listeners) listener(snapshot.version);
@@ -151,11 +154,8 @@ class MemoTranslator implements Translator {
     try {
       const node = memo.root(nodeKey(id), (scope) => nodeResources(scope, id, this.#options.messageTypes));
       if (node === undefined) return;
-      const shared = this.#share(memo, node.of);
-      if (shared.failure !== undefined) {
-        if (shared.nodes.size === 0) this.#leave(shared, id);
-        throw shared.failure;
-      }
+      const shared = this.#share(memo, snapshot, node.of);
+      if (shared.failure !== undefined) throw shared.failure.error;
       const before = this.#served.get(id);
       shared.nodes.add(id);
       this.#served.set(id, { node, shared, snapshot: snapshot.version, composed: undefined });
@@ -174,29 +174,33 @@ class MemoTranslator implements Translator {
   }
 
   /** What the workloads of a class share, made when the first of them comes. */
-  #share(memo: Memo, of: EgressClass): SharedByClass {
+  #share(memo: Memo, snapshot: MeshSnapshot, of: EgressClass): SharedByClass {
     const key = classKey(of);
     const known = this.#classes.get(key);
+    // What fails is tried once for a snapshot, not once for each of a thousand workloads.
+    if (known?.failure?.snapshot === snapshot.version) return known;
     if (known !== undefined && memo.isFresh(key)) return known;
     const shared = known ?? { of, nodes: new Set(), endpoints: SharedMap.empty(), failure: undefined };
     this.#classes.set(key, shared);
-    this.#refresh(memo, key, shared);
+    this.#refresh(memo, snapshot, key, shared);
     return shared;
   }
 
-  #refresh(memo: Memo, key: string, shared: SharedByClass): void {
+  #refresh(memo: Memo, snapshot: MeshSnapshot, key: string, shared: SharedByClass): void {
     try {
       shared.endpoints = memo.root(key, (scope) => classEndpoints(scope, shared.of));
       shared.failure = undefined;
     } catch (thrown) {
-      shared.failure = MeshError.from(thrown);
+      shared.failure = { error: MeshError.from(thrown), snapshot: snapshot.version };
     }
   }
 
   #leave(shared: SharedByClass, id: WorkloadId): void {
     shared.nodes.delete(id);
-    if (shared.nodes.size > 0) return;
-    const key = classKey(shared.of);
+    if (shared.nodes.size === 0) this.#drop(classKey(shared.of));
+  }
+
+  #drop(key: string): void {
     this.#classes.delete(key);
     this.#memo?.release(key);
   }

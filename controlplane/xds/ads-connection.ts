@@ -65,6 +65,9 @@ const ON_DEMAND: readonly TypeUrl[] = [TYPE_URL.virtualHost, TYPE_URL.cluster];
 /** An answer of `authorize` holds no longer: certificates expire. */
 const ASK_AGAIN_MS = 30_000;
 
+/** Requests that wait to be heard; the next are left to the transport, and so to the client. */
+const MOST_UNHEARD = 16;
+
 /** More is not given to the transport before this much of it is out: it might be outdated by then. */
 const MOST_UNSENT_BYTES = 64 * 1024;
 
@@ -76,6 +79,7 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
   readonly #onClose: () => void;
   #state: State<S> = { kind: "new" };
   #unsentBytes = 0;
+  #unheard = 0;
   /** What `authorize` allowed last, and when (monotonic). */
   #allowed: { readonly revision: number; readonly at: number } | undefined;
 
@@ -89,7 +93,7 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
     this.#call = call;
     this.#wire = wire;
     this.#onClose = onClose;
-    call.on("data", (request: Q) => deps.hear(() => this.#guard(() => this.#take(request))));
+    call.on("data", (request: Q) => this.#hear(request));
     call.on("end", () => {
       this.#close();
       call.end();
@@ -130,6 +134,17 @@ export class AdsConnection<Q extends AdsRequest = never, S extends Subscription 
     if (this.#state.kind === "closed") return;
     this.#close();
     this.#call.emit("error", Object.assign(new Error(details), { code, details }));
+  }
+
+  #hear(request: Q): void {
+    this.#unheard += 1;
+    // What the first leads to decides what becomes of the others.
+    if (this.#state.kind === "new" || this.#unheard >= MOST_UNHEARD) this.#call.pause();
+    this.#deps.hear(() => {
+      this.#unheard -= 1;
+      this.#guard(() => this.#take(request));
+      if (this.#state.kind === "serving") this.#call.resume();
+    });
   }
 
   #take(request: Q): void {

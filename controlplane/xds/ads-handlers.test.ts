@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { MeshError } from "../../mesh/errors.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { type DeltaClient, deltaLine } from "../../test/harness/ads-clients.ts";
+import { eventually } from "../../test/harness/eventually.ts";
 import { startAds } from "../../test/harness/running-ads.ts";
 import type { Authorization } from "./ads-connection.ts";
 import type { Propagation } from "./ads-stream.ts";
@@ -209,6 +211,33 @@ describe("who is served", () => {
     server.source.publish("node-1", SMALL);
     assert.equal(await client.take(), "cluster +c@1");
     assert.equal(await client.take(), "endpoints +c@1");
+  });
+
+  test("what a node asks for while others are told, before anybody has registered it, is not forgotten", async () => {
+    let verdict: Authorization = { kind: "unknown" };
+    let now = 0;
+    const asked: string[] = [];
+    // Each look at it finds a slice of the wave over, so that there is time for requests to come in between.
+    const clock = { ...systemClock, monotonic: () => (now += 10) };
+    const authorize = (_call: unknown, id: string): Authorization => {
+      if (id === "node-1") asked.push(id);
+      return id === "node-1" ? verdict : { kind: "allowed", node: { id, workload: `default/${id}` } };
+    };
+    await using server = await startAds({ clock, authorize });
+    for (let index = 0; index < 64; index += 1) server.delta().request(cluster, { node: { id: "node-2" } });
+    await eventually("all others are connected", () => server.ads.status.list().length === 64);
+    const client = server.delta();
+    client.request(cluster, { node: NODE });
+    client.request(endpoints, { resourceNamesSubscribe: ["c"] });
+    client.request(listener);
+    while (asked.length === 0) {
+      server.source.publish("node-1", SMALL);
+      await nextTurn();
+    }
+    verdict = { kind: "allowed", node: { id: "node-1", workload: "default/node-1" } };
+    server.source.publish("node-1", SMALL);
+    const lines = [await client.take(), await client.take(), await client.take()];
+    assert.deepEqual(lines, ["cluster +c@1", "endpoints +c@1", "listener +l@1"]);
   });
 
   test("a node of another agent is refused, without a reason", async () => {

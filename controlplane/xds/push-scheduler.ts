@@ -165,7 +165,7 @@ export class PushScheduler<S extends Subscription> {
     subscription.sent(nonce, change);
     if (WARMED.includes(typeUrl)) {
       const names = namesOf(change);
-      if (typeUrl === TYPE_URL.cluster && names.size > 0) this.#fresh = [...this.#fresh, names];
+      if (typeUrl === TYPE_URL.cluster && names.size > 0) this.#fresh = joined(this.#fresh, names);
       if (names.size > 0) this.#warm(typeUrl, names);
     }
     return { typeUrl, change, nonce };
@@ -185,7 +185,7 @@ export class PushScheduler<S extends Subscription> {
       return;
     }
     const early = this.#early.get(follower) ?? NONE;
-    if (early !== "known") this.#early.set(follower, [...early, names]);
+    if (early !== "known") this.#early.set(follower, joined(early, names));
   }
 }
 
@@ -209,6 +209,14 @@ function toLane<S>(typeUrl: TypeUrl, subscription: S): Lane<S> {
 
 /** Of the upserts of a change. */
 type Names = Pick<ReadonlyMap<string, unknown>, "has" | "keys" | "size">;
+
+/** Lists of this length are made one set: a client that takes clusters for months and never asks for endpoints has one. */
+const MOST_APART = 16;
+
+function joined(list: readonly Names[], names: Names): readonly Names[] {
+  const all = [...list, names];
+  return all.length < MOST_APART ? all : [new Set(all.flatMap((one) => [...one.keys()]))];
+}
 
 function namesOf({ whole, upserts }: Change): Names {
   return whole ?? new Set(upserts.map(({ name }) => name));

@@ -227,6 +227,20 @@ describe("names", () => {
     assert.deepEqual(told(subscription.change(map, "now")), { upserts: ["a@2"], removals: ["b"] });
   });
 
+  test("a client of everything that takes up and drops names without end, and answers nothing, is refused", () => {
+    const { take, deliver } = stream(CLUSTERS);
+    take(req());
+    deliver(resources({ a: "1" }));
+    const storm = (): void => {
+      for (let round = 0; round < 6; round += 1) {
+        const names = Array.from({ length: 10_000 }, (_, index) => `${round}-${index}`);
+        take(subscribe(...names));
+        take(unsubscribe(...names));
+      }
+    };
+    assert.throws(storm, { code: "xds.refused" });
+  });
+
   test("too many names are refused", () => {
     const { take } = stream(ENDPOINTS);
     const names = Array.from({ length: MOST_NAMES + 1 }, (_, index) => `n${index}`);

@@ -117,7 +117,8 @@ export class DeltaSubscription implements Subscription {
     this.#unsubscribe(request.resourceNamesUnsubscribe);
     this.#subscribe(request.resourceNamesSubscribe, versions, first);
     for (const name of awaited) this.#awaited.add(name);
-    if (this.names.size > MOST_NAMES) throw tooManyNames();
+    // Beside a wildcard, names that were dropped wait for an answer too.
+    if (Math.max(this.names.size, this.#forced.size) > MOST_NAMES) throw tooManyNames();
     for (const [name, version] of Object.entries(versions)) this.#known.set(name, { version });
     return this.#answer(request);
   }

@@ -28,3 +28,11 @@ test("sets of equal hashes are told apart by their names", () => {
   assert.deepEqual([...b], [other]);
   assert.equal(NameSet.of([one]), a);
 });
+
+test("names that are two lines are not taken for two names", () => {
+  const odd = NameSet.of(["a\nb"]);
+  assert.deepEqual([...NameSet.of(["a", "b"])].sort(), ["a", "b"]);
+  assert.deepEqual([...odd], ["a\nb"]);
+  assert.deepEqual([...NameSet.of(["a", "b", "c"]).edited(["d\n\na"], [])].length, 4);
+  assert.deepEqual([...NameSet.of(["a", "b", "c"]).edited(["d"], ["a"])].length, 3);
+});

@@ -1,7 +1,8 @@
 import { fnv1a } from "../collections/fnv.ts";
 
 interface Edit {
-  readonly key: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
   readonly result: WeakRef<NameSet>;
 }
 
@@ -47,11 +48,12 @@ export class NameSet {
   /** A name in both lists is in the result. */
   edited(added: readonly string[], removed: readonly string[]): NameSet {
     if (added.length === 0 && removed.length === 0) return this;
-    const key = `${added.join("\n")}\n\n${removed.join("\n")}`;
-    const known = this.#lastEdit?.key === key ? this.#lastEdit.result.deref() : undefined;
+    const last = this.#lastEdit;
+    const isSame = last !== undefined && sameNames(last.added, added) && sameNames(last.removed, removed);
+    const known = isSame ? last.result.deref() : undefined;
     if (known !== undefined) return known;
     const result = this.#edit(added, removed);
-    this.#lastEdit = { key, result: new WeakRef(result) };
+    this.#lastEdit = { added, removed, result: new WeakRef(result) };
     return result;
   }
 
@@ -79,6 +81,10 @@ export class NameSet {
     if (pool.size > sweepAt) sweep();
     return set;
   }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
 }
 
 function sweep(): void {

@@ -8,6 +8,9 @@ import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 /** Port 80 is the only one that a host of no registry is called at, as in Istio. */
 export const FOREIGN_PORT = 80;
 
+/** Of a route configuration's name and of a host's (RFC 1035) with its port; a longer one is no service's. */
+const LONGEST_ASKED = 512;
+
 /** What a workload has called. */
 export interface CalledHost {
   /** As the caller wrote it, in lower case, without its port. */
@@ -23,7 +26,7 @@ export interface AskedHost extends CalledHost {
 
 /** What a workload's proxy asked for, by the name of a virtual host or of a cluster; undefined: it is neither. */
 export function parseAsked(name: string): CalledHost | undefined {
-  return parseAskedHost(name) ?? parseAskedCluster(name);
+  return name.length > LONGEST_ASKED ? undefined : (parseAskedHost(name) ?? parseAskedCluster(name));
 }
 
 /** A cluster that a connection is for: `outbound|5432||db.default.svc.cluster.local`. */

@@ -17,7 +17,7 @@ export interface Ways {
 }
 
 /** A port of a service, as one egress listener brings it in. */
-interface ServicePlace {
+export interface ServicePlace {
   readonly hostname: string;
   readonly port: number;
   /** Place of the listener in the scope: which VirtualServices count follows from it. */

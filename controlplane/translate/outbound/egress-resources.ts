@@ -15,8 +15,8 @@ import { clientCredentials } from "../gateway/credentials.ts";
 import type { Scope } from "../memo.ts";
 import { resource, sameMap, sameResource } from "../resource.ts";
 import { clusterHosts } from "./cluster-hosts.ts";
-import { type EgressClass, egressScope } from "./egress-class.ts";
-import { type EgressPlan, planEgress } from "./egress-plan.ts";
+import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
+import { type EgressPlan, type PlannedListener, planEgress } from "./egress-plan.ts";
 import { onDemandRouteConfiguration } from "./on-demand.ts";
 import { plannedListener } from "./planned-listener.ts";
 import { portRouteConfiguration, type UnknownHosts } from "./route-configuration.ts";
@@ -88,10 +88,7 @@ function listeners(scope: Scope, of: EgressClass): Resources {
     const services = inner.collect(`service-listeners/${of.key}`, names, (member, name) => {
       const planned = listenerPlan(member, of).plan.listeners.get(name);
       if (planned === undefined) return NONE;
-      const built = resource(member, `listener/${of.key}/${name}`, Listener, (own) =>
-        plannedListener(own, of, planned, unknownHosts(own, of), isOnDemand(of)),
-      );
-      return byName([built]);
+      return byName([classListener(member, of, planned)]);
     });
     if (!of.ways.captured) return services;
     const virtual = resource(inner, `listener/virtual-outbound/${of.key}`, Listener, (own) =>
@@ -100,6 +97,17 @@ function listeners(scope: Scope, of: EgressClass): Resources {
     return services.edited(byName([virtual]));
   };
   return scope.get(`listeners/${of.key}`, build, sameMap);
+}
+
+/** Has what it depends on of the scope in its key: a service that comes or goes leaves the listeners of others as they are. */
+function classListener(scope: Scope, of: EgressClass, planned: PlannedListener): EncodedResource {
+  const clients = clientsThrough(scope, of);
+  const unknown = unknownHosts(scope, of);
+  const imports = clients.map((client) => client.imports);
+  const key = `listener/${of.key}/${planned.name}/${JSON.stringify([planned, unknown, imports])}`;
+  return resource(scope, key, Listener, (inner) =>
+    plannedListener(inner, of, { planned, clients, unknown, onDemand: isOnDemand(of) }),
+  );
 }
 
 function routes(scope: Scope, of: EgressClass): Resources {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { nodeId } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
-import { port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
+import { added, objects, port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
 import type { ResourceMap } from "../../xds/config-source.ts";
 import { createTranslator } from "../translator.ts";
 
@@ -11,6 +12,7 @@ const LAZY = { discovery: "on-demand", bindsVips: true, ports: [] } as const;
 const WORKLOADS = [
   workload("lazy", LAZY),
   workload("lazy", { ...LAZY, name: "lazy-2" }),
+  workload("captured", { ...LAZY, bindsVips: false, interception: "redirect" }),
   workload("plain", { ports: [] }),
   workload("web"),
   workload("db", { ports: [port({ protocol: "tcp", name: "tcp", servicePort: 5432 })] }),
@@ -59,7 +61,14 @@ function start() {
     return translator.asked?.(node, names) ?? [];
   };
   for (const id of ["default/lazy-1", "default/lazy-2", "default/plain-1"]) maps(id);
-  return { publish, maps, ask, told, built };
+  const configure = (spec: string): void => {
+    const yaml = `apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: ${spec}`;
+    state.setConfig(added(objects(yaml)), 2);
+  };
+  return { publish, maps, ask, told, built, configure };
 }
 
 const ASKED: readonly (readonly [what: string, name: string, from: string, awaited: boolean])[] = [
@@ -101,4 +110,24 @@ test("a call costs its clusters: listeners and routes are those of all workloads
     [],
   );
   assert.equal(maps("default/lazy-2").get(TYPE_URL.cluster)?.has(DB), false);
+});
+
+test("what is answered for an address that nobody has follows the policy for unknown hosts", () => {
+  const { ask, publish, maps, configure } = start();
+  const answer = (): string | undefined => {
+    const [one] = [...(maps("default/captured-1").get(TYPE_URL.virtualHost)?.values() ?? [])];
+    return one && VirtualHost.decode(one.bytes).routes[0]?.name;
+  };
+  ask("default/captured-1", "9080/192.0.2.1");
+  publish();
+  assert.equal(answer(), "allow_any");
+  configure("{ outboundTrafficPolicy: { mode: REGISTRY_ONLY } }");
+  publish();
+  assert.equal(answer(), "block_all");
+});
+
+test("a name that is longer than any host's is not kept", () => {
+  const { ask, told } = start();
+  ask("default/lazy-1", `9080/${"a".repeat(100_000)}`);
+  assert.equal(told.size, 0);
 });

@@ -47,7 +47,7 @@ export function askedVirtualHosts(
   return scope.view.observed(id).flatMap((name) => {
     const asked = parseAskedHost(name);
     if (asked === undefined) return [];
-    const key = `asked-host/${name}/${of.key}`;
+    const key = `asked-host/${name}/${unknown.cluster ?? ""}/${of.key}`;
     return [
       namedResource(
         scope,

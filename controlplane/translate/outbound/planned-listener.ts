@@ -2,11 +2,12 @@ import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/bas
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
+import type { Client } from "../../policy/client.ts";
 import { address } from "../addresses.ts";
 import { duration } from "../durations.ts";
 import { httpInspector, tcpProxy, tlsInspector } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
-import { clientsThrough, type EgressClass } from "./egress-class.ts";
+import type { EgressClass } from "./egress-class.ts";
 import type { PlannedListener } from "./egress-plan.ts";
 import { chainKey, layer4Chains } from "./layer4-chains.ts";
 import { outboundHttpFilter } from "./outbound-http.ts";
@@ -17,17 +18,25 @@ const WILDCARDS: readonly string[] = ["0.0.0.0", "::"];
 /** What HTTP looks like to the inspector. */
 const PLAIN_HTTP = { transportProtocol: "raw_buffer", applicationProtocols: ["http/1.1", "h2c"] };
 
+/** What a listener is built from beside its services: few changes of a mesh change it. */
+export interface ListenerOf {
+  readonly planned: PlannedListener;
+  /** The class as clients, by the `through` of claims. */
+  readonly clients: readonly Client[];
+  readonly unknown: UnknownHosts;
+  readonly onDemand: boolean;
+}
+
 /**
  * A listener of the calling side for all services that come in at its address. HTTP and other protocols on one address
  * are told apart by their first bytes.
  */
 export function plannedListener(
   scope: Scope,
-  of: EgressClass,
-  { name, bind, binds, routeName, looksUpHosts, tcp }: PlannedListener,
-  unknown: UnknownHosts,
-  onDemand: boolean,
+  { client: ofClass }: Pick<EgressClass, "client">,
+  { planned, clients, unknown, onDemand }: ListenerOf,
 ): Listener {
+  const { name, bind, binds, routeName, looksUpHosts, tcp } = planned;
   const shared = WILDCARDS.includes(bind.address) || tcp.length > 1;
   // A captured connection to a wildcard may speak anything: whatever runs at that port of some host comes in here.
   const mixed = routeName !== undefined && (tcp.length > 0 || (!binds && WILDCARDS.includes(bind.address)));
@@ -47,9 +56,8 @@ export function plannedListener(
       routeName,
     );
   }
-  const clients = clientsThrough(scope, of);
   for (const claim of tcp) {
-    const client = clients[claim.through] ?? of.client;
+    const client = clients[claim.through] ?? ofClass;
     for (const chain of layer4Chains(scope, client, claim, { shared, onDemand })) {
       for (const one of mixed ? besideHttp(chain) : [chain]) add(one, claim.hostname);
     }

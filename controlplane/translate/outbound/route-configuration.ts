@@ -11,7 +11,7 @@ import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import type { RoutedHost } from "../routes/virtual-host.ts";
 import { FOREIGN_PORT } from "./called-hosts.ts";
 import { clientsThrough, type EgressClass } from "./egress-class.ts";
-import { HTTP_PROXY_ROUTES, type PlannedRoutes } from "./egress-plan.ts";
+import { HTTP_PROXY_ROUTES, type PlannedRoutes, type ServicePlace } from "./egress-plan.ts";
 import { foreignHosts } from "./foreign-hosts.ts";
 
 /** What becomes of calls to hosts that no virtual host is for. */
@@ -24,7 +24,7 @@ export interface UnknownHosts {
 const VIRTUAL_HOSTS_TAG = (2 << 3) | 2;
 
 interface EncodedHost {
-  readonly routed: RoutedHost;
+  readonly virtualHost: VirtualHost;
   readonly bytes: Uint8Array;
 }
 
@@ -41,13 +41,13 @@ export function portRouteConfiguration(
   const proxied = planned.name === HTTP_PROXY_ROUTES;
   const clients = clientsThrough(scope, of);
   const hosts = planned.places.map(({ hostname, port, through }) =>
-    encodedHost(scope, clients[through] ?? of.client, hostname, port),
+    encodedHost(scope, clients[through] ?? of.client, { hostname, port }, proxied),
   );
   if (planned.port === FOREIGN_PORT || proxied) {
     for (const through of planned.through) {
       const client = clients[through] ?? of.client;
       const foreign = foreignHosts(scope, of, client);
-      hosts.push(...foreign.flatMap((host) => encodedForeignHost(scope, client, host)));
+      hosts.push(...foreign.flatMap((host) => encodedForeignHost(scope, client, host, proxied)));
     }
   }
   const writer = new BinaryWriter();
@@ -62,13 +62,12 @@ export function portRouteConfiguration(
     ).finish(),
   );
   const taken = new Set<string>();
-  for (const { routed, bytes } of hosts) {
-    const { virtualHost } = routed;
-    const wanted = proxied ? withPorts(virtualHost) : virtualHost.domains;
-    const free = wanted.filter((domain) => !taken.has(domain));
+  for (const { virtualHost, bytes } of hosts) {
+    const { domains } = virtualHost;
+    const free = domains.filter((domain) => !taken.has(domain));
     for (const domain of free) taken.add(domain);
     if (free.length === 0) continue;
-    const asItIs = !proxied && free.length === wanted.length;
+    const asItIs = free.length === domains.length;
     writer
       .uint32(VIRTUAL_HOSTS_TAG)
       .bytes(asItIs ? bytes : VirtualHost.encode({ ...virtualHost, domains: free }).finish());
@@ -77,22 +76,38 @@ export function portRouteConfiguration(
   return encodedResource(planned.name, writer.uint32(VIRTUAL_HOSTS_TAG).bytes(rest).finish());
 }
 
-function encodedHost(scope: Scope, client: Client, hostname: string, port: number): EncodedHost {
-  return scope.get(`virtual-host/${hostname}:${port}/${routingKey(client)}`, (inner) =>
-    encoded(routedHost(inner, client, hostname, port)),
-  );
+function encodedHost(
+  scope: Scope,
+  client: Client,
+  { hostname, port }: Pick<ServicePlace, "hostname" | "port">,
+  proxied: boolean,
+): EncodedHost {
+  const key = `${hostKind("virtual-host", proxied)}/${hostname}:${port}/${routingKey(client)}`;
+  return scope.get(key, (inner) => encoded(routedHost(inner, client, hostname, port), proxied));
 }
 
 /** Of a host that VirtualServices have and no registry; none when they have no route for the client. */
-function encodedForeignHost(scope: Scope, client: Client, host: string): readonly EncodedHost[] {
-  return scope.get(`foreign-host/${host}/${routingKey(client)}`, (inner) => {
+function encodedForeignHost(
+  scope: Scope,
+  client: Client,
+  host: string,
+  proxied: boolean,
+): readonly EncodedHost[] {
+  const key = `${hostKind("foreign-host", proxied)}/${host}/${routingKey(client)}`;
+  return scope.get(key, (inner) => {
     const routed = routedForeignHost(inner, client, host);
-    return routed === undefined ? [] : [encoded(routed)];
+    return routed === undefined ? [] : [encoded(routed, proxied)];
   });
 }
 
-function encoded(routed: RoutedHost): EncodedHost {
-  return { routed, bytes: VirtualHost.encode(routed.virtualHost).finish() };
+/** What a forward proxy has is an entry of its own. */
+function hostKind(kind: string, proxied: boolean): string {
+  return proxied ? `proxied-${kind}` : kind;
+}
+
+function encoded({ virtualHost: routed }: RoutedHost, proxied: boolean): EncodedHost {
+  const virtualHost = proxied ? { ...routed, domains: [...withPorts(routed)] } : routed;
+  return { virtualHost, bytes: VirtualHost.encode(virtualHost).finish() };
 }
 
 /** A forward proxy is told the port in the host header; port 80 may be left out. */
