@@ -47,3 +47,15 @@ test("what a translation warns about and what it fails at are messages about obj
     ],
   );
 });
+
+test("a MeshConfig that names another trust domain than the server's authority is told so", () => {
+  const yaml = object("MeshConfig", "mesh", "{ trustDomain: other.example }", "namespace: istio-system");
+  const { snapshot } = sampleState({ yaml }).next();
+  const messages = analyze({ objects: objects(yaml), snapshot, places: new Map(), now: 0 });
+  assert.deepEqual(
+    messages.map(({ code, origin, message }) => `${code} ${origin}: ${message}`),
+    [
+      "LAT0013 MeshConfig istio-system/mesh: the mesh's authority issues for the trust domain cluster.local, which stays: this one is not in force",
+    ],
+  );
+});
