@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { parseConfig } from "../controlplane/parse-config.ts";
 import { type CliBench, runCli, startCli } from "../test/harness/run-cli.ts";
 
@@ -243,6 +243,24 @@ test("a kind that does not exist is answered with the closest one", async () => 
     stdout: "",
     stderr:
       'error: there is no kind "virtualservise"\ndid you mean virtualservice?\ntry: lateen get --help\n',
+  });
+});
+
+test("delete takes lists as apply does, and nothing of a file that is broken", async (t) => {
+  const cli = await startServerCli(t);
+  const files = ["all.yaml", "broken.yaml"].map((name) => join(cli.directory, name));
+  const [all = "", broken = ""] = files;
+  const items = ["a", "b"].map((name) => parse(object(name, ROUTED)) as unknown);
+  writeFileSync(all, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  writeFileSync(broken, `${object("a")}---\nspec: {[}\n`);
+  assert.equal((await cli.run(["apply", "-f", all, "--wait", "0"])).code, 0);
+  const refused = await cli.run(["delete", "-f", broken]);
+  assert.equal(refused.code, 65);
+  assert.match(refused.stderr, /broken\.yaml:\d+: /);
+  assert.deepEqual(await cli.run(["delete", "-f", all]), {
+    code: 0,
+    stdout: "virtualservice/a deleted\nvirtualservice/b deleted\n",
+    stderr: "",
   });
 });
 

@@ -1,10 +1,12 @@
 import { Command } from "commander";
-import { parseAllDocuments } from "yaml";
 import type { DeleteReply } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { isForeign } from "../../mesh/model/foreign-objects.ts";
 import { isKind, KINDS } from "../../mesh/model/kinds.ts";
 import type { Kind } from "../../mesh/model/object.ts";
+import { listedItems } from "../../mesh/model/parse-documents.ts";
+import { isFields } from "../../mesh/model/plain-data.ts";
+import { readYamlDocuments } from "../../mesh/model/yaml-documents.ts";
 import { type AdminClient, apiPath } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -107,29 +109,36 @@ function namesInArguments(
 async function namesInFiles(context: CliContext, options: DeleteOptions): Promise<readonly ObjectName[]> {
   const files = await readInputs(options.filename ?? [], context, options);
   return files
-    .flatMap(({ text }) => [...parseAllDocuments(text)])
-    .map((document): unknown => document.toJS({ maxAliasCount: 20 }))
-    .filter((content) => content !== null && content !== undefined && !isTheirs(content))
+    .flatMap(({ name, text }) => documentsOf(name, text))
+    .flatMap((document) => listedItems(document)?.list ?? [document])
+    .filter((content) => !isTheirs(content))
     .map((content) => objectName(content, options.namespace));
+}
+
+/** Nothing is deleted by a file of which a part cannot be read. */
+function documentsOf(file: string, text: string): readonly unknown[] {
+  return [...readYamlDocuments(text)].flatMap(({ value, findings: [finding] }) => {
+    if (finding !== undefined)
+      throw new MeshError("object.invalid", `${file}:${finding.line}: ${finding.message}`, {
+        hint: "lateen validate tells all that is wrong",
+      });
+    return value === undefined || value === null ? [] : [value];
+  });
 }
 
 /** As `apply` passes over them. */
 function isTheirs(content: unknown): boolean {
-  const document = content as { readonly apiVersion?: unknown; readonly kind?: unknown };
-  const { apiVersion, kind } = document;
-  if (typeof kind !== "string") return false;
+  if (!isFields(content) || typeof content["kind"] !== "string") return false;
+  const { apiVersion, kind } = content;
   if (isForeign(apiVersion, kind, Object.keys(KINDS))) return true;
-  return isKind(kind) && KINDS[kind].notOurs?.(document) !== undefined;
+  return isKind(kind) && KINDS[kind].notOurs?.(content) !== undefined;
 }
 
 function objectName(content: unknown, fallback: string): ObjectName {
-  const { kind, metadata } = content as {
-    kind?: unknown;
-    metadata?: { name?: unknown; namespace?: unknown };
-  };
-  if (typeof kind !== "string" || typeof metadata?.name !== "string") {
+  const { kind, metadata } = isFields(content) ? content : {};
+  const { name, namespace } = isFields(metadata) ? metadata : {};
+  if (typeof kind !== "string" || typeof name !== "string") {
     throw new MeshError("object.invalid", "a document has no kind or no metadata.name");
   }
-  const namespace = typeof metadata.namespace === "string" ? metadata.namespace : fallback;
-  return { kind: parseKind(kind), namespace, name: metadata.name };
+  return { kind: parseKind(kind), namespace: typeof namespace === "string" ? namespace : fallback, name };
 }

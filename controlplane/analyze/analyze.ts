@@ -1,7 +1,9 @@
 import type { AnalysisMessage } from "../../mesh/admin-api/replies.ts";
+import { formatPath } from "../../mesh/model/finding.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
 import { byPrecedence } from "../../mesh/model/object.ts";
 import type { ObjectPlace } from "../../mesh/model/parse-documents.ts";
+import { checkObject } from "../../mesh/model/parse-object.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import type { PublishReport } from "../snapshot/publish-report.ts";
@@ -44,9 +46,24 @@ export function analyze({
   const wrong = new Set(analyzed.filter(({ code }) => CODES[code] === "Error").map(({ subject }) => subject));
   const translated = report === undefined ? [] : [...translationFindings(report, objects, snapshot)];
   // The errors of an object say why its translation is not what it says.
-  const found = [...analyzed, ...translated.filter(({ subject }) => !wrong.has(subject))];
+  const found = [
+    ...storedNotices(objects.filter((object) => !places.has(object))),
+    ...analyzed,
+    ...translated.filter(({ subject }) => !wrong.has(subject)),
+  ];
   const wanted = found.filter((finding) => isWanted(finding) && !isUnread(finding, places));
   return sorted(wanted.map((finding) => toMessage(finding, places)));
+}
+
+/** What the schemas warn about in stored objects; for those of files, who parsed them has it already. */
+function* storedNotices(stored: readonly StoredObject[]): Iterable<Finding> {
+  for (const subject of stored) {
+    const { findings } = checkObject(subject.written, { defaultNamespace: subject.metadata.namespace });
+    for (const { severity, path, message } of findings) {
+      const text = path.length === 0 ? message : `${formatPath(path)} ${message}`;
+      if (severity === "warning") yield { code: "IST0133", subject, path, message: text };
+    }
+  }
 }
 
 /** What is no object at all has no kind: there is nothing to say a message about. */

@@ -1,7 +1,9 @@
 import type { ClientTls, TrafficPolicy } from "../../mesh/model/destination-rule.ts";
 import type { FieldPath } from "../../mesh/model/finding.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
+import { topologyLabels } from "../policy/locality.ts";
 import { selects } from "../snapshot/labels.ts";
+import { networkOf } from "../translate/endpoints/networks.ts";
 import type { Finding } from "./finding.ts";
 import { type MeshFacts, selectorText } from "./mesh-facts.ts";
 
@@ -17,9 +19,11 @@ export function* destinationRuleHosts(mesh: MeshFacts): Iterable<Finding> {
       yield { code: "IST0174", subject, path: ["spec", "host"], message };
       continue;
     }
-    const endpoints = services.flatMap(({ hostname }) => mesh.endpoints(hostname));
+    const endpoints = services
+      .flatMap(({ hostname }) => mesh.endpoints(hostname))
+      .map((endpoint) => topologyLabels({ ...endpoint, network: networkOf(mesh, endpoint) }));
     for (const [index, { name, labels }] of subsets.entries()) {
-      if (endpoints.some((endpoint) => selects(labels, endpoint.labels))) continue;
+      if (endpoints.some((endpoint) => selects(labels, endpoint))) continue;
       const message = `subset ${name} is empty: no endpoint of ${host} has the labels ${selectorText(labels)}`;
       yield { code: "IST0173", subject, path: ["spec", "subsets", index], message };
     }

@@ -2,9 +2,14 @@ import { isFields } from "../../mesh/model/plain-data.ts";
 import { type Finding, nameOf } from "./finding.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 
-/** Only one MeshConfig is in force: the oldest. */
+/** Only one MeshConfig is in force: the oldest. What it says of the trust domain is the authority's to decide. */
 export function* meshConfigs(mesh: MeshFacts): Iterable<Finding> {
   const [first, ...others] = mesh.list("MeshConfig");
+  const { trustDomain } = mesh.settings;
+  if (first !== undefined && (first.spec.trustDomain ?? trustDomain) !== trustDomain) {
+    const message = `the mesh's authority issues for the trust domain ${trustDomain}, which stays: this one is not in force`;
+    yield { code: "LAT0013", subject: first, path: ["spec", "trustDomain"], message };
+  }
   for (const subject of others) {
     if (first === undefined) continue;
     const message = `MeshConfig ${nameOf(first)} comes first and is in force: this one does nothing`;

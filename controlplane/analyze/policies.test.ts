@@ -120,6 +120,19 @@ testAnalysis([
     want: [],
   },
   {
+    name: "subsets of places are subsets as others",
+    objects: [
+      service("reviews"),
+      workload("near", "labels: { app: reviews, version: v3 }, locality: eu/a"),
+      object(
+        "DestinationRule",
+        "a",
+        "{ host: reviews, subsets: [{ name: eu, labels: { topology.kubernetes.io/region: eu } }, { name: us, labels: { topology.kubernetes.io/region: us } }] }",
+      ),
+    ],
+    want: ["IST0173 DestinationRule default/a: subset us is empty"],
+  },
+  {
     name: "a DestinationRule for no service, and a subset of no endpoint",
     objects: [
       service("reviews"),

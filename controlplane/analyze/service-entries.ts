@@ -7,9 +7,6 @@ import type { MeshFacts } from "./mesh-facts.ts";
 
 type ServiceEntry = StoredObject<"ServiceEntry">;
 
-/** A port name by which Istio tells what is spoken: the protocol, alone or before a dash. */
-const CONVENTION = /^(http|http2|https|grpc|grpc-web|mongo|mysql|redis|tcp|tls|udp)(-|$)/i;
-
 /** ServiceEntries of one host that disagree on what is spoken at a port. */
 export function* serviceEntryProtocols(mesh: MeshFacts): Iterable<Finding> {
   for (const [host, claimants] of byHost(mesh)) {
@@ -54,12 +51,12 @@ export function* serviceEntryAddresses(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
-/** Ports for which nobody says what they speak: neither `protocol` nor the name. */
+/** Ports for which nobody says what they speak: the name of a ServiceEntry's port does not, in Istio neither. */
 export function* serviceEntryPortNames(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("ServiceEntry")) {
     for (const [index, { name, number }] of subject.spec.ports.entries()) {
-      if (saysProtocol(subject, index) || CONVENTION.test(name)) continue;
-      const message = `port ${name} (${number}) has no protocol, and its name tells none: it is taken as TCP`;
+      if (saysProtocol(subject, index)) continue;
+      const message = `port ${name} (${number}) has no protocol: it is taken as TCP, whatever its name says`;
       yield { code: "IST0118", subject, path: ["spec", "ports", index, "name"], message };
     }
   }

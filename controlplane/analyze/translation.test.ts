@@ -47,3 +47,39 @@ test("what a translation warns about and what it fails at are messages about obj
     ],
   );
 });
+
+test("a MeshConfig that names another trust domain than the server's authority is told so", () => {
+  const yaml = object("MeshConfig", "mesh", "{ trustDomain: other.example }", "namespace: istio-system");
+  const { snapshot } = sampleState({ yaml }).next();
+  const messages = analyze({ objects: objects(yaml), snapshot, places: new Map(), now: 0 });
+  assert.deepEqual(
+    messages.map(({ code, origin, message }) => `${code} ${origin}: ${message}`),
+    [
+      "LAT0013 MeshConfig istio-system/mesh: the mesh's authority issues for the trust domain cluster.local, which stays: this one is not in force",
+    ],
+  );
+});
+
+test("what a stored object says and is not in force is told again, unless the object is of a file or does not want it", () => {
+  const yaml = [
+    object("WorkloadGroup", "told", "{ template: { serviceAccount: a } }"),
+    object(
+      "WorkloadGroup",
+      "quiet",
+      "{ template: { serviceAccount: a } }",
+      'annotations: { galley.istio.io/analyze-suppress: "*" }',
+    ),
+    object("WorkloadGroup", "filed", "{ template: { serviceAccount: a } }"),
+  ].join("---\n");
+  const stored = objects(yaml);
+  const filed = stored.filter(({ metadata }) => metadata.name === "filed");
+  const place = { file: "a.yaml", place: { lineOf: () => 1 } };
+  const { snapshot } = sampleState({ yaml }).next();
+  const places = new Map(filed.map((one) => [one, place]));
+  assert.deepEqual(
+    analyze({ objects: stored, snapshot, places, now: 0 }).map(
+      ({ code, origin, message }) => `${code} ${origin}: ${message}`,
+    ),
+    ["IST0133 WorkloadGroup default/told: spec.template is accepted but not in force yet"],
+  );
+});

@@ -12,17 +12,23 @@ export function fileSnapshot(
   objects: readonly StoredObject[],
   mesh: MeshConfigSpec | undefined,
 ): SnapshotChange {
-  const state = new MeshState(settingsOf(mesh));
-  state.setConfig(asAdded(objects), 1);
-  const { settings } = state.next().snapshot;
+  const written = stateOf(objects, settingsOf(mesh));
+  const { settings } = written.next().snapshot;
+  const { trustDomain = settings.trustDomain } = settings.mesh;
+  const state =
+    trustDomain === settings.trustDomain ? written : stateOf(objects, { ...settingsOf(mesh), trustDomain });
   const workloads = workloadsFromEntries(objects, settings.mesh);
   state.setWorkloads(workloads.map((workload) => ({ id: workloadId(workload), workload })));
   return state.next();
 }
 
-/** Without a server's authority the trust domain is what the MeshConfig says. */
+function stateOf(objects: readonly StoredObject[], settings: MeshSettings): MeshState {
+  const state = new MeshState(settings);
+  state.setConfig(asAdded(objects), 1);
+  return state;
+}
+
+/** Without a server's authority the trust domain is what the MeshConfig in force says, of the files or `--mesh-config`. */
 function settingsOf(mesh: MeshConfigSpec | undefined): MeshSettings {
-  if (mesh === undefined) return DEFAULT_SETTINGS;
-  const trustDomain = mesh.trustDomain ?? DEFAULT_SETTINGS.trustDomain;
-  return withMeshConfig({ ...DEFAULT_SETTINGS, trustDomain }, mesh);
+  return mesh === undefined ? DEFAULT_SETTINGS : withMeshConfig(DEFAULT_SETTINGS, mesh);
 }

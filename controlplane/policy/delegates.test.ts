@@ -104,6 +104,16 @@ test("one match of a delegate's route that fits nowhere drops the whole route", 
   assert.deepEqual(routes, []);
 });
 
+test("a delegate with which matches would multiply beyond a bound is left out, and the reason is told", () => {
+  const matches = (count: number, field: string): string =>
+    `match: [${Array.from({ length: count }, (_, index) => `{ ${field}: { exact: /${index} } }`).join(", ")}]`;
+  const within = expand(matches(100, "uri"), matches(100, "authority"));
+  assert.deepEqual([within.routes[0]?.route.match.length, within.problems], [10_000, []]);
+  const beyond = expand(matches(101, "uri"), matches(100, "authority"));
+  assert.deepEqual(beyond.routes, []);
+  assert.match(beyond.problems.map(({ reason }) => reason).join(), /more than 10000 matches/);
+});
+
 test("a delegate takes from the root what it does not say", () => {
   const { routes } = expand(
     `timeout: 5s, retries: { attempts: 7 }, rewrite: { uri: /r }, fault: { abort: { httpStatus: 500, percentage: { value: 1 } } },

@@ -27,13 +27,18 @@ export interface ExpandedRoutes {
   readonly problems: readonly DelegateProblem[];
 }
 
+/** Of one VirtualService with its delegates: many matches that delegate to many multiply, and are a few lines to write. */
+const MOST_MATCHES = 10_000;
+
 /**
  * The HTTP routes of a VirtualService with those of its delegates in place of the ones that delegate. Istio's rule: one
  * level; a delegate has no hosts and is exported to the namespace of its root; a route of it whose match asks for what
- * the root's match rules out is left out; what it does not say it takes from the root.
+ * the root's match rules out is left out; what it does not say it takes from the root. A delegate with which there would
+ * be more than 10,000 matches is left out.
  */
 export function expandDelegates(view: SnapshotView, root: VirtualService): ExpandedRoutes {
   const problems: DelegateProblem[] = [];
+  let matches = 0;
   const routes = root.spec.http.flatMap((route, index): readonly OwnedRoute[] => {
     if (route.delegate === undefined) return [{ route, owner: root, index }];
     const found = delegateOf(view, root, route.delegate);
@@ -41,6 +46,16 @@ export function expandDelegates(view: SnapshotView, root: VirtualService): Expan
       problems.push({ index, reason: found });
       return [];
     }
+    const asked = Math.max(1, route.match.length) * matchesIn(found.spec.http);
+    if (matches + asked > MOST_MATCHES) {
+      const { namespace, name } = found.metadata;
+      problems.push({
+        index,
+        reason: `with those of ${namespace}/${name} there would be more than ${MOST_MATCHES} matches`,
+      });
+      return [];
+    }
+    matches += asked;
     const meant = (destination: Destination): Destination =>
       qualified(destination, root.metadata.namespace, view.settings);
     const parent = {
@@ -57,6 +72,11 @@ export function expandDelegates(view: SnapshotView, root: VirtualService): Expan
     });
   });
   return { routes, problems };
+}
+
+/** A route without matches has one: everything. */
+function matchesIn(routes: readonly HttpRoute[]): number {
+  return routes.reduce((sum, { match }) => sum + Math.max(1, match.length), 0);
 }
 
 function delegateOf(

@@ -144,8 +144,8 @@ function wanted(text: string, from: Place): LabelWanted {
   return { key: text, value: topologyLabels(from)[text] ?? "" };
 }
 
-/** Labels that Istio derives from where something is, over its own. */
-function topologyLabels({ labels, locality, network }: Place): Readonly<Record<string, string>> {
+/** What is selected by: an endpoint's labels, and over them those that Istio derives from where it is. */
+export function topologyLabels({ labels, locality, network }: Place): Readonly<Record<string, string>> {
   const [region = "", zone = "", subzone = ""] = partsOf(locality);
   return {
     ...labels,

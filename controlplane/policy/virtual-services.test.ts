@@ -98,12 +98,6 @@ const precedence: readonly {
     want: "both",
   },
   {
-    name: "of the same age the one whose name comes first, in one namespace",
-    yaml: service("b", "default", "hosts: [reviews]") + service("c", "default", "hosts: [reviews]"),
-    from: "default",
-    want: "b",
-  },
-  {
     name: "the next one where the oldest has no route for the client",
     yaml:
       service("other", "default", "hosts: [reviews]", "{ sourceLabels: { app: other } }") +

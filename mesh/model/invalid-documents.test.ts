@@ -71,7 +71,7 @@ function breaksIn(schema: z.core.$ZodType, value: unknown, path: FieldPath = [])
       assert.ok(Array.isArray(value));
       return [
         ...own,
-        { path: [...path, 0], value: null },
+        ...(value.length > 0 ? [{ path: [...path, 0], value: null }] : []),
         ...value.flatMap((item, index) => breaksIn(def.element, item, [...path, index])),
       ];
     case "record":

@@ -233,6 +233,17 @@ const good: readonly GoodCase<"DestinationRule">[] = [
       { warmup: { durationMs: 60_000, minimumPercent: undefined, aggression: undefined } },
     ]),
   },
+  {
+    name: "warming up with balancers that cannot",
+    spec: balanced([
+      { simple: "RANDOM", warmup: { duration: "1s" } },
+      { consistentHash: { useSourceIp: true }, warmupDurationSecs: "1s" },
+    ]),
+    warnings: [
+      ["spec.subsets[0].trafficPolicy.loadBalancer.warmup", "no effect with RANDOM"],
+      ["spec.subsets[1].trafficPolicy.loadBalancer.warmupDurationSecs", "no effect with consistentHash"],
+    ],
+  },
 ];
 
 /** Errors below each subset's balancer. */

@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { ConsistentHash, LoadBalancer, Warmup } from "./destination-rule.ts";
 import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing.schema.ts";
 import { duration, optionalText, percentage, textThat } from "./scalars.schema.ts";
-import { withNotice, writtenField } from "./schema-notice.ts";
-import { presenceRule, rule } from "./schema-rule.ts";
+import { withNotice, withReview, writtenField } from "./schema-notice.ts";
+import { presenceRule, type Report, rule } from "./schema-rule.ts";
 
 const BALANCERS = {
   ROUND_ROBIN: "ROUND_ROBIN",
@@ -100,40 +100,57 @@ const warmup: z.ZodType<Warmup> = z
   }));
 
 /** LoadBalancerSettings. */
-export const loadBalancer: z.ZodType<LoadBalancer> = z
-  .object({
-    simple: z
-      .enum(["ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "UNSPECIFIED"])
-      .optional(),
-    consistentHash: consistentHash.optional(),
-    localityLbSetting: localityLbSetting.optional(),
-    zoneAwareLbSetting: zoneAwareLbSetting.optional(),
-    warmup: warmup.optional(),
-    warmupDurationSecs: duration(1).optional(),
-  })
-  .check(
-    presenceRule((present, report) => {
-      const exclusive = [
-        ["simple", "consistentHash"],
-        ["localityLbSetting", "zoneAwareLbSetting"],
-        ["warmup", "warmupDurationSecs"],
-      ] as const;
-      for (const [one, other] of exclusive) {
-        if (present.has(one) && present.has(other)) report([], `must have only one of ${one} and ${other}`);
-      }
+export const loadBalancer: z.ZodType<LoadBalancer> = withReview(
+  z
+    .object({
+      simple: z
+        .enum(["ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "UNSPECIFIED"])
+        .optional(),
+      consistentHash: consistentHash.optional(),
+      localityLbSetting: localityLbSetting.optional(),
+      zoneAwareLbSetting: zoneAwareLbSetting.optional(),
+      warmup: warmup.optional(),
+      warmupDurationSecs: duration(1).optional(),
+    })
+    .check(
+      presenceRule((present, report) => {
+        const exclusive = [
+          ["simple", "consistentHash"],
+          ["localityLbSetting", "zoneAwareLbSetting"],
+          ["warmup", "warmupDurationSecs"],
+        ] as const;
+        for (const [one, other] of exclusive) {
+          if (present.has(one) && present.has(other)) report([], `must have only one of ${one} and ${other}`);
+        }
+      }),
+    )
+    .transform((fields) => {
+      const durationMs = fields.warmupDurationSecs;
+      const old = durationMs && { durationMs, minimumPercent: undefined, aggression: undefined };
+      const keyless = "consistentHash" in fields && fields.consistentHash === undefined;
+      return {
+        simple: keyless ? "RANDOM" : BALANCERS[fields.simple ?? "UNSPECIFIED"],
+        consistentHash: fields.consistentHash,
+        locality: fields.localityLbSetting ?? fields.zoneAwareLbSetting,
+        warmup: fields.warmup ?? (old || undefined),
+      };
     }),
-  )
-  .transform((fields) => {
-    const durationMs = fields.warmupDurationSecs;
-    const old = durationMs && { durationMs, minimumPercent: undefined, aggression: undefined };
-    const keyless = "consistentHash" in fields && fields.consistentHash === undefined;
-    return {
-      simple: keyless ? "RANDOM" : BALANCERS[fields.simple ?? "UNSPECIFIED"],
-      consistentHash: fields.consistentHash,
-      locality: fields.localityLbSetting ?? fields.zoneAwareLbSetting,
-      warmup: fields.warmup ?? (old || undefined),
-    };
-  });
+  reviewWarmup,
+);
+
+/** Envoy has a slow start for two of its balancers. */
+function reviewWarmup(written: unknown, warn: Report): void {
+  const simple = writtenField(written, "simple");
+  const hashed = writtenField(written, "consistentHash") !== undefined;
+  if (!hashed && simple !== "RANDOM") return;
+  for (const field of ["warmup", "warmupDurationSecs"]) {
+    if (writtenField(written, field) !== undefined)
+      warn(
+        [field],
+        `has no effect with ${hashed ? "consistentHash" : "RANDOM"}: only ROUND_ROBIN and LEAST_REQUEST warm up`,
+      );
+  }
+}
 
 function hashKey(fields: z.infer<typeof hashFields>): ConsistentHash["key"] | undefined {
   const { httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName } = fields;

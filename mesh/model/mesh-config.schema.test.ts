@@ -119,6 +119,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
         },
       },
     },
+    warnings: [["spec.networks.east.gateways[0].locality", "has no effect, as in Istio"]],
   },
   {
     name: "a network from a registry",

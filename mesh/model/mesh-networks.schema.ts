@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isHostName } from "./dns-names.ts";
 import type { MeshNetwork } from "./mesh-config.ts";
 import { ipRange, mixedCaseLabel, optionalText, portNumber, textThat } from "./scalars.schema.ts";
-import { notYet } from "./schema-notice.ts";
+import { notYet, withNotice } from "./schema-notice.ts";
 import { presenceRule } from "./schema-rule.ts";
 
 const endpoint = z
@@ -26,7 +26,9 @@ const gateway = z
     ).optional(),
     registryServiceName: textThat(isHostName, "the host name of a service").optional(),
     port: portNumber,
-    locality: optionalText,
+    locality: withNotice(optionalText, (written) =>
+      written === undefined ? undefined : "has no effect, as in Istio: all of a network's gateways are used",
+    ),
   })
   .check(
     presenceRule((present, report) => {

@@ -56,8 +56,15 @@ function mutate(value: unknown, random: Random): unknown {
   );
 }
 
-test("the documents that are mutated are valid", () => {
-  for (const input of VALID_OBJECTS) assert.deepEqual(parseObject(input, OPTIONS).violations, []);
+test("the documents that are mutated are valid, and only what a WorkloadGroup says is not in force yet", () => {
+  for (const input of VALID_OBJECTS) {
+    const { violations } = parseObject(input, OPTIONS);
+    const told = violations.map(({ path, message }) => `${path} ${message}`);
+    const notYet = ["metadata", "template", "probe"].map(
+      (field) => `spec.${field} is accepted but not in force yet`,
+    );
+    assert.deepEqual(told, input["kind"] === "WorkloadGroup" ? notYet : []);
+  }
 });
 
 test("1,000 mutations of valid documents crash nothing, and each violation has its place", () => {

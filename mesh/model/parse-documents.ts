@@ -144,7 +144,8 @@ interface Listed {
   readonly path: readonly string[];
 }
 
-function listedItems(value: unknown): Listed | undefined {
+/** The objects of a list, in whichever of the forms; undefined for what is an object itself. */
+export function listedItems(value: unknown): Listed | undefined {
   if (Array.isArray(value)) return { list: value, path: [] };
   if (!isFields(value) || typeof value["kind"] !== "string" || !value["kind"].endsWith("List"))
     return undefined;

@@ -1,6 +1,7 @@
 import { didYouMean } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
 import { isFields } from "./plain-data.ts";
+import { writtenField, writtenList } from "./schema-notice.ts";
 import type { Report } from "./schema-rule.ts";
 
 /** Those of BoringSSL in its OpenSSL names, without pre-shared keys; TLS 1.3's cannot be chosen. */
@@ -54,6 +55,13 @@ export function reviewServerTls(tls: unknown, warn: Report): void {
   const old = tls["minProtocolVersion"] === "TLSV1_0" || tls["minProtocolVersion"] === "TLSV1_1";
   if (old && isBlank(tls["cipherSuites"]))
     warn(["minProtocolVersion"], "needs cipherSuites too: by default none works below TLS 1.2");
+  for (const [index, certificate] of writtenList(tls, "tlsCertificates").entries()) {
+    if (!isBlank(writtenField(certificate, "caCertificates")))
+      warn(
+        ["tlsCertificates", index, "caCertificates"],
+        "is not used: clients are verified by the caCertificates beside the list",
+      );
+  }
   const mode = tls["mode"] ?? "PASSTHROUGH";
   if (mode === "PASSTHROUGH" || mode === "AUTO_PASSTHROUGH") {
     for (const field of CERTIFICATE_FIELDS) {

@@ -62,6 +62,7 @@ const good: readonly GoodTls[] = [
     name: "SIMPLE with two pairs of files",
     tls: { mode: "SIMPLE", tlsCertificates: [FILES, { ...FILES, caCertificates: "/a" }] },
     want: { mode: "SIMPLE", certificates: [PAIR, { ...FILES, caCertificates: "/a" }] },
+    warnings: [["tlsCertificates[1].caCertificates", "is not used"]],
   },
   {
     name: "MUTUAL with files and all that a client may be asked for",
@@ -131,6 +132,12 @@ const good: readonly GoodTls[] = [
       ["privateKey", "is not used with PASSTHROUGH"],
       ["caCertificates", "is not used with PASSTHROUGH"],
     ],
+  },
+  {
+    name: "roots of clients for each certificate, of which only the server's own count",
+    tls: { mode: "MUTUAL", tlsCertificates: [{ ...FILES, caCertificates: "/b" }], caCertificates: "/a" },
+    want: { mode: "MUTUAL", certificates: [{ ...PAIR, caCertificates: "/b" }], caCertificates: "/a" },
+    warnings: [["tlsCertificates[0].caCertificates", "caCertificates beside the list"]],
   },
   {
     name: "a revocation list beside a credential",

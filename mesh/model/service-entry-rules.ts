@@ -21,6 +21,23 @@ const DYNAMIC: readonly string[] = ["HTTP", "TLS", "GRPC", "HTTP2"];
 /** Protocols whose calls do not say which host they are for. */
 const NAMELESS: readonly string[] = ["TCP", "UDP", "MONGO", "MYSQL", "REDIS", ""];
 
+/** Each host has each port at each endpoint: a few lines could ask for more than a server can hold. */
+const MOST_TARGETS = 100_000;
+
+export function checkSize(
+  { hosts, ports, endpoints }: Pick<SaidEntry, "hosts" | "ports" | "endpoints">,
+  report: Report,
+): void {
+  const targets = hosts.length * ports.length * Math.max(1, endpoints.length);
+  if (targets > MOST_TARGETS) {
+    const [most, given] = [MOST_TARGETS, targets].map((count) => count.toLocaleString("en"));
+    report(
+      [],
+      `must have at most ${most} combinations of hosts, ports and endpoints, not ${given}: split it`,
+    );
+  }
+}
+
 export function checkPorts(ports: readonly SaidPort[], report: Report): void {
   const names = new Set<string>();
   const numbers = new Set<number>();

@@ -161,6 +161,10 @@ const good: readonly GoodCase<"ServiceEntry">[] = [
   },
 ];
 
+function many<T>(length: number, make: (index: number) => T): readonly T[] {
+  return Array.from({ length }, (_, index) => make(index));
+}
+
 function entry(fields: object): object {
   return { hosts: ["a.example.com"], ports: [HTTPS], resolution: "DNS", ...fields };
 }
@@ -268,6 +272,16 @@ const bad: readonly BadCase[] = [
       ["spec.ports[1].protocol", "must not be MONGO when there are several hosts"],
       ["spec.ports[2].protocol", "must not be unsaid when there are several hosts"],
     ],
+  },
+  {
+    name: "more combinations of hosts, ports and endpoints than a server can hold",
+    spec: entry({
+      hosts: many(50, (index) => `h${index}.example.com`),
+      ports: many(50, (index) => ({ number: index + 1, name: `p${index}`, protocol: "HTTP" })),
+      resolution: "STATIC",
+      endpoints: many(41, (index) => ({ address: `10.0.0.${index}` })),
+    }),
+    errors: [["spec", "at most 100,000 combinations of hosts, ports and endpoints, not 102,500"]],
   },
   {
     name: "a dynamic name without a wildcard, with what a wildcard cannot have",

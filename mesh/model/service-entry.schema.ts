@@ -19,6 +19,7 @@ import {
   checkHosts,
   checkPorts,
   checkResolution,
+  checkSize,
   type SaidPort,
 } from "./service-entry-rules.ts";
 import { workloadEntrySpec } from "./workload-entry.schema.ts";
@@ -56,6 +57,7 @@ export const serviceEntrySpec: z.ZodType<ServiceEntrySpec> = withReview(
       rule(["ports", "endpoints"], ({ ports, endpoints }, report) =>
         checkEndpointPorts(endpoints, ports, report),
       ),
+      rule(["hosts", "ports", "endpoints"], (entry, report) => checkSize(entry, report)),
       rule(["endpoints", "workloadSelector"], ({ endpoints, workloadSelector }, report) => {
         if (workloadSelector !== undefined && endpoints.length > 0)
           report(["workloadSelector"], "must not be together with endpoints");

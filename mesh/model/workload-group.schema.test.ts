@@ -9,8 +9,18 @@ const TIMES = {
   failureThreshold: 3,
 };
 
+const NOT_YET = "is accepted but not in force yet";
+
 function probed(name: string, probe: object, check: ReadinessProbe["check"]): GoodCase<"WorkloadGroup"> {
-  return { name: `a probe by ${name}`, spec: { template: {}, probe }, want: { probe: { ...TIMES, check } } };
+  return {
+    name: `a probe by ${name}`,
+    spec: { template: {}, probe },
+    want: { probe: { ...TIMES, check } },
+    warnings: [
+      ["spec.template", NOT_YET],
+      ["spec.probe", NOT_YET],
+    ],
+  };
 }
 
 const good: readonly GoodCase<"WorkloadGroup">[] = [
@@ -31,6 +41,7 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
       },
       probe: undefined,
     },
+    warnings: [["spec.template", NOT_YET]],
   },
   {
     name: "labels, annotations and a template",
@@ -51,6 +62,10 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
         serviceAccount: "reviews",
       },
     },
+    warnings: [
+      ["spec.metadata", NOT_YET],
+      ["spec.template", NOT_YET],
+    ],
   },
   probed(
     "HTTP",
@@ -117,6 +132,10 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
         check: { kind: "tcp", host: "", port: 1 },
       },
     },
+    warnings: [
+      ["spec.template", NOT_YET],
+      ["spec.probe", NOT_YET],
+    ],
   },
 ];
 

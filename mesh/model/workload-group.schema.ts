@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { annotations, labels } from "./labels.schema.ts";
 import { optionalText, portNumber, textThat } from "./scalars.schema.ts";
+import { notYet } from "./schema-notice.ts";
 import { presenceRule } from "./schema-rule.ts";
 import { workloadTemplate } from "./workload-entry.schema.ts";
 import type { ReadinessProbe, WorkloadGroupSpec } from "./workload-group.ts";
@@ -70,9 +71,9 @@ const probe: z.ZodType<ReadinessProbe> = z
 /** WorkloadGroup's spec, by Istio's rules. */
 export const workloadGroupSpec: z.ZodType<WorkloadGroupSpec> = z
   .object({
-    metadata: z.object({ labels, annotations }).default({ labels: {}, annotations: {} }),
-    template: workloadTemplate,
-    probe: probe.optional(),
+    metadata: notYet(z.object({ labels, annotations }).default({ labels: {}, annotations: {} })),
+    template: notYet(workloadTemplate),
+    probe: notYet(probe.optional()),
   })
   .transform(({ metadata, template, probe }) => ({ ...metadata, template, probe }));
 

@@ -119,7 +119,6 @@ const DESTINATION_RULES = [
           maglev: { tableSize: 65537 },
         },
         localityLbSetting: { enabled: true, distribute: [{ from: "eu/*", to: { "eu/*": 80, us: 20 } }] },
-        warmup: { duration: "1m", minimumPercent: 10, aggression: 1 },
       },
       connectionPool: {
         tcp: {
@@ -166,7 +165,11 @@ const DESTINATION_RULES = [
           port: { number: 80 },
           loadBalancer: { consistentHash: { useSourceIp: true, ringHash: { minimumRingSize: 1 } } },
         },
-        { port: { number: 81 }, tls: { mode: "SIMPLE", credentialName: "a" } },
+        {
+          port: { number: 81 },
+          loadBalancer: { warmup: { duration: "1m", minimumPercent: 10, aggression: 1 } },
+          tls: { mode: "SIMPLE", credentialName: "a" },
+        },
         { port: { number: 82 }, loadBalancer: { consistentHash: { httpHeaderName: "a" } } },
         { port: { number: 83 }, loadBalancer: { consistentHash: { httpQueryParameterName: "a" } } },
         { port: { number: 84 }, tls: { mode: "SIMPLE", insecureSkipVerify: true } },

@@ -212,7 +212,10 @@ testAnalysis([
         "resolution: DNS, ports: [{ number: 80, name: web }, { number: 81, name: http-admin }, { number: 82, name: third, protocol: HTTP }]",
       ),
     ],
-    want: ["IST0118 ServiceEntry default/a: port web (80) has no protocol"],
+    want: [
+      "IST0118 ServiceEntry default/a: port web (80) has no protocol",
+      "IST0118 ServiceEntry default/a: port http-admin (81) has no protocol: it is taken as TCP, whatever its name says",
+    ],
   },
   {
     name: "two services that lead to one port under different numbers",

@@ -3,7 +3,7 @@ import type { Endpoint, EndpointTarget } from "../../../mesh/model/service.ts";
 import { Metadata } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { ClusterLoadAssignment } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
 import { LbEndpoint } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
-import type { Placement } from "../../policy/locality.ts";
+import { type Placement, topologyLabels } from "../../policy/locality.ts";
 import { mtlsMode } from "../../policy/peer-authentication.ts";
 import { selects } from "../../snapshot/labels.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
@@ -84,7 +84,7 @@ interface Usable {
 
 function usable(scope: Scope, of: AssignmentOf): readonly Usable[] {
   return [...scope.view.endpoints(of.hostname)].sort(by(({ id }) => id)).flatMap((endpoint) => {
-    if (!endpoint.healthy || !selects(of.labels, endpoint.labels)) return [];
+    if (!endpoint.healthy || !isIn(of.labels, scope.view, endpoint)) return [];
     const target = endpoint.targets.find(({ servicePort }) => servicePort === of.port);
     if (target === undefined) return [];
     if (of.names || isIP(target.address) !== 0 || isUnixAddress(target.address))
@@ -92,6 +92,12 @@ function usable(scope: Scope, of: AssignmentOf): readonly Usable[] {
     leftOut(scope, of, endpoint, `${target.address} is no IP address`);
     return [];
   });
+}
+
+/** Whether an endpoint is in a subset, which may be one of places. */
+function isIn(labels: AssignmentOf["labels"], view: SnapshotView, endpoint: Endpoint): boolean {
+  if (Object.keys(labels).length === 0) return true;
+  return selects(labels, topologyLabels({ ...endpoint, network: networkOf(view, endpoint) }));
 }
 
 function leftOut({ warn }: Scope, { hostname }: AssignmentOf, { id }: Endpoint, why: string): void {

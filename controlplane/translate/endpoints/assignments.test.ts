@@ -272,3 +272,34 @@ test("a gateway leads on to its own network only", () => {
   const { groups } = see(APART, NETWORKS, { network: "far", role: "gateway" }, sniDnatAssignmentsOf);
   assert.deepEqual(groups, ["p0  w5: 10.1.0.1:9080*1 10.1.0.2:9080*2 10.2.0.1:9080*1 10.9.0.1:9080*1"]);
 });
+
+/** Labels of a subset, and the last number of the addresses that are in it. */
+const subsetCases: readonly (readonly [labels: string, want: readonly string[]])[] = [
+  ["topology.kubernetes.io/region: eu", ["1", "2", "3"]],
+  ["topology.kubernetes.io/region: eu, topology.kubernetes.io/zone: b", ["3"]],
+  ['topology.istio.io/subzone: "2"', ["2"]],
+  ["topology.istio.io/network: far", ["6"]],
+  ["topology.kubernetes.io/region: us, rack: r1", ["4"]],
+  ["topology.kubernetes.io/region: ap", []],
+];
+for (const [labels, want] of subsetCases) {
+  test(`a subset of { ${labels} } has ${want.length === 0 ? "no endpoint" : `the endpoints ${want.join()}`}`, () => {
+    const yaml = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: web }
+spec: { host: web, subsets: [{ name: here, labels: { ${labels} } }] }`;
+    const workloads = [...SPREAD, server("10.0.0.6", "", { network: "far" })];
+    const { snapshot } = sampleState({ workloads, yaml }).next();
+    const { value } = inScope(snapshot, (scope) => assignmentsOf(scope, client(), HOST));
+    const subset = value.map(({ bytes }) => ClusterLoadAssignment.decode(bytes)).find(isHere);
+    const addresses = subset?.endpoints.flatMap(({ lbEndpoints }) =>
+      lbEndpoints.map(({ endpoint }) => endpoint?.address?.socketAddress?.address.slice("10.0.0.".length)),
+    );
+    assert.deepEqual(addresses?.sort(), want);
+  });
+}
+
+function isHere({ clusterName }: ClusterLoadAssignment): boolean {
+  return clusterName.includes("|here|");
+}

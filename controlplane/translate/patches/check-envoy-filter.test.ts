@@ -64,6 +64,11 @@ const cases: readonly {
     want: [["warning", PATCH, /BOOTSTRAP cannot be applied over xDS/]],
   },
   {
+    name: "a service by its short name",
+    patch: patch("CLUSTER", "MERGE", { cluster: { service: "reviews" } }, { connect_timeout: "1s" }),
+    want: [["warning", PATCH, /host reviews alone: .* full names/]],
+  },
+  {
     name: "fields that are not looked at",
     patch: {
       applyTo: "HTTP_FILTER",

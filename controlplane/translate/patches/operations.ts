@@ -46,6 +46,9 @@ export function patchNotices(patch: ConfigPatch): readonly string[] {
   }
   if ((match.listener?.portName ?? "") !== "")
     notices.push("is applied whatever the port's name: a listener's portName is not looked at, as in Istio");
+  const { service = "", name = "" } = match.cluster ?? {};
+  if (name === "" && service !== "" && !service.includes("."))
+    notices.push(`is for the host ${service} alone: services of the mesh have their full names here`);
   if (filterClass !== undefined)
     notices.push(`is applied without regard to filterClass: its operation says where`);
   return notices;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { eventually } from "../../harness/eventually.ts";
-import { entry, http, many, routes, type WireCase } from "../wire-case.ts";
+import { entry, http, many, routes, tcp, type WireCase } from "../wire-case.ts";
 
 const SHOP = "shop.test";
 const CALL = `${SHOP}:80`;
@@ -90,6 +90,17 @@ export const FILTER_CASES: readonly WireCase[] = [
         `{ ${HTTP_FILTER.replace("filters.http.router", "filters.http.fault")}, patch: { operation: REMOVE } }`,
       ),
     calls: [http(CALL, "a")],
+  },
+  {
+    name: "EnvoyFilter: a network filter before the TCP proxy is for TCP, and has its connections first",
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP", [at("a")]) +
+      entry("db.test", "9000 TCP", [at("ta")]) +
+      envoyFilter(`{ applyTo: NETWORK_FILTER, match: { context: SIDECAR_OUTBOUND, listener: { filterChain: { filter: { name: envoy.filters.network.tcp_proxy } } } },
+        patch: { operation: INSERT_BEFORE, value: { name: envoy.filters.network.rbac, typed_config: {
+          "@type": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, stat_prefix: closed,
+          rules: { action: DENY, policies: { closed: { permissions: [{ any: true }], principals: [{ any: true }] } } } } } } }`),
+    calls: [tcp("db.test:9000", "nobody"), http(CALL, "a")],
   },
   {
     name: "EnvoyFilter: one for other workloads changes nothing",
