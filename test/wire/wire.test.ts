@@ -1,6 +1,7 @@
 import { after, before, describe, test } from "node:test";
 import { skipWithout } from "../harness/tools.ts";
 import { BALANCING_CASES, LOCALITY_CASES } from "./cases/balancing.ts";
+import { DETECTION_CASES } from "./cases/detection.ts";
 import { FILTER_CASES } from "./cases/envoy-filters.ts";
 import { HTTP_CASES } from "./cases/http.ts";
 import { LAYER4_CASES } from "./cases/layer4.ts";
@@ -14,6 +15,7 @@ import type { Missing, WireCase } from "./wire-case.ts";
 const SUITES: Readonly<Record<string, readonly WireCase[]>> = {
   HTTP: HTTP_CASES,
   "TCP and TLS routes": LAYER4_CASES,
+  "protocols that nobody says": DETECTION_CASES,
   services: SERVICE_CASES,
   "load balancing": BALANCING_CASES,
   localities: LOCALITY_CASES,

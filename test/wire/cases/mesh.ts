@@ -7,7 +7,7 @@ const SHOP = "shop.test";
 const CALL = `${SHOP}:80`;
 const DB = "db.test";
 
-const mesh = (spec: string): string => `
+export const mesh = (spec: string): string => `
 ---
 apiVersion: mesh.istio.io/v1alpha1
 kind: MeshConfig
