@@ -4,6 +4,7 @@ import { BALANCING_CASES, LOCALITY_CASES } from "./cases/balancing.ts";
 import { DETECTION_CASES } from "./cases/detection.ts";
 import { FILTER_CASES } from "./cases/envoy-filters.ts";
 import { HTTP_CASES } from "./cases/http.ts";
+import { INBOUND_CASES } from "./cases/inbound.ts";
 import { LAYER4_CASES } from "./cases/layer4.ts";
 import { GATEWAY_CASES, MESH_CASES } from "./cases/mesh.ts";
 import { OUTLIER_CASES, POOL_CASES } from "./cases/pools.ts";
@@ -23,6 +24,7 @@ const SUITES: Readonly<Record<string, readonly WireCase[]>> = {
   "TLS and PROXY headers": TLS_CASES,
   MeshConfig: MESH_CASES,
   gateways: GATEWAY_CASES,
+  "inbound listeners": INBOUND_CASES,
   EnvoyFilters: FILTER_CASES,
   "connection pools": POOL_CASES,
   "outlier detection": OUTLIER_CASES,

@@ -28,6 +28,8 @@ import { httpGuards, networkGuards } from "../authz/guards.ts";
 import { trustDomainsOf } from "../authz/trust-domains.ts";
 import { duration } from "../durations.ts";
 import {
+  corsFilter,
+  faultFilter,
   httpConnectionManager,
   httpInspector,
   originalDestination,
@@ -172,7 +174,7 @@ function portChains(
   const filtersFor = portFilters(scope, workload, {
     listener: listenerName(port.bind.address, port.bind.port),
     cluster: inboundClusterName(port.number),
-    routes: inboundRouteConfiguration(port.number),
+    routes: inboundRouteConfiguration(port.number, port.protocol),
     port: { app: port.app.port || port.number, inbound: port.bind.port },
   });
   const filters = filtersFor(http);
@@ -270,7 +272,8 @@ function httpFilter(
   const manager = HttpConnectionManager.fromPartial({
     statPrefix: `inbound_${name}`,
     routeConfig,
-    httpFilters: [...guards, routerFilter],
+    // The middle two do nothing here: patches of Istio's users are placed beside them.
+    httpFilters: [...guards, faultFilter, corsFilter, routerFilter],
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, uri: true },
     ...pathNormalization(view.settings.mesh.pathNormalization ?? "MERGE_SLASHES"),
