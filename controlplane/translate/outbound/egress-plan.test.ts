@@ -260,6 +260,13 @@ const MEETINGS: readonly {
     conflicts: ["calls"],
   },
   {
+    says: "MySQL that TCP has left out keeps nobody else out",
+    given: plan(CAPTURED, [bare, mysql, calls]),
+    want: ["0.0.0.0_9000 -> routes 9000 | bare:9000"],
+    routes: { "9000": "calls" },
+    conflicts: ["mysql"],
+  },
+  {
     says: "HTTP and MySQL at one port without addresses: the older alone has it",
     given: plan(CAPTURED, [calls, mysql]),
     want: ["0.0.0.0_9000 -> routes 9000"],

@@ -244,10 +244,11 @@ class Planner {
       this.#conflicts.push({ hostname: service.hostname, message: why });
       return;
     }
-    if (isServerFirst(port)) draft.serverFirst ??= service.hostname;
     if (isHttp(port.protocol)) this.#route(draft, routes, place);
-    else if (port.protocol !== "auto") this.#claim(draft, place, destinations, undefined);
-    else if (destinations.length === 0 && isShared(draft)) {
+    else if (port.protocol !== "auto") {
+      const isTaken = this.#claim(draft, place, destinations, undefined);
+      if (isTaken && isServerFirst(port)) draft.serverFirst ??= service.hostname;
+    } else if (destinations.length === 0 && isShared(draft)) {
       this.#route(draft, routes, place);
       this.#claim(draft, place, [], undefined);
     } else this.#detect(draft, place, destinations);
