@@ -246,8 +246,8 @@ class Planner {
     }
     if (isHttp(port.protocol)) this.#route(draft, routes, place);
     else if (port.protocol !== "auto") {
-      const isTaken = this.#claim(draft, place, destinations, undefined);
-      if (isTaken && isServerFirst(port)) draft.serverFirst ??= service.hostname;
+      const claimed = this.#claim(draft, place, destinations, undefined);
+      if (claimed && isServerFirst(port)) draft.serverFirst ??= service.hostname;
     } else if (destinations.length === 0 && isShared(draft)) {
       this.#route(draft, routes, place);
       this.#claim(draft, place, [], undefined);
