@@ -115,7 +115,8 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
     name: "unnamed-protocols-captured",
     workload: "default/shop-1",
     workloads: [CAPTURED],
-    yaml: UNNAMED,
+    yaml: `${UNNAMED}---
+${readFileSync(join(import.meta.dirname, "golden/unnamed-protocols-captured.yaml"), "utf8")}`,
   },
   {
     name: "unnamed-protocols",
