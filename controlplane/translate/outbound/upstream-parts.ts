@@ -31,6 +31,12 @@ interface RoutedUpstream {
   readonly routed: (scope: Scope) => RoutedHost | undefined;
 }
 
+interface DetectedUpstream {
+  readonly service: Service;
+  readonly port: number;
+  readonly routed: RoutedUpstream;
+}
+
 /**
  * What a declared upstream needs: a port of a service, or a host that only VirtualServices have. One that leads nowhere
  * (yet) takes connections and closes them.
@@ -51,8 +57,7 @@ export function upstreamParts(
       routed: (inner) => routedHost(inner, client, service.hostname, port),
     };
     if (isHttp(found.protocol)) return httpUpstream(scope, bind, service, port, routed);
-    if (found.protocol === "auto")
-      return detectedUpstream(scope, of, bind, { service, port, through, routed });
+    if (found.protocol === "auto") return detectedUpstream(scope, client, bind, { service, port, routed });
     return tcpUpstream(scope, client, bind, service, port, found.protocol === "tls");
   }
   if (service === undefined && port === FOREIGN_PORT) {
@@ -93,29 +98,15 @@ function detectedUpstream(
   scope: Scope,
   client: Client,
   bind: SocketAddress,
-  { hostname, port }: { readonly hostname: string; readonly port: number },
-  routed: RoutedUpstream,
+  { service: { hostname }, port, routed }: DetectedUpstream,
 ): UpstreamParts {
   const name = listenerName(bind.address, bind.port);
   const httpRoutes = routeName(hostname, port);
   const claim = { hostname, port, through: 0, tls: false, destinations: [], httpRoutes };
   const planned = { name, bind, binds: true, routeName: undefined, looksUpHosts: false, tcp: [claim] };
-  const listener = resource(
-    scope,
-    `listener/${name}/${httpRoutes}/auto/${clientKey(client)}`,
-    Listener,
-    (inner) =>
-      plannedListener(
-        inner,
-        { client },
-        {
-          planned,
-          clients: [client],
-          unknown: { cluster: undefined },
-          onDemand: false,
-        },
-      ),
-  );
+  const how = { planned, clients: [client], unknown: { cluster: undefined }, onDemand: false };
+  const key = `listener/${name}/${httpRoutes}/auto/${clientKey(client)}`;
+  const listener = resource(scope, key, Listener, (inner) => plannedListener(inner, { client }, how));
   return { listener, routes: routesTo(scope, httpRoutes, routed) };
 }
 
