@@ -1,5 +1,6 @@
 import type { StoredObject } from "../../mesh/model/object.ts";
 import { isFields } from "../../mesh/model/plain-data.ts";
+import { isNameless } from "../../mesh/model/protocols.ts";
 import { audience, seenTogether } from "../policy/export-to.ts";
 import { describesSame } from "../snapshot/join-service-entry.ts";
 import { type Finding, nameOf } from "./finding.ts";
@@ -43,7 +44,7 @@ export function* serviceEntryAddresses(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("ServiceEntry")) {
     const { addresses, hosts, ports, resolution } = subject.spec;
     const allocated = resolution !== "NONE" && hosts.some((host) => !host.startsWith("*"));
-    const port = ports.findIndex(({ protocol }) => protocol === "tcp");
+    const port = ports.findIndex(({ protocol }) => isNameless(protocol));
     if (addresses.length > 0 || allocated || port === -1) continue;
     const why = resolution === "NONE" ? "resolution NONE" : "wildcard hosts";
     const message = `a TCP port needs addresses here: with ${why} none is allocated, and the port takes every service's calls`;
@@ -54,9 +55,10 @@ export function* serviceEntryAddresses(mesh: MeshFacts): Iterable<Finding> {
 /** Ports for which nobody says what they speak: the name of a ServiceEntry's port does not, in Istio neither. */
 export function* serviceEntryPortNames(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("ServiceEntry")) {
-    for (const [index, { name, number }] of subject.spec.ports.entries()) {
+    for (const [index, { name, number, protocol }] of subject.spec.ports.entries()) {
       if (saysProtocol(subject, index)) continue;
-      const message = `port ${name} (${number}) has no protocol: it is taken as TCP, whatever its name says`;
+      const then = protocol === "auto" ? "it is found out from the first bytes" : "it is taken as TCP";
+      const message = `port ${name} (${number}) has no protocol: ${then}, whatever its name says`;
       yield { code: "IST0118", subject, path: ["spec", "ports", index, "name"], message };
     }
   }

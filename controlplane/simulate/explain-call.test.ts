@@ -95,6 +95,24 @@ spec:
   location: MESH_INTERNAL
   resolution: STATIC
   endpoints: [{ address: 10.8.0.1, labels: { version: v1 } }, { address: 10.8.0.2, labels: { version: v2 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: any }
+spec:
+  hosts: [any.test]
+  addresses: [198.51.101.1]
+  ports: [{ number: 7000, name: any }]
+  resolution: STATIC
+  endpoints: [{ address: 10.8.0.3 }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: any }
+spec:
+  hosts: [any.test]
+  http: [{ match: [{ uri: { prefix: /gone } }], directResponse: { status: 410 } }, { route: [{ destination: { host: any.test } }] }]
+  tcp: [{ route: [{ destination: { host: ratingsdb } }] }]
 `;
 
 /** Productpage has declared upstreams, ratings is captured, details has neither. */
@@ -189,6 +207,28 @@ const cases: readonly Case[] = [
     from: "default/productpage-1",
     to: "tcp://ratingsdb:5432",
     want: ["connect: 127.0.0.1:5432", "cluster: outbound|5432||ratingsdb.default.svc.cluster.local"],
+    outcome: "true forward: the call arrives",
+  },
+  {
+    name: "HTTP at a port of which nobody says what it speaks",
+    from: "default/ratings-1",
+    to: "http://any.test:7000/",
+    want: [
+      "connect: 198.51.101.1:7000",
+      "route: #1 < VirtualService default/any http[1]",
+      "cluster: outbound|7000||any.test",
+    ],
+    outcome: "true forward: the call arrives",
+  },
+  {
+    name: "bytes at a port of which nobody says what it speaks",
+    from: "default/ratings-1",
+    to: "tcp://any.test:7000",
+    want: [
+      "connect: 198.51.101.1:7000",
+      "filter-chain: #1 < VirtualService default/any tcp[0]",
+      "cluster: outbound|5432||ratingsdb.default.svc.cluster.local",
+    ],
     outcome: "true forward: the call arrives",
   },
   {

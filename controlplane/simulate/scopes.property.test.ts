@@ -22,6 +22,9 @@ const KINDS = [
   { protocol: "HTTP", port: 8080, scheme: "http" },
   { protocol: "TCP", port: 5432, scheme: "tcp" },
   { protocol: "TLS", port: 443, scheme: "tls" },
+  // Nobody says it.
+  { protocol: "", port: 7000, scheme: "http" },
+  { protocol: "", port: 7001, scheme: "tcp" },
 ] as const;
 
 interface SampleService {
@@ -47,7 +50,7 @@ apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: ${host.replaceAll(".", "-")}, namespace: ${namespace} }
 spec: { hosts: [${host}], ${exportTo(random)} location: MESH_INTERNAL, resolution: STATIC,
-  ports: [{ number: ${kind.port}, name: p, protocol: ${kind.protocol} }],
+  ports: [{ number: ${kind.port}, name: p, protocol: "${kind.protocol}" }],
   endpoints: [{ address: 10.0.0.${1 + random.below(200)}, labels: { version: v1 } }, { address: 10.0.1.1 }] }
 ---`;
 }
@@ -66,6 +69,7 @@ function virtualService(random: Random, index: number, services: readonly Sample
     HTTP: `http: [{ match: [{ uri: { prefix: /x } }], ${route} }, { ${route.replace(subset, "")} }]`,
     TCP: `tcp: [{ ${route} }]`,
     TLS: `tls: [{ match: [{ sniHosts: [${all.join(", ")}] }], ${route} }]`,
+    "": `http: [{ ${route} }], tcp: [{ ${route} }]`,
   }[kind.protocol];
   return `
 apiVersion: networking.istio.io/v1

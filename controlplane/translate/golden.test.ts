@@ -48,6 +48,8 @@ spec:
 
 const CAPTURED = workload("shop", { interception: "redirect", discovery: "mesh" });
 
+const UNNAMED = readFileSync(join(import.meta.dirname, "golden/unnamed-protocols.yaml"), "utf8");
+
 const cases: readonly Case[] = [
   {
     name: "client-with-http-and-tcp-upstreams",
@@ -108,6 +110,29 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
     workload: "default/shop-1",
     workloads: [...bookinfoWorkloads(), CAPTURED],
     yaml: readFileSync(join(import.meta.dirname, "golden/captured-with-sidecar.yaml"), "utf8"),
+  },
+  {
+    name: "unnamed-protocols-captured",
+    workload: "default/shop-1",
+    workloads: [CAPTURED],
+    yaml: `${UNNAMED}---
+${readFileSync(join(import.meta.dirname, "golden/unnamed-protocols-captured.yaml"), "utf8")}`,
+  },
+  {
+    name: "unnamed-protocols",
+    workload: "default/shop-1",
+    workloads: [
+      workload("shop", {
+        discovery: "mesh",
+        bindsVips: true,
+        upstreams: [
+          { host: "site.example", port: 7000, bind: { address: "127.0.0.1", port: 9101 } },
+          { host: "database.example", port: 3306, bind: { address: "127.0.0.1", port: 9102 } },
+        ],
+      }),
+    ],
+    yaml: `${UNNAMED}---
+${readFileSync(join(import.meta.dirname, "golden/unnamed-protocols-sidecar.yaml"), "utf8")}`,
   },
   {
     name: "envoy-filter",

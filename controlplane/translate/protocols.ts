@@ -5,6 +5,11 @@ export function isHttp(protocol: Protocol): boolean {
   return protocol === "http" || protocol === "http2" || protocol === "grpc";
 }
 
+/** It is HTTP, or may be found to be. */
+export function mayBeHttp(protocol: Protocol): boolean {
+  return isHttp(protocol) || protocol === "auto";
+}
+
 export function isHttp2(protocol: Protocol): boolean {
   return protocol === "http2" || protocol === "grpc";
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { didYouMean } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
+import { isServerFirst } from "./protocols.ts";
 import { problemCheck } from "./schema-rule.ts";
 import type { Protocol } from "./service.ts";
 
@@ -14,8 +15,8 @@ const PROTOCOLS = {
   HTTPS: "tls",
   TLS: "tls",
   TCP: "tcp",
-  MONGO: "tcp",
-  MYSQL: "tcp",
+  MONGO: "mongo",
+  MYSQL: "mysql",
   REDIS: "tcp",
 } as const satisfies Readonly<Record<string, Protocol>>;
 
@@ -35,6 +36,11 @@ export const protocolNameIfSaid: z.ZodType<ProtocolName | undefined> = z
 
 export function protocolOf(name: ProtocolName): Protocol {
   return PROTOCOLS[name];
+}
+
+/** Of a port about which nobody said it: found out, but for ports that are known for servers that speak first. */
+export function unsaidProtocol(port: number): Protocol {
+  return isServerFirst({ number: port, protocol: "tcp" }) ? "tcp" : "auto";
 }
 
 export function protocolProblem(written: string): string | undefined {

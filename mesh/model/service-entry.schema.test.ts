@@ -47,7 +47,7 @@ const good: readonly GoodCase<"ServiceEntry">[] = [
     },
     want: {
       ports: [
-        { number: 27017, name: "mongo", protocol: "tcp", targetPort: undefined },
+        { number: 27017, name: "mongo", protocol: "mongo", targetPort: undefined },
         { number: 80, name: "http", protocol: "http", targetPort: 8080 },
       ],
       endpoints: [
@@ -110,7 +110,7 @@ const good: readonly GoodCase<"ServiceEntry">[] = [
       subjectAltNames: ["spiffe://a/ns/b/sa/c"],
     },
     want: {
-      ports: [{ number: 80, name: "HTTP", protocol: "tcp", targetPort: undefined }],
+      ports: [{ number: 80, name: "HTTP", protocol: "auto", targetPort: undefined }],
       resolution: "DNS_ROUND_ROBIN",
       exportTo: ["~"],
       subjectAltNames: ["spiffe://a/ns/b/sa/c"],

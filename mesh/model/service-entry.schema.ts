@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { workloadSelector } from "./labels.schema.ts";
-import { type ProtocolName, protocolOf, protocolProblem } from "./protocol.schema.ts";
+import { type ProtocolName, protocolOf, protocolProblem, unsaidProtocol } from "./protocol.schema.ts";
 import {
   ipRange,
   mixedCaseLabel,
@@ -66,7 +66,9 @@ export const serviceEntrySpec: z.ZodType<ServiceEntrySpec> = withReview(
     .transform(({ workloadSelector, ports, ...rest }) => ({
       ...rest,
       ports: ports.flatMap(({ protocol, ...port }) =>
-        protocol === "UDP" ? [] : [{ ...port, protocol: protocol === "" ? "tcp" : protocolOf(protocol) }],
+        protocol === "UDP"
+          ? []
+          : [{ ...port, protocol: protocol === "" ? unsaidProtocol(port.number) : protocolOf(protocol) }],
       ),
       workloadSelector,
     })),

@@ -1,5 +1,8 @@
-/** What an application speaks on a port. */
-export type Protocol = "http" | "http2" | "grpc" | "tcp" | "tls";
+/**
+ * What an application speaks on a port. `mysql` and `mongo` are TCP whose first bytes are never waited for; `auto`:
+ * nobody says it, and a connection's first bytes tell HTTP from the rest.
+ */
+export type Protocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "mysql" | "mongo" | "auto";
 
 export interface ServicePort {
   /** `http-9080` when nobody named it. */

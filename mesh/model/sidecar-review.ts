@@ -1,14 +1,16 @@
 import { splitNamespacedHost } from "./namespaced-host.ts";
 import { isFields } from "./plain-data.ts";
 import { protocolName, protocolOf } from "./protocol.schema.ts";
+import { isNameless } from "./protocols.ts";
 import type { Report } from "./schema-rule.ts";
 
 /** What Istio accepts in an ingress listener and yet warns about. */
 export function reviewIngress(listener: unknown, warn: Report): void {
   if (!isFields(listener) || !isFields(listener["port"]) || !isFields(listener["connectionPool"])) return;
   const protocol = protocolName.safeParse(listener["port"]["protocol"]);
-  const spoken = protocol.success ? protocolOf(protocol.data) : "tcp";
-  if ((spoken === "tcp" || spoken === "tls") && listener["connectionPool"]["http"] !== undefined)
+  if (!protocol.success || listener["connectionPool"]["http"] === undefined) return;
+  const spoken = protocolOf(protocol.data);
+  if (spoken === "tls" || isNameless(spoken))
     warn(["connectionPool", "http"], "has no effect: the port's protocol is not HTTP");
 }
 

@@ -87,7 +87,7 @@ const good: readonly GoodCase<"Sidecar">[] = [
           bind: "127.0.0.2",
           captureMode: "NONE",
         },
-        { ...EGRESS, port: { number: 0, protocol: "tcp", name: "" }, bind: "unix:///run/mongo.sock" },
+        { ...EGRESS, port: { number: 0, protocol: "mongo", name: "" }, bind: "unix:///run/mongo.sock" },
         EGRESS,
       ],
     },
@@ -150,8 +150,7 @@ const good: readonly GoodCase<"Sidecar">[] = [
   {
     name: "a port whose protocol nobody said",
     spec: { egress: [{ ...ALL, port: { number: 80, protocol: "" } }] },
-    want: { egress: [{ ...EGRESS, port: { number: 80, protocol: "tcp", name: "" } }] },
-    warnings: [["spec.egress[0].port.protocol", "is not detected here"]],
+    want: { egress: [{ ...EGRESS, port: { number: 80, protocol: "auto", name: "" } }] },
   },
   {
     name: "hosts that say the same again",

@@ -6,9 +6,9 @@ import { destination } from "./destination.schema.ts";
 import { isHostName } from "./dns-names.ts";
 import { workloadSelector } from "./labels.schema.ts";
 import { egressHostProblem, splitNamespacedHost } from "./namespaced-host.ts";
-import { type ProtocolName, protocolNameIfSaid, protocolOf } from "./protocol.schema.ts";
+import { type ProtocolName, protocolNameIfSaid, protocolOf, unsaidProtocol } from "./protocol.schema.ts";
 import { optionalMixedCaseLabel } from "./scalars.schema.ts";
-import { withNotice, withReview } from "./schema-notice.ts";
+import { withReview } from "./schema-notice.ts";
 import { presenceRule, problemCheck, rule } from "./schema-rule.ts";
 import { ingressTls } from "./server-tls.schema.ts";
 import type { Protocol } from "./service.ts";
@@ -26,9 +26,7 @@ import { isUnixAddress } from "./workload-entry.schema.ts";
 
 const port = z.object({
   number: z.int().min(0).max(65535).default(0),
-  protocol: withNotice(protocolNameIfSaid.optional(), (written) =>
-    written === undefined || written === "" ? "is not detected here: the port is taken as TCP" : undefined,
-  ),
+  protocol: protocolNameIfSaid.optional(),
   name: optionalMixedCaseLabel,
   targetPort: z.literal(0, { error: "has no meaning for a Sidecar: leave it out" }).optional(),
 });
@@ -150,7 +148,7 @@ function toPort(
   { number, protocol, name }: z.output<typeof port>,
   read: (name: ProtocolName) => Protocol,
 ): SidecarPort {
-  return { number, name, protocol: protocol === undefined ? "tcp" : read(protocol) };
+  return { number, name, protocol: protocol === undefined ? unsaidProtocol(number) : read(protocol) };
 }
 
 function outside(name: ProtocolName): Protocol {

@@ -22,6 +22,7 @@ interface MeshContext extends TlsParameters {
 export interface DownstreamTls extends MeshContext {
   readonly certificate: string;
   readonly requireClientCertificate: boolean;
+  readonly handshakeTimeoutMs: number;
 }
 
 export interface MeshTls extends MeshContext {

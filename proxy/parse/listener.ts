@@ -35,6 +35,9 @@ const TLS_INSPECTOR_TYPE = "envoy.extensions.filters.listener.tls_inspector.v3.T
 /** Envoy's default. 0 means "for ever" there; here a silent connection never holds a descriptor for ever. */
 const DEFAULT_INSPECT_TIMEOUT_MS = 15_000;
 
+/** Envoy has none. */
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000;
+
 export function parseListener(bytes: Uint8Array, name: string): Listener {
   const where = `listener ${name}`;
   const from = decode(where, ListenerMessage, bytes);
@@ -103,7 +106,14 @@ function parseListenerFilters(
 
 function parseChain(parent: string, from: FilterChainMessage, name: string): FilterChain {
   const where = `${parent}: filter chain "${name}"`;
-  onlyFields(where, from, ["name", "filterChainMatch", "filters", "transportSocket", "metadata"]);
+  onlyFields(where, from, [
+    "name",
+    "filterChainMatch",
+    "filters",
+    "transportSocket",
+    "transportSocketConnectTimeout",
+    "metadata",
+  ]);
   const terminal = from.filters.at(-1);
   if (terminal === undefined) throw invalid(where, "no filters");
   return {
@@ -146,7 +156,10 @@ function parseTls(where: string, from: FilterChainMessage): DownstreamTls | unde
   const type = anyType(socket.typedConfig);
   if (type === RAW_BUFFER_TYPE) return undefined;
   if (type !== DOWNSTREAM_TLS_TYPE) throw unsupported(where, `transport socket "${socket.name}"`);
-  return parseDownstreamTls(`${where}: transport socket "${socket.name}"`, socket.typedConfig.value);
+  return {
+    ...parseDownstreamTls(`${where}: transport socket "${socket.name}"`, socket.typedConfig.value),
+    handshakeTimeoutMs: milliseconds(from.transportSocketConnectTimeout, 0) || DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  };
 }
 
 /**

@@ -19,7 +19,11 @@ import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseTlsParameters, sdsName } from "./tls-parameters.ts";
 import { decode, inlineBytes } from "./values.ts";
 
-export function parseDownstreamTls(where: string, bytes: Uint8Array): DownstreamTls {
+/** How long a handshake may take is said by the filter chain. */
+export function parseDownstreamTls(
+  where: string,
+  bytes: Uint8Array,
+): Omit<DownstreamTls, "handshakeTimeoutMs"> {
   const from = decode(where, DownstreamTlsContext, bytes);
   onlyFields(where, from, ["commonTlsContext", "requireClientCertificate"]);
   const common = parseCommon(where, required(where, "common_tls_context", from.commonTlsContext));

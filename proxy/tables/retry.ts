@@ -27,7 +27,13 @@ export function wantsRetry(policy: RetryPolicy, end: AttemptEnd): boolean {
   const { on } = policy;
   switch (end.kind) {
     case "connect-failure":
-      return on.has("connect-failure") || on.has("5xx") || on.has("gateway-error") || on.has("reset");
+      return (
+        on.has("connect-failure") ||
+        on.has("5xx") ||
+        on.has("gateway-error") ||
+        on.has("reset") ||
+        on.has("reset-before-request")
+      );
     case "reset":
       return (
         on.has("reset") ||

@@ -25,6 +25,10 @@ const GREETER_PORT = 9091;
 /** So long a proxy waits for a peer to speak, less some. */
 const PATIENCE_MS = 2_900;
 
+/** Ports of which nobody says what they speak. */
+const ANY_PORT = 7300;
+const MYSQL_PORT = 3306;
+
 /** A port of an application that no service has. */
 const PRIVATE_PORT = 7777;
 
@@ -209,6 +213,58 @@ describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (
       { to: "http://vip.web:9080", want: "200 web as caller" },
       { to: "http://stranger:9080", host: "nobody.example", want: "502" },
       { to: "http://stranger:9090", want: "closed" },
+    );
+  });
+
+  test("what nobody says a port speaks both proxies find out, and a server that is known to speak first is heard at once", async ({
+    mesh,
+    expect,
+    shell,
+  }) => {
+    await shell("web").serve("http", "site", "0.0.0.0", ANY_PORT);
+    await shell("store").serve("tcp", "talker", "0.0.0.0", ANY_PORT);
+    await shell("store").serve("greeter", "mysql", "0.0.0.0", MYSQL_PORT);
+    const unsaid = (name: string, address: string, number: number, app: string): string =>
+      serviceEntry(name, {
+        hosts: [`${name}.example`],
+        addresses: [address],
+        location: "MESH_INTERNAL",
+        resolution: "STATIC",
+        ports: [{ number, name: "any" }],
+        workloadSelector: { labels: { app } },
+      });
+    await mesh.apply(
+      unsaid("site", "10.99.0.9", ANY_PORT, "web") +
+        unsaid("talker", "10.99.0.10", ANY_PORT, "store") +
+        unsaid("mysql", "10.99.0.11", MYSQL_PORT, "store") +
+        virtualService("site.example", {
+          http: [
+            { match: [{ uri: { prefix: "/tea" } }], directResponse: { status: 418 } },
+            { route: [{ destination: { host: "site.example" } }] },
+          ],
+          tcp: [{ route: [{ destination: { host: "talker.example" } }] }],
+        }) +
+        peerAuthentication("STRICT"),
+    );
+    const site = `10.99.0.9:${ANY_PORT}`;
+    await expect(
+      { to: `http://${site}`, host: "whatever.example", want: "200 site" },
+      { to: `http://${site}/tea`, want: "418" },
+      { to: `tcp://${site}`, want: "talker" },
+      { to: `tcp://10.99.0.10:${ANY_PORT}`, want: "talker" },
+      { to: `wait://10.99.0.11:${MYSQL_PORT}`, want: "mysql" },
+      // On demand its HTTP is asked for by the host that is called.
+      { from: "lazy", to: `http://${site}`, host: "site.example", want: "200 site" },
+      { from: "lazy", to: `tcp://${site}`, want: "talker" },
+      { from: "stranger", to: `http://web:${ANY_PORT}`, want: "closed" },
+      { from: "stranger", to: `tcp://store:${ANY_PORT}`, want: "closed" },
+    );
+    const noCoffee = { action: "DENY", rules: [{ to: [{ operation: { paths: ["/coffee"] } }] }] };
+    await mesh.apply(authorizationPolicy("no-coffee", "web", noCoffee) + peerAuthentication("PERMISSIVE"));
+    await expect(
+      { from: "stranger", to: `http://web:${ANY_PORT}`, want: "200 site" },
+      { from: "stranger", to: `http://web:${ANY_PORT}/coffee`, want: "403" },
+      { from: "stranger", to: `tcp://store:${ANY_PORT}`, want: "talker" },
     );
   });
 

@@ -51,7 +51,7 @@ const PORTS = { http: 8080, tls: 8443, tcp: 9090 } as const;
 /**
  * The applications of the table. Each is at an address of its own. HTTP: `a`, `b`, `c`, `d`, `h2` (prior knowledge), `unix`,
  * `tls` (`secure.test`), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `mesh` over mesh
- * TLS, `silent` (never says a word); `tunnel` is a CONNECT proxy to `ta`.
+ * TLS, `greeter` (speaks first), `silent` (never says a word); `tunnel` is a CONNECT proxy to `ta`.
  */
 export class WireApps implements AsyncDisposable {
   /** `METHOD target` of each request that `tunnel` got. */
@@ -124,6 +124,7 @@ export class WireApps implements AsyncDisposable {
       ALPNProtocols: ["istio"],
     };
     yield { name: "mesh", port: PORTS.tls, make: () => createTlsServer(own, tcpEcho("mesh")) };
+    yield { name: "greeter", port: PORTS.tcp, make: () => createTcpServer(AT_ONCE, greet) };
     yield { name: "silent", port: PORTS.tcp, make: () => createTcpServer((socket) => void socket.resume()) };
     const tunnel = (socket: Socket): void => serveConnectProxy(socket, this.at("ta"), this.tunnelled);
     yield { name: "tunnel", port: PORTS.tcp, make: () => createTcpServer(tunnel) };
@@ -239,6 +240,13 @@ async function answer(facts: Echo, request: IncomingMessage, response: ServerRes
 function transportOf(request: IncomingMessage): object {
   const { stream } = request as { stream?: { session?: object } };
   return stream?.session ?? request.socket;
+}
+
+/** Speaks first, as one who answers would. */
+function greet(socket: Socket): void {
+  socket.on("error", () => undefined);
+  socket.resume();
+  socket.write(`${JSON.stringify({ app: "greeter", connection: 0 } satisfies Echo)}\nhello\n`);
 }
 
 /** Tells what it knows of a connection with the first bytes, then sends back what it gets. */

@@ -170,8 +170,9 @@ export class WireBench implements AsyncDisposable {
 
 /** An agent serves the identity of a workload and the mesh's roots to those who ask. */
 function withAgentSecrets(types: Resources): Resources {
-  const text = [...(types.get(TYPE_URL.cluster)?.values() ?? [])]
-    .map(({ bytes }) => JSON.stringify(json.resourceToJson(TYPE_URL.cluster, bytes)))
+  const text = [TYPE_URL.cluster, TYPE_URL.listener]
+    .flatMap((type) => [...(types.get(type)?.values() ?? [])].map(({ bytes }) => [type, bytes] as const))
+    .map(([type, bytes]) => JSON.stringify(json.resourceToJson(type, bytes)))
     .join();
   const own = Object.entries(AGENT_SECRETS)
     .filter(([name]) => text.includes(`"name":"${name}","sdsConfig"`))

@@ -34,10 +34,14 @@ export async function httpCall(at: At, call: HttpCall, host: string): Promise<An
 }
 
 /** Bytes on a connection of its own, over TLS when a server name is given. Never throws. */
-export async function tcpCall({ address, port, from }: At, { serverName }: TcpCall): Promise<Answer> {
+export async function tcpCall({ address, port, from }: At, call: TcpCall): Promise<Answer> {
+  const { serverName, silent = false } = call;
   const place = { host: address, port, noDelay: true, ...(from === undefined ? {} : { localAddress: from }) };
   const socket = serverName === undefined ? connect(place) : overTls(connect(place), serverName);
-  return timed(bytesEnded(socket, serverName === undefined ? "connect" : "secureConnect"));
+  if (!silent) {
+    socket.once(serverName === undefined ? "connect" : "secureConnect", () => socket.write("hello\n"));
+  }
+  return timed(bytesEnded(socket));
 }
 
 async function timed(ended: Promise<Ended>): Promise<Answer> {
@@ -104,11 +108,10 @@ async function http2Ended({ address, port }: At, call: HttpCall, host: string): 
   return ended;
 }
 
-async function bytesEnded(socket: Socket, ready: "connect" | "secureConnect"): Promise<Ended> {
+async function bytesEnded(socket: Socket): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>();
   let text = "";
   socket.setTimeout(CALL_LIMIT_MS, () => socket.destroy(new Error("no answer in time")));
-  socket.once(ready, () => socket.write("hello\n"));
   socket.on("data", (chunk: Buffer) => {
     text += chunk.toString();
     if (!text.endsWith("\nhello\n")) return;

@@ -50,6 +50,8 @@ export interface TcpCall extends Target {
   readonly kind: "tcp";
   /** TLS with this server name. */
   readonly serverName?: string;
+  /** The caller says nothing: it waits for the server's first words. */
+  readonly silent?: boolean;
 }
 
 export type Call = HttpCall | TcpCall;

@@ -61,6 +61,21 @@ export class WireRun {
     return socket;
   }
 
+  /** A connection whose caller sends these bytes and no more, until the other side closes it. */
+  async abandoned(
+    to: string,
+    bytes: Buffer,
+  ): Promise<{ readonly waitedMs: number; readonly answered: boolean }> {
+    const { address, port } = this.#placeOf(to);
+    const start = performance.now();
+    const socket = connect({ host: address, port, noDelay: true });
+    socket.on("error", () => undefined);
+    socket.write(bytes);
+    socket.resume();
+    await once(socket, "close");
+    return { waitedMs: performance.now() - start, answered: socket.bytesRead > 0 };
+  }
+
   /** How often each application answered. */
   async tally(times: number, call: Call): Promise<Readonly<Record<string, number>>> {
     const seen: Record<string, number> = {};

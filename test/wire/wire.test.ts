@@ -1,8 +1,10 @@
 import { after, before, describe, test } from "node:test";
 import { skipWithout } from "../harness/tools.ts";
 import { BALANCING_CASES, LOCALITY_CASES } from "./cases/balancing.ts";
+import { DETECTION_CASES } from "./cases/detection.ts";
 import { FILTER_CASES } from "./cases/envoy-filters.ts";
 import { HTTP_CASES } from "./cases/http.ts";
+import { INBOUND_CASES } from "./cases/inbound.ts";
 import { LAYER4_CASES } from "./cases/layer4.ts";
 import { GATEWAY_CASES, MESH_CASES } from "./cases/mesh.ts";
 import { OUTLIER_CASES, POOL_CASES } from "./cases/pools.ts";
@@ -14,6 +16,7 @@ import type { Missing, WireCase } from "./wire-case.ts";
 const SUITES: Readonly<Record<string, readonly WireCase[]>> = {
   HTTP: HTTP_CASES,
   "TCP and TLS routes": LAYER4_CASES,
+  "protocols that nobody says": DETECTION_CASES,
   services: SERVICE_CASES,
   "load balancing": BALANCING_CASES,
   localities: LOCALITY_CASES,
@@ -21,6 +24,7 @@ const SUITES: Readonly<Record<string, readonly WireCase[]>> = {
   "TLS and PROXY headers": TLS_CASES,
   MeshConfig: MESH_CASES,
   gateways: GATEWAY_CASES,
+  "inbound listeners": INBOUND_CASES,
   EnvoyFilters: FILTER_CASES,
   "connection pools": POOL_CASES,
   "outlier detection": OUTLIER_CASES,

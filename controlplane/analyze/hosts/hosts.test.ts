@@ -214,7 +214,7 @@ testAnalysis([
     ],
     want: [
       "IST0118 ServiceEntry default/a: port web (80) has no protocol",
-      "IST0118 ServiceEntry default/a: port http-admin (81) has no protocol: it is taken as TCP, whatever its name says",
+      "IST0118 ServiceEntry default/a: port http-admin (81) has no protocol: it is found out from the first bytes, whatever its name says",
     ],
   },
   {

@@ -1,5 +1,6 @@
 import type { FieldPath } from "../../../mesh/model/finding.ts";
 import type { StoredObject } from "../../../mesh/model/object.ts";
+import { isNameless } from "../../../mesh/model/protocols.ts";
 import { type Finding, nameOf } from "../finding.ts";
 import type { MeshFacts } from "../mesh-facts.ts";
 
@@ -68,9 +69,10 @@ function sharePort(
   { spec: other }: StoredObject<"ServiceEntry">,
 ): boolean {
   if (other.hosts.some((host) => spec.hosts.includes(host))) return false;
-  const isTcp = ({ protocol }: { readonly protocol: string }): boolean => protocol === "tcp";
-  const numbers = new Set(spec.ports.filter(isTcp).map(({ number }) => number));
-  return other.ports.some((port) => isTcp(port) && numbers.has(port.number));
+  const numbers = new Set(
+    spec.ports.filter(({ protocol }) => isNameless(protocol)).map(({ number }) => number),
+  );
+  return other.ports.some((port) => isNameless(port.protocol) && numbers.has(port.number));
 }
 
 interface PlacedNetwork {

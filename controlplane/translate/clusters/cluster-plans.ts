@@ -1,4 +1,4 @@
-import type { Service } from "../../../mesh/model/service.ts";
+import type { Protocol, Service } from "../../../mesh/model/service.ts";
 import { outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import {
@@ -15,6 +15,7 @@ export interface ClusterPlan {
   readonly name: string;
   readonly service: Service;
   readonly port: number;
+  readonly protocol: Protocol;
   /** Empty: the whole service. */
   readonly subset: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -41,13 +42,14 @@ export function clusterPlans(
   const selecting = Object.keys(policies.rule?.spec.workloadSelector ?? {}).length > 0;
   // Where the endpoints are not known, none of them can be chosen.
   const subsets = service.resolution === "dynamic-dns" ? [] : policies.subsets;
-  return service.ports.flatMap(({ number }) =>
+  return service.ports.flatMap(({ number, protocol }) =>
     [{ name: "", labels: {} }, ...subsets].map(({ name, labels }) => {
       const policy = portPolicy(policies, name, number, view.settings.mesh.defaultTrafficPolicy);
       return {
         name: nameOf(number, name, hostname),
         service,
         port: number,
+        protocol,
         subset: name,
         labels,
         rules,

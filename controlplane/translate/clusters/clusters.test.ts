@@ -16,9 +16,15 @@ interface Seen {
 }
 
 /** The cluster of a client's only upstream, as text and as JSON. */
-function see(host: string, number: number, parts: SampleParts): Seen {
+function see(
+  host: string,
+  number: number,
+  parts: SampleParts,
+  over: Parameters<typeof workload>[1] = {},
+): Seen {
   const client = workload("client", {
     upstreams: [{ host, port: number, bind: { address: "127.0.0.1", port: 9999 } }],
+    ...over,
   });
   const { snapshot, changed } = sampleState({
     ...parts,
@@ -167,6 +173,27 @@ for (const [name, yaml, want] of autoMtls) {
     assert.equal(seen, want);
   });
 }
+
+test("a port of which nobody says what it speaks is called as the caller speaks, by gateways as HTTP/1.1", () => {
+  const yaml = serviceEntry("resolution: DNS").replace(", protocol: HTTP", "");
+  const isAsCalled = ({ cluster }: Seen): boolean =>
+    JSON.stringify(cluster["typedExtensionProtocolOptions"] ?? {}).includes("useDownstreamProtocolConfig");
+  assert.equal(isAsCalled(see("api.example.com", 443, { yaml })), true);
+  const gateway = `${yaml}---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { selector: { app: client }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edge }
+spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: api.example.com } }] }] }
+`;
+  const ofGateway = see("api.example.com", 443, { yaml: gateway }, { role: "gateway" });
+  assert.equal(ofGateway.cluster["name"], "outbound|443||api.example.com");
+  assert.equal(isAsCalled(ofGateway), false);
+});
 
 test("a service outside the mesh is called in plaintext, whatever identities it is said to have", () => {
   const yaml = serviceEntry('resolution: DNS, subjectAltNames: ["spiffe://cluster.local/ns/a/sa/b"]');

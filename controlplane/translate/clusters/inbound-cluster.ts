@@ -29,7 +29,8 @@ const FORGOTTEN_AFTER_MS = 86_400_000;
 export function inboundCluster({ view }: Scope, workload: WorkloadConfig, port: InboundPort): Cluster {
   const name = inboundClusterName(port.number);
   const pool = port.pool ?? ownPool(view, workload, port.number);
-  const http = pool?.useClientProtocol ? "as-called" : isHttp2(port.protocol) ? "http2" : "http1";
+  const asCalled = pool?.useClientProtocol || port.protocol === "auto";
+  const http = asCalled ? "as-called" : isHttp2(port.protocol) ? "http2" : "http1";
   const cluster = Cluster.fromPartial({ name, ...connectionPool(view.settings, pool, { http }) });
   if (goesOn(view, workload, port)) {
     return {

@@ -30,6 +30,8 @@ export interface ClusterOf {
   readonly caller: TlsCaller | undefined;
   /** Bytes go through as they are: the caller has done what there is to do. */
   readonly forwardsOnly: boolean;
+  /** The caller's proxy finds out what is spoken, and speaks the same. */
+  readonly findsOut: boolean;
 }
 
 export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
@@ -41,7 +43,7 @@ export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
     throw new Error(`no service port ${of.hostname}:${of.port}`);
   const rules = destinationPolicy(view, of.rules);
   const policy = portPolicy(rules, of.subset, of.port, settings.mesh.defaultTrafficPolicy);
-  const http = upstreamHttp(port, policy, settings.mesh);
+  const http = of.findsOut ? "as-called" : upstreamHttp(port, policy, settings.mesh);
   const subject = rules.rule === undefined ? `Service/${of.hostname}` : keyOf(rules.rule);
   warnOfLimits(policy, of, (message) => scope.warn({ subject, message: `${of.name}: ${message}` }));
   const tls = of.forwardsOnly ? PLAIN : transport(scope.view, of, policy, { service, port, http });

@@ -21,6 +21,7 @@ export function clustersOf(scope: Scope, client: Client, hostname: string): read
       caller: callerOf(plan, client),
       ...clusterPart(scope, plan, client),
       forwardsOnly: false,
+      findsOut: client.role === "sidecar" && plan.protocol === "auto",
     }),
   );
 }
@@ -37,11 +38,16 @@ export function sniDnatClustersOf(
   return clusterPlans(scope.view, client, hostname, meshServerName)
     .filter(({ service }) => !service.external)
     .map((plan) =>
-      shared(scope, plan, { caller: undefined, ...clusterPart(scope, plan, client), forwardsOnly: true }),
+      shared(scope, plan, {
+        caller: undefined,
+        ...clusterPart(scope, plan, client),
+        forwardsOnly: true,
+        findsOut: false,
+      }),
     );
 }
 
-type ClientPart = Pick<ClusterOf, "discovery" | "caller" | "forwardsOnly">;
+type ClientPart = Pick<ClusterOf, "discovery" | "caller" | "forwardsOnly" | "findsOut">;
 
 function shared(scope: Scope, plan: ClusterPlan, part: ClientPart): EncodedResource {
   const { name, service, port, subset, rules } = plan;

@@ -9,6 +9,7 @@ import { type BoundServer, passesOn } from "../../policy/gateways.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import { byText } from "../../snapshot/text-order.ts";
 import { configMetadata } from "../config-metadata.ts";
+import { duration } from "../durations.ts";
 import { tcpProxy } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
 import { SERVER_ALPN } from "../tls/mesh-tls.ts";
@@ -18,6 +19,9 @@ import type { GatewayClass } from "./gateway-class.ts";
 import { httpFilter, tcpFilters } from "./gateway-filters.ts";
 import { tcpTargets, tlsTargets } from "./layer4-targets.ts";
 import { serverTlsSocket } from "./server-tls.ts";
+
+/** A caller that has not shown who it is must not hold a connection; as long as Istio lets it. */
+const LONGEST_HANDSHAKE_MS = 15_000;
 
 /** Connections that a server takes, and what becomes of them. */
 export interface ServerChain {
@@ -52,7 +56,8 @@ export function tlsServerChains(scope: Scope, of: GatewayClass, bound: BoundServ
   const chain = serverChain(scope, of, bound);
   if (chain === undefined) return [];
   const transportSocket = serverTlsSocket(scope, tls, alpnOf(bound, tls));
-  return [{ serverNames, alpn: [], chain: { ...chain, transportSocket } }];
+  const timeout = { transportSocketConnectTimeout: duration(LONGEST_HANDSHAKE_MS) };
+  return [{ serverNames, alpn: [], chain: { ...chain, transportSocket, ...timeout } }];
 }
 
 /**

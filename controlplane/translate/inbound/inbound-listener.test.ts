@@ -12,14 +12,26 @@ import { createTranslator } from "../translator.ts";
 
 const ALL = "istio-http/1.0 istio-http/1.1 istio-h2 istio";
 
+const HTTP = "istio-http/1.0 istio-http/1.1 istio-h2";
+const PLAIN_HTTP = "raw_buffer [http/1.0 http/1.1 h2c] -> plain";
+const AUTO_HTTP = [`tls [${HTTP}] -> mesh`, PLAIN_HTTP];
+
 /** Istio's table: each chain as `transport [alpn] -> tls|plain`. */
-const table: readonly (readonly ["http" | "tcp", string, readonly string[], boolean])[] = [
+const table: readonly (readonly ["http" | "tcp" | "auto", string, readonly string[], boolean])[] = [
   ["http", "PERMISSIVE", [`tls [${ALL}] -> mesh`, "raw_buffer [] -> plain"], true],
   ["http", "STRICT", ["tls [] -> mesh"], true],
   ["http", "DISABLE", ["raw_buffer [] -> plain"], false],
   ["tcp", "PERMISSIVE", [`tls [${ALL}] -> mesh`, "tls [] -> plain", "raw_buffer [] -> plain"], true],
   ["tcp", "STRICT", ["tls [] -> mesh"], true],
   ["tcp", "DISABLE", ["raw_buffer [] -> plain"], false],
+  [
+    "auto",
+    "PERMISSIVE",
+    [...AUTO_HTTP, "tls [istio] -> mesh", "tls [] -> plain", "raw_buffer [] -> plain"],
+    true,
+  ],
+  ["auto", "STRICT", [`tls [${HTTP}] -> mesh`, "tls [] -> mesh"], true],
+  ["auto", "DISABLE", [PLAIN_HTTP, "raw_buffer [] -> plain"], true],
 ];
 for (const [protocol, mode, want, inspected] of table) {
   test(`an inbound ${protocol} port in mode ${mode} has the chains ${want.join(", ")}`, () => {
@@ -29,8 +41,6 @@ for (const [protocol, mode, want, inspected] of table) {
   });
 }
 
-const HTTP = "istio-http/1.0 istio-http/1.1 istio-h2";
-const PLAIN_HTTP = "raw_buffer [http/1.0 http/1.1 h2c] -> plain";
 const NONE_OF_PORTS = "9080 9090";
 
 /** Calls to ports that a captured workload has not declared; and the ports at which inspectors do not look, if they do. */

@@ -28,6 +28,8 @@ import { httpGuards, networkGuards } from "../authz/guards.ts";
 import { trustDomainsOf } from "../authz/trust-domains.ts";
 import { duration } from "../durations.ts";
 import {
+  corsFilter,
+  faultFilter,
   httpConnectionManager,
   httpInspector,
   originalDestination,
@@ -67,11 +69,10 @@ export function inboundListener(scope: Scope, workload: WorkloadConfig, port: In
     trafficDirection: TrafficDirection.INBOUND,
     filterChains: portChains(scope, workload, port, {}),
   });
-  if (port.tls === undefined && mode === "DISABLE") return listener;
-  listener.listenerFilters = [tlsInspector];
-  return port.tls === undefined && mode === "PERMISSIVE"
-    ? patient(listener, !isHttp(port.protocol))
-    : listener;
+  const { tls, http } = portMode(port, mode);
+  listener.listenerFilters = [...(tls ? [tlsInspector] : []), ...(http ? [httpInspector] : [])];
+  const waits = port.tls === undefined && (mode === "PERMISSIVE" || http);
+  return waits ? patient(listener, !isHttp(port.protocol)) : listener;
 }
 
 /** The one listener for captured connections: a set of chains for each port, and the rest straight to the application. */
@@ -81,11 +82,7 @@ export function virtualInbound(
   ports: readonly InboundPort[],
 ): Listener {
   const { name, port } = VIRTUAL_INBOUND;
-  const declared = ports.map((one): PortMode => {
-    const mode = modeOf(scope, workload, one);
-    // What a declared port speaks is known.
-    return { number: one.bind.port, mode, tls: one.tls !== undefined || mode !== "DISABLE", http: false };
-  });
+  const declared = ports.map((one) => portMode(one, modeOf(scope, workload, one)));
   const own = new Set(declared.map(({ number }) => number));
   const undeclared = (number: number): PortMode => {
     const mode = mtlsMode(scope.view, workload, number);
@@ -127,6 +124,16 @@ interface PortMode {
   readonly http: boolean;
 }
 
+function portMode({ bind, tls, protocol }: InboundPort, mode: EffectiveMtlsMode): PortMode {
+  return {
+    number: bind.port,
+    mode,
+    tls: tls !== undefined || mode !== "DISABLE",
+    // Of mesh TLS the ALPN tells.
+    http: protocol === "auto" && mode !== "STRICT",
+  };
+}
+
 /** An inspector at those ports that need it, for it waits for bytes. `rest`: whether ports that are not declared do. */
 function inspecting(
   inspector: ListenerFilter,
@@ -164,19 +171,13 @@ function portChains(
   match: ChainMatch,
 ): FilterChain[] {
   const http = isHttp(port.protocol);
-  const cluster = inboundClusterName(port.number);
-  const name = listenerName(port.bind.address, port.bind.port);
-  const own = { app: port.app.port || port.number, inbound: port.bind.port };
-  const filters = http
-    ? [
-        httpFilter(
-          scope,
-          name,
-          inboundRouteConfiguration(port.number),
-          httpGuards(scope, workload, own, NO_CLAIM_ROUTES),
-        ),
-      ]
-    : [...networkGuards(scope, workload, own), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
+  const filtersFor = portFilters(scope, workload, {
+    listener: listenerName(port.bind.address, port.bind.port),
+    cluster: inboundClusterName(port.number),
+    routes: inboundRouteConfiguration(port.number, port.protocol),
+    port: { app: port.app.port || port.number, inbound: port.bind.port },
+  });
+  const filters = filtersFor(http);
   const prefix = match.destinationPort === undefined ? "" : `${match.destinationPort}-`;
   if (port.tls !== undefined) {
     // The application's own TLS ends here; PeerAuthentication has to be DISABLE for it, as in Istio.
@@ -190,6 +191,7 @@ function portChains(
     ];
   }
   const mode = modeOf(scope, workload, port);
+  if (port.protocol === "auto") return detectedChains(scope, mode, { match, prefix, filtersFor });
   const alpn = { mesh: mode === "STRICT" ? [] : ALPN_ISTIO, plaintext: [] };
   return modeChains(scope, mode, { http, filters, match, prefix, alpn });
 }
@@ -201,23 +203,55 @@ function portChains(
  */
 function passthroughChains(scope: Scope, workload: WorkloadConfig, port: number): FilterChain[] {
   const mode = mtlsMode(scope.view, workload, port);
-  const named = port === 0 ? undefined : { app: port, inbound: port };
-  const cluster = INBOUND_PASSTHROUGH_CLUSTER;
-  const routes = passthroughRouteConfiguration();
-  const prefix = `${VIRTUAL_INBOUND.name}-${port === 0 ? "catchall" : port}-`;
-  const match = port === 0 ? {} : { destinationPort: port };
+  return detectedChains(scope, mode, {
+    match: port === 0 ? {} : { destinationPort: port },
+    prefix: `${VIRTUAL_INBOUND.name}-${port === 0 ? "catchall" : port}-`,
+    filtersFor: portFilters(scope, workload, {
+      listener: VIRTUAL_INBOUND.name,
+      cluster: INBOUND_PASSTHROUGH_CLUSTER,
+      routes: passthroughRouteConfiguration(),
+      port: port === 0 ? undefined : { app: port, inbound: port },
+    }),
+  });
+}
+
+interface PortPlace {
+  readonly listener: string;
+  readonly cluster: string;
+  readonly routes: RouteConfiguration;
+  /** For policies that name ports; undefined: any. */
+  readonly port: { readonly app: number; readonly inbound: number } | undefined;
+}
+
+/** What HTTP passes on its way to the application, and what other bytes do. */
+function portFilters(scope: Scope, workload: WorkloadConfig, place: PortPlace): (http: boolean) => Filter[] {
+  const { listener, cluster, routes, port } = place;
+  return (http) =>
+    http
+      ? [httpFilter(scope, listener, routes, httpGuards(scope, workload, port, NO_CLAIM_ROUTES))]
+      : [...networkGuards(scope, workload, port), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
+}
+
+interface DetectedChains extends Pick<ModeChains, "match" | "prefix"> {
+  readonly filtersFor: (http: boolean) => readonly Filter[];
+}
+
+/** Chains where nobody says what is spoken: HTTP is told by the ALPN of mesh TLS, and by the first bytes of plaintext. */
+function detectedChains(
+  scope: Scope,
+  mode: EffectiveMtlsMode,
+  { match, prefix, filtersFor }: DetectedChains,
+): FilterChain[] {
   const http = modeChains(scope, mode, {
     http: true,
-    filters: [
-      httpFilter(scope, VIRTUAL_INBOUND.name, routes, httpGuards(scope, workload, named, NO_CLAIM_ROUTES)),
-    ],
+    filters: filtersFor(true),
     match,
     prefix: `${prefix}http-`,
     alpn: { mesh: ALPN_ISTIO_HTTP, plaintext: ALPN_PLAIN_HTTP },
   });
   const rest = modeChains(scope, mode, {
     http: false,
-    filters: [...networkGuards(scope, workload, named), tcpProxy(cluster, [{ name: cluster, weight: 1 }])],
+    filters: filtersFor(false),
     match,
     prefix,
     alpn: { mesh: mode === "STRICT" ? [] : ALPN_ISTIO_TCP, plaintext: [] },
@@ -238,7 +272,8 @@ function httpFilter(
   const manager = HttpConnectionManager.fromPartial({
     statPrefix: `inbound_${name}`,
     routeConfig,
-    httpFilters: [...guards, routerFilter],
+    // The middle two do nothing here: patches of Istio's users are placed beside them.
+    httpFilters: [...guards, faultFilter, corsFilter, routerFilter],
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, uri: true },
     ...pathNormalization(view.settings.mesh.pathNormalization ?? "MERGE_SLASHES"),

@@ -39,6 +39,11 @@ const cases: readonly {
     want: ["8081 http 10.0.0.1:8081"],
   },
   {
+    name: "what nobody says it speaks as it is",
+    yaml: entry("any", "{ number: 7000, name: any }"),
+    want: ["7000 auto 10.0.0.1:7000"],
+  },
+  {
     name: "of two for one port the older",
     yaml: entry("older", TCP) + entry("younger", "{ number: 5432, name: http, protocol: HTTP }"),
     want: ["5432 tcp 10.0.0.1:5432"],

@@ -37,6 +37,7 @@ function plan(
   ways: Ways,
   services: readonly Service[],
   listeners: readonly Partial<EgressListener>[] = [{}],
+  options: Parameters<typeof planEgress>[3] = {},
 ): EgressPlan {
   const all = services.map(({ hostname }) => hostname);
   return planEgress(
@@ -53,15 +54,16 @@ function plan(
     },
     ways,
     (hostname) => services.find((one) => one.hostname === hostname),
+    options,
   );
 }
 
-/** `listener[*] -> routes | host:port@destination…`; the star says that it really binds. */
+/** `listener[*] -> routes | host:port@destination or routes…`; the star says that it really binds. */
 function lines({ listeners }: EgressPlan): readonly string[] {
   return [...listeners.values()].map(({ name, binds, routeName, tcp }) => {
-    const claims = tcp.map(({ hostname, port, destinations }) => {
+    const claims = tcp.map(({ hostname, port, destinations, httpRoutes }) => {
       const at = destinations.length > 0 ? `@${destinations.join()}` : "";
-      return `${hostname}:${port}${at}`;
+      return `${hostname}:${port}${at}${httpRoutes === undefined ? "" : ` or routes ${httpRoutes}`}`;
     });
     return `${name}${binds ? "*" : ""} -> ${[...(routeName === undefined ? [] : [`routes ${routeName}`]), ...claims].join(" | ")}`;
   });
@@ -176,6 +178,173 @@ const CASES: readonly {
     want: ["127.0.0.1_80* -> routes 80"],
   },
 ];
+
+const site = service("site", { 9000: "auto" }, ["240.240.0.3"]);
+const block = service("block", { 9000: "auto" }, ["10.1.0.0/16", "10.2.0.1"]);
+const anywhere = service("anywhere", { 9000: "auto" });
+const calls = service("calls", { 9000: "http" });
+const mysql = service("mysql", { 9000: "mysql" });
+
+/** What meets whom on one port, the older first; `conflicts`: who is left out, of the whole or of a part. */
+const MEETINGS: readonly {
+  readonly says: string;
+  readonly given: EgressPlan;
+  readonly want: readonly string[];
+  readonly routes?: Readonly<Record<string, string>>;
+  readonly conflicts?: readonly string[];
+}[] = [
+  {
+    says: "a port of which nobody says what it speaks has a listener at its address, with routes of its own",
+    given: plan(CAPTURED, [site]),
+    want: ["240.240.0.3_9000 -> site:9000 or routes site:9000"],
+    routes: { "site:9000": "site" },
+  },
+  {
+    says: "its blocks of addresses are told apart at the wildcard listener",
+    given: plan(CAPTURED, [block]),
+    want: [
+      "0.0.0.0_9000 -> block:9000@10.1.0.0/16 or routes block:9000",
+      "10.2.0.1_9000 -> block:9000 or routes block:9000",
+    ],
+    routes: { "block:9000": "block" },
+  },
+  {
+    says: "without an address it shares the wildcard listener and the port's routes",
+    given: plan(CAPTURED, [anywhere]),
+    want: ["0.0.0.0_9000 -> routes 9000 | anywhere:9000"],
+    routes: { "9000": "anywhere" },
+  },
+  {
+    says: "HTTP over it, and it over HTTP, share the routes",
+    given: plan(CAPTURED, [anywhere, calls]),
+    want: lines(plan(CAPTURED, [calls, anywhere])),
+    routes: { "9000": "anywhere calls" },
+  },
+  {
+    says: "it over TCP has the HTTP that TCP does not want",
+    given: plan(CAPTURED, [bare, anywhere]),
+    want: ["0.0.0.0_9000 -> routes 9000 | bare:9000"],
+    routes: { "9000": "anywhere" },
+    conflicts: ["anywhere"],
+  },
+  {
+    says: "TCP over it has nothing",
+    given: plan(CAPTURED, [anywhere, bare]),
+    want: ["0.0.0.0_9000 -> routes 9000 | anywhere:9000"],
+    conflicts: ["bare"],
+  },
+  {
+    says: "of two at one address the older has it",
+    given: plan(CAPTURED, [site, service("late", { 9000: "auto" }, ["240.240.0.3"])]),
+    want: ["240.240.0.3_9000 -> site:9000 or routes site:9000"],
+    routes: { "site:9000": "site" },
+    conflicts: ["late"],
+  },
+  {
+    says: "over TCP at one address it has the HTTP",
+    given: plan(CAPTURED, [service("old", { 9000: "tcp" }, ["240.240.0.3"]), site]),
+    want: ["240.240.0.3_9000 -> old:9000 | site:9000 or routes site:9000"],
+    routes: { "site:9000": "site" },
+  },
+  {
+    says: "called by its name it is known wherever HTTP of its port comes in",
+    given: plan(CAPTURED, [calls, site]),
+    want: ["0.0.0.0_9000 -> routes 9000", "240.240.0.3_9000 -> site:9000 or routes site:9000"],
+    routes: { "9000": "calls site", "site:9000": "site" },
+  },
+  {
+    says: "MySQL and HTTP at one port without addresses: the older alone has it",
+    given: plan(CAPTURED, [mysql, calls]),
+    want: ["0.0.0.0_9000 -> mysql:9000"],
+    routes: {},
+    conflicts: ["calls"],
+  },
+  {
+    says: "MySQL that TCP has left out keeps nobody else out",
+    given: plan(CAPTURED, [bare, mysql, calls]),
+    want: ["0.0.0.0_9000 -> routes 9000 | bare:9000"],
+    routes: { "9000": "calls" },
+    conflicts: ["mysql"],
+  },
+  {
+    says: "HTTP and MySQL at one port without addresses: the older alone has it",
+    given: plan(CAPTURED, [calls, mysql]),
+    want: ["0.0.0.0_9000 -> routes 9000"],
+    conflicts: ["mysql"],
+  },
+  {
+    says: "a port that nobody names and MySQL likewise, by address too",
+    given: plan(CAPTURED, [site, service("late", { 9000: "mysql" }, ["240.240.0.3"])]),
+    want: ["240.240.0.3_9000 -> site:9000 or routes site:9000"],
+    conflicts: ["late"],
+  },
+  {
+    says: "MySQL and a port that nobody names likewise",
+    given: plan(CAPTURED, [service("old", { 9000: "mongo" }, ["240.240.0.3"]), site]),
+    want: ["240.240.0.3_9000 -> old:9000"],
+    routes: {},
+    conflicts: ["site"],
+  },
+  {
+    says: "TCP at a port that is known for servers that speak first is no neighbour for HTTP either",
+    given: plan(CAPTURED, [service("calls", { 3306: "http" }), service("bytes", { 3306: "tcp" })]),
+    want: ["0.0.0.0_3306 -> routes 3306"],
+    conflicts: ["bytes"],
+  },
+  {
+    says: "where VIPs are bound it is found out at each",
+    given: plan(VIPS, [site]),
+    want: ["127.240.0.3_9000* -> site:9000 or routes site:9000"],
+    routes: { "site:9000": "site" },
+  },
+  {
+    says: "without capture or VIPs it shares loopback",
+    given: plan(NONE, [anywhere]),
+    want: ["127.0.0.1_9000* -> routes 9000 | anywhere:9000"],
+    routes: { "9000": "anywhere" },
+  },
+  {
+    says: "the forward proxy has its HTTP",
+    given: plan(PROXY, [site]),
+    want: ["127.0.0.1_15080* -> routes http_proxy"],
+    routes: { http_proxy: "site" },
+  },
+  {
+    says: "what nobody says of the service, the Sidecar's listener may",
+    given: plan(
+      CAPTURED,
+      [site],
+      [
+        { port: { number: 9000, protocol: "http", name: "http" }, bind: "127.0.0.5" },
+        { port: { number: 9000, protocol: "tcp", name: "tcp" }, bind: "127.0.0.6" },
+        { port: { number: 9000, protocol: "auto", name: "any" }, bind: "127.0.0.7" },
+      ],
+    ),
+    want: [
+      "127.0.0.5_9000 -> routes 9000",
+      "127.0.0.6_9000 -> site:9000",
+      "127.0.0.7_9000 -> routes 9000 | site:9000",
+    ],
+    routes: { "9000": "site" },
+  },
+  {
+    says: "where hosts are asked for as they are called, all HTTP of a port has that port's routes",
+    given: plan(CAPTURED, [site], [{}], { onDemand: true }),
+    want: ["240.240.0.3_9000 -> site:9000 or routes 9000"],
+    routes: { "9000": "site" },
+  },
+];
+for (const { says, given, want, routes: known, conflicts = [] } of MEETINGS) {
+  test(says, () => {
+    assert.deepEqual(lines(given), want);
+    if (known !== undefined) assert.deepEqual(routes(given), known);
+    assert.deepEqual(
+      given.conflicts.map(({ hostname }) => hostname),
+      conflicts,
+    );
+  });
+}
+
 for (const { says, given, want } of CASES) {
   test(says, () => assert.deepEqual(lines(given), want));
 }

@@ -1,11 +1,13 @@
+import { isServerFirst } from "../../../mesh/model/protocols.ts";
 import type { Service, ServicePort } from "../../../mesh/model/service.ts";
 import type { SidecarPort } from "../../../mesh/model/sidecar.ts";
 import { isAutoVip, loopbackVip } from "../../../mesh/model/vips.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
-import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../../mesh/xds/names.ts";
+import { routeName, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../../mesh/xds/names.ts";
 import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
 import { byText } from "../../snapshot/text-order.ts";
-import { isHttp } from "../protocols.ts";
+import { isHttp, mayBeHttp } from "../protocols.ts";
+import { claimBytes, keptOut, type ListenerDraft, newDraft, toListener } from "./listener-draft.ts";
 
 /** How a workload's calls come to its proxy, beside declared upstreams. */
 export interface Ways {
@@ -24,11 +26,13 @@ export interface ServicePlace {
   readonly through: number;
 }
 
-/** A service port that speaks no HTTP, as one listener takes it. */
+/** A service port that speaks no HTTP, or maybe some, as one listener takes it. */
 export interface TcpClaim extends ServicePlace {
   readonly tls: boolean;
   /** Addresses and CIDR blocks by which it is told from the others of the listener; empty: none, it takes the rest. */
   readonly destinations: readonly string[];
+  /** The routes of those of its connections that are found to be HTTP; undefined: its bytes are not looked at. */
+  readonly httpRoutes: string | undefined;
 }
 
 export interface PlannedListener {
@@ -46,6 +50,8 @@ export interface PlannedListener {
 
 export interface PlannedRoutes {
   readonly name: string;
+  /** They are of one place, whatever host is called: the address has told it. */
+  readonly anyHost: boolean;
   readonly places: readonly ServicePlace[];
   /** Only calls of this port are meant; undefined: of several, which the host header tells apart. */
   readonly port: number | undefined;
@@ -67,14 +73,9 @@ const LOOPBACK = "127.0.0.1";
 /** Where captured connections come in: Envoy refuses a second listener there. */
 const OWN_PORTS: ReadonlySet<number> = new Set([VIRTUAL_OUTBOUND.port, VIRTUAL_INBOUND.port]);
 
-interface Draft {
-  readonly bind: SocketAddress;
-  readonly binds: boolean;
-  /** A Sidecar named this very listener: what is found for every port stays out of it. */
-  readonly explicit: boolean;
-  routeName: string | undefined;
-  looksUpHosts: boolean;
-  readonly tcp: TcpClaim[];
+interface PlanOptions {
+  /** Virtual hosts are asked for as they are called, so that all of a port has to come to the routes of that port. */
+  readonly onDemand?: boolean;
 }
 
 /** Listeners and route configurations of the calling side, before any of them is built. */
@@ -82,8 +83,9 @@ export function planEgress(
   scope: EgressScope,
   ways: Ways,
   serviceOf: (hostname: string) => Service | undefined,
+  { onDemand = false }: PlanOptions = {},
 ): EgressPlan {
-  const planner = new Planner(ways);
+  const planner = new Planner(ways, onDemand);
   // Those that a Sidecar gives a port go first, and keep it.
   const [open, ported] = partition([...scope.listeners.entries()], ([, { port }]) => port === undefined);
   for (const [through, listener] of [...ported, ...open]) {
@@ -94,7 +96,7 @@ export function planEgress(
         if (service === undefined) continue;
         const place: ServedPort = { service, port, through };
         if (listener.port === undefined) planner.everywhere(place);
-        else if (isFor(listener.port, port)) planner.at(listener, listener.port.number, place);
+        else if (isFor(listener.port, port)) planner.at(listener, listener.port, place);
       }
     }
   }
@@ -103,10 +105,13 @@ export function planEgress(
 
 /** A listener on a socket has no port: it is for all that speak as it does, as in Istio. */
 function isFor(listener: SidecarPort, { number, protocol }: ServicePort): boolean {
-  return listener.number === 0 ? isHttp(protocol) === isHttp(listener.protocol) : number === listener.number;
+  if (listener.number !== 0) return number === listener.number;
+  if (listener.protocol === "auto" || protocol === "auto") return true;
+  return isHttp(protocol) === isHttp(listener.protocol);
 }
 
 interface RoutesDraft {
+  readonly anyHost: boolean;
   readonly port: number | undefined;
   readonly places: Map<string, ServicePlace>;
   readonly through: Set<number>;
@@ -120,7 +125,8 @@ interface ServedPort {
 
 class Planner {
   readonly #ways: Ways;
-  readonly #listeners = new Map<string, Draft>();
+  readonly #onDemand: boolean;
+  readonly #listeners = new Map<string, ListenerDraft>();
   readonly #routes = new Map<string, RoutesDraft>();
   /** Routes that belong to a listener of a Sidecar's own. */
   readonly #explicitRoutes = new Set<string>();
@@ -128,19 +134,21 @@ class Planner {
   readonly #leftOut = new Map<string, string>();
   readonly #conflicts: { hostname: string; message: string }[] = [];
 
-  constructor(ways: Ways) {
+  constructor(ways: Ways, onDemand: boolean) {
     this.#ways = ways;
+    this.#onDemand = onDemand;
   }
 
   /** At the one listener that a Sidecar describes. */
-  at({ bind, captureMode }: EgressListener, number: number, place: ServedPort): void {
+  at({ bind, captureMode }: EgressListener, { number, protocol }: SidecarPort, place: ServedPort): void {
     const onSocket = bind.startsWith("unix://");
     const binds = !this.#ways.captured || captureMode === "NONE" || onSocket;
     const address = bind === "" ? (binds ? LOOPBACK : WILDCARD) : bind;
     const at = { address, port: onSocket ? 0 : number };
     const draft = this.#listener(at, binds, true);
-    if (isHttp(place.port.protocol)) this.#route(draft, at.port === 0 ? address : String(number), place);
-    else this.#claim(draft, place, []);
+    // What nobody says of the service's port the listener may say.
+    const port = place.port.protocol === "auto" ? { ...place.port, protocol } : place.port;
+    this.#take(draft, at.port === 0 ? address : String(number), { ...place, port }, []);
   }
 
   /** The HTTP proxy takes calls even where no service is for them: VirtualServices may have hosts of their own. */
@@ -154,24 +162,30 @@ class Planner {
   /** Wherever the workload's calls to the service may come in. */
   everywhere(place: ServedPort): void {
     const { captured, bindsVips, httpProxy } = this.#ways;
-    const http = isHttp(place.port.protocol);
-    if (http && httpProxy !== undefined) {
+    const { number, protocol } = place.port;
+    if (mayBeHttp(protocol) && httpProxy !== undefined) {
       this.#route(this.#listener(httpProxy, true, true), HTTP_PROXY_ROUTES, place);
     }
     if (captured) this.#captured(place);
     else if (bindsVips) this.#onVips(place);
     else if (httpProxy === undefined) this.#general(LOOPBACK, true, place, []);
+    // Called by its name, it is known wherever HTTP of its port comes in.
+    const routes = String(number);
+    if (protocol === "auto" && !this.#explicitRoutes.has(routes)) this.#place(routes, place);
   }
 
   plan(): EgressPlan {
     const listeners = [...this.#listeners]
-      .filter(([, { routeName, tcp }]) => routeName !== undefined || tcp.length > 0)
+      .filter(([, draft]) => draft.routeName !== undefined || draft.tcp.length > 0)
       .sort(([a], [b]) => byText(a, b))
       .map(([name, draft]) => [name, toListener(name, draft)] as const);
-    const routes = [...this.#routes].map(
-      ([name, { port, places, through }]) =>
-        [name, { name, port, places: [...places.values()], through: [...through] }] as const,
-    );
+    const used = new Set(listeners.flatMap(([, listener]) => routesOf(listener)));
+    const routes = [...this.#routes]
+      .filter(([name]) => used.has(name))
+      .map(
+        ([name, { anyHost, port, places, through }]) =>
+          [name, { name, anyHost, port, places: [...places.values()], through: [...through] }] as const,
+      );
     const conflicts = [...this.#leftOut].map(([name, hostname]) => ({
       hostname,
       message: `it and others are unknown at port ${name}: that is for the hosts of the Sidecar's listener with this port`,
@@ -219,58 +233,101 @@ class Planner {
     }
     const draft = this.#listener({ address, port: port.number }, binds, false);
     if (draft.explicit) return;
-    if (isHttp(port.protocol)) this.#route(draft, String(port.number), place);
-    else this.#claim(draft, place, destinations);
+    this.#take(draft, String(port.number), place, destinations);
   }
 
-  #listener(bind: SocketAddress, binds: boolean, explicit: boolean): Draft {
+  /** `routes`: those of the listener's HTTP calls, where no address tells whose they are. */
+  #take(draft: ListenerDraft, routes: string, place: ServedPort, destinations: readonly string[]): void {
+    const { service, port } = place;
+    const why = keptOut(draft, port);
+    if (why !== undefined) {
+      this.#conflicts.push({ hostname: service.hostname, message: why });
+      return;
+    }
+    if (isHttp(port.protocol)) this.#route(draft, routes, place);
+    else if (port.protocol !== "auto") {
+      const claimed = this.#claim(draft, place, destinations, undefined);
+      if (claimed && isServerFirst(port)) draft.serverFirst ??= service.hostname;
+    } else if (destinations.length === 0 && isShared(draft)) {
+      this.#route(draft, routes, place);
+      this.#claim(draft, place, [], undefined);
+    } else this.#detect(draft, place, destinations);
+  }
+
+  #listener(bind: SocketAddress, binds: boolean, explicit: boolean): ListenerDraft {
     const name = bind.port === 0 ? bind.address : `${bind.address}_${bind.port}`;
     const known = this.#listeners.get(name);
     if (known !== undefined) return known;
-    const draft: Draft = { bind, binds, explicit, routeName: undefined, looksUpHosts: false, tcp: [] };
+    const draft = newDraft(bind, binds, explicit);
     this.#listeners.set(name, draft);
     return draft;
   }
 
-  #route(draft: Draft, name: string, { service, port: { number }, through }: ServedPort): void {
-    const { hostname, resolution } = service;
+  #route(draft: ListenerDraft, name: string, place: ServedPort): void {
     draft.routeName ??= name;
-    draft.looksUpHosts ||= resolution === "dynamic-dns";
-    const key = `${hostname}:${number}`;
+    draft.looksUpHosts ||= place.service.resolution === "dynamic-dns";
     if (draft.explicit) this.#explicitRoutes.add(name);
     else if (this.#explicitRoutes.has(name)) {
       // Routes go by the port, as in Istio: what comes in elsewhere with that port has those of the Sidecar's listener.
-      const isThere = this.#routes.get(name)?.places.has(key) ?? false;
-      if (!isThere && !this.#leftOut.has(name)) this.#leftOut.set(name, hostname);
+      const { service, port } = place;
+      const isThere = this.#routes.get(name)?.places.has(routeName(service.hostname, port.number)) ?? false;
+      if (!isThere && !this.#leftOut.has(name)) this.#leftOut.set(name, service.hostname);
       return;
     }
-    const { places } = this.#routesOf(name, name === HTTP_PROXY_ROUTES ? undefined : number, through);
+    this.#place(name, place);
+  }
+
+  #place(
+    name: string,
+    { service: { hostname }, port: { number }, through }: ServedPort,
+    anyHost = false,
+  ): void {
+    const { places } = this.#routesOf(
+      name,
+      name === HTTP_PROXY_ROUTES ? undefined : number,
+      through,
+      anyHost,
+    );
+    const key = routeName(hostname, number);
     if (!places.has(key)) places.set(key, { hostname, port: number, through });
   }
 
-  #routesOf(name: string, port: number | undefined, through: number): RoutesDraft {
-    const draft = this.#routes.get(name) ?? { port, places: new Map(), through: new Set() };
+  #routesOf(name: string, port: number | undefined, through: number, anyHost = false): RoutesDraft {
+    const draft = this.#routes.get(name) ?? { anyHost, port, places: new Map(), through: new Set() };
     draft.through.add(through);
     this.#routes.set(name, draft);
     return draft;
   }
 
-  #claim(draft: Draft, { service, port, through }: ServedPort, destinations: readonly string[]): void {
-    const { hostname } = service;
-    const { number, protocol } = port;
-    const tls = protocol === "tls";
-    const sameAsAll = draft.tcp.find((one) => !one.tls && one.destinations.length === 0);
-    if (!tls && destinations.length === 0 && sameAsAll !== undefined) {
-      const message = `port ${number} is taken by ${sameAsAll.hostname} at ${draft.bind.address}: give it an address of its own`;
-      this.#conflicts.push({ hostname, message });
-      return;
-    }
-    draft.tcp.push({ hostname, port: number, through, tls, destinations });
+  /** At an address of its own, which says whose its HTTP is, too. */
+  #detect(draft: ListenerDraft, place: ServedPort, destinations: readonly string[]): void {
+    const { service, port } = place;
+    const name = this.#onDemand ? String(port.number) : routeName(service.hostname, port.number);
+    if (this.#claim(draft, place, destinations, name)) this.#place(name, place, !this.#onDemand);
+  }
+
+  #claim(
+    draft: ListenerDraft,
+    { service: { hostname }, port: { number, protocol }, through }: ServedPort,
+    destinations: readonly string[],
+    httpRoutes: string | undefined,
+  ): boolean {
+    const claim = { hostname, port: number, through, tls: protocol === "tls", destinations, httpRoutes };
+    const holder = claimBytes(draft, claim);
+    if (holder === undefined) return true;
+    const message = `port ${number} is taken by ${holder} at ${draft.bind.address}: give it an address of its own`;
+    this.#conflicts.push({ hostname, message });
+    return false;
   }
 }
 
-function toListener(name: string, { bind, binds, routeName, looksUpHosts, tcp }: Draft): PlannedListener {
-  return { name, bind, binds, routeName, looksUpHosts, tcp };
+/** Several services may come in there, so that an address says nothing of them. */
+function isShared({ bind, binds, explicit }: ListenerDraft): boolean {
+  return explicit || bind.address === (binds ? LOOPBACK : WILDCARD);
+}
+
+function routesOf({ routeName: routes, tcp }: PlannedListener): readonly string[] {
+  return [routes, ...tcp.map(({ httpRoutes }) => httpRoutes)].filter((name) => name !== undefined);
 }
 
 function partition<T>(list: readonly T[], test: (item: T) => boolean): readonly [readonly T[], readonly T[]] {

@@ -19,7 +19,7 @@ import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts
 import { type EgressPlan, type PlannedListener, planEgress } from "./egress-plan.ts";
 import { onDemandRouteConfiguration } from "./on-demand.ts";
 import { plannedListener } from "./planned-listener.ts";
-import { portRouteConfiguration, type UnknownHosts } from "./route-configuration.ts";
+import { placeRouteConfiguration, portRouteConfiguration, type UnknownHosts } from "./route-configuration.ts";
 import { virtualOutbound } from "./virtual-outbound.ts";
 
 type Resources = SharedMap<EncodedResource>;
@@ -118,9 +118,11 @@ function routes(scope: Scope, of: EgressClass): Resources {
       const built = member.get(
         `route/${of.key}/${name}`,
         (own) =>
-          isOnDemand(of)
-            ? onDemandRouteConfiguration(planned)
-            : portRouteConfiguration(own, of, planned, unknownHosts(own, of)),
+          planned.anyHost
+            ? placeRouteConfiguration(own, of, planned)
+            : isOnDemand(of)
+              ? onDemandRouteConfiguration(planned)
+              : portRouteConfiguration(own, of, planned, unknownHosts(own, of)),
         sameResource,
       );
       return byName([built]);
@@ -159,7 +161,9 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
       // Declared upstreams are the workload's only way out, and these are its own.
       const ways = general || of.source.kind !== "hosts";
       const plan = ways
-        ? planEgress(listenedFor(inner, of), of.ways, (host) => inner.view.service(host))
+        ? planEgress(listenedFor(inner, of), of.ways, (host) => inner.view.service(host), {
+            onDemand: isOnDemand(of),
+          })
         : NOTHING_PLANNED;
       for (const { hostname, message } of plan.conflicts)
         inner.warn({ subject: `Service/${hostname}`, message });

@@ -10,7 +10,7 @@ import type { Layer4Route } from "../routes/layer4-routes.ts";
 import { routedConnections } from "../routes/routed-host.ts";
 import type { TcpClaim } from "./egress-plan.ts";
 
-type Claim = Omit<TcpClaim, "through">;
+type Claim = Omit<TcpClaim, "through" | "httpRoutes">;
 
 export interface ChainOptions {
   /** Others may come in at the same address: TLS is told by the server's name when nothing else tells it. */

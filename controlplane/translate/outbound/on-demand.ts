@@ -8,7 +8,7 @@ import { ADS } from "../ads.ts";
 import { duration } from "../durations.ts";
 import { encodedResource } from "../encode.ts";
 import type { Scope } from "../memo.ts";
-import { isHttp } from "../protocols.ts";
+import { mayBeHttp } from "../protocols.ts";
 import { namedResource } from "../resource.ts";
 import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
@@ -70,7 +70,7 @@ function askedHost(scope: Scope, of: EgressClass, { host, port }: AskedHost): Ro
   const { client } = of;
   const service = calledService(scope.view, host, client.namespace);
   if (service !== undefined) {
-    const isServed = service.ports.some(({ number, protocol }) => number === port && isHttp(protocol));
+    const isServed = service.ports.some(({ number, protocol }) => number === port && mayBeHttp(protocol));
     return isServed ? routedHost(scope, client, service.hostname, port) : undefined;
   }
   const pattern = port === FOREIGN_PORT ? httpHostCovering(scope.view, client, host) : undefined;

@@ -1,9 +1,12 @@
 import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
-import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import {
+  FilterChain,
+  type FilterChainMatch,
+} from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
-import { address } from "../addresses.ts";
+import { address, cidrRange } from "../addresses.ts";
 import { duration } from "../durations.ts";
 import { httpInspector, tcpProxy, tlsInspector } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
@@ -38,8 +41,11 @@ export function plannedListener(
 ): Listener {
   const { name, bind, binds, routeName, looksUpHosts, tcp } = planned;
   const shared = WILDCARDS.includes(bind.address) || tcp.length > 1;
+  const detected = tcp.filter(({ httpRoutes }) => httpRoutes !== undefined);
   // A captured connection to a wildcard may speak anything: whatever runs at that port of some host comes in here.
-  const mixed = routeName !== undefined && (tcp.length > 0 || (!binds && WILDCARDS.includes(bind.address)));
+  const anything = !binds && WILDCARDS.includes(bind.address);
+  const mixed = detected.length > 0 || (routeName !== undefined && (tcp.length > 0 || anything));
+  const byBlock = detected.some(({ destinations }) => destinations.length > 0);
   const chains = new Map<string, FilterChain>();
   const add = (chain: FilterChain, hostname: string): void => {
     const key = chainKey(chain);
@@ -49,17 +55,19 @@ export function plannedListener(
       scope.warn({ subject: `Service/${hostname}`, message });
     }
   };
-  if (routeName !== undefined) {
-    const filters = [outboundHttpFilter(scope.view.settings, name, routeName, { onDemand, looksUpHosts })];
-    add(
-      FilterChain.fromPartial({ name: "http", filterChainMatch: mixed ? PLAIN_HTTP : {}, filters }),
-      routeName,
-    );
+  const http = (routes: string, match: Partial<FilterChainMatch>): FilterChain => {
+    const filters = [outboundHttpFilter(scope.view.settings, name, routes, { onDemand, looksUpHosts })];
+    return FilterChain.fromPartial({ name: "http", filterChainMatch: match, filters });
+  };
+  if (routeName !== undefined) add(http(routeName, mixed ? PLAIN_HTTP : {}), routeName);
+  for (const { httpRoutes, destinations, hostname } of detected) {
+    const prefixRanges = destinations.map(cidrRange);
+    if (httpRoutes !== undefined) add(http(httpRoutes, { ...PLAIN_HTTP, prefixRanges }), hostname);
   }
   for (const claim of tcp) {
     const client = clients[claim.through] ?? ofClass;
     for (const chain of layer4Chains(scope, client, claim, { shared, onDemand })) {
-      for (const one of mixed ? besideHttp(chain) : [chain]) add(one, claim.hostname);
+      for (const one of mixed ? besideHttp(chain, byBlock) : [chain]) add(one, claim.hostname);
     }
   }
   const all = [...chains.values()];
@@ -81,11 +89,13 @@ export function plannedListener(
 
 /**
  * Envoy decides by the transport before it looks at the protocol, and has no way back: a chain that would take any
- * transport is found beside HTTP's only when it names both.
+ * transport is found beside HTTP's only when it names both. Blocks of addresses are told apart before that: their chains
+ * have HTTP beside them only where some of it comes in by block.
  */
-function besideHttp(chain: FilterChain): readonly FilterChain[] {
+function besideHttp(chain: FilterChain, byBlock: boolean): readonly FilterChain[] {
   const { filterChainMatch: match } = chain;
-  if (match === undefined || match.transportProtocol !== "" || match.prefixRanges.length > 0) return [chain];
+  if (match === undefined || match.transportProtocol !== "") return [chain];
+  if (match.prefixRanges.length > 0 && !byBlock) return [chain];
   return ["raw_buffer", "tls"].map((transportProtocol) => ({
     ...chain,
     filterChainMatch: { ...match, transportProtocol },

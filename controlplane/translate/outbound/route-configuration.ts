@@ -6,7 +6,7 @@ import type { EncodedResource } from "../../xds/config-source.ts";
 import { encodedResource } from "../encode.ts";
 import type { Scope } from "../memo.ts";
 import { plainForward } from "../routes/route-action.ts";
-import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
+import { LONGEST_DIRECT_RESPONSE, outboundRouteConfiguration } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import type { RoutedHost } from "../routes/virtual-host.ts";
 import { FOREIGN_PORT } from "./called-hosts.ts";
@@ -74,6 +74,19 @@ export function portRouteConfiguration(
   }
   const rest = VirtualHost.encode(unknownHost(unknown)).finish();
   return encodedResource(planned.name, writer.uint32(VIRTUAL_HOSTS_TAG).bytes(rest).finish());
+}
+
+/** The routes of one place, at an address that is its own. */
+export function placeRouteConfiguration(
+  scope: Scope,
+  of: EgressClass,
+  { name, places }: PlannedRoutes,
+): EncodedResource {
+  const clients = clientsThrough(scope, of);
+  const [routed] = places.map(({ hostname, port, through }) =>
+    routedHost(scope, clients[through] ?? of.client, hostname, port),
+  );
+  return encodedResource(name, RouteConfiguration.encode(outboundRouteConfiguration(name, routed)).finish());
 }
 
 function encodedHost(

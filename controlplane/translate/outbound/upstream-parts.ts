@@ -17,6 +17,7 @@ import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import { FOREIGN_PORT } from "./called-hosts.ts";
 import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
 import { foreignHosts } from "./foreign-hosts.ts";
+import { plannedListener } from "./planned-listener.ts";
 import { blackHoleListener, upstreamHttpListener, upstreamTcpListener } from "./upstream-listener.ts";
 
 interface UpstreamParts {
@@ -28,6 +29,12 @@ interface UpstreamParts {
 interface RoutedUpstream {
   readonly key: string;
   readonly routed: (scope: Scope) => RoutedHost | undefined;
+}
+
+interface DetectedUpstream {
+  readonly service: Service;
+  readonly port: number;
+  readonly routed: RoutedUpstream;
 }
 
 /**
@@ -45,12 +52,13 @@ export function upstreamParts(
   const through = service && listenerWith(scope, of, service.hostname);
   if (service !== undefined && found !== undefined && through !== undefined) {
     const client = clientsThrough(scope, of)[through] ?? of.client;
-    if (!isHttp(found.protocol))
-      return tcpUpstream(scope, client, bind, service, port, found.protocol === "tls");
-    return httpUpstream(scope, bind, service, port, {
+    const routed: RoutedUpstream = {
       key: clientKey(client),
       routed: (inner) => routedHost(inner, client, service.hostname, port),
-    });
+    };
+    if (isHttp(found.protocol)) return httpUpstream(scope, bind, service, port, routed);
+    if (found.protocol === "auto") return detectedUpstream(scope, client, bind, { service, port, routed });
+    return tcpUpstream(scope, client, bind, service, port, found.protocol === "tls");
   }
   if (service === undefined && port === FOREIGN_PORT) {
     const routed = foreignUpstream(scope, of, host);
@@ -85,12 +93,29 @@ function tcpUpstream(
   return { listener, routes: undefined };
 }
 
+/** Nobody says what is spoken there, so each connection does. */
+function detectedUpstream(
+  scope: Scope,
+  client: Client,
+  bind: SocketAddress,
+  { service: { hostname }, port, routed }: DetectedUpstream,
+): UpstreamParts {
+  const name = listenerName(bind.address, bind.port);
+  const httpRoutes = routeName(hostname, port);
+  const claim = { hostname, port, through: 0, tls: false, destinations: [], httpRoutes };
+  const planned = { name, bind, binds: true, routeName: undefined, looksUpHosts: false, tcp: [claim] };
+  const how = { planned, clients: [client], unknown: { cluster: undefined }, onDemand: false };
+  const key = `listener/${name}/${httpRoutes}/auto/${clientKey(client)}`;
+  const listener = resource(scope, key, Listener, (inner) => plannedListener(inner, { client }, how));
+  return { listener, routes: routesTo(scope, httpRoutes, routed) };
+}
+
 function httpUpstream(
   scope: Scope,
   bind: SocketAddress,
   service: Pick<Service, "hostname" | "resolution">,
   port: number,
-  { key, routed }: RoutedUpstream,
+  routed: RoutedUpstream,
 ): UpstreamParts {
   const name = routeName(service.hostname, port);
   const at = `listener/${listenerName(bind.address, bind.port)}/${name}/${service.resolution}`;
@@ -98,10 +123,14 @@ function httpUpstream(
     listener: resource(scope, at, Listener, ({ view }) =>
       upstreamHttpListener(view.settings, bind, service, port),
     ),
-    routes: resource(scope, `route/${name}/${key}`, RouteConfiguration, (inner) =>
-      outboundRouteConfiguration(name, routed(inner)),
-    ),
+    routes: routesTo(scope, name, routed),
   };
+}
+
+function routesTo(scope: Scope, name: string, { key, routed }: RoutedUpstream): EncodedResource {
+  return resource(scope, `route/${name}/${key}`, RouteConfiguration, (inner) =>
+    outboundRouteConfiguration(name, routed(inner)),
+  );
 }
 
 /** Undefined: no VirtualService that counts here has a route for the host. */

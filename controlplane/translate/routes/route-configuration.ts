@@ -1,5 +1,10 @@
+import type { Protocol } from "../../../mesh/model/service.ts";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
-import { Route, type VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import {
+  RetryPolicy,
+  Route,
+  type VirtualHost,
+} from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { INBOUND_PASSTHROUGH_CLUSTER, inboundClusterName } from "../../../mesh/xds/names.ts";
 import type { RoutedHost } from "./governed-host.ts";
 import { plainForward } from "./route-action.ts";
@@ -18,18 +23,32 @@ export function outboundRouteConfiguration(
   };
 }
 
-/** Everything that comes in at a port goes to the application. Retries are the caller's business. */
-export function inboundRouteConfiguration(servicePort: number): RouteConfiguration {
+/**
+ * What the application was not sent is safe to send again, as in Istio; all other retries are the caller's business. gRPC
+ * has its own.
+ */
+const INBOUND_RETRIES = RetryPolicy.fromPartial({ retryOn: "reset-before-request", numRetries: 2 });
+
+/** Everything that comes in at a port goes to the application. */
+export function inboundRouteConfiguration(servicePort: number, protocol: Protocol): RouteConfiguration {
   const cluster = inboundClusterName(servicePort);
-  const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: plainForward(cluster) });
-  return singleHost(cluster, { name: `inbound|http|${servicePort}`, routes: [route] });
+  const retryPolicy = protocol === "grpc" ? undefined : INBOUND_RETRIES;
+  return toApplication(cluster, `inbound|http|${servicePort}`, retryPolicy);
 }
 
 /** The same for calls to ports that the workload has not declared. */
 export function passthroughRouteConfiguration(): RouteConfiguration {
-  const cluster = INBOUND_PASSTHROUGH_CLUSTER;
-  const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: plainForward(cluster) });
-  return singleHost(cluster, { name: "inbound|http|0", routes: [route] });
+  return toApplication(INBOUND_PASSTHROUGH_CLUSTER, "inbound|http|0", INBOUND_RETRIES);
+}
+
+function toApplication(
+  cluster: string,
+  name: string,
+  retryPolicy: RetryPolicy | undefined,
+): RouteConfiguration {
+  const action = { ...plainForward(cluster), retryPolicy };
+  const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: action });
+  return singleHost(cluster, { name, routes: [route] });
 }
 
 /** A listener of its own needs no host to be told apart: one virtual host takes all. */

@@ -1,7 +1,7 @@
 import { type Client, routingKey } from "../../policy/client.ts";
 import type { ServiceDestination } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
-import { isHttp } from "../protocols.ts";
+import { isHttp, mayBeHttp } from "../protocols.ts";
 import { type Layer4Place, layer4Routes, type RoutedConnections } from "./layer4-routes.ts";
 import { foreignVirtualHost, type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
 
@@ -43,7 +43,9 @@ export function destinationsOf(
 ): readonly ServiceDestination[] {
   const protocol = scope.view.service(hostname)?.ports.find(({ number }) => number === port)?.protocol;
   if (protocol === undefined) return [];
-  if (isHttp(protocol)) return routedHost(scope, client, hostname, port).destinations;
+  const calls = mayBeHttp(protocol) ? routedHost(scope, client, hostname, port).destinations : [];
+  if (isHttp(protocol)) return calls;
   const place = { hostname, port, tls: protocol === "tls" };
-  return routedConnections(scope, client, place).routes.flatMap(({ destinations }) => destinations);
+  const connections = routedConnections(scope, client, place).routes;
+  return [...calls, ...connections.flatMap(({ destinations }) => destinations)];
 }

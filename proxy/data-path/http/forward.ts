@@ -287,7 +287,7 @@ async function deliver(result: AttemptResult, forwarding: Forwarding): Promise<v
 
 function deliverFailure(
   result: Extract<AttemptResult, { kind: "failed" }>,
-  { exchange, deadlines }: Forwarding,
+  { exchange, deadlines, attempts }: Forwarding,
 ): void {
   exchange.record.upstream.failure = result.reason;
   const expired = deadlines.expired;
@@ -311,20 +311,21 @@ function deliverFailure(
     case "overflow":
       return replyLocally(exchange, overflow("connection limit of the cluster"));
     case "protocol":
-      return replyLocally(exchange, { ...unavailable("protocol error"), status: 502, flag: "UPE" });
+      return replyLocally(exchange, { ...unavailable("protocol error", attempts), status: 502, flag: "UPE" });
     case "connect":
-      return replyLocally(exchange, { ...unavailable("connection failure"), flag: "UF" });
+      return replyLocally(exchange, { ...unavailable("connection failure", attempts), flag: "UF" });
     case "reset":
-      return replyLocally(exchange, { ...unavailable("connection termination"), flag: "UC" });
+      return replyLocally(exchange, { ...unavailable("connection termination", attempts), flag: "UC" });
     default:
       return result.cause satisfies never;
   }
 }
 
-function unavailable(reason: string): { status: number; body: string; details: string } {
+function unavailable(reason: string, attempts: number): { status: number; body: string; details: string } {
+  const which = attempts > 1 ? "retried and the latest reset reason" : "reset reason";
   return {
     status: 503,
-    body: `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`,
+    body: `upstream connect error or disconnect/reset before headers. ${which}: ${reason}`,
     details: `upstream_reset_before_response_started{${reason.replaceAll(" ", "_")}}`,
   };
 }

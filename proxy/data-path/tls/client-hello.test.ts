@@ -1,30 +1,7 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { test } from "node:test";
-import { connect } from "node:tls";
+import { realHello } from "../../../test/harness/real-hello.ts";
 import { peekClientHello } from "./client-hello.ts";
-
-/** What a real TLS client sends first. */
-async function realHello(options: { servername?: string; ALPNProtocols?: string[] }): Promise<Buffer> {
-  const { promise, resolve } = Promise.withResolvers<Buffer>();
-  const server = createServer((socket) => {
-    const chunks: Buffer[] = [];
-    socket.on("error", () => {});
-    socket.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      const bytes = Buffer.concat(chunks);
-      if (bytes.length < 5 + bytes.readUInt16BE(3)) return;
-      resolve(bytes);
-      socket.destroy();
-    });
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  connect({ host: "127.0.0.1", port, ...options }).on("error", () => {});
-  const bytes = await promise;
-  server.close();
-  return bytes;
-}
 
 test("server name and ALPN are read from a real hello", async () => {
   const bytes = await realHello({

@@ -21,7 +21,12 @@ const common = {
   ciphers: [],
   curves: [],
 } as const;
-const downstream: DownstreamTls = { ...common, alpn: ["istio"], requireClientCertificate: true };
+const downstream: DownstreamTls = {
+  ...common,
+  alpn: ["istio"],
+  requireClientCertificate: true,
+  handshakeTimeoutMs: 5_000,
+};
 const upstream: MeshTls = { ...common, kind: "mesh", alpn: ["istio"], serverName: "outbound_.80_._.server" };
 
 function store(id: string): SecretStore {

@@ -9,8 +9,6 @@ import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, namedTrustDomains, type PeerCertificate } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 
-const HANDSHAKE_TIMEOUT_MS = 5000;
-
 export interface TlsConnection {
   readonly socket: TLSSocket;
   /** Undefined when no client certificate was asked for. */
@@ -50,7 +48,7 @@ export class ServerTls {
       ...this.#material?.options,
       requestCert: options.tls.roots !== undefined,
       rejectUnauthorized: options.tls.roots !== undefined,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: options.tls.handshakeTimeoutMs,
       allowHalfOpen: true,
       ALPNCallback: ({ protocols }) => chooseAlpn(options.protocol, options.tls.alpn, protocols),
     });

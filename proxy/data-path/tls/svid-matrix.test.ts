@@ -128,7 +128,12 @@ function ownSecrets(): SecretStore {
 }
 
 async function ourServer(): Promise<Verifier> {
-  const tls: DownstreamTls = { ...common, alpn: ["istio"], requireClientCertificate: true };
+  const tls: DownstreamTls = {
+    ...common,
+    alpn: ["istio"],
+    requireClientCertificate: true,
+    handshakeTimeoutMs: 5_000,
+  };
   const server = new ServerTls({ tls, protocol: "tcp", secrets: ownSecrets(), clock: systemClock });
   const open = new Set<Socket>();
   const listener = createServer((raw) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { secret } from "../../harness/mesh-gateways.ts";
+import { realHello } from "../../harness/real-hello.ts";
 import { type At, entry, http, many, routes, rule, tcp, type WireCase } from "../wire-case.ts";
 import { CERTIFICATES } from "../wire-certificates.ts";
 
@@ -7,7 +8,7 @@ const SHOP = "shop.test";
 const CALL = `${SHOP}:80`;
 const DB = "db.test";
 
-const mesh = (spec: string): string => `
+export const mesh = (spec: string): string => `
 ---
 apiVersion: mesh.istio.io/v1alpha1
 kind: MeshConfig
@@ -133,14 +134,14 @@ export const MESH_CASES: readonly WireCase[] = [
 ];
 
 const GATEWAY = { refuses: "use_remote_address" };
-const gateway = (at: At): string => `
+const gateway = (at: At, server = "port: { number: 8081, name: http, protocol: HTTP }"): string => `
 ---
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: edge }
 spec:
   selector: { app: caller }
-  servers: [{ port: { number: 8081, name: http, protocol: HTTP }, hosts: ["*"], bind: ${at("a").address.replace(/\d+$/, "1")} }]`;
+  servers: [{ ${server}, hosts: ["*"], bind: ${at("a").address.replace(/\d+$/, "1")} }]`;
 const AT_GATEWAY = { role: "gateway" } as const;
 
 /** What a gateway's own calls are like: how calls come in is shown by the ingress gateway's tests. */
@@ -205,6 +206,28 @@ export const GATEWAY_CASES: readonly WireCase[] = [
     calls: [http("gateway a.test:8081", "b"), http("gateway b.test:8081", { status: 404 })],
   },
   {
+    name: "a handshake at a gateway that does not go on is cut when its time is over",
+    yaml: (at) =>
+      gateway(at, "port: { number: 8443, name: tls, protocol: TLS }, tls: { mode: ISTIO_MUTUAL }") +
+      entry(DB, "9000 TCP", [at("ta")]) +
+      routes(
+        "*",
+        `gateways: [edge], tcp: [{ route: [{ destination: { host: ${DB} } }] }]`,
+        "{ name: edge }",
+      ) +
+      patch(
+        "for-chains",
+        "{ applyTo: FILTER_CHAIN, match: { context: GATEWAY }, patch: { operation: MERGE, value: { transport_socket_connect_timeout: 0.5s } } }",
+      ),
+    caller: AT_GATEWAY,
+    run: async (wire) => {
+      const hello = await realHello();
+      const { waitedMs, answered } = await wire.abandoned(`gateway ${DB}:8443`, hello);
+      assert.ok(answered, "the server goes on with the handshake");
+      assert.ok(waitedMs >= 400 && waitedMs < 4_000, `cut after ${waitedMs} ms`);
+    },
+  },
+  {
     name: "EnvoyFilter: one for gateways is for gateways alone",
     builtin: GATEWAY,
     yaml: (at) =>
@@ -224,10 +247,17 @@ export const GATEWAY_CASES: readonly WireCase[] = [
 
 function patchedFor(context: string): string {
   const header = `{ header: { key: x-${context.toLowerCase()}, value: "yes" } }`;
+  return patch(
+    `for-${context.toLowerCase().replace("_", "-")}`,
+    `{ applyTo: VIRTUAL_HOST, match: { context: ${context} }, patch: { operation: MERGE, value: { request_headers_to_add: [${header}] } } }`,
+  );
+}
+
+function patch(name: string, configPatch: string): string {
   return `
 ---
 apiVersion: networking.istio.io/v1alpha3
 kind: EnvoyFilter
-metadata: { name: for-${context.toLowerCase().replace("_", "-")} }
-spec: { configPatches: [{ applyTo: VIRTUAL_HOST, match: { context: ${context} }, patch: { operation: MERGE, value: { request_headers_to_add: [${header}] } } }] }`;
+metadata: { name: ${name} }
+spec: { configPatches: [${configPatch}] }`;
 }
