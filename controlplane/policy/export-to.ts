@@ -24,10 +24,17 @@ export function seenTogether(a: ReadonlySet<string>, b: ReadonlySet<string>): bo
   return b.has("*") ? a.size > 0 : a.intersection(b).size > 0;
 }
 
+/** What a VirtualService is for and who sees it, whatever it says: any VirtualService is one. */
+export interface HostClaim {
+  readonly kind: "VirtualService";
+  readonly metadata: Pick<StoredObject<"VirtualService">["metadata"], "name" | "namespace">;
+  readonly spec: Pick<StoredObject<"VirtualService">["spec"], "hosts" | "exportTo">;
+}
+
 /** How a namespace sees a VirtualService. One that says nothing follows the mesh's default. */
 export function virtualServiceVisibility(
   { settings }: SnapshotView,
-  { spec, metadata }: StoredObject<"VirtualService">,
+  { spec, metadata }: HostClaim,
   from: string,
 ): Visibility | undefined {
   const said = spec.exportTo.length > 0 ? spec.exportTo : settings.mesh.defaultVirtualServiceExportTo;

@@ -1,10 +1,10 @@
 import { hostMatches, resolveHost } from "../../mesh/model/hosts.ts";
-import type { StoredObject } from "../../mesh/model/object.ts";
 import type { Service } from "../../mesh/model/service.ts";
 import type { EgressHost } from "../../mesh/model/sidecar.ts";
 import { hostPatterns } from "../snapshot/host-names.ts";
 import type { MeshSettings } from "../snapshot/mesh-snapshot.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+import type { HostClaim } from "./export-to.ts";
 
 /** What one host of a Sidecar's egress brings in, or takes out again. */
 export interface Import {
@@ -50,7 +50,7 @@ export function importsService(
 export function importsVirtualService(
   view: SnapshotView,
   imports: readonly Import[] | undefined,
-  { spec, metadata: { namespace } }: StoredObject<"VirtualService">,
+  { spec, metadata: { namespace } }: HostClaim,
 ): boolean {
   if (imports === undefined) return true;
   const knows = (hostname: string): boolean => view.service(hostname) !== undefined;

@@ -5,7 +5,7 @@ import { patternsCovering } from "../snapshot/host-names.ts";
 import { gatewayKey, MESH_GATEWAY } from "../snapshot/object-lists.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import type { Client } from "./client.ts";
-import { type Visibility, virtualServiceVisibility } from "./export-to.ts";
+import { type HostClaim, type Visibility, virtualServiceVisibility } from "./export-to.ts";
 import { type ApplicableRoute, applicableHttpRoutes } from "./http-routes.ts";
 import { importsVirtualService } from "./imports.ts";
 
@@ -113,7 +113,18 @@ export function isFor(gateways: readonly string[], namespace: string, gateway: s
   return gateways.some((one) => gatewayKey(one, namespace) === gateway);
 }
 
-/** Those that a client's namespace sees and, where a Sidecar holds for it, imports; nearest first. */
+/** Whether a client's namespace sees a VirtualService and, where a Sidecar holds for it, imports it. */
+export function countsFor(
+  view: SnapshotView,
+  { namespace, imports }: Pick<RoutingClient, "namespace" | "imports">,
+  one: HostClaim,
+): boolean {
+  return (
+    virtualServiceVisibility(view, one, namespace) !== undefined && importsVirtualService(view, imports, one)
+  );
+}
+
+/** Those that count for a client; nearest first. */
 function counted(
   view: SnapshotView,
   list: readonly VirtualService[],

@@ -5,8 +5,8 @@ import { findService, isVisible } from "../../policy/services.ts";
 import { patternsCovering } from "../../snapshot/host-names.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 
-/** Port 80 is the only one that a host of no registry is called at, as in Istio. */
-export const FOREIGN_PORT = 80;
+/** The port of a call that does not say one. */
+const HTTP_PORT = 80;
 
 /** Of a route configuration's name and of a host's (RFC 1035) with its port; a longer one is no service's. */
 const LONGEST_ASKED = 512;
@@ -47,7 +47,7 @@ export function parseAskedHost(name: string): AskedHost | undefined {
     name,
     routeName,
     host,
-    port: ofRoutes ?? (portText === undefined ? FOREIGN_PORT : Number(portText)),
+    port: ofRoutes ?? (portText === undefined ? HTTP_PORT : Number(portText)),
   };
 }
 

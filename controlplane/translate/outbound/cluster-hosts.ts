@@ -3,11 +3,11 @@ import { findService } from "../../policy/services.ts";
 import type { Scope } from "../memo.ts";
 import { destinationsOf, routedForeignHost } from "../routes/routed-host.ts";
 import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
-import { foreignHosts } from "./foreign-hosts.ts";
+import { foreignHostsFor } from "./foreign-hosts.ts";
 
 /**
  * The services that there must be clusters for: all that may be called, and where the VirtualServices lead of these and of
- * hosts that no registry knows. Within the whole mesh these are the same.
+ * hosts that only these have. Within the whole mesh these are the same.
  */
 export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
   return scope.get(
@@ -38,8 +38,8 @@ function ledTo(scope: Scope, of: EgressClass, client: Client, hosts: readonly st
       destinationsOf(scope, client, host, number),
     ),
   );
-  const foreign = foreignHosts(scope, of, client).flatMap(
-    (host) => routedForeignHost(scope, client, host)?.destinations ?? [],
+  const foreign = [...foreignHostsFor(scope, of, client)].flatMap(([port, names]) =>
+    names.flatMap((host) => routedForeignHost(scope, client, host, port)?.destinations ?? []),
   );
   return [...called, ...foreign].map(({ hostname }) => hostname);
 }

@@ -6,13 +6,13 @@ import { type Client, clientKey, clientOf } from "../../policy/client.ts";
 import { type EgressScope, meshScope, scopeOf, sidecarScope } from "../../policy/egress-scope.ts";
 import { findService } from "../../policy/services.ts";
 import { sidecarFor } from "../../policy/sidecars.ts";
-import { httpHostCovering } from "../../policy/virtual-services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
-import { byText } from "../../snapshot/text-order.ts";
+import { by, byText } from "../../snapshot/text-order.ts";
 import { gatewayResources } from "../gateway/gateway-parts.ts";
 import type { Scope } from "../memo.ts";
-import { type CalledHost, calledHosts, calledService, FOREIGN_PORT } from "./called-hosts.ts";
+import { foreignHostCovering } from "../routes/foreign-hosts.ts";
+import { type CalledHost, calledHosts, calledService } from "./called-hosts.ts";
 import type { Ways } from "./egress-plan.ts";
 
 /** Workloads of one class share everything that they have of the calling side, but for declared upstreams. */
@@ -24,6 +24,12 @@ export interface EgressClass {
   readonly ways: Ways;
 }
 
+/** Where a host is called that only VirtualServices have there; it may have a wildcard. */
+export interface ForeignPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where the list of what may be called comes from. */
 type ScopeSource =
   | { readonly kind: "mesh" }
@@ -32,8 +38,7 @@ type ScopeSource =
   | {
       readonly kind: "hosts";
       readonly hosts: readonly string[];
-      /** Hosts of VirtualServices that no registry knows, maybe with a wildcard. */
-      readonly foreign: readonly string[];
+      readonly foreign: readonly ForeignPlace[];
       readonly onDemand: boolean;
     };
 
@@ -86,16 +91,19 @@ function namedHosts(
   view: SnapshotView,
   client: Client,
   named: readonly (CalledHost & { readonly service: Service | undefined })[],
-): { readonly hosts: readonly string[]; readonly foreign: readonly string[] } {
+): { readonly hosts: readonly string[]; readonly foreign: readonly ForeignPlace[] } {
   const hosts = new Set<string>();
-  const foreign = new Set<string>();
+  const foreign = new Map<string, ForeignPlace>();
   for (const { host, port, service } of named) {
-    const pattern =
-      service === undefined && port === FOREIGN_PORT ? httpHostCovering(view, client, host) : undefined;
     if (service !== undefined) hosts.add(service.hostname);
-    if (pattern !== undefined) foreign.add(pattern);
+    if (service?.ports.some(({ number }) => number === port)) continue;
+    const pattern = foreignHostCovering(view, client, service?.hostname ?? host, port);
+    if (pattern !== undefined) foreign.set(`${pattern}:${port}`, { host: pattern, port });
   }
-  return { hosts: [...hosts].sort(byText), foreign: [...foreign].sort(byText) };
+  return {
+    hosts: [...hosts].sort(byText),
+    foreign: [...foreign.values()].sort(by(({ host, port }) => `${host}:${port}`)),
+  };
 }
 
 /** What the workloads of a class may call. */

@@ -1,52 +1,56 @@
 import { type Client, routingKey } from "../../policy/client.ts";
-import { findService } from "../../policy/services.ts";
-import { meshVirtualServices } from "../../policy/virtual-services.ts";
+import type { HostClaim } from "../../policy/export-to.ts";
 import { MESH_GATEWAY } from "../../snapshot/object-lists.ts";
-import { byText } from "../../snapshot/text-order.ts";
 import type { Scope } from "../memo.ts";
-import type { EgressClass } from "./egress-class.ts";
+import { type ForeignHosts, foreignHosts } from "../routes/foreign-hosts.ts";
+import type { EgressClass, ForeignPlace } from "./egress-class.ts";
 
-interface WrittenHost {
-  readonly host: string;
-  /** Of the VirtualService that it is written in. */
-  readonly namespace: string;
-}
-
-/** Hosts that VirtualServices have and no registry knows, as far as clients of a class may call them. */
-export function foreignHosts(scope: Scope, of: EgressClass, client: Client): readonly string[] {
-  if (of.source.kind === "hosts") return of.source.foreign;
+/** Hosts that VirtualServices have without a service, as far as clients of a class may call them. */
+export function foreignHostsFor(scope: Scope, of: EgressClass, client: Client): ForeignHosts {
+  if (of.source.kind === "hosts") return grouped(of.source.foreign);
   return scope.get(
     `foreign-hosts/${routingKey({ ...client, labels: {} })}`,
-    (inner) => {
-      const { view } = inner;
-      const foreign = writtenHosts(inner).filter(
-        ({ host, namespace }) =>
-          findService(view, host, namespace, client.namespace) === undefined &&
-          meshVirtualServices(view, client, host.toLowerCase()).length > 0,
-      );
-      return [...new Set(foreign.map(({ host }) => host.toLowerCase()))].sort(byText);
-    },
+    (inner) => foreignHosts(inner.view, client, hostClaims(inner)),
+    (a, b) => sameText([...a], [...b]),
+  );
+}
+
+/** The same of one port: what comes and goes at others makes no difference to its routes. */
+export function foreignHostsAt(
+  scope: Scope,
+  of: EgressClass,
+  client: Client,
+  port: number,
+): readonly string[] {
+  const ofClass = of.source.kind === "hosts" ? of.key : routingKey({ ...client, labels: {} });
+  return scope.get(
+    `foreign-hosts-at/${port}/${ofClass}`,
+    (inner) => foreignHostsFor(inner, of, client).get(port) ?? [],
     sameText,
   );
 }
 
 /** Of all VirtualServices for the mesh that have HTTP routes: what else is in them makes no difference here. */
-function writtenHosts(scope: Scope): readonly WrittenHost[] {
+function hostClaims(scope: Scope): readonly HostClaim[] {
   return scope.get(
-    "written-hosts",
-    ({ view }) => {
-      const all = new Map<string, WrittenHost>();
-      for (const { spec, metadata } of view.virtualServicesOf(MESH_GATEWAY)) {
-        if (spec.http.length === 0) continue;
-        for (const host of spec.hosts) {
-          const one = { host, namespace: metadata.namespace };
-          all.set(JSON.stringify(one), one);
-        }
-      }
-      return [...all.values()];
-    },
+    "host-claims",
+    ({ view }) =>
+      view
+        .virtualServicesOf(MESH_GATEWAY)
+        .filter(({ spec }) => spec.http.length > 0)
+        .map(({ kind, metadata: { name, namespace }, spec: { hosts, exportTo } }) => ({
+          kind,
+          metadata: { name, namespace },
+          spec: { hosts, exportTo },
+        })),
     sameText,
   );
+}
+
+function grouped(places: readonly ForeignPlace[]): ForeignHosts {
+  const all = new Map<number, string[]>();
+  for (const { host, port } of places) all.set(port, [...(all.get(port) ?? []), host]);
+  return all;
 }
 
 function sameText<T>(a: T, b: T): boolean {

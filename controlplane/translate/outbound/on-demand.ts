@@ -3,20 +3,19 @@ import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import type { ConfigSource } from "../../../mesh/xds/gen/envoy/config/core/v3/config_source.ts";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
-import { httpHostCovering } from "../../policy/virtual-services.ts";
 import { ADS } from "../ads.ts";
 import { duration } from "../durations.ts";
 import { encodedResource } from "../encode.ts";
 import type { Scope } from "../memo.ts";
 import { mayBeHttp } from "../protocols.ts";
 import { namedResource } from "../resource.ts";
+import { foreignHostCovering } from "../routes/foreign-hosts.ts";
 import { LONGEST_DIRECT_RESPONSE } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import type { RoutedHost } from "../routes/virtual-host.ts";
-import { type AskedHost, calledService, FOREIGN_PORT, parseAskedHost } from "./called-hosts.ts";
+import { type AskedHost, calledService, parseAskedHost } from "./called-hosts.ts";
 import type { EgressClass } from "./egress-class.ts";
 import type { PlannedRoutes } from "./egress-plan.ts";
-import { foreignHosts } from "./foreign-hosts.ts";
 import { type UnknownHosts, unknownHost } from "./route-configuration.ts";
 
 /** Envoy starts without a virtual host only when the wait for the first one is over: it does not hear an empty answer. */
@@ -69,12 +68,10 @@ function answer(scope: Scope, of: EgressClass, asked: AskedHost, unknown: Unknow
 function askedHost(scope: Scope, of: EgressClass, { host, port }: AskedHost): RoutedHost | undefined {
   const { client } = of;
   const service = calledService(scope.view, host, client.namespace);
-  if (service !== undefined) {
-    const isServed = service.ports.some(({ number, protocol }) => number === port && mayBeHttp(protocol));
-    return isServed ? routedHost(scope, client, service.hostname, port) : undefined;
+  const served = service?.ports.find(({ number }) => number === port);
+  if (service !== undefined && served !== undefined) {
+    return mayBeHttp(served.protocol) ? routedHost(scope, client, service.hostname, port) : undefined;
   }
-  const pattern = port === FOREIGN_PORT ? httpHostCovering(scope.view, client, host) : undefined;
-  return pattern !== undefined && foreignHosts(scope, of, client).includes(pattern)
-    ? routedForeignHost(scope, client, pattern)
-    : undefined;
+  const pattern = foreignHostCovering(scope.view, client, service?.hostname ?? host, port);
+  return pattern === undefined ? undefined : routedForeignHost(scope, client, pattern, port);
 }

@@ -9,10 +9,9 @@ import { plainForward } from "../routes/route-action.ts";
 import { LONGEST_DIRECT_RESPONSE, outboundRouteConfiguration } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import type { RoutedHost } from "../routes/virtual-host.ts";
-import { FOREIGN_PORT } from "./called-hosts.ts";
 import { clientsThrough, type EgressClass } from "./egress-class.ts";
 import { HTTP_PROXY_ROUTES, type PlannedRoutes, type ServicePlace } from "./egress-plan.ts";
-import { foreignHosts } from "./foreign-hosts.ts";
+import { foreignHostsAt, foreignHostsFor } from "./foreign-hosts.ts";
 
 /** What becomes of calls to hosts that no virtual host is for. */
 export interface UnknownHosts {
@@ -43,12 +42,8 @@ export function portRouteConfiguration(
   const hosts = planned.places.map(({ hostname, port, through }) =>
     encodedHost(scope, clients[through] ?? of.client, { hostname, port }, proxied),
   );
-  if (planned.port === FOREIGN_PORT || proxied) {
-    for (const through of planned.through) {
-      const client = clients[through] ?? of.client;
-      const foreign = foreignHosts(scope, of, client);
-      hosts.push(...foreign.flatMap((host) => encodedForeignHost(scope, client, host, proxied)));
-    }
+  for (const through of planned.through) {
+    hosts.push(...encodedForeignHosts(scope, of, clients[through] ?? of.client, planned.port));
   }
   const writer = new BinaryWriter();
   writer.raw(
@@ -99,18 +94,26 @@ function encodedHost(
   return scope.get(key, (inner) => encoded(routedHost(inner, client, hostname, port), proxied));
 }
 
-/** Of a host that VirtualServices have and no registry; none when they have no route for the client. */
-function encodedForeignHost(
+/** Of hosts that only VirtualServices have, at one port or at all; without those that they have no route for. */
+function encodedForeignHosts(
   scope: Scope,
+  of: EgressClass,
   client: Client,
-  host: string,
-  proxied: boolean,
+  port: number | undefined,
 ): readonly EncodedHost[] {
-  const key = `${hostKind("foreign-host", proxied)}/${host}/${routingKey(client)}`;
-  return scope.get(key, (inner) => {
-    const routed = routedForeignHost(inner, client, host);
-    return routed === undefined ? [] : [encoded(routed, proxied)];
-  });
+  const proxied = port === undefined;
+  const places =
+    proxied
+      ? [...foreignHostsFor(scope, of, client)]
+      : [[port, foreignHostsAt(scope, of, client, port)] as const];
+  return places.flatMap(([at, hosts]) =>
+    hosts.flatMap((host) =>
+      scope.get(`${hostKind("foreign-host", proxied)}/${host}:${at}/${routingKey(client)}`, (inner) => {
+        const routed = routedForeignHost(inner, client, host, at);
+        return routed === undefined ? [] : [encoded(routed, proxied)];
+      }),
+    ),
+  );
 }
 
 /** What a forward proxy has is an entry of its own. */
@@ -127,7 +130,7 @@ function encoded({ virtualHost: routed }: RoutedHost, proxied: boolean): Encoded
 function withPorts({ name, domains }: VirtualHost): readonly string[] {
   const port = name.slice(name.lastIndexOf(":") + 1);
   const full = domains.map((domain) => `${domain}:${port}`);
-  return port === String(FOREIGN_PORT) ? [...domains, ...full] : full;
+  return port === "80" ? [...domains, ...full] : full;
 }
 
 /** Answers for what no service is for. */

@@ -112,6 +112,57 @@ for (const [hosts, clusters, ends] of IMPORTS) {
   });
 }
 
+const SEVERAL = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: several, namespace: net }
+spec:
+  hosts: [web.example.com, details.default.svc.cluster.local, third.example.com]
+  http: [{ route: [{ destination: { host: ratings.default.svc.cluster.local } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: more-web, namespace: net }
+spec:
+  hosts: [web.example.com]
+  ports: [{ number: 8080, name: http-more, protocol: HTTP }]
+  resolution: DNS
+---`;
+
+const OTHERS: readonly (readonly [what: string, to: string, alone: string, all: string])[] = [
+  ["a host of no registry, at port 80", "http://third.example.com/", "ratings", "ratings"],
+  ["and at the other port of the service", "http://third.example.com:8080/", "ratings", "ratings"],
+  [
+    "a service that is not imported, at port 80",
+    "http://details.default.svc.cluster.local:80/",
+    "ratings",
+    "ratings",
+  ],
+  ["and by its short name", "http://details:80/", "ratings", "ratings"],
+  [
+    "at the port of the other service",
+    "http://details.default.svc.cluster.local:8080/",
+    "ratings",
+    "ratings",
+  ],
+  ["at its own port, where none of the imported is", "http://details:9080/", "black-hole", "ratings"],
+  [
+    "a host of no registry, where the service is not",
+    "http://third.example.com:9080/",
+    "black-hole",
+    "ratings",
+  ],
+];
+test("a Sidecar that imports one host of a VirtualService has its others, and the destinations", () => {
+  assert.equal(mesh(CAPTURED, SEVERAL + sidecar('"net/web.example.com"')).clusters, "ratings web web");
+});
+for (const [what, to, alone, all] of OTHERS) {
+  test(`beside the one host of a VirtualService that a Sidecar imports: ${what} (${alone})`, () => {
+    assert.equal(mesh(CAPTURED, SEVERAL + sidecar('"net/web.example.com"')).ends(to), alone);
+    assert.equal(mesh(CAPTURED, SEVERAL + sidecar('"*/*"')).ends(to), all);
+  });
+}
+
 test("a declared upstream of such a host has a way, and its destinations are brought in; others are not", () => {
   const declared = mesh({ upstreams: [{ host: "nowhere.example.com", port: 80, bind }] });
   assert.equal(declared.clusters, "reviews");
@@ -124,6 +175,13 @@ test("a declared upstream of such a host at another port than 80 leads nowhere, 
   const { clusters, report } = mesh({ upstreams: [{ host: "nowhere.example.com", port: 81, bind }] });
   assert.equal(clusters, "");
   assert.deepEqual(report.failures, []);
+});
+
+test("unless the VirtualService has a service there", () => {
+  const at = (port: number) => mesh({ upstreams: [{ host: "third.example.com", port, bind }] }, SEVERAL);
+  assert.equal(at(8080).clusters, "ratings");
+  assert.equal(at(8080).ends("http://third.example.com:8080/"), "ratings");
+  assert.equal(at(8081).clusters, "");
 });
 
 test("an HTTP proxy of declared upstreams knows the hosts that are declared", () => {
@@ -140,6 +198,8 @@ test("what is asked for on demand may be such a host: its destinations come with
   assert.equal(mesh(over, "", ["http_proxy/nowhere.example.com"]).clusters, "reviews");
   assert.equal(mesh(over, "", ["http_proxy/b.nowhere.example.org:80"]).clusters, "reviews");
   assert.equal(mesh(over, "", ["http_proxy/nowhere.example.com:81", "http_proxy/nobody.test"]).clusters, "");
+  assert.equal(mesh(over, SEVERAL, ["http_proxy/third.example.com:8080"]).clusters, "ratings");
+  assert.equal(mesh(over, SEVERAL, ["http_proxy/third.example.com:8081"]).clusters, "");
 });
 
 test("the Sidecar of a workload decides for its declared upstreams too which VirtualServices count", () => {

@@ -7,16 +7,14 @@ import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/
 import { listenerName, routeName } from "../../../mesh/xds/names.ts";
 import { type Client, clientKey } from "../../policy/client.ts";
 import { findService } from "../../policy/services.ts";
-import { httpHostCovering } from "../../policy/virtual-services.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
 import { resource } from "../resource.ts";
+import { foreignHostCovering } from "../routes/foreign-hosts.ts";
 import type { RoutedHost } from "../routes/governed-host.ts";
 import { outboundRouteConfiguration } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
-import { FOREIGN_PORT } from "./called-hosts.ts";
 import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
-import { foreignHosts } from "./foreign-hosts.ts";
 import { plannedListener } from "./planned-listener.ts";
 import { blackHoleListener, upstreamHttpListener, upstreamTcpListener } from "./upstream-listener.ts";
 
@@ -60,11 +58,10 @@ export function upstreamParts(
     if (found.protocol === "auto") return detectedUpstream(scope, client, bind, { service, port, routed });
     return tcpUpstream(scope, client, bind, service, port, found.protocol === "tls");
   }
-  if (service === undefined && port === FOREIGN_PORT) {
-    const routed = foreignUpstream(scope, of, host);
-    if (routed !== undefined) {
-      return httpUpstream(scope, bind, { hostname: normalizeHost(host), resolution: "none" }, port, routed);
-    }
+  const hostname = service?.hostname ?? normalizeHost(host);
+  const foreign = foreignUpstream(scope, of, hostname, port);
+  if (foreign !== undefined) {
+    return httpUpstream(scope, bind, { hostname, resolution: "none" }, port, foreign);
   }
   const problem =
     service === undefined
@@ -134,14 +131,18 @@ function routesTo(scope: Scope, name: string, { key, routed }: RoutedUpstream): 
 }
 
 /** Undefined: no VirtualService that counts here has a route for the host. */
-function foreignUpstream(scope: Scope, of: EgressClass, host: string): RoutedUpstream | undefined {
+function foreignUpstream(
+  scope: Scope,
+  of: EgressClass,
+  host: string,
+  port: number,
+): RoutedUpstream | undefined {
   for (const client of clientsThrough(scope, of)) {
-    const pattern = httpHostCovering(scope.view, client, normalizeHost(host));
-    if (pattern === undefined || !foreignHosts(scope, of, client).includes(pattern)) continue;
-    if (routedForeignHost(scope, client, pattern) === undefined) continue;
+    const pattern = foreignHostCovering(scope.view, client, host, port);
+    if (pattern === undefined || routedForeignHost(scope, client, pattern, port) === undefined) continue;
     return {
       key: `${pattern}/${clientKey(client)}`,
-      routed: (inner) => routedForeignHost(inner, client, pattern),
+      routed: (inner) => routedForeignHost(inner, client, pattern, port),
     };
   }
   return undefined;

@@ -16,11 +16,16 @@ export function routedHost(scope: Scope, client: Client, hostname: string, port:
   );
 }
 
-/** The same of a host that VirtualServices have and no registry; undefined: none of them counts for the client. */
-export function routedForeignHost(scope: Scope, client: Client, host: string): RoutedHost | undefined {
+/** The same of a host that only VirtualServices have at a port; undefined: none that counts for the client has routes there. */
+export function routedForeignHost(
+  scope: Scope,
+  client: Client,
+  host: string,
+  port: number,
+): RoutedHost | undefined {
   return scope.get<RoutedHost | undefined>(
-    `routed-foreign-host/${host}/${routingKey(client)}`,
-    (inner, before) => foreignVirtualHost(inner, client, host, before),
+    `routed-foreign-host/${host}:${port}/${routingKey(client)}`,
+    (inner, before) => foreignVirtualHost(inner, client, host, port, before),
   );
 }
 

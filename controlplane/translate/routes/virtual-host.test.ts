@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { StoredObject } from "../../../mesh/model/object.ts";
 import { client, inScope } from "../../../test/fakes/in-scope.ts";
 import { added, objects, port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
+import type { Client } from "../../policy/client.ts";
 import type { MeshSnapshot } from "../../snapshot/mesh-snapshot.ts";
 import { foreignVirtualHost, type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
 
@@ -138,28 +139,32 @@ test("a service without an address of its own is also called at its VIP and that
   assert.deepEqual(others, []);
 });
 
-function foreign(spec: string): string {
+function foreign(spec: string, name = "foreign"): string {
   return `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: foreign }
+metadata: { name: ${name} }
 spec: { ${spec}, http: [{ route: [{ destination: { host: reviews } }] }] }
 ---
 `;
 }
 
-const known = (name: string, number: number): string => `
+const known = (name: string, number: number, protocol = "HTTP"): string => `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: known }
-spec: { hosts: [${name}], ports: [{ number: ${number}, name: http, protocol: HTTP }], resolution: DNS }
+spec: { hosts: [${name}], addresses: [192.0.2.7], ports: [{ number: ${number}, name: a, protocol: ${protocol} }], resolution: DNS }
 ---
 `;
+
+const TWO = foreign("hosts: [book.example.com, shelf.example.com]");
 
 const foreignHosts: readonly {
   readonly name: string;
   readonly yaml: string;
   readonly host?: string;
+  readonly at?: number;
+  readonly imports?: Client["imports"];
   readonly want: readonly string[] | undefined;
 }[] = [
   { name: "that no registry knows", yaml: foreign("hosts: [Book.example.com]"), want: ["book.example.com"] },
@@ -177,6 +182,58 @@ const foreignHosts: readonly {
   {
     name: "that a service has at other ports",
     yaml: foreign("hosts: [book.example.com]") + known("book.example.com", 81),
+    want: ["book.example.com", "book.example.com.", "192.0.2.7"],
+  },
+  {
+    name: "that a service has which its Sidecar does not import",
+    yaml: TWO + known("book.example.com", 80),
+    imports: [{ namespace: "default", hosts: ["shelf.example.com"], excluded: false }],
+    want: ["book.example.com", "book.example.com.", "192.0.2.7"],
+  },
+  {
+    name: "beside one that a service has",
+    yaml: TWO + known("shelf.example.com", 81),
+    at: 81,
+    want: ["book.example.com"],
+  },
+  {
+    name: "beside one that a service has at other ports",
+    yaml: TWO + known("shelf.example.com", 81),
+    at: 82,
+    want: undefined,
+  },
+  {
+    name: "beside one that speaks no HTTP there",
+    yaml: TWO + known("shelf.example.com", 81, "TCP"),
+    at: 81,
+    want: undefined,
+  },
+  {
+    name: "beside one whose service its Sidecar does not import",
+    yaml: TWO + known("shelf.example.com", 81),
+    at: 81,
+    imports: [{ namespace: "default", hosts: ["book.example.com"], excluded: false }],
+    want: undefined,
+  },
+  {
+    name: "beside a wildcard that covers a service",
+    yaml: foreign('hosts: [book.example.com, "*.shelf.example.com"]') + known("a.shelf.example.com", 81),
+    at: 81,
+    want: ["book.example.com"],
+  },
+  {
+    name: "beside a wildcard whose service another VirtualService has by name",
+    yaml:
+      foreign('hosts: [book.example.com, "*.shelf.example.com"]') +
+      foreign("hosts: [a.shelf.example.com]", "other") +
+      known("a.shelf.example.com", 81),
+    at: 81,
+    want: undefined,
+  },
+  {
+    name: "of two VirtualServices, the older of which is alone",
+    yaml: foreign("hosts: [book.example.com]", "a") + TWO + known("shelf.example.com", 81),
+    at: 81,
     want: ["book.example.com"],
   },
   {
@@ -192,11 +249,13 @@ const foreignHosts: readonly {
   },
   { name: "of a gateway", yaml: foreign("hosts: [book.example.com], gateways: [edge]"), want: undefined },
 ];
-for (const { name, yaml, host = "book.example.com", want } of foreignHosts) {
-  test(`a host ${name} ${want ? "has a virtual host" : "has none"} at port 80`, () => {
-    const { value } = inScope(snapshotOf(yaml), (scope) => foreignVirtualHost(scope, client(), host));
+for (const { name, yaml, host = "book.example.com", at = 80, imports, want } of foreignHosts) {
+  test(`a host ${name} ${want ? "has a virtual host" : "has none"} at port ${at}`, () => {
+    const { value } = inScope(snapshotOf(yaml), (scope) =>
+      foreignVirtualHost(scope, client({ imports }), host, at),
+    );
     assert.deepEqual(value?.virtualHost.domains, want);
-    if (want) assert.equal(value?.virtualHost.name, `${host}:80`);
+    if (want) assert.equal(value?.virtualHost.name, `${host}:${at}`);
   });
 }
 

@@ -1,17 +1,12 @@
-import { hostMatches } from "../../../mesh/model/hosts.ts";
 import type { Client } from "../../policy/client.ts";
-import { applicableHttpRoutes } from "../../policy/http-routes.ts";
 import { isVisible } from "../../policy/services.ts";
-import { governingRoutes, meshVirtualServices } from "../../policy/virtual-services.ts";
-import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { governingRoutes } from "../../policy/virtual-services.ts";
 import type { Scope } from "../memo.ts";
 import { serviceDomains } from "./domains.ts";
+import { foreignRoutes } from "./foreign-hosts.ts";
 import { defaultHost, governedHost, type RoutedHost } from "./governed-host.ts";
 
 export type { RoutedHost } from "./governed-host.ts";
-
-/** Port at which a host is called that no registry knows, as in Istio. */
-const FOREIGN_PORT = 80;
 
 /**
  * How a client's calls to a port of a service are routed. `before` is what was in force until now: when a newer revision of
@@ -36,35 +31,21 @@ export function serviceVirtualHost(
 }
 
 /**
- * The same for a host that a VirtualService names and no registry knows, or knows without this port. Undefined: no
- * VirtualService that counts for the client has a route for it. `host` is as in the VirtualService, and may be a wildcard.
+ * The same for a host that only VirtualServices have at a port: see `foreignHosts`. Undefined: none that counts for the
+ * client has a route for it there.
  */
 export function foreignVirtualHost(
   scope: Scope,
   client: Client,
   host: string,
+  port: number,
   before?: RoutedHost,
 ): RoutedHost | undefined {
   const { view } = scope;
-  const pattern = host.toLowerCase();
-  if (isServed(view, client, pattern)) return undefined;
-  const called = { host: pattern, port: FOREIGN_PORT, domains: [pattern] };
-  for (const virtualService of meshVirtualServices(view, client, pattern)) {
-    const routes = applicableHttpRoutes(view, virtualService, client, FOREIGN_PORT, undefined);
-    if (routes.length > 0) return governedHost(scope, client, called, { virtualService, routes }, before);
-  }
-  return undefined;
-}
-
-/** Whether the client sees a service behind a host, at the port of foreign ones. */
-function isServed(view: SnapshotView, client: Client, pattern: string): boolean {
-  const hosts = pattern.startsWith("*") ? view.hosts.filter((host) => hostMatches(pattern, host)) : [pattern];
-  return hosts.some((host) => {
-    const service = view.service(host);
-    return (
-      service !== undefined &&
-      isVisible(view, service, client.namespace) &&
-      service.ports.some(({ number }) => number === FOREIGN_PORT)
-    );
-  });
+  const governing = foreignRoutes(view, client, host, port);
+  if (governing === undefined) return undefined;
+  const service = view.service(host);
+  const seen = service !== undefined && isVisible(view, service, client.namespace);
+  const domains = seen ? serviceDomains(view, service, client.namespace) : [host];
+  return governedHost(scope, client, { host, port, domains }, governing, before);
 }

@@ -263,6 +263,20 @@ export const HTTP_CASES: readonly WireCase[] = [
     ],
   },
   {
+    name: "beside a service of its VirtualService, a host of no registry has the routes at that one's port too",
+    yaml: (at) =>
+      services(at) +
+      entry("other.test", "8080 HTTP", [at("a")]) +
+      routes(["other.test", "nowhere.example"], `http: [{ ${to("b.test")} }]`),
+    caller: { discovery: "mesh" },
+    calls: [
+      http("proxy other.test:8080", "b"),
+      http("proxy nowhere.example:8080", "b"),
+      http("proxy nowhere.example:80", "b"),
+      http("proxy nowhere.example:8081", { status: 502 }),
+    ],
+  },
+  {
     name: "a service with a wildcard is each host that it covers, unless another has the host itself",
     yaml: (at) =>
       entry("*.wild.test", "80 HTTP", [at("a")]) +
