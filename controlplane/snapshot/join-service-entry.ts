@@ -181,22 +181,28 @@ function endpoint(
   };
 }
 
-/**
- * A workload of an agent: its port of the target's number, or of the service port's, or the one of that name. A captured
- * one takes calls at every port.
- */
+/** The port of a workload of an agent that a port of a ServiceEntry means: the one of its name, else of its target's number. */
+export function registeredPort(
+  { ports }: Pick<PlacedWorkload, "ports">,
+  { number, targetPort = number, name }: ServiceEntryPort,
+): PlacedWorkload["ports"][number] | undefined {
+  return (
+    ports.find((one) => one.name === name) ??
+    ports.find(({ app, servicePort }) => app.port === targetPort || servicePort === targetPort)
+  );
+}
+
+/** A workload of an agent. A captured one takes calls at every port. */
 function workloadEndpoint(workload: PlacedWorkload, ports: readonly ServiceEntryPort[]): Endpoint {
   const id = workloadId(workload);
   return {
     id: `agents/${id}`,
-    targets: ports.flatMap(({ number, targetPort, name }) => {
-      const wanted = targetPort ?? number;
-      const own =
-        workload.ports.find((one) => one.name === name) ??
-        workload.ports.find(({ app, servicePort }) => app.port === wanted || servicePort === wanted);
+    targets: ports.flatMap((port) => {
+      const { number, targetPort = number } = port;
+      const own = registeredPort(workload, port);
       if (own !== undefined) return [{ servicePort: number, ...own.inbound }];
       const address = workload.interception === "none" ? undefined : workload.ports[0]?.inbound.address;
-      return address === undefined ? [] : [{ servicePort: number, address, port: wanted }];
+      return address === undefined ? [] : [{ servicePort: number, address, port: targetPort }];
     }),
     labels: workload.labels,
     meshed: true,

@@ -129,6 +129,24 @@ test("a captured application that is called at its host's address is called in t
 });
 
 const POOL = (most: number): string => `connectionPool: { tcp: { maxConnections: ${most} } }`;
+/** A ServiceEntry whose port 7000 leads to the workload's 9080, and a rule for its host. */
+const selecting = (policy: string, more = "", selected = "web"): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: pay }
+spec:
+  hosts: [Pay.example.com]
+  ports: [{ number: 7000, targetPort: 9080, name: pay, protocol: HTTP }]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  workloadSelector: { labels: { app: ${selected} } }
+  ${more}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: pay }
+spec: { host: pay.example.com, trafficPolicy: { ${policy} } }
+---`;
 const pools: readonly (readonly [string, string, number])[] = [
   ["nobody says anything", "", 4_294_967_295],
   ["the rule for its own service", object("DestinationRule", `host: web, trafficPolicy: { ${POOL(5)} }`), 5],
@@ -147,6 +165,19 @@ const pools: readonly (readonly [string, string, number])[] = [
       `host: web, workloadSelector: { matchLabels: { app: web } }, trafficPolicy: { ${POOL(5)} }`,
     ),
     4_294_967_295,
+  ],
+  ["the rule for the host of a ServiceEntry that selects it", selecting(POOL(9)), 9],
+  [
+    "that rule's settings for the port of the ServiceEntry",
+    selecting(`${POOL(9)}, portLevelSettings: [{ port: { number: 7000 }, ${POOL(10)} }]`),
+    10,
+  ],
+  ["not of one that selects others", selecting(POOL(9), "", "others"), 4_294_967_295],
+  ["not of one that its namespace does not see", selecting(POOL(9), "exportTo: [shop]"), 4_294_967_295],
+  [
+    "the rule for its own service before that",
+    selecting(POOL(9)) + object("DestinationRule", `host: web, trafficPolicy: { ${POOL(5)} }`),
+    5,
   ],
   ["the mesh", object("MeshConfig", `defaultTrafficPolicy: { ${POOL(7)} }`), 7],
   [

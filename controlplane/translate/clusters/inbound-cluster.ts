@@ -1,4 +1,5 @@
 import type { ConnectionPool } from "../../../mesh/model/destination-rule.ts";
+import type { Service } from "../../../mesh/model/service.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
 import {
   Cluster,
@@ -8,8 +9,11 @@ import {
 import { inboundClusterName } from "../../../mesh/xds/names.ts";
 import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
 import { portPolicy } from "../../policy/port-policy.ts";
+import { entriesSelecting } from "../../policy/selecting-entries.ts";
+import { isVisible } from "../../policy/services.ts";
 import { sidecarFor } from "../../policy/sidecars.ts";
 import { serviceHostname } from "../../snapshot/host-names.ts";
+import { registeredPort } from "../../snapshot/join-service-entry.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { address } from "../addresses.ts";
 import { duration } from "../durations.ts";
@@ -67,13 +71,32 @@ function goesOn(view: SnapshotView, workload: WorkloadConfig, port: InboundPort)
 }
 
 /** What callers of the workload's service are told of its connections holds for the last leg too, as in Istio. */
-function ownPool(
-  view: SnapshotView,
-  { namespace, labels, service }: WorkloadConfig,
-  port: number,
-): ConnectionPool | undefined {
-  const hostname = serviceHostname(service, namespace, view.settings);
-  const rules = findDestinationRules(view, { namespace, labels }, { hostname, namespace }, "inbound");
+function ownPool(view: SnapshotView, workload: WorkloadConfig, number: number): ConnectionPool | undefined {
   const { mesh } = view.settings;
-  return portPolicy(destinationPolicy(view, rules), "", port, mesh.defaultTrafficPolicy).connectionPool;
+  const client = { namespace: workload.namespace, labels: workload.labels };
+  for (const { hostname, namespace, port } of placesOf(view, workload, number)) {
+    const rules = findDestinationRules(view, client, { hostname, namespace }, "inbound");
+    if (rules === undefined) continue;
+    return portPolicy(destinationPolicy(view, rules), "", port, mesh.defaultTrafficPolicy).connectionPool;
+  }
+  return mesh.defaultTrafficPolicy?.connectionPool;
+}
+
+/** A port of a service that leads to a port of a workload. */
+type ServicePlace = Pick<Service, "hostname" | "namespace"> & { readonly port: number };
+
+/** The workload's own service, then those of ServiceEntries that select it, oldest first. */
+function* placesOf(view: SnapshotView, workload: WorkloadConfig, number: number): Iterable<ServicePlace> {
+  const { namespace, service } = workload;
+  if (service !== "") {
+    yield { hostname: serviceHostname(service, namespace, view.settings), namespace, port: number };
+  }
+  for (const { spec } of entriesSelecting(view, workload)) {
+    if (!isVisible(view, { exportTo: spec.exportTo, namespace }, namespace)) continue;
+    for (const port of spec.ports) {
+      const target = registeredPort(workload, port)?.servicePort ?? port.targetPort ?? port.number;
+      if (target !== number) continue;
+      for (const host of spec.hosts) yield { hostname: host.toLowerCase(), namespace, port: port.number };
+    }
+  }
 }

@@ -2,8 +2,8 @@ import type { ConnectionPool } from "../../../mesh/model/destination-rule.ts";
 import type { ServerTls } from "../../../mesh/model/gateway.ts";
 import type { Protocol } from "../../../mesh/model/service.ts";
 import type { SocketAddress } from "../../../mesh/model/workload.ts";
+import { entriesSelecting } from "../../policy/selecting-entries.ts";
 import { sidecarFor } from "../../policy/sidecars.ts";
-import { selects } from "../../snapshot/labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 
 /** A port at which a workload's proxy takes calls for its application. */
@@ -69,15 +69,14 @@ export function inboundPorts(view: SnapshotView, workload: WorkloadConfig): read
 /** What ServiceEntries that select a captured workload say of its other ports; of two for one the older. */
 function selectedPorts(
   view: SnapshotView,
-  { namespace, labels }: WorkloadConfig,
+  workload: WorkloadConfig,
   registered: readonly InboundPort[],
 ): readonly InboundPort[] {
   const [first] = registered;
   if (first === undefined) return [];
   const ports = new Map<number, InboundPort>();
   const known = new Set(registered.flatMap(({ number, name, app }) => [number, name, app.port]));
-  for (const { spec } of view.selectingServiceEntries(namespace)) {
-    if (!selects(spec.workloadSelector ?? {}, labels)) continue;
+  for (const { spec } of entriesSelecting(view, workload)) {
     for (const { number, targetPort = number, name, protocol } of spec.ports) {
       if (known.has(targetPort) || known.has(name) || ports.has(targetPort)) continue;
       const bind = { address: first.bind.address, port: targetPort };
