@@ -1,8 +1,16 @@
-import { INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from "../../mesh/xds/names.ts";
+import {
+  DYNAMIC_DNS_CLUSTER,
+  INBOUND_PASSTHROUGH_CLUSTER,
+  PASSTHROUGH_CLUSTER,
+} from "../../mesh/xds/names.ts";
 import type { Outcome, Upstream } from "./verdict.ts";
 
 /** What goes there has left the mesh's routing. */
-const PASSTHROUGH: readonly string[] = [PASSTHROUGH_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER];
+const PASSTHROUGH: readonly string[] = [
+  PASSTHROUGH_CLUSTER,
+  INBOUND_PASSTHROUGH_CLUSTER,
+  DYNAMIC_DNS_CLUSTER,
+];
 
 /** What becomes of a call that is forwarded: it arrives where any of the upstreams it may go to can take it. */
 export function outcomeOf(upstreams: readonly Upstream[]): Outcome {

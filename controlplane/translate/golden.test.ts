@@ -106,6 +106,17 @@ ${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), 
   },
   { name: "captured", workload: "default/shop-1", workloads: [...bookinfoWorkloads(), CAPTURED] },
   {
+    name: "captured-dynamic-dns",
+    workload: "default/shop-1",
+    workloads: [...bookinfoWorkloads().filter(({ service }) => service === "reviews"), CAPTURED],
+    yaml: `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS }, protocolDetectionTimeout: 0.5s }
+`,
+  },
+  {
     name: "captured-with-sidecar",
     workload: "default/shop-1",
     workloads: [...bookinfoWorkloads(), CAPTURED],

@@ -141,7 +141,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
       serviceSettings: [{ hosts: ["*.a.b"], settings: { clusterLocal: true } }],
       zoneAwareLbSetting: { enabled: true },
       meshMTLS: { cipherSuites: ["A"] },
-      outboundTrafficPolicy: { mode: "ALLOW_ANY_DYNAMIC_DNS" },
+      outboundTrafficPolicy: { mode: "ALLOW_ANY_DYNAMIC_DNS", tls: { mode: "SIMPLE" } },
       tlsDefaults: { ecdhCurves: ["P-256", "X2551"] },
       defaultConfig: {
         proxyMetadata: { A: "b" },
@@ -151,7 +151,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
         image: { imageType: "debug" },
       },
     },
-    want: { outboundTrafficPolicy: "ALLOW_ANY" },
+    want: { outboundTrafficPolicy: "ALLOW_ANY_DYNAMIC_DNS" },
     warnings: [
       ["spec.enableTracing", NOT_YET],
       ["spec.extensionProviders[0].zipkin", NOT_YET],
@@ -159,7 +159,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
       ["spec.serviceSettings", NOT_YET],
       ["spec.zoneAwareLbSetting", NOT_YET],
       ["spec.meshMTLS.cipherSuites", NOT_YET],
-      ["spec.outboundTrafficPolicy.mode", "works as ALLOW_ANY"],
+      ["spec.outboundTrafficPolicy.tls", NOT_YET],
       ["spec.tlsDefaults", NOT_YET],
       ["spec.tlsDefaults.ecdhCurves[1]", "did you mean `X25519`?"],
       ["spec.defaultConfig.proxyMetadata", NOT_YET],

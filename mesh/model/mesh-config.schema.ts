@@ -20,7 +20,7 @@ import {
   textThat,
   wildcardHost,
 } from "./scalars.schema.ts";
-import { notYet, withNotice, withReview } from "./schema-notice.ts";
+import { notYet, withReview } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
 import { reviewCurves } from "./server-tls-review.ts";
 
@@ -34,14 +34,10 @@ const trustDomain = textThat(
 
 const outboundTrafficPolicy = z
   .object({
-    mode: withNotice(
-      z.enum(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).default("REGISTRY_ONLY"),
-      (mode) =>
-        mode === "ALLOW_ANY_DYNAMIC_DNS" ? "is not supported yet: it works as ALLOW_ANY" : undefined,
-    ),
+    mode: z.enum(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).default("REGISTRY_ONLY"),
     tls: notYet(),
   })
-  .transform(({ mode }) => (mode === "REGISTRY_ONLY" ? mode : "ALLOW_ANY"));
+  .transform(({ mode }) => mode);
 
 const inboundTrafficPolicy = z
   .object({ mode: z.enum(["PASSTHROUGH", "LOCALHOST"]).default("PASSTHROUGH") })

@@ -16,7 +16,8 @@ export interface SidecarSpec {
 }
 
 export interface OutboundTrafficPolicy {
-  readonly mode: "REGISTRY_ONLY" | "ALLOW_ANY";
+  /** `ALLOW_ANY_DYNAMIC_DNS`: HTTP calls go to the host that they name, not to the address; a MeshConfig's alone. */
+  readonly mode: "REGISTRY_ONLY" | "ALLOW_ANY" | "ALLOW_ANY_DYNAMIC_DNS";
   /** Where calls to unknown destinations go; undefined: straight there, or nowhere. */
   readonly egressProxy: Destination | undefined;
 }

@@ -32,6 +32,8 @@ export const BLACK_HOLE_CLUSTER = "BlackHoleCluster";
 
 /** Goes on to the address that was called, past the mesh: outbound, and inbound to the application. */
 export const PASSTHROUGH_CLUSTER = "PassthroughCluster";
+/** Calls of hosts that are looked up by their names, whatever address was called. */
+export const DYNAMIC_DNS_CLUSTER = "AllowAnyDynamicDNSCluster";
 export const INBOUND_PASSTHROUGH_CLUSTER = "InboundPassthroughCluster";
 
 /** Where captured connections arrive, as Istio has it. */

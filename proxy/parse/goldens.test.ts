@@ -37,6 +37,7 @@ const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readon
   "clusters/golden/tls-files": { reason: /HTTP\/2 to the upstream/, count: 2 },
   "clusters/golden/tls-files-by-host": { reason: /HTTP\/2 to the upstream/, count: 2 },
   "golden/captured": { reason: CAPTURE, count: 7 },
+  "golden/captured-dynamic-dns": { reason: new RegExp(`${CAPTURE.source}|dynamic_forward_proxy`), count: 7 },
   "golden/captured-with-sidecar": { reason: CAPTURE, count: 8 },
   "golden/external-authorization": { reason: /HTTP\/2 to the upstream/, count: 1 },
   "golden/unnamed-protocols-captured": { reason: CAPTURE, count: 14 },

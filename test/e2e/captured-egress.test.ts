@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { FAR } from "../harness/captured-ground.ts";
 import { describeCaptured } from "../harness/captured-mesh.ts";
 import { meshConfig, serviceEntry, sidecar, virtualService } from "../harness/mesh-policies.ts";
@@ -52,6 +53,40 @@ describeCaptured("captured calls to the outside", { hosts: HOSTS, outside: OUTSI
       { to: `tcp://stranger:${OWN_TCP}`, want: "outside" },
       { to: `http://stranger:${SHARED}`, want: "200 outside" },
     );
+  });
+
+  test("calls to what the mesh does not know go to the host that they name, other connections where they were going", async ({
+    mesh,
+    expect,
+    shell,
+    addressOf,
+  }) => {
+    const at = (port: number): string => `${addressOf("stranger")}:${port}`;
+    await shell("stranger").serve("greeter", "greeter", "0.0.0.0", 7002);
+    await mesh.apply(
+      meshConfig({ outboundTrafficPolicy: { mode: "ALLOW_ANY_DYNAMIC_DNS" } }) +
+        serviceEntry("known", {
+          hosts: ["known.example"],
+          addresses: ["10.99.0.8"],
+          location: "MESH_EXTERNAL",
+          resolution: "STATIC",
+          ports: [{ number: 7003, name: "tcp", protocol: "TCP", targetPort: 7002 }],
+          endpoints: [{ address: addressOf("stranger") }],
+        }),
+    );
+    await expect(
+      // Nobody is at 10.99.0.9.
+      { to: `http://10.99.0.9:${SHARED}`, host: at(SHARED), want: "200 outside" },
+      { to: `http://10.99.0.9:${OWN}`, host: at(OWN), want: "200 outside" },
+      { to: `http://10.99.0.9:${OWN}`, host: "nobody.invalid", want: "503" },
+      { to: `tcp://stranger:${OWN_TCP}`, want: "outside" },
+      { to: "wait://stranger:7002", want: "greeter" },
+      { to: "http://vip.web:9080", want: "200 web as caller" },
+    );
+    // A service's server is not waited for: nobody looks for HTTP there.
+    const start = performance.now();
+    await expect({ to: "wait://10.99.0.8:7003", want: "greeter" });
+    assert.ok(performance.now() - start < 1500);
   });
 
   test("an egress proxy gets what the mesh does not know", async ({ mesh, expect, shell, addressOf }) => {

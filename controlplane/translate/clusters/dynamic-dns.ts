@@ -32,7 +32,7 @@ export function dynamicDns(tls: {
   const config = ClusterConfig.fromPartial({
     dnsCacheConfig: DNS_CACHE,
     // Envoy refuses to call hosts of the caller's choice unverified, unless it is told to.
-    allowInsecureClusterOptions: tls.autoSni !== tls.autoSan,
+    allowInsecureClusterOptions: !(tls.autoSni && tls.autoSan),
   });
   return {
     clusterType: {

@@ -6,12 +6,14 @@ import {
 import { BindConfig } from "../../../mesh/xds/gen/envoy/config/core/v3/address.ts";
 import {
   BLACK_HOLE_CLUSTER,
+  DYNAMIC_DNS_CLUSTER,
   INBOUND_PASSTHROUGH_CLUSTER,
   PASSTHROUGH_CLUSTER,
 } from "../../../mesh/xds/names.ts";
 import { duration } from "../durations.ts";
 import type { Scope } from "../memo.ts";
 import { connectionPool } from "./connection-pool.ts";
+import { dynamicDns } from "./dynamic-dns.ts";
 
 /** From here the proxy calls its own application, so that capture lets the call through (Istio's rule set). */
 const PASSTHROUGH_SOURCE = { ipv4: "127.0.0.6", ipv6: "::6" } as const;
@@ -43,6 +45,16 @@ export function inboundPassthroughCluster(scope: Scope): Cluster {
     name: INBOUND_PASSTHROUGH_CLUSTER,
     upstreamBindConfig: passthroughBind(),
   };
+}
+
+/** Calls to what the mesh does not know go on to the host that they name. */
+export function dynamicDnsCluster({ view }: Scope): Cluster {
+  const { settings } = view;
+  return Cluster.fromPartial({
+    name: DYNAMIC_DNS_CLUSTER,
+    ...dynamicDns({ autoSni: false, autoSan: false }),
+    ...connectionPool(settings, settings.mesh.defaultTrafficPolicy?.connectionPool, { http: "as-called" }),
+  });
 }
 
 export function passthroughBind(): BindConfig {

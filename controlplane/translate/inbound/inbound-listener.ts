@@ -5,7 +5,6 @@ import {
   FilterChain,
   type FilterChainMatch,
   type ListenerFilter,
-  ListenerFilterChainMatchPredicate,
 } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import type { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import {
@@ -27,6 +26,7 @@ import { address } from "../addresses.ts";
 import { httpGuards, networkGuards } from "../authz/guards.ts";
 import { trustDomainsOf } from "../authz/trust-domains.ts";
 import { duration } from "../durations.ts";
+import { anyOfPorts, NO_PREDICATE, SERVER_FIRST_AFTER_MS } from "../filters/captured-ports.ts";
 import {
   corsFilter,
   faultFilter,
@@ -53,11 +53,6 @@ const ALPN_PLAIN_HTTP: readonly string[] = ["http/1.0", "http/1.1", "h2c"];
 
 /** A sidecar has one way in for each port, whatever a token says. */
 const NO_CLAIM_ROUTES = { routesByClaims: false } as const;
-
-const NO_PREDICATE: ListenerFilterChainMatchPredicate = ListenerFilterChainMatchPredicate.fromPartial({});
-
-/** After this long a TCP peer that says nothing is one that waits for the server to speak first. */
-const SERVER_FIRST_AFTER_MS = 3_000;
 
 /** The listener that takes the calls to one port of a workload and hands those that may pass to the application. */
 export function inboundListener(scope: Scope, workload: WorkloadConfig, port: InboundPort): Listener {
@@ -145,14 +140,6 @@ function inspecting(
   const exceptions = anyOfPorts(numbers);
   if (exceptions === undefined) return rest ? [inspector] : [];
   return [{ ...inspector, filterDisabled: rest ? exceptions : { ...NO_PREDICATE, notMatch: exceptions } }];
-}
-
-function anyOfPorts(ports: readonly number[]): ListenerFilterChainMatchPredicate | undefined {
-  const rules = ports.map((port) => ({
-    ...NO_PREDICATE,
-    destinationPortRange: { start: port, end: port + 1 },
-  }));
-  return rules.length > 1 ? { ...NO_PREDICATE, orMatch: { rules } } : rules[0];
 }
 
 /** Waits for a peer's first bytes only so long, where one may wait for the server's. */

@@ -2,12 +2,12 @@ import { SharedMap } from "../../../mesh/collections/shared-map.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
-import { BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
+import { DYNAMIC_DNS_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
 import { clientKey } from "../../policy/client.ts";
 import type { EgressScope } from "../../policy/egress-scope.ts";
 import { checkReferences } from "../check-references.ts";
-import { blackHoleCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
+import { blackHoleCluster, dynamicDnsCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
 import { clustersOf } from "../clusters/service-clusters.ts";
 import { clusterOf, resolveDestination } from "../destinations.ts";
 import { assignmentsOf } from "../endpoints/service-assignments.ts";
@@ -70,6 +70,9 @@ function clusters(scope: Scope, of: EgressClass): Resources {
     const fixed = [
       resource(inner, "cluster/black-hole", Cluster, blackHoleCluster),
       ...(of.ways.captured ? [resource(inner, "cluster/passthrough", Cluster, passthroughCluster)] : []),
+      ...(listensGenerally(of) && unknownHosts(inner, of).calls === DYNAMIC_DNS_CLUSTER
+        ? [resource(inner, "cluster/dynamic-dns", Cluster, dynamicDnsCluster)]
+        : []),
     ];
     return services.edited(byName(fixed));
   };
@@ -92,7 +95,7 @@ function listeners(scope: Scope, of: EgressClass): Resources {
     });
     if (!of.ways.captured) return services;
     const virtual = resource(inner, `listener/virtual-outbound/${of.key}`, Listener, (own) =>
-      virtualOutbound(unknownHosts(own, of).cluster ?? BLACK_HOLE_CLUSTER),
+      virtualOutbound(own.view.settings, unknownHosts(own, of), () => capturedTcpPorts(own, of)),
     );
     return services.edited(byName([virtual]));
   };
@@ -156,11 +159,7 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
   return scope.get(
     `listener-plan/${of.key}`,
     (inner) => {
-      const { captured, bindsVips, httpProxy } = of.ways;
-      const general = captured || bindsVips || httpProxy !== undefined;
-      // Declared upstreams are the workload's only way out, and these are its own.
-      const ways = general || of.source.kind !== "hosts";
-      const plan = ways
+      const plan = listensGenerally(of)
         ? planEgress(listenedFor(inner, of), of.ways, (host) => inner.view.service(host), {
             onDemand: isOnDemand(of),
           })
@@ -171,6 +170,18 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
     },
     (a, b) => planText(a.plan) === planText(b.plan),
   );
+}
+
+/** Where listeners for captured connections take what is not HTTP. */
+function capturedTcpPorts(scope: Scope, of: EgressClass): readonly number[] {
+  const all = [...listenerPlan(scope, of).plan.listeners.values()];
+  const ports = all.filter(({ binds, tcp }) => !binds && tcp.length > 0).map(({ bind }) => bind.port);
+  return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+/** Otherwise declared upstreams are the only way out, and these are a workload's own. */
+function listensGenerally({ ways: { captured, bindsVips, httpProxy }, source }: EgressClass): boolean {
+  return captured || bindsVips || httpProxy !== undefined || source.kind !== "hosts";
 }
 
 function isOnDemand({ source }: EgressClass): boolean {
@@ -206,12 +217,17 @@ function planText({ listeners: listenersByName, routes: routesByName }: EgressPl
 /** Where calls go that no service is for: on, where that is known and allowed. */
 export function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {
   const { mode, egressProxy } = egressScope(scope, of).outboundTrafficPolicy;
-  if (mode === "REGISTRY_ONLY") return { cluster: undefined };
+  if (mode === "REGISTRY_ONLY" || of.client.role === "gateway") return to(undefined);
   if (egressProxy !== undefined) {
     const { namespace } = of.client;
-    return { cluster: clusterOf(resolveDestination(scope.view, of.client, egressProxy, namespace, 0)) };
+    return to(clusterOf(resolveDestination(scope.view, of.client, egressProxy, namespace, 0)));
   }
-  return { cluster: of.ways.captured ? PASSTHROUGH_CLUSTER : undefined };
+  const onward = of.ways.captured ? PASSTHROUGH_CLUSTER : undefined;
+  return mode === "ALLOW_ANY" ? to(onward) : { calls: DYNAMIC_DNS_CLUSTER, connections: onward };
+}
+
+function to(cluster: string | undefined): UnknownHosts {
+  return { calls: cluster, connections: cluster };
 }
 
 function byName(resources: readonly EncodedResource[]): ReadonlyMap<string, EncodedResource> {

@@ -1,4 +1,5 @@
 import type { Filter } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
+import type { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { HttpConnectionManager } from "../../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
 import { ADS } from "../ads.ts";
@@ -19,16 +20,21 @@ interface OutboundHttpOptions {
   readonly looksUpHosts?: boolean;
 }
 
-/** Handles an application's HTTP calls; their routes come by RDS. */
+/** What the inspector says of plaintext HTTP. */
+export const PLAIN_HTTP: readonly string[] = ["http/1.1", "h2c"];
+
+/** Handles an application's HTTP calls; their routes come by RDS where only their name is given. */
 export function outboundHttpFilter(
   { mesh }: Pick<MeshSettings, "mesh">,
   listener: string,
-  routeName: string,
+  routes: string | RouteConfiguration,
   { onDemand = false, looksUpHosts = false }: OutboundHttpOptions = {},
 ): Filter {
   const manager = HttpConnectionManager.fromPartial({
     statPrefix: `outbound_${listener}`,
-    rds: { configSource: ADS, routeConfigName: routeName },
+    ...(typeof routes === "string"
+      ? { rds: { configSource: ADS, routeConfigName: routes } }
+      : { routeConfig: routes }),
     httpFilters: [
       ...(onDemand ? [onDemandFilter] : []),
       faultFilter,

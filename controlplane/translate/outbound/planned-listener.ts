@@ -4,7 +4,7 @@ import {
   FilterChain,
   type FilterChainMatch,
 } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
-import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
+import { BLACK_HOLE_CLUSTER, DYNAMIC_DNS_CLUSTER } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { address, cidrRange } from "../addresses.ts";
 import { duration } from "../durations.ts";
@@ -13,13 +13,15 @@ import type { Scope } from "../memo.ts";
 import type { EgressClass } from "./egress-class.ts";
 import type { PlannedListener } from "./egress-plan.ts";
 import { chainKey, layer4Chains } from "./layer4-chains.ts";
-import { outboundHttpFilter } from "./outbound-http.ts";
+import { outboundHttpFilter, PLAIN_HTTP } from "./outbound-http.ts";
 import type { UnknownHosts } from "./route-configuration.ts";
 
 const WILDCARDS: readonly string[] = ["0.0.0.0", "::"];
 
-/** What HTTP looks like to the inspector. */
-const PLAIN_HTTP = { transportProtocol: "raw_buffer", applicationProtocols: ["http/1.1", "h2c"] };
+const HTTP_MATCH: Partial<FilterChainMatch> = {
+  transportProtocol: "raw_buffer",
+  applicationProtocols: [...PLAIN_HTTP],
+};
 
 /** What a listener is built from beside its services: few changes of a mesh change it. */
 export interface ListenerOf {
@@ -56,13 +58,16 @@ export function plannedListener(
     }
   };
   const http = (routes: string, match: Partial<FilterChainMatch>): FilterChain => {
-    const filters = [outboundHttpFilter(scope.view.settings, name, routes, { onDemand, looksUpHosts })];
+    const looksUp = looksUpHosts || unknown.calls === DYNAMIC_DNS_CLUSTER;
+    const filters = [
+      outboundHttpFilter(scope.view.settings, name, routes, { onDemand, looksUpHosts: looksUp }),
+    ];
     return FilterChain.fromPartial({ name: "http", filterChainMatch: match, filters });
   };
-  if (routeName !== undefined) add(http(routeName, mixed ? PLAIN_HTTP : {}), routeName);
+  if (routeName !== undefined) add(http(routeName, mixed ? HTTP_MATCH : {}), routeName);
   for (const { httpRoutes, destinations, hostname } of detected) {
     const prefixRanges = destinations.map(cidrRange);
-    if (httpRoutes !== undefined) add(http(httpRoutes, { ...PLAIN_HTTP, prefixRanges }), hostname);
+    if (httpRoutes !== undefined) add(http(httpRoutes, { ...HTTP_MATCH, prefixRanges }), hostname);
   }
   for (const claim of tcp) {
     const client = clients[claim.through] ?? ofClass;
@@ -107,7 +112,7 @@ function needsFallback(chains: readonly FilterChain[], binds: boolean): boolean 
   return !binds && !chains.some((chain) => chainKey(chain) === chainKey(FilterChain.fromPartial({})));
 }
 
-function fallback({ cluster = BLACK_HOLE_CLUSTER }: UnknownHosts): FilterChain {
+function fallback({ connections: cluster = BLACK_HOLE_CLUSTER }: UnknownHosts): FilterChain {
   return FilterChain.fromPartial({
     name: "PassthroughFilterChain",
     filters: [tcpProxy(cluster, [{ name: cluster, weight: 1 }])],

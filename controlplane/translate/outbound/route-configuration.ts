@@ -1,6 +1,7 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { Route, VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
+import { DYNAMIC_DNS_CLUSTER } from "../../../mesh/xds/names.ts";
 import { type Client, routingKey } from "../../policy/client.ts";
 import type { EncodedResource } from "../../xds/config-source.ts";
 import { encodedResource } from "../encode.ts";
@@ -13,10 +14,12 @@ import { clientsThrough, type EgressClass } from "./egress-class.ts";
 import { HTTP_PROXY_ROUTES, type PlannedRoutes, type ServicePlace } from "./egress-plan.ts";
 import { foreignHostsAt, foreignHostsFor } from "./foreign-hosts.ts";
 
-/** What becomes of calls to hosts that no virtual host is for. */
+/** What becomes of what no service and no VirtualService is for, by the cluster that takes it. */
 export interface UnknownHosts {
-  /** Undefined: they are answered 502. */
-  readonly cluster: string | undefined;
+  /** HTTP calls; undefined: they are answered 502. */
+  readonly calls: string | undefined;
+  /** Other connections; undefined: they are closed. */
+  readonly connections: string | undefined;
 }
 
 /** Field 2 of RouteConfiguration, length-delimited. */
@@ -134,12 +137,18 @@ function withPorts({ name, domains }: VirtualHost): readonly string[] {
 }
 
 /** Answers for what no service is for. */
-export function unknownHost({ cluster }: UnknownHosts): VirtualHost {
-  const name = cluster === undefined ? "block_all" : "allow_any";
+export function unknownHost({ calls }: UnknownHosts): VirtualHost {
+  const name = nameOf(calls);
   const route = Route.fromPartial({
     name,
     match: { prefix: "/" },
-    ...(cluster === undefined ? { directResponse: { status: 502 } } : { route: plainForward(cluster) }),
+    ...(calls === undefined ? { directResponse: { status: 502 } } : { route: plainForward(calls) }),
   });
   return VirtualHost.fromPartial({ name, domains: ["*"], routes: [route], includeRequestAttemptCount: true });
+}
+
+/** Istio's names for what becomes of unknown hosts. */
+function nameOf(cluster: string | undefined): string {
+  if (cluster === undefined) return "block_all";
+  return cluster === DYNAMIC_DNS_CLUSTER ? "allow_any_dynamic_dns" : "allow_any";
 }

@@ -65,12 +65,21 @@ function mesh(over: Partial<Workload>, yaml = "", asked: readonly string[] = [])
   const clusters = [...(types?.get(TYPE_URL.cluster)?.keys() ?? [])].flatMap(
     (name) => /^outbound\|.*\|([^|.]+)[^|]*$/.exec(name)?.[1] ?? [],
   );
+  const explained = (to: string) =>
+    explainWith(snapshot, translator, "default/web-1", { to, method: "GET", headers: [] });
   return {
     report,
     clusters: clusters.sort().join(" "),
+    /** Where a call leaves the mesh, or why it does not. */
+    left(to: string): string {
+      const outcome = explained(to)?.outcome;
+      return outcome?.kind === "passthrough"
+        ? outcome.text.replace("passes through to ", "")
+        : `${outcome?.status ?? outcome?.kind}`;
+    },
     /** Where a call ends: a cluster, or why it does not arrive. */
     ends(to: string): string {
-      const reply = explainWith(snapshot, translator, "default/web-1", { to, method: "GET", headers: [] });
+      const reply = explained(to);
       const cluster = reply?.steps.find(({ step }) => step === "cluster")?.name.split("|")[3];
       return cluster?.split(".")[0] ?? `${reply?.outcome.status ?? reply?.outcome.kind}`;
     },
@@ -111,6 +120,26 @@ for (const [hosts, clusters, ends] of IMPORTS) {
     assert.equal(calls.map((to) => scoped.ends(to)).join(" "), ends);
   });
 }
+
+const BY_NAME = `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS } }
+---`;
+
+test("what the mesh does not know is called by its name, where the MeshConfig says so and no Sidecar otherwise", () => {
+  const calls = ["http://elsewhere.test:9080/", "http://elsewhere.test:7777/", "tcp://elsewhere.test:7777"];
+  const ways = [CAPTURED, { discovery: "mesh", httpProxy: PROXY }] as const;
+  const [captured, proxied] = ways.map((way) => calls.map((to) => mesh(way, BY_NAME).left(to)));
+  assert.deepEqual(captured, ["elsewhere.test:9080", "elsewhere.test:7777", "192.0.2.1:7777"]);
+  assert.deepEqual(proxied, ["elsewhere.test:9080", "elsewhere.test:7777", "no-listener"]);
+  const narrow = mesh(CAPTURED, BY_NAME + sidecar('"*/*"'));
+  assert.deepEqual(
+    calls.map((to) => narrow.left(to)),
+    ["502", "black-hole", "black-hole"],
+  );
+});
 
 const SEVERAL = `
 apiVersion: networking.istio.io/v1

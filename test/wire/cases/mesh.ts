@@ -8,6 +8,9 @@ const SHOP = "shop.test";
 const CALL = `${SHOP}:80`;
 const DB = "db.test";
 
+/** Where the applications that have names of their own are. */
+const HTTP_PORT = 8080;
+
 export const mesh = (spec: string): string => `
 ---
 apiVersion: mesh.istio.io/v1alpha1
@@ -51,6 +54,18 @@ export const MESH_CASES: readonly WireCase[] = [
         assert.equal((second.echo?.connection ?? 0) - (first.echo?.connection ?? 0), step, to);
       }
     },
+  },
+  {
+    name: "outboundTrafficPolicy: a host that nothing is known of is looked up when it is called",
+    builtin: { refuses: 'cluster type "envoy.clusters.dynamic_forward_proxy"' },
+    yaml: (at) => shop(at) + mesh("outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS }"),
+    caller: { discovery: "mesh" },
+    calls: [
+      http("proxy shop.test:80", "a"),
+      http(`proxy b.name.test:${HTTP_PORT}`, "b"),
+      http(`proxy c.name.test:${HTTP_PORT}`, "c"),
+      http(`proxy nobody.name.test:${HTTP_PORT}`, { status: 503 }),
+    ],
   },
   {
     name: "defaultServiceExportTo and defaultVirtualServiceExportTo: for what says nothing itself",

@@ -135,6 +135,15 @@ spec: { dnsRefreshRate: 1s }`,
     ],
   },
   {
+    name: "such a host is called with the connections that a DestinationRule gives it",
+    builtin: { refuses: 'cluster type "envoy.clusters.dynamic_forward_proxy"' },
+    yaml: () =>
+      entry("*.name.test", `${HTTP_PORT} HTTP`, [], dns("DYNAMIC_DNS")) +
+      rule("*.name.test", "trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }"),
+    caller: { discovery: "mesh" },
+    calls: [http(`proxy b.name.test:${HTTP_PORT}`, "b"), http(`proxy c.name.test:${HTTP_PORT}`, "c")],
+  },
+  {
     name: "without captured connections a service of no resolution is called where its endpoints are (NONE)",
     yaml: () => entry("b.name.test", `${HTTP_PORT} HTTP`, [], dns("NONE")),
     calls: [http(`b.name.test:${HTTP_PORT}`, "b")],
