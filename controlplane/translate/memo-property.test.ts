@@ -32,7 +32,7 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: wild }
 spec:
-  hosts: ["*.default.svc.cluster.local"]
+  hosts: ["*.default.svc.cluster.local", beside.example]
   http:
     - { match: [{ sourceLabels: { app: productpage } }], route: [{ destination: { host: details } }] }
     - { route: [{ destination: { host: ratings } }] }
@@ -123,6 +123,11 @@ apiVersion: mesh.istio.io/v1alpha1
 kind: MeshConfig
 metadata: { name: mesh, namespace: istio-system }
 spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY }, defaultServiceExportTo: ["."], connectTimeout: 3s }
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: by-name, namespace: istio-system }
+spec: { outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS } }
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -317,6 +322,8 @@ const ASKED = [
   "9080/ratings",
   "http_proxy/nowhere.example",
   "80/somewhere.example",
+  "9080/somewhere.example",
+  "9080/beside.example",
   "80/nobody",
   "9080/10.9.9.9",
   "http_proxy/10.0.3.1:9080",

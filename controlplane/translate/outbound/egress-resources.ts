@@ -120,12 +120,12 @@ function routes(scope: Scope, of: EgressClass): Resources {
       if (planned === undefined) return NONE;
       const built = member.get(
         `route/${of.key}/${name}`,
-        (own) =>
-          planned.anyHost
-            ? placeRouteConfiguration(own, of, planned)
-            : isOnDemand(of)
-              ? onDemandRouteConfiguration(planned)
-              : portRouteConfiguration(own, of, planned, unknownHosts(own, of)),
+        (own) => {
+          const now = listenerPlan(own, of).plan.routes.get(name) ?? planned;
+          if (now.anyHost) return placeRouteConfiguration(own, of, now);
+          if (isOnDemand(of)) return onDemandRouteConfiguration(now);
+          return portRouteConfiguration(own, of, now, unknownHosts(own, of));
+        },
         sameResource,
       );
       return byName([built]);

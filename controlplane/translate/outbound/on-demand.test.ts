@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { nodeId } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
@@ -130,4 +131,31 @@ test("a name that is longer than any host's is not kept", () => {
   const { ask, told } = start();
   ask("default/lazy-1", `9080/${"a".repeat(100_000)}`);
   assert.equal(told.size, 0);
+});
+
+const tls = (name: string, number: number): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name} }
+spec:
+  hosts: [${name}.test]
+  resolution: NONE
+  ports: [{ number: ${number}, name: tls, protocol: TLS }]
+`;
+
+test("a service that comes to the port of others has a chain there, though the workload has called nothing", () => {
+  const lazy = workload("lazy", { discovery: "on-demand", interception: "redirect", ports: [] });
+  const state = sampleState({ workloads: [lazy], yaml: `${tls("a", 3306)}---${tls("b", 3307)}` });
+  const translator = createTranslator();
+  const served = (): readonly string[] => {
+    const { snapshot, changed } = state.next();
+    translator.publish(snapshot, changed);
+    const listener = translator.preview("default/lazy-1")?.types.get(TYPE_URL.listener)?.get("0.0.0.0_3306");
+    assert.ok(listener);
+    const { filterChains } = Listener.decode(listener.bytes);
+    return filterChains.flatMap(({ filterChainMatch }) => filterChainMatch?.serverNames ?? []);
+  };
+  assert.deepEqual(served(), ["a.test"]);
+  state.setConfig(added(objects(tls("b", 3306))), 2);
+  assert.deepEqual(served(), ["a.test", "b.test"]);
 });

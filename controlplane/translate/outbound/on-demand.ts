@@ -46,7 +46,7 @@ export function askedVirtualHosts(
   return scope.view.observed(id).flatMap((name) => {
     const asked = parseAskedHost(name);
     if (asked === undefined) return [];
-    const key = `asked-host/${name}/${unknown.cluster ?? ""}/${of.key}`;
+    const key = `asked-host/${name}/${unknown.calls ?? ""}/${of.key}`;
     return [
       namedResource(
         scope,

@@ -105,10 +105,9 @@ function encodedForeignHosts(
   port: number | undefined,
 ): readonly EncodedHost[] {
   const proxied = port === undefined;
-  const places =
-    proxied
-      ? [...foreignHostsFor(scope, of, client)]
-      : [[port, foreignHostsAt(scope, of, client, port)] as const];
+  const places = proxied
+    ? [...foreignHostsFor(scope, of, client)]
+    : [[port, foreignHostsAt(scope, of, client, port)] as const];
   return places.flatMap(([at, hosts]) =>
     hosts.flatMap((host) =>
       scope.get(`${hostKind("foreign-host", proxied)}/${host}:${at}/${routingKey(client)}`, (inner) => {

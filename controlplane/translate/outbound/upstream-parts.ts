@@ -101,7 +101,12 @@ function detectedUpstream(
   const httpRoutes = routeName(hostname, port);
   const claim = { hostname, port, through: 0, tls: false, destinations: [], httpRoutes };
   const planned = { name, bind, binds: true, routeName: undefined, looksUpHosts: false, tcp: [claim] };
-  const how = { planned, clients: [client], unknown: { cluster: undefined }, onDemand: false };
+  const how = {
+    planned,
+    clients: [client],
+    unknown: { calls: undefined, connections: undefined },
+    onDemand: false,
+  };
   const key = `listener/${name}/${httpRoutes}/auto/${clientKey(client)}`;
   const listener = resource(scope, key, Listener, (inner) => plannedListener(inner, { client }, how));
   return { listener, routes: routesTo(scope, httpRoutes, routed) };
