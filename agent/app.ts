@@ -6,6 +6,9 @@ import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { VERSION } from "../mesh/version.ts";
 import { openDeltaStream } from "../mesh/xds/ads-service.ts";
+import { accessLogHandlers } from "./calls/access-log-server.ts";
+import { CallReporter } from "./calls/call-reporter.ts";
+import { ObservedCalls } from "./calls/observed-calls.ts";
 import type { AgentConfig } from "./config.ts";
 import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
 import { childEnvironment } from "./dataplane/child-environment.ts";
@@ -133,15 +136,23 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
+  const calls = new ObservedCalls();
+  const serves = (nodeId: string): boolean => reconciler.serves(nodeId);
   const relay = createRelay({
     ...seams,
     socketPath: xdsSocket,
     stateDir,
     upstream: { open: () => openDeltaStream(channel.client) },
     secrets: workloadSecrets(svids, bundle),
-    serves: (nodeId) => reconciler.serves(nodeId),
+    accessLog: accessLogHandlers({
+      ...seams,
+      serves,
+      onCalls: (workload, seen) => calls.add(workload, seen),
+    }),
+    serves,
     onAnswer: () => acknowledgement.changed(),
   });
+  const reporter = new CallReporter({ ...seams, calls, channel });
   const acknowledgement = new BundleAcknowledgement({ ...seams, channel, bundle, identity, svids, relay });
   using discovery = chooseDiscovery(config, ownAddress, seams);
   const { name } = discovery.source;
@@ -184,6 +195,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
         { socketPath: join(runDir, "agent.sock"), address: config.status, status, logger },
         signal,
       ),
+    (signal) => reporter.run(signal),
     (signal) => notifier.runWatchdog(signal),
     (signal) => reportStatus(notifier, status, clock, signal),
     async (failed) => {

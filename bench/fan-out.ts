@@ -111,6 +111,7 @@ function workloads(count: number): readonly Workload[] {
     discovery: "upstreams",
     httpProxy: undefined,
     bindsVips: false,
+    reportsCalls: false,
     dataPlane: "builtin",
     catalog: undefined,
   }));

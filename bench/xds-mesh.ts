@@ -122,6 +122,7 @@ export function workloadsOf({ proxies, services, scoped, ...layout }: MeshLayout
       discovery: "mesh",
       httpProxy: undefined,
       bindsVips: false,
+      reportsCalls: false,
       dataPlane: "envoy",
       catalog: undefined,
     };

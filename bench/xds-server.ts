@@ -14,6 +14,7 @@ import { UNBOUND } from "../controlplane/attest/agent-binding.ts";
 import { ServerIdentity } from "../controlplane/ca/server-identity.ts";
 import { countBuffersWithHeap } from "../controlplane/collector.ts";
 import { loadServerConfig } from "../controlplane/config.ts";
+import { CallHistory } from "../controlplane/observed/call-history.ts";
 import { openServerState, type ServerState } from "../controlplane/server-state.ts";
 import { joinPemChain } from "../mesh/identity/pem.ts";
 import { agentSpiffeId } from "../mesh/identity/spiffe-id.ts";
@@ -96,6 +97,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
     attestors: [],
     streams: new AgentStreams(),
     translator,
+    history: new CallHistory(clock),
     concurrencyOf: () => undefined,
     metrics,
     clock,

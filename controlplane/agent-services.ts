@@ -23,6 +23,7 @@ import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuditEvent } from "./audit/audit-record.ts";
 import type { Bans } from "./ca/bans.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import type { CallHistory } from "./observed/call-history.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
 import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
 import type { ConfigSource } from "./xds/config-source.ts";
@@ -32,6 +33,7 @@ export interface AgentServicesOptions {
   readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
   readonly placements: Placements;
+  readonly history: CallHistory;
   readonly audit: Pick<AuditLog, "note">;
   readonly bans: Bans;
   readonly bundles: AgentBundles;
@@ -53,8 +55,7 @@ export interface AgentServices {
 
 /** What answers on the agents' port: join and registration, certificates, ADS. */
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
-  const { attestors, agents, placements, translator, metrics, trustDomain, concurrencyOf, clock, signal } =
-    options;
+  const { attestors, agents, placements, translator, metrics, trustDomain, clock, signal } = options;
   const { bans, bundles, streams } = options;
   const ca = counted(options.ca, metrics);
   const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
@@ -108,18 +109,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({
-            ca,
-            join,
-            authenticator,
-            placements,
-            bans,
-            bundles,
-            streams,
-            concurrencyOf,
-            log,
-            signal,
-          }),
+          ...agentServiceHandlers({ ...options, ca, join, authenticator, log }),
         },
       },
       {

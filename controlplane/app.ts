@@ -22,6 +22,7 @@ import { countBuffersWithHeap } from "./collector.ts";
 import type { ServerConfig } from "./config.ts";
 import { keyFetcher, keySetKeeper } from "./jwks/start.ts";
 import { messageTypes } from "./message-types.ts";
+import { CallHistory } from "./observed/call-history.ts";
 import { proxyConfigFor } from "./policy/proxy-config.ts";
 import { serveAdmin } from "./serve-admin.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
@@ -75,12 +76,14 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     random: Math.random,
     log: logger.child("ca"),
   });
+  const history = new CallHistory(clock);
   const metrics = serverMetrics(state, publisher, () => ads.status.list().length);
   const { ads, list } = agentFacingServices({
     ...state,
     attestors: attestors.list,
     streams,
     translator,
+    history,
     concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
     metrics,
     clock,
@@ -131,6 +134,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     signal,
     (stop) => sources.run(stop),
     (stop) => placements.run(stop),
+    (stop) => history.run(stop),
     (stop) => identity.run(stop),
     (stop) => rotation.run(stop),
     (stop) => ads.run(stop),

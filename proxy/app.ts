@@ -7,6 +7,7 @@ import { SecretStore } from "./data-path/tls/secret-store.ts";
 import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoints.ts";
 import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
 import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
+import { CallLog } from "./telemetry/call-log.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
 import { policyLog } from "./telemetry/policy-log.ts";
 import type { PolicyRecord, TrafficObserver } from "./telemetry/records.ts";
@@ -35,6 +36,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
   const startedMs = clock.now();
   const running = new AbortController();
   await using cleanup = new AsyncDisposableStack();
+  const calls = new CallLog({ socketPath: bootstrap.xdsSocket, node: bootstrap.node, clock });
   const metrics: ProxyMetrics = createMetrics(bootstrap.node, () => ({
     clusters: runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
     listeners: runtime.listeners.list().map(({ model, connections }) => ({ name: model.name, connections })),
@@ -47,6 +49,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     observer: withLogs(
       metrics.observer,
       policyLog(logger, clock),
+      calls,
       options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
     ),
     clock,
@@ -76,16 +79,19 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     logger,
   });
   logger.info("proxy started", { node: bootstrap.node.id });
+  const telling = calls.run(running.signal);
   await ads.run(signal);
   logger.info("proxy drains", { drainMs });
   await runtime.listeners.stop();
   running.abort();
+  await telling;
   logger.info("proxy stopped");
 }
 
 function withLogs(
   metrics: TrafficObserver,
   logPolicy: (record: PolicyRecord) => void,
+  calls: Pick<CallLog, "http" | "tcp">,
   write: (line: string) => void,
 ): TrafficObserver {
   return {
@@ -93,14 +99,16 @@ function withLogs(
       metrics.policyMatched(record);
       logPolicy(record);
     },
-    httpDone(record, durationMs, accessLog) {
-      metrics.httpDone(record, durationMs, accessLog);
-      if (accessLog) write(httpLogLine(record, durationMs));
+    httpDone(record, durationMs, logs) {
+      metrics.httpDone(record, durationMs, logs);
+      if (logs.calls) calls.http(record);
+      if (logs.stdout) write(httpLogLine(record, durationMs));
     },
     tcpOpened: (record) => metrics.tcpOpened(record),
-    tcpDone(record, durationMs, accessLog) {
-      metrics.tcpDone(record, durationMs, accessLog);
-      if (accessLog) write(tcpLogLine(record, durationMs));
+    tcpDone(record, durationMs, logs) {
+      metrics.tcpDone(record, durationMs, logs);
+      if (logs.calls) calls.tcp(record);
+      if (logs.stdout) write(tcpLogLine(record, durationMs));
     },
   };
 }

@@ -1,10 +1,8 @@
+import { AGENT_CLUSTER } from "../../mesh/xds/names.ts";
 import type { DataPlaneNode } from "./data-plane-node.ts";
 
 /** A JSON value that Envoy reads as its Bootstrap message. */
 export type EnvoyBootstrap = Readonly<Record<string, unknown>>;
-
-/** Cluster of the agent's socket. */
-const XDS_CLUSTER = "xds-grpc";
 
 /** Connections at which Envoy stops to accept: far above need, below the descriptors that a unit is given. */
 const MOST_DOWNSTREAM_CONNECTIONS = 200_000;
@@ -24,7 +22,7 @@ export function envoyBootstrap(node: DataPlaneNode): EnvoyBootstrap {
         api_type: "DELTA_GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER } }],
+        grpc_services: [{ envoy_grpc: { cluster_name: AGENT_CLUSTER } }],
       },
       // Without a time limit Envoy waits for its first configuration instead of going ready with nothing.
       lds_config: { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" },
@@ -54,7 +52,7 @@ export function envoyBootstrap(node: DataPlaneNode): EnvoyBootstrap {
 
 function xdsCluster(path: string): EnvoyBootstrap {
   return {
-    name: XDS_CLUSTER,
+    name: AGENT_CLUSTER,
     type: "STATIC",
     connect_timeout: "1s",
     typed_extension_protocol_options: {
@@ -64,7 +62,7 @@ function xdsCluster(path: string): EnvoyBootstrap {
       },
     },
     load_assignment: {
-      cluster_name: XDS_CLUSTER,
+      cluster_name: AGENT_CLUSTER,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
     },
   };

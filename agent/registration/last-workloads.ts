@@ -35,6 +35,7 @@ const schema = z.array(
     discovery: z.enum(["upstreams", "mesh", "on-demand"]).default("upstreams"),
     httpProxy: place.optional(),
     bindsVips: z.boolean().default(false),
+    reportsCalls: z.boolean().default(true),
     dataPlane: z.enum(["envoy", "builtin"]),
     catalog: z.object({ registry: z.string(), instanceId: z.string() }).optional(),
   }),

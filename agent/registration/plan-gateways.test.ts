@@ -40,6 +40,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       discovery: "mesh",
       httpProxy: undefined,
       bindsVips: false,
+      reportsCalls: true,
       dataPlane: "envoy",
       catalog: undefined,
     },

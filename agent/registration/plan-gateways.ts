@@ -37,6 +37,7 @@ export function planGateways(
     discovery: "mesh",
     httpProxy: undefined,
     bindsVips: false,
+    reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: undefined,
   }));

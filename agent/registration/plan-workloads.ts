@@ -227,6 +227,7 @@ function toWorkload(
     discovery: service.discovery ?? (hasOpenWay(service) ? "mesh" : "upstreams"),
     httpProxy,
     bindsVips: false,
+    reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
   };

@@ -35,5 +35,6 @@ export function toMessage(workload: Workload): WorkloadMessage {
     discovery: workload.discovery,
     httpProxy: workload.httpProxy === undefined ? undefined : { ...workload.httpProxy },
     bindsVips: workload.bindsVips,
+    reportsCalls: workload.reportsCalls,
   };
 }

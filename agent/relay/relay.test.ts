@@ -68,6 +68,7 @@ async function host() {
         socketPath,
         upstream: { open: () => openDeltaStream(upstream) },
         secrets,
+        accessLog: {},
         serves: (id) => id === WEB || id === API,
         stateDir: directory,
         logger: silentLogger,

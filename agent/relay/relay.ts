@@ -1,8 +1,15 @@
 import { dirname, join } from "node:path";
-import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import { accessLogService } from "../../mesh/xds/access-log-service.ts";
 import { adsService } from "../../mesh/xds/ads-service.ts";
 import type { DeltaDiscoveryRequest } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { parseNodeId } from "../../mesh/xds/names.ts";
@@ -18,6 +25,8 @@ export interface RelayOptions {
   readonly socketPath: string;
   readonly upstream: UpstreamAds;
   readonly secrets: SecretSource;
+  /** Answers `accessLogService` on the same socket. */
+  readonly accessLog: UntypedServiceImplementation;
   /** Whether this agent serves the node of that id now; others are refused. */
   readonly serves: (nodeId: string) => boolean;
   /** The agent's state directory; a node's files are in its workload's folder `xds`. */
@@ -173,6 +182,7 @@ export function createRelay(options: RelayOptions): Relay {
           },
         },
       );
+      server.addService({ ...accessLogService }, options.accessLog);
       await prepareSocketPath(options.socketPath);
       await bind(server, options.socketPath);
       secrets.onChange((workload) => {

@@ -119,6 +119,7 @@ test("workloads are told with their identity and where they are reached, registr
     discovery: "mesh",
     httpProxy: undefined,
     bindsVips: false,
+    reportsCalls: false,
     dataPlane: "envoy",
     catalog: undefined,
     agentId: "a1",

@@ -1,9 +1,12 @@
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { type Workload, workloadId } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type {
+  CallReport,
+  CallReportResult,
   JoinRequest,
   JoinResponse,
   ReportResult,
@@ -18,6 +21,8 @@ import type { AgentRecord } from "../attest/agent-records.ts";
 import type { AgentJoin } from "../attest/join-agent.ts";
 import type { Bans, BanTarget } from "../ca/bans.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
+import type { CallHistory } from "../observed/call-history.ts";
+import { acceptCalls } from "./accept-calls.ts";
 import type { AgentBundles } from "./agent-bundles.ts";
 import type { AgentStreams } from "./agent-streams.ts";
 import { messagesOf, peerAddress, send, streaming, unary } from "./calls.ts";
@@ -33,6 +38,8 @@ export interface AgentServiceDeps {
   readonly bans: Pick<Bans, "has" | "onChange">;
   readonly bundles: AgentBundles;
   readonly streams: AgentStreams;
+  readonly history: Pick<CallHistory, "add">;
+  readonly clock: Pick<Clock, "now">;
   /** What is said of a workload's data plane: worker threads, where anything is. */
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly log: Logger;
@@ -63,6 +70,9 @@ export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandle
       return { certChain: [...certificate.chain], agentId, trustDomain, challenge: Buffer.alloc(0) };
     }),
     register: streaming<RegisterCall>(log, signal, (call, gone) => registrations.serve(call, gone)),
+    reportCalls: unary<CallReport, CallReportResult>(log, async (call) =>
+      acceptCalls(deps.authenticator.authenticate(call), call.request, deps),
+    ),
     watchTrustBundle: streaming<BundleCall>(log, signal, async (call, gone) => {
       const { id } = deps.authenticator.authenticate(call);
       using stream = deps.streams.open(id);
@@ -79,6 +89,7 @@ export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandle
 export interface AgentServiceHandlers {
   readonly join: ReturnType<typeof unary<JoinRequest, JoinResponse>>;
   readonly register: (call: RegisterCall) => void;
+  readonly reportCalls: ReturnType<typeof unary<CallReport, CallReportResult>>;
   readonly watchTrustBundle: (call: BundleCall) => void;
   readonly acknowledgeTrustBundle: ReturnType<typeof unary<TrustBundleAck, TrustBundleAckResult>>;
 }

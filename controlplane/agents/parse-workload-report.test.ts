@@ -36,6 +36,7 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
     discovery: "mesh",
     httpProxy: { address: "127.0.0.1", port: 15_080 },
     bindsVips: true,
+    reportsCalls: true,
   });
   // Over the wire and back, as it comes in.
   const decoded = WorkloadReport.decode(WorkloadReport.encode({ sequence: 7, workloads: [wire] }).finish());
@@ -68,6 +69,7 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
         discovery: "mesh",
         httpProxy: { address: "127.0.0.1", port: 15_080 },
         bindsVips: true,
+        reportsCalls: true,
         dataPlane: "envoy",
         catalog: { registry: "consul", instanceId: "reviews-1" },
       },

@@ -155,6 +155,7 @@ function toWorkload(raw: wire.Workload): Workload {
     discovery: oneOf(DISCOVERIES, raw.discovery) ?? "upstreams",
     httpProxy: raw.httpProxy && { address: raw.httpProxy.address, port: raw.httpProxy.port },
     bindsVips: raw.bindsVips,
+    reportsCalls: raw.reportsCalls,
     dataPlane: raw.dataPlane === "envoy" ? "envoy" : "builtin",
     catalog: raw.catalog && { registry: raw.catalog.registry, instanceId: raw.catalog.instanceId },
   };

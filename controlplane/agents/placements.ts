@@ -231,6 +231,7 @@ const ADDED_LATER = {
   httpProxy: undefined,
   bindsVips: false,
   banned: false,
+  reportsCalls: false,
 } as const;
 
 function fromRow(row: Readonly<Record<string, unknown>>): PlacedWorkload {

@@ -43,6 +43,7 @@ export function workloadsFromEntries(
       discovery: "mesh",
       httpProxy: undefined,
       bindsVips: false,
+      reportsCalls: false,
       dataPlane: "envoy",
       catalog: undefined,
       agentId: FILES_AGENT,

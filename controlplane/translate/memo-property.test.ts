@@ -376,6 +376,7 @@ function change(
       { ...base, upstreams: [] },
       { ...base, discovery: "mesh", interception: "redirect" },
       { ...base, discovery: "mesh", bindsVips: true, locality: "eu/a" },
+      { ...base, reportsCalls: true },
       { ...base, discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } },
       { ...base, discovery: "on-demand", interception: "redirect" },
       { ...base, discovery: "on-demand", bindsVips: true },

@@ -1,6 +1,8 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { IstioCertificateRequest, IstioCertificateResponse } from "../xds/gen/istio/v1/auth/ca.ts";
 import {
+  CallReport,
+  CallReportResult,
   JoinRequest,
   JoinResponse,
   ReportResult,
@@ -16,33 +18,7 @@ import {
   X509SVIDRequest,
   X509SVIDResponse,
 } from "../xds/gen/spiffe/workload/workload.ts";
-
-/** The part of a generated message type that a gRPC method needs. */
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-
-interface Shape {
-  readonly path: string;
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-}
-
-function method<Q, S>(shape: Shape, request: Codec<Q>, response: Codec<S>): MethodDefinition<Q, S> {
-  return {
-    ...shape,
-    requestSerialize: (message) => asBuffer(request.encode(message).finish()),
-    requestDeserialize: (bytes) => request.decode(bytes),
-    responseSerialize: (message) => asBuffer(response.encode(message).finish()),
-    responseDeserialize: (bytes) => response.decode(bytes),
-  };
-}
-
-/** grpc-js insists on a Buffer; this is a view, not a copy. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
+import { grpcMethod } from "../xds/grpc-method.ts";
 
 const UNARY = { requestStream: false, responseStream: false } as const;
 
@@ -50,7 +26,7 @@ const UNARY = { requestStream: false, responseStream: false } as const;
 export const certificateService: {
   readonly createCertificate: MethodDefinition<IstioCertificateRequest, IstioCertificateResponse>;
 } = {
-  createCertificate: method(
+  createCertificate: grpcMethod(
     { path: "/istio.v1.auth.IstioCertificateService/CreateCertificate", ...UNARY },
     IstioCertificateRequest,
     IstioCertificateResponse,
@@ -61,16 +37,22 @@ export const certificateService: {
 export const agentService: {
   readonly join: MethodDefinition<JoinRequest, JoinResponse>;
   readonly register: MethodDefinition<WorkloadReport, ReportResult>;
+  readonly reportCalls: MethodDefinition<CallReport, CallReportResult>;
   readonly watchTrustBundle: MethodDefinition<TrustBundleRequest, TrustBundleResponse>;
   readonly acknowledgeTrustBundle: MethodDefinition<TrustBundleAck, TrustBundleAckResult>;
 } = {
-  join: method({ path: "/lateen.agent.v1.AgentService/Join", ...UNARY }, JoinRequest, JoinResponse),
-  register: method(
+  join: grpcMethod({ path: "/lateen.agent.v1.AgentService/Join", ...UNARY }, JoinRequest, JoinResponse),
+  register: grpcMethod(
     { path: "/lateen.agent.v1.AgentService/Register", requestStream: true, responseStream: true },
     WorkloadReport,
     ReportResult,
   ),
-  watchTrustBundle: method(
+  reportCalls: grpcMethod(
+    { path: "/lateen.agent.v1.AgentService/ReportCalls", ...UNARY },
+    CallReport,
+    CallReportResult,
+  ),
+  watchTrustBundle: grpcMethod(
     { path: "/lateen.agent.v1.AgentService/WatchTrustBundle", requestStream: false, responseStream: true },
     TrustBundleRequest,
     TrustBundleResponse,
@@ -89,12 +71,12 @@ export const workloadApi: {
   readonly fetchX509SVID: MethodDefinition<X509SVIDRequest, X509SVIDResponse>;
   readonly fetchX509Bundles: MethodDefinition<X509BundlesRequest, X509BundlesResponse>;
 } = {
-  fetchX509SVID: method(
+  fetchX509SVID: grpcMethod(
     { path: "/SpiffeWorkloadAPI/FetchX509SVID", ...ANSWERED_BY_A_STREAM },
     X509SVIDRequest,
     X509SVIDResponse,
   ),
-  fetchX509Bundles: method(
+  fetchX509Bundles: grpcMethod(
     { path: "/SpiffeWorkloadAPI/FetchX509Bundles", ...ANSWERED_BY_A_STREAM },
     X509BundlesRequest,
     X509BundlesResponse,

@@ -96,7 +96,6 @@ const UNREAD = [
   "defaultProviders",
   "disableEnvoyListenerLog",
   "discoverySelectors",
-  "enableEnvoyAccessLogService",
   "enablePrometheusMerge",
   "enableTracing",
   "hboneIdleTimeout",
@@ -140,6 +139,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     accessLogFile: notYet(optionalText),
     accessLogFormat: notYet(optionalText),
     accessLogEncoding: notYet(z.enum(["TEXT", "JSON"]).default("TEXT")),
+    enableEnvoyAccessLogService: z.boolean().optional(),
     defaultConfig: meshProxyConfig.prefault({}),
     extensionProviders: authorizationProviders.default([]),
     networks: networks.default({}),
@@ -185,6 +185,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
         ? undefined
         : { file: mesh.accessLogFile, format: mesh.accessLogFormat, encoding: mesh.accessLogEncoding },
     authorizationProviders: mesh.extensionProviders,
+    enableEnvoyAccessLogService: mesh.enableEnvoyAccessLogService,
     ...defaultConfig,
     networks: { ...networks, ...meshNetworks },
   }));

@@ -32,6 +32,8 @@ export interface MeshConfigSpec {
   readonly accessLog:
     | { readonly file: string; readonly format: string; readonly encoding: "TEXT" | "JSON" }
     | undefined;
+  /** Whether proxies tell their agents of the calls that come in; undefined: they do. */
+  readonly enableEnvoyAccessLogService: boolean | undefined;
   /** How the workloads' traffic is captured when they do not say it themselves. */
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY" | undefined;
   readonly concurrency: number | undefined;
@@ -77,6 +79,7 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   pathNormalization: undefined,
   meshMtlsMinVersion: undefined,
   accessLog: undefined,
+  enableEnvoyAccessLogService: undefined,
   interceptionMode: undefined,
   concurrency: undefined,
   authorizationProviders: [],

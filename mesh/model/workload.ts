@@ -55,6 +55,8 @@ export interface Workload {
   readonly httpProxy: SocketAddress | undefined;
   /** True: services' VIPs are bound, each port a listener of its own. Only without interception. */
   readonly bindsVips: boolean;
+  /** Its agent takes what its proxy tells of calls (Envoy's access log service), and reports it. */
+  readonly reportsCalls: boolean;
   readonly dataPlane: "envoy" | "builtin";
   /** The catalog's record of it. Where set, the endpoint exists only as long as that catalog has the instance. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;

@@ -5,12 +5,7 @@ import {
   DiscoveryRequest,
   DiscoveryResponse,
 } from "./gen/envoy/service/discovery/v3/discovery.ts";
-
-/** The part of a generated message type that a gRPC method needs. */
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
+import { asBuffer, type Codec } from "./grpc-method.ts";
 
 /** Bytes of a message, made when the transport takes them: they are copied before anything else can happen. */
 export type LateBytes = () => Uint8Array;
@@ -80,9 +75,4 @@ function method<Q, S>(path: string, request: Codec<Q>, response: Codec<S>): AdsM
 function bytesOf<S>(message: S | Uint8Array | LateBytes, codec: Codec<S>): Uint8Array {
   if (typeof message === "function") return (message as LateBytes)();
   return message instanceof Uint8Array ? message : codec.encode(message).finish();
-}
-
-/** grpc-js insists on a Buffer; this is a view, not a copy. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -27,6 +27,9 @@ export function meshServerName(port: number, subset: string, hostname: string): 
   return `outbound_.${port}_.${subset}_.${hostname}`;
 }
 
+/** The agent of a proxy's host, on its unix socket; every bootstrap has it, by Istio's name. */
+export const AGENT_CLUSTER = "xds-grpc";
+
 /** Answers nothing: where a route points when its destination does not exist. */
 export const BLACK_HOLE_CLUSTER = "BlackHoleCluster";
 

@@ -72,8 +72,15 @@ export interface HttpConnectionManager {
   readonly idleTimeoutMs: number;
   /** Lower case, for example `websocket`. */
   readonly upgrades: ReadonlySet<string>;
-  /** Envoy's default text format on standard output. */
-  readonly accessLog: boolean;
+  readonly accessLog: AccessLogs;
+}
+
+/** Where what has passed is told. */
+export interface AccessLogs {
+  /** In Envoy's default text format on standard output. */
+  readonly stdout: boolean;
+  /** To the agent, counted. */
+  readonly calls: boolean;
 }
 
 export type HttpFilter =
@@ -110,5 +117,5 @@ export interface TcpProxy {
   readonly tunnel: Tunnel | undefined;
   /** Endpoints that are tried before the connection is given up. */
   readonly maxConnectAttempts: number;
-  readonly accessLog: boolean;
+  readonly accessLog: AccessLogs;
 }

@@ -10,7 +10,7 @@ import {
 } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import type { HttpConnectionManager, HttpFilter } from "../model/listener.ts";
 import type { RbacFilter } from "../model/rbac.ts";
-import { hasStdoutLog } from "./access-log.ts";
+import { parseAccessLogs } from "./access-log.ts";
 import { EXT_AUTHZ_TYPE, parseExtAuthz } from "./ext-authz.ts";
 import { FAULT_TYPE, parseFault } from "./fault.ts";
 import { JWT_TYPE, parseJwtAuthentication } from "./jwt-authn.ts";
@@ -81,7 +81,7 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     streamIdleTimeoutMs: milliseconds(from.streamIdleTimeout, 300_000),
     idleTimeoutMs: milliseconds(options?.idleTimeout, 300_000) || 300_000,
     upgrades: parseUpgrades(where, from),
-    accessLog: hasStdoutLog(where, from.accessLog),
+    accessLog: parseAccessLogs(where, from.accessLog),
   };
 }
 

@@ -15,7 +15,7 @@ import type {
 } from "../model/listener.ts";
 import type { RbacFilter } from "../model/rbac.ts";
 import type { DownstreamTls } from "../model/tls.ts";
-import { hasStdoutLog } from "./access-log.ts";
+import { parseAccessLogs } from "./access-log.ts";
 import { parseHttpConnectionManager } from "./http-connection-manager.ts";
 import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
@@ -60,7 +60,7 @@ export function parseListener(bytes: Uint8Array, name: string): Listener {
   ]);
   if (from.bindToPort === false)
     throw unsupported(where, "a listener that does not bind (bind_to_port: false)");
-  hasStdoutLog(where, from.accessLog);
+  parseAccessLogs(where, from.accessLog);
   const chains = from.filterChains.map((chain, index) =>
     parseChain(where, chain, chain.name || String(index)),
   );

@@ -1,6 +1,6 @@
 import { TcpProxy as TcpProxyMessage } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
 import type { TcpProxy, Tunnel } from "../model/listener.ts";
-import { hasStdoutLog } from "./access-log.ts";
+import { parseAccessLogs } from "./access-log.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { decode, fromAds, milliseconds } from "./values.ts";
 
@@ -43,7 +43,7 @@ export function parseTcpProxy(parent: string, bytes: Uint8Array): TcpProxy {
     hashesSource: hashesSource(where, from),
     tunnel: parseTunnel(where, from),
     maxConnectAttempts: Math.max(1, from.maxConnectAttempts ?? 1),
-    accessLog: hasStdoutLog(where, from.accessLog),
+    accessLog: parseAccessLogs(where, from.accessLog),
   };
 }
 

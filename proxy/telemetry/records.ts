@@ -1,3 +1,5 @@
+import type { AccessLogs } from "../model/listener.ts";
+
 /** Envoy's response flags, as far as this proxy sets them. */
 export type ResponseFlag =
   | "NR" // no route
@@ -52,6 +54,8 @@ export interface HttpRecord {
   requestId: string;
   userAgent: string;
   forwardedFor: string;
+  /** Of the caller's token, which was verified; empty: there was none. */
+  issuer: string;
   /** 0: no response. */
   status: number;
   /** Envoy's response code details, such as `via_upstream`. */
@@ -91,9 +95,9 @@ export interface PolicyRecord {
 /** Told of what passes through. Must not throw. */
 export interface TrafficObserver {
   policyMatched(record: PolicyRecord): void;
-  httpDone(record: HttpRecord, durationMs: number, accessLog: boolean): void;
+  httpDone(record: HttpRecord, durationMs: number, accessLogs: AccessLogs): void;
   tcpOpened(record: TcpRecord): void;
-  tcpDone(record: TcpRecord, durationMs: number, accessLog: boolean): void;
+  tcpDone(record: TcpRecord, durationMs: number, accessLogs: AccessLogs): void;
 }
 
 export function flagsText(flags: ReadonlySet<ResponseFlag>): string {

@@ -66,6 +66,7 @@ export const PLAIN_SIDECAR = {
   discovery: "upstreams",
   httpProxy: undefined,
   bindsVips: false,
+  reportsCalls: false,
 } as const;
 
 export function workload(service: string, over: Partial<PlacedWorkload> = {}): PlacedWorkload {

@@ -27,6 +27,7 @@ import { IssuedCertificates, noted } from "../../controlplane/ca/issued-certific
 import type { Lifetimes } from "../../controlplane/ca/lifetimes.ts";
 import type { MeshAuthority } from "../../controlplane/ca/mesh-authority.ts";
 import { ServerIdentity } from "../../controlplane/ca/server-identity.ts";
+import { CallHistory } from "../../controlplane/observed/call-history.ts";
 import { openDatabase } from "../../controlplane/store/database.ts";
 import { agentService, certificateService } from "../../mesh/agent-api/services.ts";
 import { createCsr } from "../../mesh/identity/csr.ts";
@@ -114,6 +115,7 @@ export async function startAgentPort(
   const bundles = new AgentBundles({ agents, clock, awayAfterMs: 60_000 });
   const streams = new AgentStreams();
   const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
+  const history = new CallHistory(clock);
   const attestors = [
     joinTokenAttestor(tokens),
     lastCertificateAttestor({ ca, agents, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
@@ -130,6 +132,8 @@ export async function startAgentPort(
     bans,
     bundles,
     streams,
+    history,
+    clock,
     concurrencyOf: options.concurrencyOf ?? (() => undefined),
     log,
     signal,
@@ -301,6 +305,7 @@ export function wireWorkload(name: string, changes: Partial<Workload> = {}): Wor
     discovery: "",
     httpProxy: undefined,
     bindsVips: false,
+    reportsCalls: false,
     ...changes,
   };
 }

@@ -142,7 +142,7 @@ export const onDemandCluster = {
 export function tcpProxy(
   statPrefix: string,
   clusters: readonly WeightedName[],
-  settings: Partial<TcpSettings & Pick<TcpProxy, "onDemand">> = {},
+  settings: Partial<TcpSettings & Pick<TcpProxy, "accessLog" | "onDemand">> = {},
 ): Filter {
   const [first, ...others] = clusters;
   const target =

@@ -26,6 +26,7 @@ import { address } from "../addresses.ts";
 import { httpGuards, networkGuards } from "../authz/guards.ts";
 import { trustDomainsOf } from "../authz/trust-domains.ts";
 import { duration } from "../durations.ts";
+import { httpCallLog, tcpCallLog, tellsCalls } from "../filters/call-log.ts";
 import { anyOfPorts, NO_PREDICATE, SERVER_FIRST_AFTER_MS } from "../filters/captured-ports.ts";
 import {
   corsFilter,
@@ -215,8 +216,8 @@ function portFilters(scope: Scope, workload: WorkloadConfig, place: PortPlace): 
   const { listener, cluster, routes, port } = place;
   return (http) =>
     http
-      ? [httpFilter(scope, listener, routes, httpGuards(scope, workload, port, NO_CLAIM_ROUTES))]
-      : [...networkGuards(scope, workload, port), tcpProxy(cluster, [{ name: cluster, weight: 1 }])];
+      ? [httpFilter(scope, workload, listener, routes, httpGuards(scope, workload, port, NO_CLAIM_ROUTES))]
+      : [...networkGuards(scope, workload, port), toApplication(scope, workload, cluster)];
 }
 
 interface DetectedChains extends Pick<ModeChains, "match" | "prefix"> {
@@ -250,8 +251,14 @@ function modeOf({ view }: Scope, workload: WorkloadConfig, port: InboundPort): E
   return mtlsMode(view, workload, port.app.port || port.number);
 }
 
+function toApplication({ view }: Scope, workload: WorkloadConfig, cluster: string): Filter {
+  const accessLog = tellsCalls(view, workload) ? [tcpCallLog] : [];
+  return tcpProxy(cluster, [{ name: cluster, weight: 1 }], { accessLog });
+}
+
 function httpFilter(
   { view }: Scope,
+  workload: WorkloadConfig,
   name: string,
   routeConfig: RouteConfiguration,
   guards: readonly HttpFilter[],
@@ -261,6 +268,7 @@ function httpFilter(
     routeConfig,
     // The middle two do nothing here: patches of Istio's users are placed beside them.
     httpFilters: [...guards, faultFilter, corsFilter, routerFilter],
+    accessLog: tellsCalls(view, workload) ? [httpCallLog] : [],
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, uri: true },
     ...pathNormalization(view.settings.mesh.pathNormalization ?? "MERGE_SLASHES"),

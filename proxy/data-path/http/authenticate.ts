@@ -13,6 +13,8 @@ type AuthenticatedRequest =
   | {
       readonly kind: "passed";
       readonly accepted: AcceptedRequest;
+      /** Of the first token that was found; empty: there was none. */
+      readonly issuer: string;
       /** The routes may ask for claims that are known only now. */
       readonly routeAgain: boolean;
     }
@@ -30,7 +32,7 @@ export function compileJwt(authentication: JwtAuthentication): Authenticator {
     const { facts, headers } = accepted;
     for (const name of reserved) headers.delete(name);
     if (authentication.bypassPreflight && isPreflight(facts))
-      return { kind: "passed", accepted, routeAgain: false };
+      return { kind: "passed", accepted, issuer: "", routeAgain: false };
     const outcome = authenticate(authentication, tokensIn(facts), Math.floor(nowMs / 1000));
     if (outcome.kind === "refused") return { kind: "refused", reply: refusal(outcome) };
     const { verified } = outcome;
@@ -38,6 +40,7 @@ export function compileJwt(authentication: JwtAuthentication): Authenticator {
     return {
       kind: "passed",
       accepted: { ...accepted, facts: withoutTokens(facts, verified) },
+      issuer: verified[0]?.provider.issuer ?? "",
       routeAgain: verified.some(({ provider }) => provider.clearsRoute),
     };
   };

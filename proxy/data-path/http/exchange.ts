@@ -64,6 +64,7 @@ export function newRecord(request: IncomingMessage, connection: Connection, deps
     requestId: "",
     userAgent: "",
     forwardedFor: "",
+    issuer: "",
     status: 0,
     details: "",
     grpcStatus: "",

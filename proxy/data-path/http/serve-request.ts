@@ -102,7 +102,8 @@ function authenticate(exchange: Exchange, routed: Routed, check: Authenticator):
     replyLocally(exchange, outcome.reply);
     return true;
   }
-  const { accepted, routeAgain } = outcome;
+  const { accepted, routeAgain, issuer } = outcome;
+  exchange.record.issuer = issuer;
   // The query that a route was found with may have lost its token.
   const other = accepted.facts.query !== routed.accepted.facts.query;
   routed.accepted = accepted;
