@@ -125,6 +125,7 @@ test("the server is asked with all that is said of the call, and the token is no
     status: null,
     reason: "no policy refuses it; an authorizer is asked, and may",
     decidedBy: null,
+    undecided: [],
     steps: [],
   };
   cli.server.callers.set("shop/reviews-1", [reply]);

@@ -24,6 +24,8 @@ import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { MeshAuthority } from "./ca/mesh-authority.ts";
 import type { CaRotation } from "./ca/rotation.ts";
 import { messageTypes } from "./message-types.ts";
+import type { CallHistory } from "./observed/call-history.ts";
+import { toObservedReply } from "./observed/observed-view.ts";
 import { parseConfig } from "./parse-config.ts";
 import type { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -57,6 +59,7 @@ export interface AdminParts {
   readonly signal: AbortSignal;
   readonly trustDomain: TrustDomain;
   readonly rootNamespace: string;
+  readonly history: CallHistory;
   readonly clock: Clock;
   /** `host:port` for join tokens. */
   readonly addresses: () => readonly string[];
@@ -66,7 +69,7 @@ export interface AdminParts {
 export function adminDeps(parts: AdminParts): AdminDeps {
   const { store, publisher, translator, ads, embedded, registries, placements, agents, ca, trustDomain } =
     parts;
-  const { rootNamespace, audit, clock } = parts;
+  const { rootNamespace, audit, clock, history } = parts;
   const nodeNameOf = (workload: string): string => {
     const agentId = placements.get(workload)?.agentId ?? "";
     return agents.get(agentId)?.nodeName ?? agentId;
@@ -94,6 +97,11 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       check: (from, to, question) =>
         checkAuthz({ snapshot: publisher.current, translator }, from, to, question),
       who: (to, question) => whoMayCall({ snapshot: publisher.current, translator }, to, question),
+      observed: (sinceMs, isSeen) =>
+        toObservedReply(
+          history.since(sinceMs).filter(({ workload }) => isSeen(workload.namespace)),
+          sinceMs,
+        ),
     },
     explain: (workload, call) =>
       explainWith(publisher.current, translator, workload, call, () => publisher.status.warnings),

@@ -116,6 +116,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     translator,
     ads,
     addresses,
+    history,
     clock,
   });
   const servingAdmin = closing.use(

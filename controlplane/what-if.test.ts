@@ -7,6 +7,7 @@ import { silentLogger } from "../mesh/telemetry/logger.ts";
 import { FAKE_NOW } from "../test/fakes/admin-deps.ts";
 import { MemoryConfigStore } from "../test/fakes/memory-config-store.ts";
 import { bookinfoWorkloads, instance } from "../test/fakes/sample-mesh.ts";
+import { CallHistory } from "./observed/call-history.ts";
 import { asAdded } from "./snapshot/added-objects.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
@@ -53,12 +54,13 @@ async function server(): Promise<WhatIf & { readonly store: MemoryConfigStore }>
   publisher.setConfig(asAdded(store.list()), store.revision);
   publisher.setWorkloads(bookinfoWorkloads().map((workload) => ({ id: workloadId(workload), workload })));
   publisher.setCatalog("consul", "default", "payments", [instance("payments")]);
+  const history = new CallHistory(systemClock);
   const stop = new AbortController();
   const running = publisher.run(stop.signal);
   await publisher.snapshotWith(store.revision, stop.signal);
   stop.abort();
   await running;
-  return { store, ...whatIf({ store, publisher, translator, clock }) };
+  return { store, ...whatIf({ store, publisher, translator, clock, history }) };
 }
 
 const signal = new AbortController().signal;

@@ -7,6 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import { tellAuthorization, tellCallers } from "../output/authorization.ts";
 import { reportError } from "../report-error.ts";
 import { workloadCandidates } from "../workload-name.ts";
+import { seenCommand, simulateCommand } from "./authz-observed.ts";
 import {
   type ClientOptions,
   filesOption,
@@ -48,6 +49,8 @@ export function authzCommand(context: CliContext, exit: Exit): Command {
     .option("-a, --all", "those that may not, too", false);
   return new Command("authz")
     .description("who may call whom")
+    .addCommand(seenCommand(context, exit))
+    .addCommand(simulateCommand(context, exit))
     .addCommand(
       withQuestion(check, context).action(async (source: string, to: string, options: AuthzOptions) => {
         exit(await answered(context, () => checkCall(context, source, to, options)));

@@ -24,7 +24,7 @@ export function tellCallers(context: CliContext, replies: readonly AuthzReply[])
   context.stdout.write(formatTable(["CALLER", "RESULT", "DECIDED BY"], rows, { color: context.color }));
 }
 
-function resultText({ allowed }: AuthzReply): string {
+export function resultText({ allowed }: Pick<AuthzReply, "allowed">): string {
   if (allowed === null) return "undecided";
   return allowed ? "allowed" : "denied";
 }
@@ -34,7 +34,7 @@ function reasonText({ reason, status, decidedBy }: AuthzReply): string {
   return decidedBy === null ? `${reason}${told}` : `${reason}, by ${objectText(decidedBy)}${told}`;
 }
 
-function objectText(object: DecidingObject | null): string {
+export function objectText(object: DecidingObject | null): string {
   if (object === null) return "";
   return [`${object.kind} ${object.namespace}/${object.name}`, object.rule]
     .filter((part) => part !== "")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import type { Problem } from "../../mesh/admin-api/replies.ts";
+import type { ObservedCallsReply, Problem } from "../../mesh/admin-api/replies.ts";
 import { type FakeServer, fakeServer } from "../../test/fakes/admin-deps.ts";
 import { MemoryAudit } from "../../test/fakes/memory-audit.ts";
 import type { Caller, Grant } from "./access/caller.ts";
@@ -83,6 +83,23 @@ const files = (namespace: string): string =>
 const instance = (namespace: string): string =>
   JSON.stringify({ service: "web", namespace, address: "10.0.0.1", port: 80 });
 
+const observedOf = (to: string): ObservedCallsReply => ({
+  from: null,
+  to,
+  port: 80,
+  protocol: "http",
+  method: "GET",
+  host: "web",
+  path: "/",
+  issuer: "",
+  precision: "exact",
+  denied: false,
+  count: 1,
+  firstSeen: "2026-01-01T00:00:00Z",
+  lastSeen: "2026-01-01T00:00:00Z",
+});
+const decision = (allowed: boolean) => ({ allowed, status: null, reason: "", decidedBy: null });
+
 /** What there is of both namespaces, to be seen or not. */
 function twoNamespaces(): FakeServer {
   const server = fakeServer();
@@ -121,9 +138,12 @@ function twoNamespaces(): FakeServer {
         status: null,
         reason: "",
         decidedBy: null,
+        undecided: [],
         steps: [],
       })),
     );
+    server.observed.push(observedOf(workload));
+    server.changes.push({ calls: observedOf(workload), before: decision(true), after: decision(false) });
     server.resources.set(`${namespace}/x`, []);
   }
   server.difference = {
@@ -201,6 +221,16 @@ const NAMESPACE_CASES: readonly NamespaceCase[] = [
     route: "POST /v1/authz/who",
     of: (namespace) => ({ body: JSON.stringify({ to: `${namespace}/web-1` }) }),
     sees: { body: JSON.stringify({ to: "shop/web-1" }) },
+  },
+  {
+    route: "GET /v1/observed-calls",
+    of: (namespace) => ({ query: `?to=${namespace}/web-1` }),
+    sees: {},
+  },
+  {
+    route: "POST /v1/authz/simulate",
+    of: (namespace) => ({ body: files(namespace) }),
+    sees: { body: files("shop") },
   },
   { route: "GET /v1/tokens", sees: {} },
   { route: "POST /v1/tokens", of: (namespace) => ({ body: JSON.stringify({ namespace }) }) },

@@ -5,11 +5,13 @@ import type {
   AnalysisMessage,
   AuditReply,
   AuthzReply,
+  AuthzSimulationReply,
   CreatedAccessTokenReply,
   CreatedTokenReply,
   DiffReply,
   EmbeddedInstance,
   ExplainReply,
+  ObservedReply,
   ProxyReply,
   ProxyResourceReply,
   ProxyResourceType,
@@ -21,7 +23,7 @@ import type {
   VersionReply,
   WorkloadReply,
 } from "../../mesh/admin-api/replies.ts";
-import type { ParsedObject } from "../../mesh/model/object.ts";
+import type { ObjectKey, ParsedObject } from "../../mesh/model/object.ts";
 import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { NamedTarget } from "../banning.ts";
@@ -65,6 +67,8 @@ interface AuthzPort {
   readonly now: () => number;
   readonly check: (from: string, to: string, question: AuthzQuestion) => AuthzReply;
   readonly who: (to: string, question: AuthzQuestion) => readonly AuthzReply[];
+  /** Calls that were seen since then to workloads of the namespaces that are asked for. */
+  readonly observed: (sinceMs: number, isSeen: (namespace: string) => boolean) => ObservedReply;
 }
 
 /** What would be with other objects. Nothing of it is stored or published. */
@@ -79,6 +83,16 @@ interface WhatIfPort {
     over: readonly FiledObject[],
     options: { readonly verbose: boolean; readonly signal: AbortSignal },
   ) => Promise<DiffReply>;
+  /** Which of the calls that were seen the policies would decide otherwise. */
+  readonly simulate: (
+    over: readonly FiledObject[],
+    options: {
+      readonly deleted: readonly ObjectKey[];
+      readonly sinceMs: number;
+      readonly isSeen: (namespace: string) => boolean;
+      readonly signal: AbortSignal;
+    },
+  ) => Promise<AuthzSimulationReply>;
 }
 
 export interface TokenPort {

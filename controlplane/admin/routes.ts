@@ -5,6 +5,7 @@ import { caRoutes } from "./ca-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { explainRoutes } from "./explain-routes.ts";
 import { objectRoutes } from "./object-routes.ts";
+import { observedRoutes } from "./observed-routes.ts";
 import { proxyRoutes } from "./proxy-routes.ts";
 import type { AdminRoute } from "./route.ts";
 import { tokenRoutes } from "./token-routes.ts";
@@ -17,6 +18,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...whatIfRoutes,
   ...explainRoutes,
   ...authzRoutes,
+  ...observedRoutes,
   ...tokenRoutes,
   ...accessTokenRoutes,
   ...auditRoutes,

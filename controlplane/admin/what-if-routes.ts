@@ -57,7 +57,8 @@ async function diff(call: AdminCall, deps: AdminDeps): Promise<DiffReply> {
   };
 }
 
-function filesOf({ caller, body }: AdminCall, namespace: string, deps: AdminDeps): ParsedFiles {
+/** The files of a body, all in namespaces that the caller has its role in. */
+export function filesOf({ caller, body }: AdminCall, namespace: string, deps: AdminDeps): ParsedFiles {
   const files = readFiles(body, { defaultNamespace: namespace, partial: true }, deps);
   for (const { object } of [...(files?.objects ?? []), ...(files?.partial ?? [])])
     assertHoldsIn(caller, object.metadata.namespace);

@@ -1,4 +1,4 @@
-import type { AuthzReply, ExplainStep } from "../../mesh/admin-api/replies.ts";
+import type { AuthzReply, DecidingObject, ExplainStep } from "../../mesh/admin-api/replies.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
 import { listenerName, VIRTUAL_INBOUND } from "../../mesh/xds/names.ts";
 import { workloadSpiffeId } from "../snapshot/identities.ts";
@@ -8,9 +8,10 @@ import { type InboundPort, inboundPorts } from "../translate/inbound/inbound-por
 import { isHttp } from "../translate/protocols.ts";
 import type { Translator } from "../translate/translator.ts";
 import { type Call, PLAIN_CALL } from "./call.ts";
-import { policySteps } from "./explain-policies.ts";
+import { policyNamed, policySteps } from "./explain-policies.ts";
+import type { HiddenParts } from "./hidden-parts.ts";
 import { simulate } from "./simulate.ts";
-import type { Verdict } from "./verdict.ts";
+import type { PolicyStep, Verdict } from "./verdict.ts";
 import { decodeXdsConfig, type XdsConfig } from "./xds-config.ts";
 
 /** A call to a workload that somebody asks about. */
@@ -23,6 +24,8 @@ export interface AuthzQuestion {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Milliseconds since the epoch: tokens are looked at as of then. */
   readonly nowMs: number;
+  /** Of a call that was only seen from afar. */
+  readonly hidden?: HiddenParts;
 }
 
 export interface AuthzCaller {
@@ -78,6 +81,11 @@ export class CalledWorkload {
     return new CalledWorkload(id, decodeXdsConfig(types), inboundPorts(viewOf(snapshot), workload));
   }
 
+  /** The service port whose calls arrive at a port of the proxy. */
+  servicePortAt(inboundPort: number): number | undefined {
+    return this.#ports.find(({ bind }) => bind.port === inboundPort)?.number;
+  }
+
   /** Undefined: the workload has no such port. */
   ask(caller: AuthzCaller, question: AuthzQuestion): AuthzReply | undefined {
     const port = this.#ports.find(({ number }) => number === (question.port ?? number));
@@ -90,6 +98,7 @@ export class CalledWorkload {
       to: this.id,
       port: port.number,
       steps,
+      undecided: verdict.policies.flatMap(undecidedOf),
       ...outcomeOf(verdict, steps),
     };
   }
@@ -112,6 +121,7 @@ export class CalledWorkload {
       headers,
       source: { address, port: undefined, principal: secure ? principal : undefined },
       direction: "inbound",
+      hidden: question.hidden,
     };
   }
 
@@ -139,6 +149,16 @@ function outcomeOf({ outcome, policies }: Verdict, steps: readonly ExplainStep[]
     const reason = "no policy refuses it; an authorizer is asked, and may";
     return { allowed: null, status: null, reason, decidedBy: null };
   }
+  const [hidden] = policies.flatMap(undecidedOf);
+  if (hidden !== undefined) {
+    const reason = "a policy asks for what is not known of the call";
+    return { allowed: null, status: null, reason, decidedBy: hidden };
+  }
   const reason = steps.length === 0 ? "no policy is for it" : "no policy refuses it";
   return { allowed: true, status: null, reason, decidedBy };
+}
+
+function undecidedOf(step: PolicyStep): readonly DecidingObject[] {
+  if (step.kind !== "authorization" || step.shadow || step.action === "LOG") return [];
+  return step.undecided.flatMap((name) => policyNamed(name) ?? []);
 }

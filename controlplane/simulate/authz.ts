@@ -6,7 +6,7 @@ import type { Translator } from "../translate/translator.ts";
 import { type AuthzCaller, type AuthzQuestion, CalledWorkload, callerNamed, callerOf } from "./authz-call.ts";
 
 /** A mesh as it is, or as files would have it. */
-interface AuthzMesh {
+export interface AuthzMesh {
   readonly snapshot: MeshSnapshot;
   readonly translator: Pick<Translator, "preview">;
 }

@@ -1,3 +1,5 @@
+import type { HiddenParts } from "./hidden-parts.ts";
+
 /** A call as the network sees it: a connection, and on it (unless it is plain TCP) one request. */
 export interface Call {
   /** Where the caller connects to; under interception this is the original destination. */
@@ -17,6 +19,8 @@ export interface Call {
   readonly source: CallSource;
   /** How the connection reaches a proxy that intercepts: from its own application, or from the network. */
   readonly direction: "outbound" | "inbound";
+  /** Undefined: nothing about the call is hidden. */
+  readonly hidden: HiddenParts | undefined;
 }
 
 export interface ClientHello {
@@ -44,4 +48,5 @@ export const PLAIN_CALL: Call = {
   headers: [],
   source: { address: "127.0.0.1", port: undefined, principal: undefined },
   direction: "outbound",
+  hidden: undefined,
 };

@@ -11,11 +11,14 @@ export function policySteps(policies: readonly PolicyStep[]): readonly ExplainSt
     if (policy.kind === "question") {
       return step("policy", "CUSTOM", `${policy.cluster} is asked, and decides`, policyNamed(policy.policy));
     }
-    const { action, shadow, allowed, policy: matched } = policy;
+    const { action, shadow, allowed, policy: matched, undecided } = policy;
     const name = shadow ? `${ACTION_WORDS[action]} (dry run)` : ACTION_WORDS[action];
+    if (undecided.length > 0) return step("policy", name, HIDDEN, policyNamed(undecided[0] ?? ""));
     return step("policy", name, reasonOf(allowed, shadow, matched), matched ? policyNamed(matched) : null);
   });
 }
+
+const HIDDEN = "a rule may match: it asks for what is not known of the call";
 
 const ACTION_WORDS = { ALLOW: "ALLOW", DENY: "DENY", LOG: "AUDIT" } as const;
 
@@ -29,7 +32,7 @@ function consequence(shadow: boolean): string {
 }
 
 /** The AuthorizationPolicy behind the name of an RBAC policy: `ns[default]-policy[reviews]-rule[0]`. */
-function policyNamed(name: string): DecidingObject | null {
+export function policyNamed(name: string): DecidingObject | null {
   const [, namespace, policy, rule] = /ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\]$/.exec(name) ?? [];
   if (namespace === undefined || policy === undefined) return null;
   return { kind: "AuthorizationPolicy", namespace, name: policy, rule: `rules[${rule}]` };

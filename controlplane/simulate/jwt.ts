@@ -1,4 +1,4 @@
-import { type Authentication, authenticate, type VerifiedToken } from "../../mesh/jwt/authenticate.ts";
+import { authenticate, type VerifiedToken } from "../../mesh/jwt/authenticate.ts";
 import type { JwtProvider, JwtRequirement, TokenPlace } from "../../mesh/jwt/authentication.ts";
 import { claimHeaders, reservedHeaders, tokenMetadata } from "../../mesh/jwt/claims.ts";
 import { tokensIn } from "../../mesh/jwt/find-tokens.ts";
@@ -8,6 +8,9 @@ import type {
   JwtProvider as ProviderMessage,
   JwtRequirement as RequirementMessage,
 } from "../../mesh/xds/gen/envoy/extensions/filters/http/jwt_authn/v3/config.ts";
+import type { MetadataMatcher } from "../../mesh/xds/gen/envoy/type/matcher/v3/metadata.ts";
+import { JWT_PAYLOAD } from "../translate/authn/jwt-metadata.ts";
+import type { SeenToken } from "./hidden-parts.ts";
 import type { HttpRequest } from "./http-request.ts";
 
 const JWT_METADATA = "envoy.filters.http.jwt_authn";
@@ -21,7 +24,7 @@ export type TokenResult =
       /** `issuer/subject` of each token that was found and is good. */
       readonly principals: readonly string[];
     }
-  | Extract<Authentication, { readonly kind: "refused" }>;
+  | { readonly kind: "refused"; readonly status: number; readonly reason: string };
 
 /** What the JWT filter makes of a request at a moment; without a moment the times of tokens are not looked at. */
 export function checkTokens(
@@ -47,6 +50,41 @@ export function checkTokens(
       ({ token: { claims } }) => `${textOf(claims["iss"])}/${textOf(claims["sub"])}`,
     ),
   };
+}
+
+/**
+ * The same of a token that was seen before and is not here: of one that was verified its issuer is known. Whether its
+ * audience, keys and times still please is not asked again.
+ */
+export function recallToken(message: JwtAuthentication, request: HttpRequest, token: SeenToken): TokenResult {
+  switch (token.kind) {
+    case "of": {
+      const { issuer } = token;
+      const isTaken = Object.values(message.providers).some((provider) => provider.issuer === issuer);
+      if (!isTaken) return { kind: "refused", status: 401, reason: "Jwt issuer is not configured" };
+      const metadata = { ...request.metadata, [JWT_METADATA]: { [JWT_PAYLOAD]: { iss: issuer } } };
+      return { kind: "passed", request: { ...request, metadata }, principals: [`${issuer}/…`] };
+    }
+    case "refused":
+      return { kind: "refused", status: 401, reason: "the token was no good" };
+    case "none":
+    case "hidden":
+      return { kind: "passed", request, principals: [] };
+    default:
+      return token satisfies never;
+  }
+}
+
+/** Whether what a policy asks of the metadata is known of a request whose token was seen before. */
+export function isClaimKnown(
+  { filter, path }: MetadataMatcher,
+  token: SeenToken,
+  { metadata }: HttpRequest,
+): boolean {
+  const [place, claim] = path;
+  if (filter !== JWT_METADATA || place?.key !== JWT_PAYLOAD) return true;
+  if (token.kind === "hidden") return false;
+  return metadata[JWT_METADATA] === undefined || claim?.key === "iss";
 }
 
 function textOf(claim: unknown): string {

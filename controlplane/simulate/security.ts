@@ -10,7 +10,7 @@ import { RBAC as NetworkRbac } from "../../mesh/xds/gen/envoy/extensions/filters
 import { NOT_UNDERSTOOD } from "../translate/authn/jwt-metadata.ts";
 import type { Call } from "./call.ts";
 import type { HttpRequest } from "./http-request.ts";
-import { checkTokens } from "./jwt.ts";
+import { checkTokens, recallToken } from "./jwt.ts";
 import { matchMetadata } from "./match-metadata.ts";
 import { evaluateRbac, type RbacSubject } from "./rbac.ts";
 import { type Failure, failure, type PolicyStep } from "./verdict.ts";
@@ -38,7 +38,10 @@ export function guardRequest(
   for (const { typedConfig } of httpFilters) {
     const jwt = unpack(typedConfig, "JwtAuthentication", JwtAuthentication);
     if (jwt !== undefined) {
-      const tokens = checkTokens(jwt, request, nowMs);
+      const tokens =
+        call.hidden === undefined
+          ? checkTokens(jwt, request, nowMs)
+          : recallToken(jwt, request, call.hidden.token);
       const refused = tokens.kind === "refused";
       const told = refused ? tokens.reason : tokens.principals.join(", ") || "there is no token";
       steps.push({ kind: "authentication", allowed: !refused, told });

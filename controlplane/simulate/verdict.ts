@@ -49,6 +49,8 @@ export type PolicyStep =
       readonly allowed: boolean;
       /** The policy and rule that matched; undefined when none did. */
       readonly policy: string | undefined;
+      /** Those that may match: they ask for what is hidden of the call, which goes on. */
+      readonly undecided: readonly string[];
     };
 
 interface VirtualHostStep {

@@ -29,17 +29,39 @@ export interface CountedCalls extends CallKind {
 /** Longest texts that are kept; what is longer makes the kind a coarser one. */
 export const LONGEST = { source: 512, method: 32, host: 261, path: 256, issuer: 256 } as const;
 
-type HttpCall = Pick<CallKind, "source" | "port" | "method" | "host" | "issuer" | "denied"> & {
+/** In the place of the issuer of a token that was refused. */
+export const REFUSED_TOKEN = "(refused)";
+
+type HttpCall = Pick<CallKind, "source" | "port" | "method" | "host" | "issuer"> & {
   /** As it was sent. */
   readonly target: string;
+  /** Envoy's response code details. */
+  readonly details: string;
 };
 
+/** Envoy's details of what its filters refuse, and of what ours do. */
+const REFUSED = /^(rbac_access_denied|ext_authz_denied|ext_authz_error)/;
+const TOKEN_REFUSED = /^jwt_authn_access_denied/;
+
 /** The kind of a request. */
-export function httpCallKind({ target, ...call }: HttpCall): CallKind {
+export function httpCallKind({ target, details, ...call }: HttpCall): CallKind {
   const end = target.search(/[?#]/);
   const path = end < 0 ? target : target.slice(0, end);
-  const kind: CallKind = { ...call, protocol: "http", path, precision: "exact" };
-  const { source, method, host, issuer } = call;
+  const isTokenBad = TOKEN_REFUSED.test(details);
+  const denied = isTokenBad || REFUSED.test(details);
+  const { source, port, method, host } = call;
+  const issuer = isTokenBad ? REFUSED_TOKEN : call.issuer;
+  const kind: CallKind = {
+    source,
+    port,
+    protocol: "http",
+    method,
+    host,
+    path,
+    issuer,
+    precision: "exact",
+    denied,
+  };
   const tooLong =
     method.length > LONGEST.method || host.length > LONGEST.host || issuer.length > LONGEST.issuer;
   if (source.length > LONGEST.source) return { ...restOf(kind), source: source.slice(0, LONGEST.source) };
@@ -50,11 +72,8 @@ export function httpCallKind({ target, ...call }: HttpCall): CallKind {
 }
 
 /** The kind of a connection on which nobody reads requests. */
-export function tcpCallKind({
-  source,
-  port,
-  denied,
-}: Pick<CallKind, "source" | "port" | "denied">): CallKind {
+export function tcpCallKind({ source, port }: Pick<CallKind, "source" | "port">, details: string): CallKind {
+  const denied = REFUSED.test(details);
   const none = { method: "", host: "", path: "", issuer: "" };
   return { source, port, denied, protocol: "tcp", ...none, precision: "exact" };
 }

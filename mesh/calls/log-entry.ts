@@ -5,7 +5,7 @@ import {
   HTTPAccessLogEntry,
   TCPAccessLogEntry,
 } from "../xds/gen/envoy/data/accesslog/v3/accesslog.ts";
-import { type CallKind, type CountedCalls, httpCallKind, tcpCallKind } from "./call-kind.ts";
+import { type CallKind, type CountedCalls, httpCallKind, REFUSED_TOKEN, tcpCallKind } from "./call-kind.ts";
 import type { Seen } from "./call-tally.ts";
 
 /** What an entry of an access log tells of calls. */
@@ -19,8 +19,6 @@ const METHODS = new Map<number, string>(
 );
 const METHOD_NUMBERS = new Map([...METHODS].map(([number, name]) => [name, number as RequestMethod]));
 
-/** Envoy's details of what its filters refuse, and of what ours do. */
-const REFUSED = /^(rbac_access_denied|jwt_authn_access_denied|ext_authz_denied|ext_authz_error)/;
 const JWT_METADATA = "envoy.filters.http.jwt_authn";
 /** An entry that claims to stand for more calls than this is not believed. */
 const MOST_CALLS = 1_000_000_000;
@@ -39,7 +37,7 @@ export function readHttpEntry({
     host: request.authority,
     target: request.path,
     issuer: issuerOf(commonProperties.metadata),
-    denied: REFUSED.test(response?.responseCodeDetails ?? ""),
+    details: response?.responseCodeDetails ?? "",
   });
   return { kind, seen: seenIn(commonProperties) };
 }
@@ -47,18 +45,18 @@ export function readHttpEntry({
 /** Undefined: it tells of no call, or of one that another entry tells of. */
 export function readTcpEntry({ commonProperties: common }: TCPAccessLogEntry): LoggedCalls | undefined {
   if (common === undefined || common.accessLogType === AccessLogType.TcpPeriodic) return undefined;
-  const denied = REFUSED.test(common.connectionTerminationDetails);
-  const kind = tcpCallKind({ source: sourceOf(common), port: portOf(common), denied });
+  const caller = { source: sourceOf(common), port: portOf(common) };
+  const kind = tcpCallKind(caller, common.connectionTerminationDetails);
   return { kind, seen: seenIn(common) };
 }
 
 /** Of calls that a proxy has counted itself: an entry that stands for all of them, by its sample rate. */
 export function toHttpEntry(calls: CountedCalls): HTTPAccessLogEntry {
-  const { method, host, path, denied } = calls;
+  const { method, host, path } = calls;
   return HTTPAccessLogEntry.fromPartial({
     commonProperties: commonOf(calls),
     request: { requestMethod: METHOD_NUMBERS.get(method) ?? 0, authority: host, path },
-    response: { responseCodeDetails: denied ? "rbac_access_denied" : "" },
+    response: { responseCodeDetails: detailsOf(calls) },
   });
 }
 
@@ -66,10 +64,15 @@ export function toTcpEntry(calls: CountedCalls): TCPAccessLogEntry {
   return TCPAccessLogEntry.fromPartial({
     commonProperties: {
       ...commonOf(calls),
-      connectionTerminationDetails: calls.denied ? "rbac_access_denied" : "",
+      connectionTerminationDetails: detailsOf(calls),
       accessLogType: AccessLogType.TcpConnectionEnd,
     },
   });
+}
+
+function detailsOf({ denied, issuer }: CountedCalls): string {
+  if (issuer === REFUSED_TOKEN) return "jwt_authn_access_denied";
+  return denied ? "rbac_access_denied" : "";
 }
 
 function commonOf({ source, port, issuer, count, firstSeenMs, lastSeenMs }: CountedCalls): AccessLogCommon {

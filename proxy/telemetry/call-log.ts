@@ -15,7 +15,6 @@ interface CallLogOptions {
 }
 
 const FLUSH_MS = 1000;
-const DENIED = /^(rbac_access_denied|jwt_authn_access_denied|ext_authz_)/;
 
 /**
  * Tells the agent which calls came in: as Envoy does by its access log service, but counted here, an entry for each kind
@@ -33,12 +32,11 @@ export class CallLog {
   http({ ends, method, path, authority, issuer, details }: HttpRecord): void {
     // Without a host it was no request that anybody could have judged.
     if (authority === "") return;
-    const denied = DENIED.test(details);
-    this.#add(httpCallKind({ ...callerOf(ends), method, host: authority, target: path, issuer, denied }));
+    this.#add(httpCallKind({ ...callerOf(ends), method, host: authority, target: path, issuer, details }));
   }
 
   tcp({ ends }: TcpRecord): void {
-    this.#add(tcpCallKind({ ...callerOf(ends), denied: false }));
+    this.#add(tcpCallKind(callerOf(ends), ""));
   }
 
   /** Until the signal is aborted; never throws. */

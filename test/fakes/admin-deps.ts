@@ -2,18 +2,21 @@ import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
 import type { PublishWarning } from "../../controlplane/snapshot/publish-report.ts";
 import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
-import type {
-  AccessGrant,
-  AnalysisMessage,
-  AuditReply,
-  AuthzReply,
-  DiffReply,
-  EmbeddedInstance,
-  ExplainReply,
-  ProxyReply,
-  ProxyResourceReply,
-  SyncReply,
-  TokenBinding,
+import {
+  type AccessGrant,
+  type AnalysisMessage,
+  type AuditReply,
+  type AuthzReply,
+  type DiffReply,
+  type EmbeddedInstance,
+  type ExplainReply,
+  listOf,
+  type ObservedCallsReply,
+  type ProxyReply,
+  type ProxyResourceReply,
+  type SimulatedCalls,
+  type SyncReply,
+  type TokenBinding,
 } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Kind, ParsedObject } from "../../mesh/model/object.ts";
@@ -50,6 +53,14 @@ export interface FakeServer {
   readonly asked: Parameters<AdminDeps["explain"]>[1][];
   /** What there is to say of callers, by the workload that is called, and what was asked. */
   readonly callers: Map<string, readonly AuthzReply[]>;
+  /** Calls that were seen, and those that a draft changes; what of them was asked for. */
+  readonly observed: ObservedCallsReply[];
+  readonly changes: SimulatedCalls[];
+  readonly simulated: {
+    readonly objects: readonly string[];
+    readonly deleted: readonly string[];
+    readonly sinceMs: number;
+  }[];
   readonly authzAsked: Parameters<AdminDeps["authz"]["who"]>[1][];
   /** Thrown by `services()` when set. */
   failure: Error | undefined;
@@ -99,6 +110,9 @@ export function fakeServer(): FakeServer {
     asked: [],
     callers: new Map(),
     authzAsked: [],
+    observed: [],
+    changes: [],
+    simulated: [],
     failure: undefined,
     deps: {
       store,
@@ -126,9 +140,29 @@ export function fakeServer(): FakeServer {
           server.overlays.push(over.map(({ file, object }) => `${file} ${object.metadata.name}`));
           return server.difference;
         },
+        simulate: async (over, { deleted, sinceMs, isSeen }) => {
+          server.simulated.push({
+            objects: over.map(({ object }) => object.metadata.name),
+            deleted,
+            sinceMs,
+          });
+          const changes = server.changes.filter(({ calls }) => isSeen(calls.to.split("/", 1)[0] ?? ""));
+          const undecided = changes.filter(({ after }) => after.allowed === null);
+          return {
+            since: new Date(sinceMs).toISOString(),
+            changes: changes.filter(({ after }) => after.allowed !== null),
+            undecided,
+            compared: { kinds: 7, calls: 1234, leftOut: 0 },
+          };
+        },
       },
       authz: {
         now: () => FAKE_NOW,
+        observed: (sinceMs, isSeen) => ({
+          ...listOf(server.observed.filter(({ to }) => isSeen(to.split("/", 1)[0] ?? ""))),
+          since: new Date(sinceMs).toISOString(),
+          leftOut: 0,
+        }),
         check: (from, to, question) => {
           server.authzAsked.push(question);
           const found = server.callers.get(to)?.find((one) => one.from === from);

@@ -109,6 +109,7 @@ export class RelayedMesh implements AsyncDisposable {
           return openDeltaStream(client);
         },
       },
+      accessLog: {},
       secrets: { secret: () => undefined, onChange: () => {} },
       serves: (id) => id === this.#nodeId,
       stateDir: this.#folder,

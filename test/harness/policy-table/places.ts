@@ -97,6 +97,7 @@ function callOf({ protocol = "http" }: PolicyCase, ask: Ask, port: number): Call
     headers: headersOf(ask),
     source: { address: from, port: undefined, principal: as === undefined ? undefined : spiffeId(as) },
     direction: "inbound",
+    hidden: undefined,
   };
 }
 

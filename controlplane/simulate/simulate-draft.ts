@@ -1,0 +1,161 @@
+import { setImmediate } from "node:timers/promises";
+import type {
+  AuthzReply,
+  AuthzSimulationReply,
+  DecidingObject,
+  SimulatedCalls,
+} from "../../mesh/admin-api/replies.ts";
+import { type CountedCalls, REFUSED_TOKEN } from "../../mesh/calls/call-kind.ts";
+import { type PlacedWorkload, type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
+import type { HistoryOfWorkload } from "../observed/call-history.ts";
+import { toObservedCalls } from "../observed/observed-view.ts";
+import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
+import { by } from "../snapshot/text-order.ts";
+import type { AuthzMesh } from "./authz.ts";
+import { type AuthzQuestion, CalledWorkload, callerNamed } from "./authz-call.ts";
+import type { HiddenParts, SeenToken } from "./hidden-parts.ts";
+
+export interface DraftQuestion {
+  readonly before: AuthzMesh;
+  readonly after: AuthzMesh;
+  /** Whether an object is another one in `after`, or is not there. */
+  readonly isDrafted: (object: DecidingObject) => boolean;
+  readonly history: readonly HistoryOfWorkload[];
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+}
+
+type Change = "none" | "certain" | "possible";
+
+/** Which of the calls that were seen a draft would change. Throws when the signal is aborted. */
+export async function simulateDraft(question: DraftQuestion): Promise<Omit<AuthzSimulationReply, "since">> {
+  const changes: SimulatedCalls[] = [];
+  const undecided: SimulatedCalls[] = [];
+  const compared = { kinds: 0, calls: 0, leftOut: 0 };
+  for (const seen of question.history) {
+    // There may be many workloads, and the server has others to serve meanwhile.
+    await setImmediate(undefined, { signal: question.signal });
+    compared.leftOut += seen.leftOut;
+    compared.kinds += seen.calls.length;
+    compared.calls += seen.calls.reduce((sum, { count }) => sum + count, 0);
+    const pair = pairOf(question, seen.workload);
+    for (const calls of seen.calls) {
+      const { change, simulated } = compare(question, seen.workload, calls, pair);
+      if (change === "certain") changes.push(simulated);
+      if (change === "possible") undecided.push(simulated);
+    }
+  }
+  return { changes: mostFrequentFirst(changes), undecided: mostFrequentFirst(undecided), compared };
+}
+
+interface Pair {
+  readonly before: CalledWorkload | undefined;
+  readonly after: CalledWorkload | undefined;
+}
+
+/** The workload that was called, or one that is like it where that is gone. */
+function pairOf({ before, after }: DraftQuestion, workload: PlacedWorkload): Pair {
+  const id = standIn(before.snapshot, workload);
+  if (id === undefined) return { before: undefined, after: undefined };
+  return {
+    before: CalledWorkload.of(before.snapshot, before.translator, id),
+    after: CalledWorkload.of(after.snapshot, after.translator, id),
+  };
+}
+
+function standIn({ workloads }: MeshSnapshot, workload: PlacedWorkload): WorkloadId | undefined {
+  const id = workloadId(workload);
+  if (workloads.has(id)) return id;
+  const labels = JSON.stringify(workload.labels);
+  for (const [other, { namespace, service, labels: its }] of workloads) {
+    const alike = namespace === workload.namespace && service === workload.service;
+    if (alike && JSON.stringify(its) === labels) return other;
+  }
+  return undefined;
+}
+
+type Decision = SimulatedCalls["before"];
+
+function compare(
+  { isDrafted, nowMs }: DraftQuestion,
+  workload: PlacedWorkload,
+  calls: CountedCalls,
+  pair: Pair,
+): { readonly change: Change; readonly simulated: SimulatedCalls } {
+  const [before, after] = [pair.before, pair.after].map((one) => one && askAbout(one, calls, nowMs));
+  const simulated = {
+    calls: toObservedCalls(workload, calls),
+    before: decisionOf(before),
+    after: decisionOf(after),
+  };
+  return { change: changeOf(before, after, isDrafted), simulated };
+}
+
+function askAbout(workload: CalledWorkload, calls: CountedCalls, nowMs: number): AuthzReply | undefined {
+  const port = workload.servicePortAt(calls.port);
+  const caller = callerNamed(calls.source === "" ? "outside" : calls.source);
+  if (port === undefined || caller === undefined) return undefined;
+  return workload.ask(caller, questionAbout(calls, port, nowMs));
+}
+
+function questionAbout(
+  { method, host, path, precision, ...calls }: CountedCalls,
+  port: number,
+  nowMs: number,
+): AuthzQuestion {
+  const known = (text: string): "known" | "hidden" => (text === "" ? "hidden" : "known");
+  const hidden: HiddenParts = {
+    method: known(method),
+    host: known(host),
+    path: precision === "exact" ? "known" : precision === "start" ? "start" : "hidden",
+    token: tokenOf(calls.issuer, precision),
+  };
+  const headers = host === "" ? [] : [["host", host] as const];
+  return { port, method: method || "GET", path: path || "/", headers, nowMs, hidden };
+}
+
+function tokenOf(issuer: string, precision: CountedCalls["precision"]): SeenToken {
+  if (precision === "rest") return { kind: "hidden" };
+  if (issuer === REFUSED_TOKEN) return { kind: "refused" };
+  return issuer === "" ? { kind: "none" } : { kind: "of", issuer };
+}
+
+function changeOf(
+  before: AuthzReply | undefined,
+  after: AuthzReply | undefined,
+  isDrafted: DraftQuestion["isDrafted"],
+): Change {
+  if (before === undefined || after === undefined) return "possible";
+  if (before.allowed !== null && after.allowed !== null) {
+    return before.allowed === after.allowed ? "none" : "certain";
+  }
+  if (before.allowed !== after.allowed) return "possible";
+  // What nobody knows is as it was, where the same policies ask for it.
+  const asking = (reply: AuthzReply): string => JSON.stringify([reply.undecided, questionsIn(reply)]);
+  const isOther = after.undecided.some(isDrafted) || asking(before) !== asking(after);
+  return isOther ? "possible" : "none";
+}
+
+/** Authorizers that are asked. */
+function questionsIn({ steps }: AuthzReply): readonly unknown[] {
+  return steps.filter(({ name }) => name === "CUSTOM");
+}
+
+const GONE: Decision = {
+  allowed: null,
+  status: null,
+  reason: "no workload that is like the one that was called has this port now",
+  decidedBy: null,
+};
+
+function decisionOf(reply: AuthzReply | undefined): Decision {
+  if (reply === undefined) return GONE;
+  const { allowed, status, reason, decidedBy } = reply;
+  return { allowed, status, reason, decidedBy };
+}
+
+function mostFrequentFirst(list: readonly SimulatedCalls[]): readonly SimulatedCalls[] {
+  return list
+    .toSorted(by(({ calls }) => `${calls.to} ${calls.from} ${calls.method} ${calls.path}`))
+    .toSorted((a, b) => b.calls.count - a.calls.count);
+}

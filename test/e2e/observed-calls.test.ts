@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type {
+  AuthzSimulationReply,
+  ObservedCallsReply,
+  ObservedReply,
+} from "../../mesh/admin-api/replies.ts";
+import { eventually } from "../harness/eventually.ts";
+import type { Mesh } from "../harness/mesh.ts";
+import { authorizationPolicy } from "../harness/mesh-policies.ts";
+import { describeMesh } from "../harness/mesh-suite.ts";
+import { portOf } from "../harness/mesh-topology.ts";
+
+const REVIEWS = "reviews.default.svc.cluster.local";
+const HOSTS = [
+  { name: "caller", service: "caller", upstreams: [REVIEWS] },
+  { name: "stranger", service: "stranger", namespace: "other", upstreams: [REVIEWS] },
+  { name: "reviews-v1", service: "reviews", version: "v1" },
+] as const;
+const CALLER = "spiffe://e2e.local/ns/default/sa/caller";
+const STRANGER = "spiffe://e2e.local/ns/other/sa/stranger";
+/** An agent reports within 15 s. */
+const REPORTED_MS = 40_000;
+
+describeMesh("observed calls", { hosts: HOSTS }, (mesh) => {
+  test("calls are seen with who made them, and a draft shows those alone that it would change", async () => {
+    const orders = { path: "/orders/1?secret=s3cret" };
+    for (let round = 0; round < 3; round++) await allowed(mesh(), "caller", orders.path);
+    await allowed(mesh(), "caller", "/orders", "POST");
+    await allowed(mesh(), "stranger", orders.path);
+    const told = await seen(mesh(), "five calls", (calls) => sum(calls) === 5);
+    assert.deepEqual(told.map(textOf).sort(), [
+      `${CALLER} GET /orders/1 x3 allowed`,
+      `${CALLER} POST /orders x1 allowed`,
+      `${STRANGER} GET /orders/1 x1 allowed`,
+    ]);
+    assert.doesNotMatch(JSON.stringify(told), /s3cret/);
+    const port = portOf(mesh().host("reviews-v1").spec);
+    assert.ok(told.every((one) => one.host === "reviews" && one.port === port));
+
+    for (const { rules, changes, undecided = 0, code } of DRAFTS) {
+      const [action, ...list] = rules;
+      const draft = authorizationPolicy("draft", "reviews", { action, rules: list });
+      const result = await simulate(mesh(), ["-f", "-"], draft);
+      assert.deepEqual(result.changes, changes, draft);
+      assert.deepEqual([result.undecided, result.code], [undecided, code], draft);
+    }
+  });
+
+  test("a call that is denied is seen as denied, and to delete the policy is seen to let it in", async () => {
+    const rules = [
+      { from: [{ source: { namespaces: ["other"] } }], to: [{ operation: { paths: ["/denied"] } }] },
+    ];
+    await mesh().apply(authorizationPolicy("no-strangers", "reviews", { action: "DENY", rules }));
+    await eventually("the call is denied", async () => {
+      const { status } = await mesh().call("stranger", REVIEWS, "/denied");
+      return status === 403;
+    });
+    await seen(mesh(), "the denied call", (calls) =>
+      calls.some(({ path, denied, from }) => path === "/denied" && denied && from === STRANGER),
+    );
+    const { changes, reply, code } = await simulate(mesh(), ["--delete", "ap/no-strangers"]);
+    assert.equal(code, 1);
+    assert.match(changes.join(), new RegExp(`^${STRANGER} GET /denied x\\d+ false → true$`));
+    assert.equal(reply.changes[0]?.before.decidedBy?.name, "no-strangers");
+  });
+});
+
+interface Draft {
+  readonly rules: readonly [action: "ALLOW" | "DENY", ...rules: readonly unknown[]];
+  readonly changes: readonly string[];
+  readonly undecided?: number;
+  readonly code: number;
+}
+
+const DRAFTS: readonly Draft[] = [
+  {
+    rules: ["DENY", { from: [{ source: { namespaces: ["other"] } }] }],
+    changes: [`${STRANGER} GET /orders/1 x1 true → false`],
+    code: 1,
+  },
+  {
+    rules: ["ALLOW", { to: [{ operation: { methods: ["GET"] } }] }],
+    changes: [`${CALLER} POST /orders x1 true → false`],
+    code: 1,
+  },
+  { rules: ["ALLOW", {}], changes: [], code: 0 },
+  {
+    // Headers are not recorded: of the one call that the rest of the rule is for nothing can be said.
+    rules: [
+      "DENY",
+      {
+        to: [{ operation: { methods: ["POST"] } }],
+        when: [{ key: "request.headers[x-team]", values: ["blue"] }],
+      },
+    ],
+    changes: [],
+    undecided: 1,
+    code: 2,
+  },
+];
+
+async function allowed(mesh: Mesh, from: string, path: string, method = "GET"): Promise<void> {
+  const { status, failure } = await mesh.call(from, REVIEWS, path, { method, headers: { host: "reviews" } });
+  assert.equal(status, 200, failure);
+}
+
+/** Calls to the workload, once they are what is waited for. */
+async function seen(
+  mesh: Mesh,
+  question: string,
+  isThere: (calls: readonly ObservedCallsReply[]) => boolean,
+): Promise<readonly ObservedCallsReply[]> {
+  const to = encodeURIComponent(mesh.host("reviews-v1").workload);
+  const ask = async (): Promise<readonly ObservedCallsReply[] | undefined> => {
+    const { items } = await mesh.admin.get<ObservedReply>(`/v1/observed-calls?to=${to}`);
+    if (isThere(items)) return items;
+    await delay(100);
+    return undefined;
+  };
+  return await eventually(question, ask, REPORTED_MS);
+}
+
+async function simulate(
+  mesh: Mesh,
+  options: readonly string[],
+  draft = "",
+): Promise<{ changes: readonly string[]; undecided: number; code: number; reply: AuthzSimulationReply }> {
+  const { code, stdout, stderr } = await mesh.cli(["authz", "simulate", ...options, "-o", "json"], draft);
+  assert.match(stdout, /^\{/, stderr);
+  const reply = JSON.parse(stdout) as AuthzSimulationReply;
+  const changes = reply.changes.map(({ calls, before, after }) =>
+    textOf(calls).replace(/\S+$/, `${before.allowed} → ${after.allowed}`),
+  );
+  return { changes, undecided: reply.undecided.length, code, reply };
+}
+
+function sum(calls: readonly ObservedCallsReply[]): number {
+  return calls.reduce((total, { count }) => total + count, 0);
+}
+
+function textOf({ from, method, path, count, denied }: ObservedCallsReply): string {
+  return `${from} ${method} ${path} x${count} ${denied ? "denied" : "allowed"}`;
+}
