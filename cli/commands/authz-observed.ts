@@ -90,7 +90,7 @@ async function listSeen(context: CliContext, to: string | undefined, options: Se
     context,
     {
       items,
-      columns: seenColumns(Date.now()),
+      columns: seenColumns(context.clock.now()),
       name: callsText,
       value: { ...reply, items },
       none: "No call was seen.",

@@ -32,7 +32,7 @@ export function callsText({ protocol, method, path, precision }: ObservedCallsRe
 }
 
 function table(context: CliContext, list: readonly SimulatedCalls[]): string {
-  const now = Date.now();
+  const now = context.clock.now();
   const rows = list.map(({ calls, before, after }): readonly Cell[] => [
     calls.from ?? "outside",
     `${calls.to}:${calls.port}`,

@@ -8,6 +8,7 @@ import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import {
   bookinfoWorkloads,
   instance,
+  port,
   type SampleParts,
   sampleState,
   workload,
@@ -49,6 +50,7 @@ spec:
 const CAPTURED = workload("shop", { interception: "redirect", discovery: "mesh" });
 
 const UNNAMED = readFileSync(join(import.meta.dirname, "golden/unnamed-protocols.yaml"), "utf8");
+const TCP_PORT = { name: "tcp-9090", protocol: "tcp", servicePort: 9090 } as const;
 
 const cases: readonly Case[] = [
   {
@@ -74,6 +76,16 @@ const cases: readonly Case[] = [
     workload: "default/ratings-1",
     workloads: bookinfoWorkloads(),
     yaml: readFileSync(join(import.meta.dirname, "golden/external-authorization.yaml"), "utf8"),
+  },
+  {
+    name: "calls-are-told",
+    workload: "default/shop-1",
+    workloads: [
+      workload("shop", {
+        reportsCalls: true,
+        ports: [port(), port({ ...TCP_PORT, inbound: { address: "10.0.0.1", port: 9090 } })],
+      }),
+    ],
   },
   {
     name: "plaintext-catalog-instances",

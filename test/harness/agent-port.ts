@@ -60,6 +60,7 @@ export interface AgentPort extends AsyncDisposable {
   readonly tokens: JoinTokenStore;
   readonly agents: AgentRecords;
   readonly placements: Placements;
+  readonly history: CallHistory;
   readonly log: readonly LogLine[];
   /** How each join ended. */
   readonly outcomes: readonly JoinOutcome[];
@@ -180,6 +181,7 @@ export async function startAgentPort(
     tokens,
     agents,
     placements,
+    history,
     log: lines,
     audited,
     outcomes,
