@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ObservedCallsReply, SimulatedCalls } from "../mesh/admin-api/replies.ts";
+import type { ObservedCallsReply, SimulatedCalls } from "../mesh/admin-api/observed-replies.ts";
 import { FAKE_NOW } from "../test/fakes/admin-deps.ts";
 import { runCli, startCli } from "../test/harness/run-cli.ts";
 

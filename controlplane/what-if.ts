@@ -1,10 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import type {
-  AnalysisMessage,
-  AuthzSimulationReply,
-  DiffReply,
-  WorkloadDiff,
-} from "../mesh/admin-api/replies.ts";
+import type { AuthzSimulationReply } from "../mesh/admin-api/observed-replies.ts";
+import type { AnalysisMessage, DiffReply, WorkloadDiff } from "../mesh/admin-api/replies.ts";
 import { MeshError } from "../mesh/errors.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import type { ObjectKey } from "../mesh/model/object.ts";
@@ -52,7 +48,7 @@ export interface WhatIf {
   ) => Promise<AuthzSimulationReply>;
 }
 
-export interface SimulateDraftOptions {
+interface SimulateDraftOptions {
   readonly deleted: readonly ObjectKey[];
   readonly sinceMs: number;
   /** Whether what was seen in a namespace is of interest. */

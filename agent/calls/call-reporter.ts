@@ -19,7 +19,7 @@ export interface CallReporterOptions {
 /** Time between two reports; agents that start together do not report together. */
 const EVERY_MS = { least: 10_000, spread: 5_000 } as const;
 /** Kinds of calls in one report: some hundred kilobytes at most. */
-export const MOST_REPORTED = 1000;
+const MOST_REPORTED = 1000;
 
 /**
  * Tells the server which calls came to the workloads of this host, when there were any. What a server that cannot be

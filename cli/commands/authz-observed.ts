@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
-import {
-  type AuthzSimulationReply,
-  filesBody,
-  type ObservedCallsReply,
-  type ObservedReply,
-} from "../../mesh/admin-api/replies.ts";
+import type {
+  AuthzSimulationReply,
+  ObservedCallsReply,
+  ObservedReply,
+} from "../../mesh/admin-api/observed-replies.ts";
+import { filesBody } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { RefusedCall } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";

@@ -1,9 +1,9 @@
 import type {
   AuthzSimulationReply,
-  DecidingObject,
   ObservedCallsReply,
   SimulatedCalls,
-} from "../../mesh/admin-api/replies.ts";
+} from "../../mesh/admin-api/observed-replies.ts";
+import type { DecidingObject } from "../../mesh/admin-api/replies.ts";
 import type { CliContext } from "../context.ts";
 import { formatAge } from "../duration.ts";
 import { objectText, resultText } from "./authorization.ts";

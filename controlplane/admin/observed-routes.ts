@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AuthzSimulationReply, ObservedReply } from "../../mesh/admin-api/replies.ts";
+import type { AuthzSimulationReply, ObservedReply } from "../../mesh/admin-api/observed-replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { isKind } from "../../mesh/model/kinds.ts";
 import { type ObjectKey, objectKey } from "../../mesh/model/object.ts";

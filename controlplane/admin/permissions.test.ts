@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import type { ObservedCallsReply, Problem } from "../../mesh/admin-api/replies.ts";
+import type { ObservedCallsReply } from "../../mesh/admin-api/observed-replies.ts";
+import type { Problem } from "../../mesh/admin-api/replies.ts";
 import { type FakeServer, fakeServer } from "../../test/fakes/admin-deps.ts";
 import { MemoryAudit } from "../../test/fakes/memory-audit.ts";
 import type { Caller, Grant } from "./access/caller.ts";

@@ -1,17 +1,16 @@
 import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
+import type { AuthzSimulationReply, ObservedReply } from "../../mesh/admin-api/observed-replies.ts";
 import type {
   AccessGrant,
   AccessTokenReply,
   AnalysisMessage,
   AuditReply,
   AuthzReply,
-  AuthzSimulationReply,
   CreatedAccessTokenReply,
   CreatedTokenReply,
   DiffReply,
   EmbeddedInstance,
   ExplainReply,
-  ObservedReply,
   ProxyReply,
   ProxyResourceReply,
   ProxyResourceType,

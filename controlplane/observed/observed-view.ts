@@ -1,4 +1,5 @@
-import { listOf, type ObservedCallsReply, type ObservedReply } from "../../mesh/admin-api/replies.ts";
+import type { ObservedCallsReply, ObservedReply } from "../../mesh/admin-api/observed-replies.ts";
+import { listOf } from "../../mesh/admin-api/replies.ts";
 import type { CountedCalls } from "../../mesh/calls/call-kind.ts";
 import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
 import type { HistoryOfWorkload } from "./call-history.ts";
@@ -24,7 +25,14 @@ export function toObservedCalls(
     from: source === "" ? null : source,
     to: workloadId(workload),
     port: workload.ports.find(({ inbound }) => inbound.port === port)?.servicePort ?? port,
-    ...{ protocol, method, host, path, issuer, precision, denied, count },
+    protocol,
+    method,
+    host,
+    path,
+    issuer,
+    precision,
+    denied,
+    count,
     firstSeen: new Date(firstSeenMs).toISOString(),
     lastSeen: new Date(lastSeenMs).toISOString(),
   };

@@ -1,10 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import type {
-  AuthzReply,
-  AuthzSimulationReply,
-  DecidingObject,
-  SimulatedCalls,
-} from "../../mesh/admin-api/replies.ts";
+import type { AuthzSimulationReply, SimulatedCalls } from "../../mesh/admin-api/observed-replies.ts";
+import type { AuthzReply, DecidingObject } from "../../mesh/admin-api/replies.ts";
 import { type CountedCalls, REFUSED_TOKEN } from "../../mesh/calls/call-kind.ts";
 import { type PlacedWorkload, type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
 import type { HistoryOfWorkload } from "../observed/call-history.ts";

@@ -97,7 +97,7 @@ const kinds: readonly {
   },
 ];
 for (const { name, given, want } of kinds) {
-  test(`${name}`, () => assert.deepEqual({ ...given, ...want }, given));
+  test(name, () => assert.deepEqual({ ...given, ...want }, given));
 }
 
 const DETAILS = [

@@ -5,7 +5,7 @@ import type {
   AuthzSimulationReply,
   ObservedCallsReply,
   ObservedReply,
-} from "../../mesh/admin-api/replies.ts";
+} from "../../mesh/admin-api/observed-replies.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
 import { authorizationPolicy } from "../harness/mesh-policies.ts";

@@ -2,6 +2,7 @@ import { parseAllDocuments } from "yaml";
 import type { AdminDeps } from "../../controlplane/admin/ports.ts";
 import type { PublishWarning } from "../../controlplane/snapshot/publish-report.ts";
 import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
+import type { ObservedCallsReply, SimulatedCalls } from "../../mesh/admin-api/observed-replies.ts";
 import {
   type AccessGrant,
   type AnalysisMessage,
@@ -11,10 +12,8 @@ import {
   type EmbeddedInstance,
   type ExplainReply,
   listOf,
-  type ObservedCallsReply,
   type ProxyReply,
   type ProxyResourceReply,
-  type SimulatedCalls,
   type SyncReply,
   type TokenBinding,
 } from "../../mesh/admin-api/replies.ts";

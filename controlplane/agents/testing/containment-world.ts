@@ -28,6 +28,7 @@ import { AgentRecords } from "../../attest/agent-records.ts";
 import { Bans } from "../../ca/bans.ts";
 import type { CertificateAuthority } from "../../ca/certificate-authority.ts";
 import { IssuedCertificates } from "../../ca/issued-certificates.ts";
+import { CallHistory } from "../../observed/call-history.ts";
 import { openDatabase } from "../../store/database.ts";
 import type { ConfigSource } from "../../xds/config-source.ts";
 import { AgentBundles } from "../agent-bundles.ts";
@@ -137,6 +138,7 @@ export class ContainmentWorld implements AsyncDisposable {
       attestors: [],
       agents: this.#agents,
       placements: new Placements(database, this.#clock),
+      history: new CallHistory(this.#clock),
       translator: this.#source(),
       concurrencyOf: () => undefined,
       metrics: NO_METRICS,
