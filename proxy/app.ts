@@ -104,10 +104,13 @@ function withLogs(
       if (logs.calls) calls.http(record);
       if (logs.stdout) write(httpLogLine(record, durationMs));
     },
+    tcpRefused(ends, logs) {
+      if (logs.calls) calls.tcp(ends, "rbac_access_denied");
+    },
     tcpOpened: (record) => metrics.tcpOpened(record),
     tcpDone(record, durationMs, logs) {
       metrics.tcpDone(record, durationMs, logs);
-      if (logs.calls) calls.tcp(record);
+      if (logs.calls) calls.tcp(record.ends, "");
       if (logs.stdout) write(tcpLogLine(record, durationMs));
     },
   };

@@ -5,7 +5,7 @@ import { toHttpEntry, toTcpEntry } from "../../mesh/calls/log-entry.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { CALL_LOG, openAccessLogStream } from "../../mesh/xds/access-log-service.ts";
 import { StreamAccessLogsMessage } from "../../mesh/xds/gen/envoy/service/accesslog/v3/als.ts";
-import type { Ends, HttpRecord, TcpRecord } from "./records.ts";
+import type { Ends, HttpRecord } from "./records.ts";
 
 interface CallLogOptions {
   /** Path of the agent's unix socket. */
@@ -35,8 +35,9 @@ export class CallLog {
     this.#add(httpCallKind({ ...callerOf(ends), method, host: authority, target: path, issuer, details }));
   }
 
-  tcp({ ends }: TcpRecord): void {
-    this.#add(tcpCallKind(callerOf(ends), ""));
+  /** `details`: Envoy's, of why the connection ended. */
+  tcp(ends: Ends, details: string): void {
+    this.#add(tcpCallKind(callerOf(ends), details));
   }
 
   /** Until the signal is aborted; never throws. */

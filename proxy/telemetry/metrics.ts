@@ -50,6 +50,8 @@ export function createMetrics(node: NodeIdentity, gauges: () => GaugeSource): Pr
         traffic.durations.observe(labels, durationMs);
         envoy.listenerRequests.inc({ envoy_listener_address: record.ends.localAddress.replace(":", "_") });
       },
+      // Counted as the policy's decision.
+      tcpRefused() {},
       tcpOpened(record) {
         traffic.opened.inc(tcpLabels(own(record.ends.ownId), record));
       },

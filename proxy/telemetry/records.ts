@@ -96,6 +96,8 @@ export interface PolicyRecord {
 export interface TrafficObserver {
   policyMatched(record: PolicyRecord): void;
   httpDone(record: HttpRecord, durationMs: number, accessLogs: AccessLogs): void;
+  /** A policy closed a connection before anything was done with it. */
+  tcpRefused(ends: Ends, accessLogs: AccessLogs): void;
   tcpOpened(record: TcpRecord): void;
   tcpDone(record: TcpRecord, durationMs: number, accessLogs: AccessLogs): void;
 }

@@ -67,6 +67,32 @@ describeMesh("observed calls", { hosts: HOSTS }, (mesh) => {
   });
 });
 
+const STORE = "store.default.svc.cluster.local:9090";
+const TCP_HOSTS = [
+  { name: "caller", service: "caller", upstreams: [STORE] },
+  { name: "stranger", service: "stranger", namespace: "other", upstreams: [STORE] },
+  { name: "store-v1", service: "store", version: "v1", protocol: "tcp" },
+] as const;
+
+describeMesh("observed connections", { hosts: TCP_HOSTS }, (mesh) => {
+  test("connections are seen with who opened them, and a draft for their port shows what it would change", async () => {
+    const name = "no-strangers";
+    const rules = [{ from: [{ source: { namespaces: ["other"] } }] }];
+    await mesh().apply(authorizationPolicy(name, "store", { action: "DENY", rules }));
+    assert.equal((await mesh().tcpCall("caller", STORE, "hello")).echoed, "hello");
+    assert.notEqual((await mesh().tcpCall("stranger", STORE, "hello")).echoed, "hello");
+    const told = await seen(mesh(), "both connections", (calls) => sum(calls) === 2, "store-v1");
+    assert.deepEqual(told.map(textOf).sort(), [`${CALLER}   x1 allowed`, `${STRANGER}   x1 denied`]);
+    assert.ok(told.every(({ protocol }) => protocol === "tcp"));
+    const other = authorizationPolicy(name, "store", { rules: [{ from: rules[0]?.from, to: [PORT] }] });
+    const { changes, code } = await simulate(mesh(), ["-f", "-"], other);
+    assert.deepEqual(changes.toSorted(), [`${CALLER}   x1 true → false`, `${STRANGER}   x1 false → true`]);
+    assert.equal(code, 1);
+  });
+});
+
+const PORT = { operation: { ports: ["9090"] } };
+
 interface Draft {
   readonly rules: readonly [action: "ALLOW" | "DENY", ...rules: readonly unknown[]];
   readonly changes: readonly string[];
@@ -111,8 +137,9 @@ async function seen(
   mesh: Mesh,
   question: string,
   isThere: (calls: readonly ObservedCallsReply[]) => boolean,
+  host = "reviews-v1",
 ): Promise<readonly ObservedCallsReply[]> {
-  const to = encodeURIComponent(mesh.host("reviews-v1").workload);
+  const to = encodeURIComponent(mesh.host(host).workload);
   const ask = async (): Promise<readonly ObservedCallsReply[] | undefined> => {
     const { items } = await mesh.admin.get<ObservedReply>(`/v1/observed-calls?to=${to}`);
     if (isThere(items)) return items;

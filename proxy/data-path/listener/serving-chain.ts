@@ -65,6 +65,8 @@ export class ServingChain {
     const connection = this.#describe(hello, peer);
     if (!this.#rbac.every((judge) => this.#admits(connection, judge))) {
       socket.destroy();
+      const { terminal } = this.#model;
+      this.#deps.observer.tcpRefused(connection.ends, terminal.accessLog);
       return;
     }
     if (this.#http) this.#http.accept(socket, connection);
