@@ -7,6 +7,12 @@ export type EnvoyBootstrap = Readonly<Record<string, unknown>>;
 /** Connections at which Envoy stops to accept: far above need, below the descriptors that a unit is given. */
 const MOST_DOWNSTREAM_CONNECTIONS = 200_000;
 
+/**
+ * What waits for an agent that does not read; then the log of calls is left out (Envoy's default is 256 MiB a stream).
+ * It is also how much of a response may be on its way.
+ */
+const MOST_UNSENT_BYTES = 1 << 20;
+
 const HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /**
@@ -58,7 +64,9 @@ function xdsCluster(path: string): EnvoyBootstrap {
     typed_extension_protocol_options: {
       [HTTP_PROTOCOL_OPTIONS]: {
         "@type": `type.googleapis.com/${HTTP_PROTOCOL_OPTIONS}`,
-        explicit_http_config: { http2_protocol_options: {} },
+        explicit_http_config: {
+          http2_protocol_options: { initial_stream_window_size: MOST_UNSENT_BYTES },
+        },
       },
     },
     load_assignment: {

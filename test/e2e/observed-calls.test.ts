@@ -93,6 +93,28 @@ describeMesh("observed connections", { hosts: TCP_HOSTS }, (mesh) => {
 
 const PORT = { operation: { ports: ["9090"] } };
 
+describeMesh("an agent that hangs", { hosts: HOSTS }, (mesh) => {
+  test("costs no request: what nobody reads of the log of calls is left out", async () => {
+    const host = mesh().host("reviews-v1");
+    await host.stopAgent();
+    const agent = await host.startAgentProcess();
+    await mesh().synced();
+    agent.kill("SIGSTOP");
+    try {
+      const long = `/${"x".repeat(4_000)}`;
+      const answered = await mesh().tally(3_000, "caller", REVIEWS, long);
+      assert.deepEqual(Object.values(answered), [3_000], JSON.stringify(answered));
+      if (mesh().dataPlane === "envoy") {
+        const body = await host.askProxy("/stats?filter=grpc_access_log.logs_dropped");
+        assert.ok(Number(/dropped: (\d+)/.exec(body)?.[1]) > 0, body);
+      }
+    } finally {
+      agent.kill("SIGCONT");
+    }
+    await seen(mesh(), "calls, once the agent goes on", (calls) => sum(calls) > 0);
+  });
+});
+
 interface Draft {
   readonly rules: readonly [action: "ALLOW" | "DENY", ...rules: readonly unknown[]];
   readonly changes: readonly string[];
