@@ -56,7 +56,7 @@ export function guardRequest(
     const { refused, told } = judge(rbac, { call, request, clientAddress });
     const asked = rbac.shadowRulesStatPrefix === ASKED_PREFIX;
     if (asked) request = withMetadata(request, matchedPolicy(told));
-    else steps.push(...told);
+    steps.push(...(asked ? perhapsAsked(told) : told));
     if (refused) return { steps, request, refusal: failure("denied", DENIED, 403) };
   }
   return { steps, request, refusal: undefined };
@@ -78,8 +78,9 @@ export function guardConnection(
     const rbac = unpack(typedConfig, "v3.RBAC", NetworkRbac);
     if (rbac === undefined) continue;
     const { refused, told } = judge(rbac, { call, request: undefined, clientAddress: call.source.address });
-    if (rbac.shadowRulesStatPrefix === ASKED_PREFIX) asked = matchedPolicy(told);
-    else steps.push(...told);
+    const asks = rbac.shadowRulesStatPrefix === ASKED_PREFIX;
+    if (asks) asked = matchedPolicy(told);
+    steps.push(...(asks ? perhapsAsked(told) : told));
     if (refused) return { steps, refusal: failure("denied", "a policy closes the connection") };
   }
   return { steps, refusal: undefined };
@@ -92,6 +93,16 @@ const ASKED_FIELD = `${ASKED_PREFIX}shadow_effective_policy_id`;
 
 function matchedPolicy(told: readonly PolicyStep[]): string | undefined {
   return told.map((step) => (step.kind === "authorization" ? step.policy : undefined)).find(Boolean);
+}
+
+/** A policy that may send a call to an authorizer: it asks for what is hidden of it. */
+function perhapsAsked(told: readonly PolicyStep[]): readonly PolicyStep[] {
+  return told.flatMap((step) => {
+    const [policy] = step.kind === "authorization" ? step.undecided : [];
+    return policy === undefined
+      ? []
+      : [{ kind: "question", cluster: "perhaps an authorizer", policy } as const];
+  });
 }
 
 function withMetadata(request: HttpRequest, policy: string | undefined): HttpRequest {

@@ -37,6 +37,22 @@ function policy(name: string, action: string, rule: string): string {
 const TOKENS = `---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: { name: tokens }\nspec: { jwtRules: [{ issuer: "${ISSUER}", jwks: ${JSON.stringify(jwks())} }] }\n`;
 const STRICT = `---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default }\nspec: { mtls: { mode: STRICT } }\n`;
 
+/** An authorizer of CUSTOM policies. */
+const AUTHORIZER = `---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec: { extensionProviders: [{ name: opa, envoyExtAuthzGrpc: { service: opa.test, port: 9000 } }] }
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: opa }
+spec: { hosts: [opa.test], resolution: STATIC, ports: [{ number: 9000, name: grpc, protocol: GRPC }], endpoints: [{ address: 192.0.2.9 }] }
+`;
+const custom = (name: string, rule: string): string =>
+  policy(name, "CUSTOM", rule).replace("action:", "provider: { name: opa }, action:");
+const HEADER = '{ when: [{ key: "request.headers[x-a]", values: [b] }] }';
+
 interface Case {
   readonly name: string;
   readonly before?: string;
@@ -164,6 +180,37 @@ const cases: readonly Case[] = [
     after: "",
     seen: { issuer: REFUSED_TOKEN, over: { denied: true } },
     want: [false, true, ""],
+  },
+  {
+    name: "an authorizer that is asked about the call",
+    before: AUTHORIZER,
+    after: AUTHORIZER + custom("draft", "{ to: [{ operation: { methods: [GET] } }] }"),
+    seen: {},
+    want: "undecided",
+  },
+  {
+    name: "an authorizer that may be asked, by a header that is not recorded",
+    before: AUTHORIZER,
+    after: AUTHORIZER + custom("draft", HEADER),
+    seen: {},
+    want: "undecided",
+  },
+  {
+    name: "an authorizer that is asked about other calls",
+    before: AUTHORIZER,
+    after: AUTHORIZER + custom("draft", "{ to: [{ operation: { methods: [PUT] } }] }"),
+    seen: {},
+    want: "none",
+  },
+  {
+    name: "something else, beside an authorizer that may be asked as before",
+    before: AUTHORIZER + custom("old", HEADER),
+    after:
+      AUTHORIZER +
+      custom("old", HEADER) +
+      policy("draft", "DENY", "{ to: [{ operation: { methods: [PUT] } }] }"),
+    seen: {},
+    want: "none",
   },
 ];
 

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { AuthzSimulationReply, SimulatedCalls } from "../../mesh/admin-api/observed-replies.ts";
-import type { AuthzReply, DecidingObject } from "../../mesh/admin-api/replies.ts";
+import type { AuthzReply, DecidingObject, ExplainStep } from "../../mesh/admin-api/replies.ts";
 import { type CountedCalls, REFUSED_TOKEN } from "../../mesh/calls/call-kind.ts";
 import { type PlacedWorkload, type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
 import type { HistoryOfWorkload } from "../observed/call-history.ts";
@@ -128,12 +128,13 @@ function changeOf(
   if (before.allowed !== after.allowed) return "possible";
   // What nobody knows is as it was, where the same policies ask for it.
   const asking = (reply: AuthzReply): string => JSON.stringify([reply.undecided, questionsIn(reply)]);
-  const isOther = after.undecided.some(isDrafted) || asking(before) !== asking(after);
+  const asked = questionsIn(after).flatMap(({ object }) => object ?? []);
+  const isOther = [...after.undecided, ...asked].some(isDrafted) || asking(before) !== asking(after);
   return isOther ? "possible" : "none";
 }
 
 /** Authorizers that are asked. */
-function questionsIn({ steps }: AuthzReply): readonly unknown[] {
+function questionsIn({ steps }: AuthzReply): readonly ExplainStep[] {
   return steps.filter(({ name }) => name === "CUSTOM");
 }
 
