@@ -207,6 +207,38 @@ const badRequests: readonly { name: string; call: Call; status: number; code: st
     message: /default\/none/,
   },
   {
+    name: "calls of a time that is not kept",
+    call: { url: "/v1/observed-calls?sinceMs=86400001" },
+    status: 400,
+    code: "admin.request",
+    message: /sinceMs/,
+  },
+  {
+    name: "calls to what is no workload",
+    call: { url: "/v1/observed-calls?to=web-1" },
+    status: 400,
+    code: "admin.request",
+    message: /namespace\/name/,
+  },
+  {
+    name: "a simulation without a draft's form",
+    call: { method: "POST", url: "/v1/authz/simulate", body: object("a") },
+    status: 400,
+    code: "admin.request",
+    message: /no files/,
+  },
+  {
+    name: "a simulation that deletes what is no object",
+    call: {
+      method: "POST",
+      url: "/v1/authz/simulate?delete=AuthorizationPolicy/a",
+      body: '{ "kind": "Files", "files": [] }',
+    },
+    status: 400,
+    code: "admin.request",
+    message: /AuthorizationPolicy\/a/,
+  },
+  {
     name: "an unknown resource type",
     call: { url: "/v1/proxies/default/none/config?type=secret" },
     status: 400,

@@ -8,9 +8,10 @@ import type {
 } from "../../mesh/admin-api/observed-replies.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
-import { authorizationPolicy } from "../harness/mesh-policies.ts";
+import { authorizationPolicy, document } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
 import { portOf } from "../harness/mesh-topology.ts";
+import { claims, ISSUER, jwks, token } from "../harness/test-tokens.ts";
 
 const REVIEWS = "reviews.default.svc.cluster.local";
 const HOSTS = [
@@ -64,6 +65,37 @@ describeMesh("observed calls", { hosts: HOSTS }, (mesh) => {
     assert.equal(code, 1);
     assert.match(changes.join(), new RegExp(`^${STRANGER} GET /denied x\\d+ false → true$`));
     assert.equal(reply.changes[0]?.before.decidedBy?.name, "no-strangers");
+  });
+});
+
+describeMesh("observed tokens", { hosts: HOSTS }, (mesh) => {
+  test("of a token its issuer is told, of a bad one that it was refused, and of neither any claim", async () => {
+    const jwtRules = [{ issuer: ISSUER, jwks: jwks() }];
+    await mesh().apply(document("security.istio.io/v1", "RequestAuthentication", "tokens", { jwtRules }));
+    const bad = token(claims({ exp: 1 }));
+    for (const [path, sent, want] of [
+      ["/good", token(), 200],
+      ["/bad", bad, 401],
+    ] as const) {
+      await eventually(`${path} is answered with ${want}`, async () => {
+        const headers = { authorization: `Bearer ${sent}` };
+        return (await mesh().call("caller", REVIEWS, path, { headers })).status === want;
+      });
+    }
+    await allowed(mesh(), "caller", "/none");
+    const told = await seen(
+      mesh(),
+      "all three",
+      (calls) => new Set(calls.map(({ path }) => path)).size === 3,
+    );
+    const last = (path: string): unknown => {
+      const one = told.find((calls) => calls.path === path && calls.denied === (path === "/bad"));
+      return [one?.issuer, one?.denied];
+    };
+    assert.deepEqual(last("/good"), [ISSUER, false]);
+    assert.deepEqual(last("/bad"), ["(refused)", true]);
+    assert.deepEqual(last("/none"), ["", false]);
+    assert.doesNotMatch(JSON.stringify(told), /alice/);
   });
 });
 
