@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObservedCallsReply, SimulatedCalls } from "../mesh/admin-api/observed-replies.ts";
+import type { AuthzReply } from "../mesh/admin-api/replies.ts";
 import { FAKE_NOW } from "../test/fakes/admin-deps.ts";
 import { runCli, startCli } from "../test/harness/run-cli.ts";
 
@@ -57,6 +58,28 @@ test("authz seen lists callers, what they called, how often, and how it ended", 
     JSON.parse(one.stdout).items.map(({ to }: ObservedCallsReply) => to),
     ["shop/cart-1"],
   );
+});
+
+test("authz who tells when each caller was last seen", async (t) => {
+  const cli = await startCli(t);
+  const answer = { allowed: true, status: null, reason: "no policy is for it", decidedBy: null } as const;
+  const reply = (from: string, principal: string | null): AuthzReply => ({
+    ...answer,
+    from,
+    principal,
+    to: "default/reviews-1",
+    port: 9080,
+    undecided: [],
+    steps: [],
+  });
+  cli.server.callers.set("default/reviews-1", [reply("default/web-1", CALLS.from), reply("outside", null)]);
+  const lastSeen = new Date(FAKE_NOW - 60_000).toISOString();
+  cli.server.observed.push(CALLS, { ...CALLS, lastSeen }, { ...CALLS, to: "default/other-1", from: null });
+  const { code, stdout, stderr } = await cli.run(["authz", "who", "reviews-1"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^CALLER +RESULT +LAST SEEN +DECIDED BY\n/);
+  assert.match(stdout, /sa\/web +allowed +4m ago +no policy/);
+  assert.match(stdout, /outside +allowed +- +no policy/);
 });
 
 const OUTCOMES: readonly (readonly [string, readonly SimulatedCalls[], number, RegExp])[] = [

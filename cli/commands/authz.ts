@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { checkAuthzInFiles, parseQuestion, whoMayCallInFiles } from "../../controlplane/offline.ts";
+import type { ObservedReply } from "../../mesh/admin-api/observed-replies.ts";
 import type { AuthzReply, List } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -131,8 +132,25 @@ async function listCallers(context: CliContext, to: string, options: WhoOptions)
   const told = options.all ? replies : replies.filter(({ allowed }) => allowed !== false);
   if (options.output === "json") context.stdout.write(`${JSON.stringify(told, undefined, 2)}\n`);
   else if (told.length === 0) context.stdout.write("nobody\n");
-  else tellCallers(context, told);
+  else
+    tellCallers(context, told, filename === undefined ? await lastCalls(context, options, told) : undefined);
   return EXIT.ok;
+}
+
+/** When each caller was last seen to call the workload, in milliseconds since the epoch, by its SPIFFE ID. */
+async function lastCalls(
+  context: CliContext,
+  options: ClientOptions,
+  [first]: readonly AuthzReply[],
+): Promise<ReadonlyMap<string | null, number>> {
+  await using client = openClient(context, options);
+  const { items } = await client.get<ObservedReply>("/v1/observed-calls", {
+    query: { to: first?.to },
+    signal: context.signal,
+  });
+  const last = new Map<string | null, number>();
+  for (const { from, lastSeen } of items) last.set(from, Math.max(last.get(from) ?? 0, Date.parse(lastSeen)));
+  return last;
 }
 
 async function headersOf(context: CliContext, { header, jwt }: AuthzOptions): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 import type { AuthzReply, DecidingObject } from "../../mesh/admin-api/replies.ts";
 import type { CliContext } from "../context.ts";
+import { formatAge } from "../duration.ts";
 import { type Cell, formatTable, printable } from "./table.ts";
 
 /** The order in which policies are asked, each with what it says, and below it how it ends. */
@@ -14,14 +15,21 @@ export function tellAuthorization(context: CliContext, reply: AuthzReply): void 
   context.stdout.write(`${resultText(reply)}: ${printable(reasonText(reply))}\n`);
 }
 
-/** One line for each caller. */
-export function tellCallers(context: CliContext, replies: readonly AuthzReply[]): void {
-  const rows = replies.map((reply): readonly Cell[] => [
-    reply.principal ?? reply.from,
-    resultText(reply),
-    objectText(reply.decidedBy) || reply.reason,
-  ]);
-  context.stdout.write(formatTable(["CALLER", "RESULT", "DECIDED BY"], rows, { color: context.color }));
+/** One line for each caller; with when it was last seen to call, where that is known (milliseconds since the epoch). */
+export function tellCallers(
+  context: CliContext,
+  replies: readonly AuthzReply[],
+  lastSeen: ReadonlyMap<string | null, number> | undefined,
+): void {
+  const now = context.clock.now();
+  const rows = replies.map((reply): readonly Cell[] => {
+    const at = lastSeen?.get(reply.principal);
+    const seen = lastSeen === undefined ? [] : [at === undefined ? "" : `${formatAge(now - at)} ago`];
+    const decidedBy = objectText(reply.decidedBy) || reply.reason;
+    return [reply.principal ?? reply.from, resultText(reply), ...seen, decidedBy];
+  });
+  const headers = ["CALLER", "RESULT", ...(lastSeen === undefined ? [] : ["LAST SEEN"]), "DECIDED BY"];
+  context.stdout.write(formatTable(headers, rows, { color: context.color }));
 }
 
 export function resultText({ allowed }: Pick<AuthzReply, "allowed">): string {
