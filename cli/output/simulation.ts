@@ -18,6 +18,7 @@ export function tellSimulation(context: CliContext, reply: AuthzSimulationReply)
     context.stdout.write(`${gap}Not decided, for policies ask for what is not known of a call:\n\n`);
     context.stdout.write(table(context, undecided));
   }
+  if (reply.untold > 0) context.stdout.write(`\n… and ${reply.untold} further kinds of calls\n`);
   const changed = changes.reduce((sum, { calls }) => sum + calls.count, 0);
   context.stderr.write(
     `${changed} of ${compared.calls} calls (${changes.length} of ${compared.kinds} kinds) since ${reply.since} would fare otherwise.\n`,

@@ -241,15 +241,31 @@ test("calls of a workload that is gone are those of one that is like it, or nobo
   assert.deepEqual([port.changes.length, port.undecided.length], [0, 1]);
 });
 
+test("of very many kinds of calls the most frequent are told, while the server goes on", async () => {
+  const kinds = Array.from({ length: 1500 }, (_, index) =>
+    calls({ path: `/${index}`, over: { count: index + 1 } }),
+  );
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const { changes, untold, compared } = await simulated({
+    after: policy("draft", "DENY", "{}"),
+    calls: kinds,
+  });
+  clearInterval(timer);
+  assert.deepEqual([changes.length, untold, compared.kinds], [1000, 500, 1500]);
+  assert.deepEqual([changes[0]?.calls.count, changes.at(-1)?.calls.count], [1500, 501]);
+  assert.ok(turns >= 5, `${turns}`);
+});
+
 test("a simulation that is no longer wanted stops", async () => {
   const signal = AbortSignal.abort();
-  await assert.rejects(simulated({ after: "", calls: calls({}), signal }), { name: "AbortError" });
+  await assert.rejects(simulated({ after: STRICT, calls: calls({}), signal }), { name: "AbortError" });
 });
 
 async function simulated(given: {
   readonly before?: string;
   readonly after: string;
-  readonly calls: CountedCalls;
+  readonly calls: CountedCalls | readonly CountedCalls[];
   readonly called?: PlacedWorkload;
   readonly signal?: AbortSignal;
 }): ReturnType<typeof simulateDraft> {
@@ -258,7 +274,7 @@ async function simulated(given: {
     before: meshOf({ yaml: given.before ?? "" }),
     after: meshOf({ yaml: given.after }),
     isDrafted: ({ name }) => name === "draft",
-    history: [{ workload: called, calls: [given.calls], leftOut: 0 }],
+    history: [{ workload: called, calls: [given.calls].flat(), leftOut: 0 }],
     nowMs: Date.UTC(2026, 0, 1),
     signal,
   });

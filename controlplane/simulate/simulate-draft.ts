@@ -3,6 +3,7 @@ import type { AuthzSimulationReply, SimulatedCalls } from "../../mesh/admin-api/
 import type { AuthzReply, DecidingObject, ExplainStep } from "../../mesh/admin-api/replies.ts";
 import { type CountedCalls, REFUSED_TOKEN } from "../../mesh/calls/call-kind.ts";
 import { type PlacedWorkload, type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
+import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import type { HistoryOfWorkload } from "../observed/call-history.ts";
 import { toObservedCalls } from "../observed/observed-view.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
@@ -29,34 +30,53 @@ export async function simulateDraft(question: DraftQuestion): Promise<Omit<Authz
   const undecided: SimulatedCalls[] = [];
   const compared = { kinds: 0, calls: 0, leftOut: 0 };
   for (const seen of question.history) {
-    // There may be many workloads, and the server has others to serve meanwhile.
-    await setImmediate(undefined, { signal: question.signal });
     compared.leftOut += seen.leftOut;
     compared.kinds += seen.calls.length;
     compared.calls += seen.calls.reduce((sum, { count }) => sum + count, 0);
     const pair = pairOf(question, seen.workload);
-    for (const calls of seen.calls) {
+    if (pair === "same") continue;
+    for (const [index, calls] of seen.calls.entries()) {
+      // There may be many, and the server has others to serve meanwhile.
+      if (index % AT_ONCE === 0) await setImmediate(undefined, { signal: question.signal });
       const { change, simulated } = compare(question, seen.workload, calls, pair);
       if (change === "certain") changes.push(simulated);
       if (change === "possible") undecided.push(simulated);
     }
   }
-  return { changes: mostFrequentFirst(changes), undecided: mostFrequentFirst(undecided), compared };
+  const told = { changes: mostFrequent(changes), undecided: mostFrequent(undecided) };
+  const untold = changes.length + undecided.length - told.changes.length - told.undecided.length;
+  return { ...told, untold, compared };
 }
+
+/** Calls that are decided without a pause: some milliseconds. */
+const AT_ONCE = 20;
+/** Kinds of calls that are told of each sort. */
+const MOST_TOLD = 1_000;
 
 interface Pair {
   readonly before: CalledWorkload | undefined;
   readonly after: CalledWorkload | undefined;
 }
 
-/** The workload that was called, or one that is like it where that is gone. */
-function pairOf({ before, after }: DraftQuestion, workload: PlacedWorkload): Pair {
+/** The workload that was called, or one that is like it where that is gone; `same`: nothing about it is another. */
+function pairOf({ before, after }: DraftQuestion, workload: PlacedWorkload): Pair | "same" {
   const id = standIn(before.snapshot, workload);
   if (id === undefined) return { before: undefined, after: undefined };
+  const versions = listenerVersions(before, id);
+  if (versions !== "" && versions === listenerVersions(after, id)) return "same";
   return {
     before: CalledWorkload.of(before.snapshot, before.translator, id),
     after: CalledWorkload.of(after.snapshot, after.translator, id),
   };
+}
+
+/** All that decides whether a call is let in is in the listeners. */
+function listenerVersions({ translator }: AuthzMesh, id: WorkloadId): string {
+  const listeners = [...(translator.preview(id)?.types.get(TYPE_URL.listener)?.values() ?? [])];
+  return listeners
+    .map(({ name, version }) => `${name} ${version}`)
+    .sort()
+    .join("\n");
 }
 
 function standIn({ workloads }: MeshSnapshot, workload: PlacedWorkload): WorkloadId | undefined {
@@ -151,8 +171,9 @@ function decisionOf(reply: AuthzReply | undefined): Decision {
   return { allowed, status, reason, decidedBy };
 }
 
-function mostFrequentFirst(list: readonly SimulatedCalls[]): readonly SimulatedCalls[] {
+function mostFrequent(list: readonly SimulatedCalls[]): readonly SimulatedCalls[] {
   return list
     .toSorted(by(({ calls }) => `${calls.to} ${calls.from} ${calls.method} ${calls.path}`))
-    .toSorted((a, b) => b.calls.count - a.calls.count);
+    .toSorted((a, b) => b.calls.count - a.calls.count)
+    .slice(0, MOST_TOLD);
 }

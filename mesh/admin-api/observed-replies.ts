@@ -48,6 +48,8 @@ export interface AuthzSimulationReply {
   readonly changes: readonly SimulatedCalls[];
   /** Those that the draft may change: policies ask for what is not known of them. */
   readonly undecided: readonly SimulatedCalls[];
+  /** Further kinds of calls of both sorts: a reply has the thousand most frequent of each. */
+  readonly untold: number;
   /** Kinds of calls that were looked at, how many calls they were, and those of which nothing is known. */
   readonly compared: { readonly kinds: number; readonly calls: number; readonly leftOut: number };
 }

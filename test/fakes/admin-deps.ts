@@ -151,6 +151,7 @@ export function fakeServer(): FakeServer {
             since: new Date(sinceMs).toISOString(),
             changes: changes.filter(({ after }) => after.allowed !== null),
             undecided,
+            untold: 0,
             compared: { kinds: 7, calls: 1234, leftOut: 0 },
           };
         },
