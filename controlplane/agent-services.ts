@@ -56,7 +56,7 @@ export interface AgentServices {
 /** What answers on the agents' port: join and registration, certificates, ADS. */
 export function agentFacingServices(options: AgentServicesOptions): AgentServices {
   const { attestors, agents, placements, translator, metrics, trustDomain, clock, signal } = options;
-  const { bans, bundles, streams } = options;
+  const { bans } = options;
   const ca = counted(options.ca, metrics);
   const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const log = options.logger.child("agents");

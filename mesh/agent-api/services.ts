@@ -57,7 +57,7 @@ export const agentService: {
     TrustBundleRequest,
     TrustBundleResponse,
   ),
-  acknowledgeTrustBundle: method(
+  acknowledgeTrustBundle: grpcMethod(
     { path: "/lateen.agent.v1.AgentService/AcknowledgeTrustBundle", ...UNARY },
     TrustBundleAck,
     TrustBundleAckResult,
