@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Client, credentials, Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
+import { Client, credentials, Server, ServerCredentials, type sendUnaryData, status } from "@grpc/grpc-js";
 import { agentService } from "../../mesh/agent-api/services.ts";
 import { httpCallKind } from "../../mesh/calls/call-kind.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -108,7 +108,7 @@ async function startServer(): Promise<TestServer> {
     {
       reportCalls: ({ request }: { request: CallReport }, answer: sendUnaryData<CallReportResult>) => {
         if (!started.fails) started.reports.push(request);
-        answer(started.fails ? { code: 14, details: "not now" } : null, { refusals: [] });
+        answer(started.fails ? { code: status.UNAVAILABLE, details: "not now" } : null, { refusals: [] });
       },
     },
   );

@@ -63,7 +63,10 @@ describeMesh("observed calls", { hosts: HOSTS }, (mesh) => {
     );
     const { changes, reply, code } = await simulate(mesh(), ["--delete", "ap/no-strangers"]);
     assert.equal(code, 1);
-    assert.match(changes.join(), new RegExp(`^${STRANGER} GET /denied x\\d+ false → true$`));
+    // A call on a connection from before the policy may have been let in: it is another kind, and would be decided alike.
+    const denied = new RegExp(`^${STRANGER} GET /denied x\\d+ false → true$`);
+    assert.ok(changes.length > 0);
+    for (const change of changes) assert.match(change, denied);
     assert.equal(reply.changes[0]?.before.decidedBy?.name, "no-strangers");
   });
 });
