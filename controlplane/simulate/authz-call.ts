@@ -24,6 +24,8 @@ export interface AuthzQuestion {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Milliseconds since the epoch: tokens are looked at as of then. */
   readonly nowMs: number;
+  /** Undefined: what the port says of itself. */
+  readonly protocol?: "http" | "tcp";
   /** Of a call that was only seen from afar. */
   readonly hidden?: HiddenParts;
 }
@@ -104,7 +106,7 @@ export class CalledWorkload {
   }
 
   #callAt(port: InboundPort, { principal, address }: AuthzCaller, question: AuthzQuestion): Call {
-    const protocol = isHttp(port.protocol) ? "http" : "tcp";
+    const protocol = question.protocol ?? (isHttp(port.protocol) ? "http" : "tcp");
     const { method, path, headers } = question;
     const [, host = "server"] = headers.find(([name]) => name.toLowerCase() === "host") ?? [];
     // A peer of the mesh speaks mutual TLS wherever it is taken.

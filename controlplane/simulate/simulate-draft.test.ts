@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CountedCalls, httpCallKind, REFUSED_TOKEN } from "../../mesh/calls/call-kind.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
-import { type SampleParts, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
+import { port, type SampleParts, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import { ISSUER, jwks } from "../../test/harness/test-tokens.ts";
 import { createTranslator } from "../translate/translator.ts";
 import type { AuthzMesh } from "./authz.ts";
@@ -237,9 +237,29 @@ test("calls of a workload that is gone are those of one that is like it, or nobo
   );
   const other = await simulated({ after, calls: calls({}), called: { ...gone, labels: { app: "x" } } });
   assert.deepEqual([other.changes.length, other.undecided.length], [0, 1]);
-  const port = await simulated({ after, calls: calls({ over: { port: 1 } }) });
-  assert.deepEqual([port.changes.length, port.undecided.length], [0, 1]);
+  const unknown = await simulated({ after, calls: calls({ over: { port: 1 } }) });
+  assert.deepEqual([unknown.changes.length, unknown.undecided.length], [0, 1]);
 });
+
+for (const [protocol, changed] of [
+  ["http", []],
+  ["tcp", [[true, false]]],
+] as const) {
+  test(`at a port that says nothing of its protocol, a call is judged as the ${protocol} that was seen`, async () => {
+    const web = { ...WEB, ports: [port({ protocol: "auto" })] };
+    const after = policy("draft", "ALLOW", "{ to: [{ operation: { paths: [/orders/1] } }] }");
+    const { changes } = await simulated({
+      after,
+      calls: calls({ over: { protocol } }),
+      called: web,
+      workloads: [web],
+    });
+    assert.deepEqual(
+      changes.map((one) => [one.before.allowed, one.after.allowed]),
+      changed,
+    );
+  });
+}
 
 test("of very many kinds of calls the most frequent are told, while the server goes on", async () => {
   const kinds = Array.from({ length: 1500 }, (_, index) =>
@@ -267,12 +287,13 @@ async function simulated(given: {
   readonly after: string;
   readonly calls: CountedCalls | readonly CountedCalls[];
   readonly called?: PlacedWorkload;
+  readonly workloads?: readonly PlacedWorkload[];
   readonly signal?: AbortSignal;
 }): ReturnType<typeof simulateDraft> {
-  const { called = WEB, signal = new AbortController().signal } = given;
+  const { called = WEB, workloads = [WEB], signal = new AbortController().signal } = given;
   return await simulateDraft({
-    before: meshOf({ yaml: given.before ?? "" }),
-    after: meshOf({ yaml: given.after }),
+    before: meshOf({ yaml: given.before ?? "", workloads }),
+    after: meshOf({ yaml: given.after, workloads }),
     isDrafted: ({ name }) => name === "draft",
     history: [{ workload: called, calls: [given.calls].flat(), leftOut: 0 }],
     nowMs: Date.UTC(2026, 0, 1),
@@ -280,8 +301,8 @@ async function simulated(given: {
   });
 }
 
-function meshOf({ yaml = "" }: SampleParts): AuthzMesh {
-  const { snapshot, changed } = sampleState({ yaml, workloads: [WEB] }).next();
+function meshOf(parts: SampleParts): AuthzMesh {
+  const { snapshot, changed } = sampleState(parts).next();
   const translator = createTranslator();
   translator.publish(snapshot, changed);
   return { snapshot, translator };

@@ -115,7 +115,7 @@ function askAbout(workload: CalledWorkload, calls: CountedCalls, nowMs: number):
 }
 
 function questionAbout(
-  { method, host, path, precision, ...calls }: CountedCalls,
+  { protocol, method, host, path, precision, ...calls }: CountedCalls,
   port: number,
   nowMs: number,
 ): AuthzQuestion {
@@ -127,7 +127,7 @@ function questionAbout(
     token: tokenOf(calls.issuer, precision),
   };
   const headers = host === "" ? [] : [["host", host] as const];
-  return { port, method: method || "GET", path: path || "/", headers, nowMs, hidden };
+  return { port, protocol, method: method || "GET", path: path || "/", headers, nowMs, hidden };
 }
 
 function tokenOf(issuer: string, precision: CountedCalls["precision"]): SeenToken {
