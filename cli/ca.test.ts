@@ -54,3 +54,9 @@ identity   ${id}   3m    key on a forum
   assert.equal((await cli.run(["unban", "identity", id])).code, 1);
   assert.equal((await cli.run(["ban", "planet", "earth"])).code, 64);
 });
+
+test("the mesh's roots are printed as a client of the API needs them", async (t) => {
+  const cli = await startCli(t);
+  const { code, stdout } = await cli.run(["ca", "root"]);
+  assert.deepEqual([code, stdout], [0, "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n"]);
+});

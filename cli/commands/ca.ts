@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { CaReply } from "../../mesh/admin-api/ca-replies.ts";
+import type { CaReply, CaRootsReply } from "../../mesh/admin-api/ca-replies.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { formatAge } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -37,10 +37,14 @@ export function caCommand(context: CliContext, exit: Exit): Command {
     .description("make the next CA and tell every host to trust it; it does not sign yet")
     .option("--walk", "let the other steps follow by themselves, each when the hosts are ready", false)
     .action(async (options: Options & { readonly walk: boolean }) => exit(await prepareCa(context, options)));
+  const root = new Command("root")
+    .description("the mesh's roots in PEM, as LATEEN_CACERT wants them")
+    .action(async (options: ClientOptions) => exit(await printRoots(context, options)));
   const ca = new Command("ca")
     .description("the mesh's certificate authority and its rotation")
     .addCommand(withClient(withOutput(status, context)))
-    .addCommand(withClient(withOutput(prepare, context)));
+    .addCommand(withClient(withOutput(prepare, context)))
+    .addCommand(withClient(root));
   for (const [step, description] of Object.entries(STEPS)) {
     const command = new Command(step)
       .description(description)
@@ -54,6 +58,13 @@ export function caCommand(context: CliContext, exit: Exit): Command {
 async function showStatus(context: CliContext, options: Options): Promise<number> {
   await using client = openClient(context, options);
   print(context, await client.get<CaReply>("/v1/ca", { signal: context.signal }), options);
+  return EXIT.ok;
+}
+
+async function printRoots(context: CliContext, options: ClientOptions): Promise<number> {
+  await using client = openClient(context, options);
+  const { roots } = await client.get<CaRootsReply>("/v1/ca/roots", { signal: context.signal });
+  context.stdout.write(roots.map((root) => `${root.trimEnd()}\n`).join(""));
   return EXIT.ok;
 }
 

@@ -24,6 +24,15 @@ const changeBans = { resource: "agents", verb: "write", reach: "mesh" } as const
 /** The CA's rotation, and who is banned. */
 export const caRoutes: readonly AdminRoute[] = [
   { method: "GET", path: "/v1/ca", ...seeCa, handle: (_call, deps) => deps.ca.status() },
+  // No secret, and what a client of this very API verifies it with.
+  {
+    method: "GET",
+    path: "/v1/ca/roots",
+    resource: "catalog",
+    verb: "read",
+    reach: "any",
+    handle: (_call, deps) => ({ roots: deps.ca.roots() }),
+  },
   { method: "POST", path: "/v1/ca/prepare", ...changeCa, handle: prepare, audited: caFields },
   { method: "POST", path: "/v1/ca/step", ...changeCa, handle: step, audited: caFields },
   { method: "GET", path: "/v1/bans", ...seeBans, handle: listBans },

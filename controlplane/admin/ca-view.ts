@@ -30,6 +30,7 @@ export function caPort({ authority, rotation, readiness, signal }: CaParts): CaP
         bansReachPeers: authority.revocationReachesPeers,
       };
     },
+    roots: () => authority.bundle.roots,
     prepare: (walk) => rotation.prepare(walk, signal),
     step: (step, force) => rotation.step(step, force),
   };

@@ -115,6 +115,8 @@ interface AuditPort {
 
 export interface CaPort {
   status(): CaReply;
+  /** PEM of the roots that the mesh's certificates are verified against now. */
+  roots(): readonly string[];
   /** Throws `ca.rotation`, `ca.unavailable` or `config.invalid`. */
   prepare(walk: boolean, signal: AbortSignal): Promise<void>;
   /** Throws `ca.rotation` when it is not its turn, or hosts are not ready for it and it is not forced. */

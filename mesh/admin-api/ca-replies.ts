@@ -32,6 +32,11 @@ export interface CaReply {
   readonly bansReachPeers: boolean;
 }
 
+export interface CaRootsReply {
+  /** PEM, one certificate each. */
+  readonly roots: readonly string[];
+}
+
 export interface BanReply {
   readonly kind: "serial" | "identity" | "host";
   /** The serial, the SPIFFE ID, or the id of the host's agent. */

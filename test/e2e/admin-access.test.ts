@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
 import { runServer } from "../../controlplane/app.ts";
 import { loadServerConfig, type ServerConfig } from "../../controlplane/config.ts";
@@ -57,16 +57,20 @@ async function openDoor(t: TestContext): Promise<Door> {
   });
   await ready.promise;
   const socket = join(directory, "run", "admin.sock");
+  const local = (...argv: string[]): Promise<CliResult> =>
+    runCli(argv, { environment: { LATEEN_ADDR: `unix://${socket}` } });
+  const roots = join(directory, "roots.pem");
+  writeFileSync(roots, (await local("ca", "root")).stdout);
   return {
     directory,
     stop,
-    local: (...argv) => runCli(argv, { environment: { LATEEN_ADDR: `unix://${socket}` } }),
+    local,
     remote: (token, ...argv) =>
       runCli(argv, {
         environment: {
           LATEEN_ADDR: `https://127.0.0.1:${port}`,
           LATEEN_TOKEN: token,
-          LATEEN_CACERT: join(directory, "state", "ca", "root.pem"),
+          LATEEN_CACERT: roots,
         },
       }),
   };
@@ -142,14 +146,20 @@ test("a server does not start on state that others may read, and says what to do
     runServer(config, { logger: silentLogger, clock: systemClock, signal: AbortSignal.timeout(5_000) });
   for (const [path, mode, safe] of [
     [join("state"), 0o755, 0o700],
-    [join("state", "ca", "root.key"), 0o640, 0o600],
+    [keyIn(join(directory, "state", "ca")), 0o640, 0o600],
     [join("state", "admin.token"), 0o644, 0o600],
     [join("state", "audit"), 0o750, 0o700],
     [join("state", "lateen.db"), 0o604, 0o600],
     [join("run"), 0o755, 0o700],
   ] as const) {
-    chmodSync(join(directory, path), mode);
+    chmodSync(resolve(directory, path), mode);
     await assert.rejects(start(), { code: "config.invalid" }, path);
-    chmodSync(join(directory, path), safe);
+    chmodSync(resolve(directory, path), safe);
   }
 });
+
+function keyIn(directory: string): string {
+  const [name] = readdirSync(directory).filter((one) => one.endsWith(".key"));
+  if (name === undefined) throw new Error(`there is no key in ${directory}`);
+  return join(directory, name);
+}

@@ -77,7 +77,7 @@ spec:
     assert.equal(applied.code, 0, applied.stderr);
     assert.match(
       applied.stderr,
-      /warning: authorizationpolicy\/asks in default is in force otherwise than it says: CUSTOM .* opa .* denied/,
+      /warning: authorizationpolicy\/asks in default is in force otherwise than it says: provider opa cannot be asked, .* denied/,
     );
     const analyzed = await mesh().cli(["analyze", "-o", "json"]);
     assert.equal(analyzed.code, 0, analyzed.stderr);

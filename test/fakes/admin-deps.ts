@@ -223,6 +223,7 @@ export function fakeServer(): FakeServer {
       audit: { tail: async (count) => ({ ...server.audit, records: server.audit.records.slice(-count) }) },
       ca: {
         status: () => server.ca,
+        roots: () => ["-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n"],
         prepare: async (walk) => void server.caSteps.push(walk ? "prepare --walk" : "prepare"),
         step: async (step, force) => {
           if (!force && (server.ca.next?.waitsFor.length ?? 0) > 0) {
