@@ -35,6 +35,11 @@ export interface ProxyProgram {
   bootstrap(node: DataPlaneNode): unknown;
   /** Tells the running process to drain. May throw: it is stopped all the same. */
   drain(process: DrainTarget): Promise<void>;
+  /**
+   * Takes no more connections; those that are there go on. Asked of a program that is ended from outside, once nothing is
+   * left: what comes between that look and its end would be cut off.
+   */
+  readonly stopAccepting?: (process: DrainTarget) => Promise<void>;
   /** True when nothing is left to drain. A program that ends by itself after its drain always says false. */
   isDrained(process: DrainTarget): Promise<boolean>;
   parseLogLine(line: string): ProxyLogLine;

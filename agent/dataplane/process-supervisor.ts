@@ -45,6 +45,8 @@ const RESTART = { firstMs: 200, maxMs: 30_000 } as const;
 const STABLE_MS = 10_000;
 const READY_POLL_MS = 50;
 const READY_POLL_SLOWEST_MS = 1000;
+/** For calls that came in right before no more were taken. */
+const LAST_CALLS_MS = 1_000;
 const DRAIN_POLL_MS = 100;
 
 /** Keeps one data plane process alive, drains and stops it. */
@@ -230,13 +232,21 @@ export class ProcessSupervisor implements DataPlaneProcess {
   async #waitForDrain(process: ProxyProcess): Promise<void> {
     if (this.#state.kind !== "draining") return;
     const { clock } = this.#options;
-    const { deadline } = this.#state;
     const ended = new AbortController();
     void process.exited.then(() => ended.abort());
     const target = this.#drainTarget(process);
-    while (!ended.signal.aborted && clock.monotonic() < deadline) {
-      if (await this.#program.isDrained(target).catch(() => true)) break;
-      await clock.sleep(Math.min(DRAIN_POLL_MS, deadline - clock.monotonic()), ended.signal);
+    await this.#untilDrained(target, this.#state.deadline, ended.signal);
+    const { stopAccepting } = this.#program;
+    if (stopAccepting === undefined || ended.signal.aborted) return;
+    await stopAccepting(target).catch(() => undefined);
+    await this.#untilDrained(target, clock.monotonic() + LAST_CALLS_MS, ended.signal);
+  }
+
+  async #untilDrained(target: DrainTarget, deadline: number, ended: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!ended.aborted && clock.monotonic() < deadline) {
+      if (await this.#program.isDrained(target).catch(() => true)) return;
+      await clock.sleep(Math.min(DRAIN_POLL_MS, deadline - clock.monotonic()), ended);
     }
   }
 

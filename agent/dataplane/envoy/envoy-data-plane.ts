@@ -25,6 +25,9 @@ export function envoyDataPlane(options: EnvoyOptions): DataPlane {
     drain: async ({ adminSocket }) => {
       await askAdmin(adminSocket, "/drain_listeners?graceful", { method: "POST" });
     },
+    stopAccepting: async ({ adminSocket }) => {
+      await askAdmin(adminSocket, "/drain_listeners", { method: "POST" });
+    },
     isDrained: async ({ adminSocket }) => {
       const { body } = await askAdmin(adminSocket, "/stats?filter=downstream_cx_active");
       return activeConnections(body) === 0;
