@@ -238,7 +238,11 @@ export class ProcessSupervisor implements DataPlaneProcess {
     await this.#untilDrained(target, this.#state.deadline, ended.signal);
     const { stopAccepting } = this.#program;
     if (stopAccepting === undefined || ended.signal.aborted) return;
-    await stopAccepting(target).catch(() => undefined);
+    await stopAccepting(target).catch((error: unknown) => {
+      this.#options.logger.warn("the data plane could not be told to take no more connections", {
+        error: messageOf(error),
+      });
+    });
     await this.#untilDrained(target, clock.monotonic() + LAST_CALLS_MS, ended.signal);
   }
 

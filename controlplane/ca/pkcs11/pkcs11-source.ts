@@ -13,7 +13,7 @@ import {
   signIntermediate,
   signRoot,
 } from "../certificate-template.ts";
-import { writePrivateFile } from "../private-files.ts";
+import { readPrivateFile, writePrivateFile } from "../private-files.ts";
 import { randomSerial } from "../serial.ts";
 import { signatureAlgorithmOf } from "../signature-algorithm.ts";
 import { CryptokiSession } from "./cryptoki.ts";
@@ -75,7 +75,7 @@ async function nextCa(options: Pkcs11Options): Promise<NewCa> {
 
 async function loadOrCreateRoot(options: Pkcs11Options, key: TokenKey): Promise<X509Certificate> {
   const { rootFile, trustDomain, clock } = options;
-  const text = await readFile(rootFile, "utf8").catch(() => undefined);
+  const text = await readPrivateFile(rootFile);
   if (text === undefined) {
     const notBeforeMs = wholeSecond(clock.now() - BACKDATE_MS);
     const ca: CaFields = {
