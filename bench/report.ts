@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { availableParallelism, loadavg } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { join, resolve } from "node:path";
 
 /** One figure of a benchmark, as it is kept in `bench-results/`. */
@@ -20,7 +20,7 @@ const FOLDER = resolve(import.meta.dirname, "../bench-results");
 export async function report(benchmark: string, results: readonly Result[]): Promise<void> {
   console.log(toTable(results));
   const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`\n${availableParallelism()} cores, load ${load.join(" ")} over 1, 5 and 15 minutes`);
+  console.log(`\n${cpus().length} cores, load ${load.join(" ")} over 1, 5 and 15 minutes`);
   await mkdir(FOLDER, { recursive: true });
   await writeFile(join(FOLDER, `${benchmark}.json`), `${JSON.stringify(results, undefined, 2)}\n`);
 }

@@ -40,7 +40,7 @@ export class CapturedGround implements MeshGround, AsyncDisposable {
     const within = await this.#host(name);
     if (captured) await this.#lab.capture(within);
     const at = appAtAddress ? within.address : captured ? "0.0.0.0" : "127.0.0.1";
-    await this.shell(name).serve(protocolOf(host), name, at, portOf(host));
+    await this.shell(name).serve(protocolOf(host) === "tcp" ? "tcp" : "http", name, at, portOf(host));
     const spec = { ...host, captured, address: within.address, loopback: "127.0.0.1" };
     return { spec, app: NO_APP, within };
   };

@@ -66,10 +66,18 @@ export class FakeAds implements AsyncDisposable {
 
   /** Sets a resource and pushes it to those who want it. */
   set(kind: Kind, name: string, resource: JsonValue): void {
+    this.setAll(kind, [[name, resource]]);
+  }
+
+  /** Sets many, and pushes them in one response. */
+  setAll(kind: Kind, resources: readonly (readonly [name: string, resource: JsonValue])[]): void {
     const type = TYPE_URL[kind];
-    const bytes = json.jsonToResource(type, resource);
-    this.#held(type).set(name, { version: `v${++this.#version}`, bytes });
-    for (const session of this.#sessions) this.#push(session, type, [name], []);
+    const names = resources.map(([name, resource]) => {
+      const bytes = json.jsonToResource(type, resource);
+      this.#held(type).set(name, { version: `v${++this.#version}`, bytes });
+      return name;
+    });
+    for (const session of this.#sessions) this.#push(session, type, names, []);
   }
 
   remove(kind: Kind, name: string): void {

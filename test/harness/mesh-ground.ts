@@ -1,4 +1,4 @@
-import { type EchoApp, Failures, startHttpEcho, startTcpEcho } from "./mesh-apps.ts";
+import { type EchoApp, Failures, startHttp2Echo, startHttpEcho, startTcpEcho } from "./mesh-apps.ts";
 import { freeBlock, type HostSpec, type PlacedHost, portOf, protocolOf } from "./mesh-topology.ts";
 import type { Namespace } from "./network-lab.ts";
 
@@ -15,15 +15,18 @@ interface Place {
   readonly within: Namespace | undefined;
 }
 
-/** Hosts are loopback addresses of this machine, applications parts of this process. */
-export async function loopbackGround(): Promise<MeshGround> {
+/** Hosts are loopback addresses of this machine, applications parts of this process unless others are given. */
+export async function loopbackGround(
+  application?: (host: PlacedHost) => Promise<EchoApp>,
+): Promise<MeshGround> {
   const block = await freeBlock();
   const failures = new Failures();
+  const start = application ?? ((host: PlacedHost) => startApp(host, failures));
   return {
     server: { address: `${block}.200`, within: undefined },
     place: async (host, index) => {
       const spec = { ...host, address: `${block}.${index + 1}`, loopback: `${block}.${index + 101}` };
-      return { spec, app: await startApp(spec, failures), within: undefined };
+      return { spec, app: await start(spec), within: undefined };
     },
   };
 }
@@ -31,9 +34,14 @@ export async function loopbackGround(): Promise<MeshGround> {
 async function startApp(host: PlacedHost, failures: Failures): Promise<EchoApp> {
   const { name, loopback } = host;
   if (host.gateway !== undefined) return NO_APP;
-  return protocolOf(host) === "http"
-    ? startHttpEcho(name, loopback, portOf(host), failures)
-    : startTcpEcho(name, loopback, portOf(host));
+  switch (protocolOf(host)) {
+    case "http":
+      return startHttpEcho(name, loopback, portOf(host), failures);
+    case "grpc":
+      return startHttp2Echo(name, loopback, portOf(host));
+    default:
+      return startTcpEcho(name, loopback, portOf(host));
+  }
 }
 
 /** A gateway's host has no application. */

@@ -10,8 +10,8 @@ export interface HostSpec {
   readonly namespace?: string;
   /** Default: the service's name. */
   readonly serviceAccount?: string;
-  /** Default `http`, at port 9080; `tcp` is at 9090. */
-  readonly protocol?: "http" | "tcp";
+  /** Default `http`, at port 9080 as `grpc` is; `tcp` is at 9090. */
+  readonly protocol?: "http" | "grpc" | "tcp";
   /** Services that it calls: `reviews`, `store:9090`, `reviews.default.svc.cluster.local`. */
   readonly upstreams?: readonly string[];
   /** What its workload gets of the mesh; default: what its upstreams need. */
@@ -44,12 +44,12 @@ export const HTTP_PORT = 9080;
 export const TCP_PORT = 9090;
 const FIRST_BIND_PORT = 9101;
 
-export function protocolOf({ protocol = "http" }: HostSpec): "http" | "tcp" {
+export function protocolOf({ protocol = "http" }: HostSpec): "http" | "grpc" | "tcp" {
   return protocol;
 }
 
 export function portOf(host: HostSpec): number {
-  return protocolOf(host) === "http" ? HTTP_PORT : TCP_PORT;
+  return protocolOf(host) === "tcp" ? TCP_PORT : HTTP_PORT;
 }
 
 export function namespaceOf({ namespace = "default" }: HostSpec): string {
