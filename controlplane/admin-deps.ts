@@ -83,7 +83,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
       snapshotWith: (revision, signal) => publisher.snapshotWith(revision, signal),
       waitForSync: async (snapshot, signal) => toSyncReply(await ads.status.waitForSync(snapshot, signal)),
     },
-    warnings: () => publisher.status.warnings,
+    warnings: () => translator.report().warnings,
     proxies: {
       list: () => ads.status.list().map((proxy) => toProxyReply(proxy, nodeNameOf(proxy.workload))),
       config(workload, types) {
@@ -104,7 +104,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
         ),
     },
     explain: (workload, call) =>
-      explainWith(publisher.current, translator, workload, call, () => publisher.status.warnings),
+      explainWith(publisher.current, translator, workload, call, () => translator.report().warnings),
     tokens: tokenPort(parts.tokens, () => ({
       addresses: parts.addresses(),
       trustDomain,

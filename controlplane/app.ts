@@ -26,6 +26,7 @@ import { CallHistory } from "./observed/call-history.ts";
 import { proxyConfigFor } from "./policy/proxy-config.ts";
 import { serveAdmin } from "./serve-admin.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
+import { settlePublished } from "./settling.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
 import { viewOf } from "./snapshot/snapshot-view.ts";
@@ -103,6 +104,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     await serving.stopped;
   });
   const sources = publishSources({ ...state, publisher, logger: logger.child("sources") });
+  settlePublished({ store: state.store, publisher, translator, logger: logger.child("settling") }, signal);
   const fetcher = closing.use(await keyFetcher(config));
   const keys = keySetKeeper(config, { fetcher, store: state.store, publisher, clock, logger });
   const addresses = (): readonly string[] => advertised.at(serving.port);

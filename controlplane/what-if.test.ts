@@ -141,13 +141,23 @@ spec: { action: CUSTOM, provider: { name: opa }, rules: [{ to: [{ operation: { p
 test("an analysis of files over the server tells where in the files it is wrong", async () => {
   const { analyze } = await server();
   assert.deepEqual(await analyze(filed(canary(50, "payments")), signal), []);
+  const over = await analyze(filed(canary(50, "nowhere")), signal);
   assert.deepEqual(
-    (await analyze(filed(canary(50, "nowhere")), signal)).map(({ code, origin, file, line }) => [
-      code,
-      origin,
-      file,
-      line,
-    ]),
-    [["IST0101", "VirtualService default/reviews", "new.yaml", 9]],
+    over.map(({ code, origin, file, line }) => [code, origin, file, line]),
+    [
+      ["IST0101", "VirtualService default/reviews", "new.yaml", 9],
+      ["LAT0013", "VirtualService default/reviews", "new.yaml", 1],
+    ],
   );
+  assert.match(over[1]?.message ?? "", /revision 1, .* stays in force/);
+});
+
+test("a draft that leads nowhere would change no proxy: what is in force would stay", async () => {
+  const { diff } = await server();
+  const { objects, workloads } = await diff(filed(canary(50, "nowhere")), { verbose: false, signal });
+  assert.deepEqual(
+    objects.map(({ change }) => change),
+    ["changed"],
+  );
+  assert.deepEqual(workloads, []);
 });

@@ -23,8 +23,8 @@ import { createTranslator, type Translator } from "./translate/translator.ts";
 
 export interface WhatIfParts {
   readonly store: Pick<ConfigStore, "list">;
-  readonly publisher: Pick<Publisher, "current" | "status" | "whatIf">;
-  readonly translator: Pick<Translator, "preview">;
+  readonly publisher: Pick<Publisher, "current" | "whatIf">;
+  readonly translator: Pick<Translator, "preview" | "report">;
   readonly clock: Pick<Clock, "now">;
   readonly history: Pick<CallHistory, "since">;
 }
@@ -63,8 +63,8 @@ export function whatIf({ store, publisher, translator, clock, history }: WhatIfP
       const objects = overlaid(store.list(), asStored(over));
       const now = clock.now();
       if (over.length === 0) {
-        const { current: snapshot, status: report } = publisher;
-        return analyze({ objects, snapshot, places: new Map(), now, report });
+        const { current: snapshot } = publisher;
+        return analyze({ objects, snapshot, places: new Map(), now, report: translator.report() });
       }
       const snapshot = publisher.whatIf(objects);
       const next = createTranslator({ messageTypes });

@@ -44,12 +44,14 @@ export function analyze({
   const mesh = new MeshFacts(objects.toSorted(byPrecedence), snapshot, now);
   const analyzed = ANALYZERS.flatMap((analyzer) => [...analyzer(mesh)]);
   const wrong = new Set(analyzed.filter(({ code }) => CODES[code] === "Error").map(({ subject }) => subject));
-  const translated = report === undefined ? [] : [...translationFindings(report, objects, snapshot)];
-  // The errors of an object say why its translation is not what it says.
+  const translated =
+    report === undefined
+      ? []
+      : translationFindings(report, objects, snapshot, (subject) => wrong.has(subject));
   const found = [
     ...storedNotices(objects.filter((object) => !places.has(object))),
     ...analyzed,
-    ...translated.filter(({ subject }) => !wrong.has(subject)),
+    ...translated,
   ];
   const wanted = found.filter((finding) => isWanted(finding) && !isUnread(finding, places));
   return sorted(wanted.map((finding) => toMessage(finding, places)));

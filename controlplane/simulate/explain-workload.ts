@@ -1,7 +1,10 @@
 import type { ExplainReply } from "../../mesh/admin-api/replies.ts";
+import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
+import { withHeld } from "../policy/kept-view.ts";
+import { keyOf } from "../snapshot/config-index.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import type { PublishWarning } from "../snapshot/publish-report.ts";
-import { viewOf } from "../snapshot/snapshot-view.ts";
+import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
 import type { Translator } from "../translate/translator.ts";
 import type { CallQuestion } from "./call-question.ts";
 import { explainCall } from "./explain-call.ts";
@@ -23,8 +26,20 @@ export function explainWith(
   const workload = snapshot.workloads.get(from);
   const resources = translator.preview(from);
   if (workload === undefined || resources === undefined) return undefined;
-  const reply = explainCall({ types: resources.types, view: viewOf(snapshot), workload, request });
-  return { ...reply, notes: notesOf(reply, warnings()) };
+  const told = warnings();
+  const view = inForce(viewOf(snapshot), told);
+  const reply = explainCall({ types: resources.types, view, workload, request });
+  return { ...reply, notes: notesOf(reply, told) };
+}
+
+/** The view with the revisions that stay in force, so that the rules are those which the routes were made from. */
+function inForce(view: SnapshotView, warnings: readonly PublishWarning[]): SnapshotView {
+  const held = new Map<ObjectKey, StoredObject<"VirtualService">>();
+  for (const { subject, inForce: revision } of warnings) {
+    const kept = view.kept(subject as ObjectKey);
+    if (kept !== undefined && kept.revision === revision) held.set(keyOf(kept), kept);
+  }
+  return held.size === 0 ? view : withHeld(view, held);
 }
 
 function notesOf(

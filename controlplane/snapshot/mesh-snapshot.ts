@@ -1,5 +1,6 @@
 import { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
+import type { StoredObject } from "../../mesh/model/object.ts";
 import type { Endpoint, Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import type { NetworkEntry } from "./network-gateways.ts";
@@ -44,6 +45,11 @@ export interface MeshSnapshot {
   /** Public keys of token issuers as JWK sets, by where they are had (`keySource`). */
   readonly keySets: SharedMap<string>;
   readonly lists: SnapshotLists;
+  /**
+   * By object key: the revision of a VirtualService that was in force before the newest, as long as it has not been
+   * seen that this one can be.
+   */
+  readonly kept: SharedMap<StoredObject<"VirtualService">>;
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients; sorted. */
   readonly selectedLabels: readonly string[];
   /** Where gateway workloads let other networks in. */
@@ -58,6 +64,7 @@ type SnapshotPart =
   | "workload"
   | "observed"
   | "key-set"
+  | "kept"
   | "mesh"
   | ListName;
 
@@ -98,6 +105,7 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
       gateway: SharedMap.empty(),
       "mesh-config": SharedMap.empty(),
     },
+    kept: SharedMap.empty(),
     selectedLabels: [],
     networkEntries: [],
   };

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SharedMap } from "../../mesh/collections/shared-map.ts";
+import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
@@ -8,6 +9,7 @@ import { parseServiceHostname, serviceHostname } from "./host-names.ts";
 import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
 import { joinServiceEntries } from "./join-service-entry.ts";
+import { KeptVirtualServices } from "./kept-virtual-services.ts";
 import { KeySets } from "./key-sets.ts";
 import { withMeshConfig } from "./mesh-settings.ts";
 import {
@@ -55,6 +57,7 @@ export class MeshState {
   readonly #workloadsIn = new Map<string, Set<WorkloadId>>();
   readonly #observed = new Map<WorkloadId, readonly string[]>();
   readonly keySets: KeySets = new KeySets();
+  readonly #kept = new KeptVirtualServices();
   readonly #lists: ObjectLists;
   readonly #selectedLabels = new SelectedLabels();
   readonly #serviceEntries = new ConfigIndex("ServiceEntry", (one) => lowerCase(one.spec.hosts));
@@ -115,11 +118,18 @@ export class MeshState {
     this.#revision = Math.max(this.#revision, revision);
     for (const change of changes) {
       this.#lists.update(change);
+      this.setKept(change.key, change.kept);
       this.#selectedLabels.update(change);
       for (const host of this.#serviceEntries.update(change)) this.#dirty.hosts.add(host);
       this.#selectingEntries.update(change);
       for (const name of this.#workloadEntries.update(change)) this.#touchSelecting(name);
     }
+  }
+
+  /** The revision that stays in force until the newest has shown that it can be; undefined: there is none, or it has. */
+  setKept(key: ObjectKey, kept: StoredObject | undefined): void {
+    const before = this.#kept.set(key, kept);
+    this.#selectedLabels.update({ key, before, after: kept });
   }
 
   /** Virtual hosts and clusters that a workload has asked for; they stay until the workload goes. */
@@ -157,6 +167,7 @@ export class MeshState {
       workloads: this.#nextWorkloads(changed),
       observed: this.#nextObserved(changed),
       keySets: this.keySets.next(before.keySets, changed),
+      kept: this.#kept.next(before.kept, changed),
       lists,
       selectedLabels: this.#selectedLabels.keys,
       networkEntries: entries,

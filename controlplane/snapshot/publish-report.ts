@@ -16,6 +16,8 @@ export interface PublishWarning {
   /** `Kind/namespace/name` of an object, `Workload/namespace/name` or `Service/host`. */
   readonly subject: string;
   readonly message: string;
+  /** The revision of the subject, an object, that stays in force for somebody in place of its newest. */
+  readonly inForce?: number;
 }
 
 export interface PublishReport {

@@ -5,7 +5,9 @@ import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { asAdded } from "./added-objects.ts";
+import { keyOf } from "./config-index.ts";
 import { Debounce, type DebounceOptions } from "./debounce.ts";
+import { keptBefore } from "./kept-virtual-services.ts";
 import { emptySnapshot, type MeshSettings, type MeshSnapshot, type SnapshotKey } from "./mesh-snapshot.ts";
 import { MeshState, type WorkloadChange } from "./mesh-state.ts";
 import type { PublishReport } from "./publish-report.ts";
@@ -72,7 +74,8 @@ export class Publisher {
   whatIf(objects: readonly StoredObject[]): MeshSnapshot {
     const state = new MeshState(this.#options.settings);
     this.#state.copySources(state);
-    state.setConfig(asAdded(objects), this.#current.revision);
+    const changes = asAdded(objects, (one) => keptBefore(this.#current, one));
+    state.setConfig(changes, this.#current.revision);
     return state.next().snapshot;
   }
 
@@ -108,6 +111,11 @@ export class Publisher {
   setConfig(changes: readonly StoreChange[], revision: number): void {
     this.#state.setConfig(changes, revision);
     this.#debounce.trigger();
+  }
+
+  /** Of these objects the newest revision is in force: what was kept is not in the next snapshot, which this does not ask for. */
+  settle(objects: readonly StoredObject[]): void {
+    for (const object of objects) this.#state.setKept(keyOf(object), undefined);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { SharedMap } from "../../mesh/collections/shared-map.ts";
+import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
 import type { Endpoint, Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
 import {
@@ -50,6 +51,8 @@ export interface SnapshotView {
   virtualServices(pattern: string): ObjectsOf<"virtual-service">;
   /** By `namespace/name`, for delegates. */
   virtualServiceNamed(key: string): ObjectsOf<"virtual-service-named">[number] | undefined;
+  /** What stays in force of an object until its newest revision has shown that it can: see `MeshSnapshot.kept`. */
+  kept(key: ObjectKey): StoredObject<"VirtualService"> | undefined;
   /** Bound to a gateway, `namespace/name` or `mesh`. */
   virtualServicesOf(gateway: string): ObjectsOf<"virtual-service-of">;
   destinationRules(pattern: string): ObjectsOf<"destination-rule">;
@@ -100,6 +103,7 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
     observed: (id) => read(snapshot.observed, `observed/${id}`, id) ?? [],
     virtualServices: (pattern) => list("virtual-service", pattern),
     virtualServiceNamed: (key) => list("virtual-service-named", key)[0],
+    kept: (key) => read(snapshot.kept, `kept/${key}`, key),
     virtualServicesOf: (gateway) => list("virtual-service-of", gateway),
     destinationRules: (pattern) => list("destination-rule", pattern),
     selectingServiceEntries: (namespace) => list("selecting-service-entry", namespace),

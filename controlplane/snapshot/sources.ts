@@ -64,7 +64,11 @@ export function publishSources(options: SourcesOptions): Sources {
   return {
     unready: () => [...missing].map((name) => `${name} has not told what it has`),
     async run(signal) {
-      publisher.setConfig(asAdded(store.list()), store.revision);
+      const kept = new Map(store.unsettled().map((one) => [one.object, one.kept]));
+      publisher.setConfig(
+        asAdded(store.list(), (object) => kept.get(object)),
+        store.revision,
+      );
       store.onChange((changes) => publisher.setConfig(changes, store.revision), signal);
       publisher.setWorkloads(
         placements.list().map((workload) => ({ id: `${workload.namespace}/${workload.name}`, workload })),

@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { MeshError } from "../../mesh/errors.ts";
-import { type ObjectKey, objectKey, type ParsedObject, type StoredObject } from "../../mesh/model/object.ts";
-import type { AppliedObject, ApplyOptions, StoreChange } from "./config-store.ts";
+import {
+  type Kind,
+  type ObjectKey,
+  objectKey,
+  type ParsedObject,
+  type StoredObject,
+} from "../../mesh/model/object.ts";
+import type { AppliedObject, ApplyOptions, StoreChange, Unsettled } from "./config-store.ts";
 
 /** What is kept under a key. */
 export interface Holding {
@@ -9,7 +15,17 @@ export interface Holding {
   readonly origin: string;
   /** Undefined when what is kept no longer parses. */
   readonly object: StoredObject | undefined;
+  /** Undefined: the object is settled. */
+  readonly pending: Pending | undefined;
 }
+
+/** An object is not settled; `kept` is the last revision that was. */
+export interface Pending {
+  readonly kept: StoredObject | undefined;
+}
+
+/** Kinds whose newest revision may lead to what does not exist, so that the one before stays in force. */
+const LEADS_SOMEWHERE: ReadonlySet<Kind> = new Set<Kind>(["VirtualService"]);
 
 export interface ApplyPlan {
   readonly applied: readonly AppliedObject[];
@@ -35,7 +51,8 @@ export function planApply(
     checkOrigin(key, held, options.origin, options.adopt);
     const result = applyOne(object, held, options.origin, at);
     applied.set(key, result);
-    if (result.outcome !== "unchanged") changes.push({ key, before: held?.object, after: result.object });
+    if (result.outcome === "unchanged") continue;
+    changes.push({ key, before: held?.object, after: result.object, kept: keptOf(held) });
   }
   if (options.prune === true) {
     for (const [key, held] of holdings) {
@@ -44,6 +61,21 @@ export function planApply(
     }
   }
   return { applied: [...applied.values()], changes };
+}
+
+/** How a store holds an object that has been changed. */
+export function holdingOf(object: StoredObject, kept: StoredObject | undefined): Holding {
+  const { createdAt, origin } = object;
+  return { createdAt, origin, object, pending: LEADS_SOMEWHERE.has(object.kind) ? { kept } : undefined };
+}
+
+/** The objects of some holdings that are not settled. */
+export function unsettledOf(holdings: Iterable<Holding>): readonly Unsettled[] {
+  const unsettled: Unsettled[] = [];
+  for (const { object, pending } of holdings) {
+    if (object !== undefined && pending !== undefined) unsettled.push({ object, kept: pending.kept });
+  }
+  return unsettled;
 }
 
 export function keyOf({ kind, metadata }: ParsedObject): ObjectKey {
@@ -68,6 +100,12 @@ export function checkOrigin(
         : `delete it first: lateen delete, or leave it out of ${origin}`,
     },
   );
+}
+
+/** The last settled revision, once there is one after what is held. */
+function keptOf(held: Holding | undefined): StoredObject | undefined {
+  if (held?.pending !== undefined) return held.pending.kept;
+  return held?.object !== undefined && LEADS_SOMEWHERE.has(held.object.kind) ? held.object : undefined;
 }
 
 function applyOne(

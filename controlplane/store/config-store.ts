@@ -11,6 +11,15 @@ export interface StoreChange {
   readonly key: ObjectKey;
   readonly before: StoredObject | undefined;
   readonly after: StoredObject | undefined;
+  /** What was in force before `after`, of which nobody has seen yet that it can be: see `ConfigStore.unsettled`. */
+  readonly kept?: StoredObject | undefined;
+}
+
+/** The newest revision of an object, as long as it has not been seen that it can be in force for everybody. */
+export interface Unsettled {
+  readonly object: StoredObject;
+  /** The last revision that could; undefined: there was none. */
+  readonly kept: StoredObject | undefined;
 }
 
 export interface ApplyOptions {
@@ -39,6 +48,13 @@ export interface ConfigStore {
   apply(objects: readonly ParsedObject[], options: ApplyOptions): readonly AppliedObject[];
   /** False when there was no such object. That of another origin is refused with `object.conflict`. */
   delete(key: ObjectKey, options: { readonly origin: string }): boolean;
+  /**
+   * Objects with a newest revision that has yet to show that it can be in force, each with the revision that stays in force
+   * until then: one for an object, deleted with it. Only kinds that lead somewhere have these: VirtualServices.
+   */
+  unsettled(): readonly Unsettled[];
+  /** These revisions are in force: what was kept for them is deleted. A revision that is no longer the newest is passed over. */
+  settle(objects: readonly StoredObject[]): void;
   /** Calls back after each transaction that changed something, until the signal is aborted. */
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void;
 }

@@ -8,6 +8,7 @@ import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { API, keyFor, policyObject, testConfigStore } from "./config-store.contract.ts";
 import { openDatabase } from "./database.ts";
+import { revisionsOf, routeTo, settleAll, testKeptRevisions } from "./kept-revisions.contract.ts";
 import { SqliteConfigStore } from "./sqlite-config-store.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "lateen-store-"));
@@ -23,15 +24,17 @@ function storeOn(database: DatabaseSync, now: () => number = () => systemClock.n
   return new SqliteConfigStore({ database, clock: { ...systemClock, now }, logger: silentLogger });
 }
 
-testConfigStore("sqlite", () => {
-  let time = 0;
-  return {
-    store: storeOn(openDatabase(":memory:"), () => time),
-    setNow: (now) => {
-      time = now;
-    },
-  };
-});
+for (const testContract of [testConfigStore, testKeptRevisions]) {
+  testContract("sqlite", () => {
+    let time = 0;
+    return {
+      store: storeOn(openDatabase(":memory:"), () => time),
+      setNow: (now) => {
+        time = now;
+      },
+    };
+  });
+}
 
 test("a reopened store has the same objects, with the same times, origins and revision", () => {
   const path = databasePath();
@@ -67,6 +70,93 @@ test("the revision grows over a restart even when the last change was a deletion
   const [applied] = reopened.apply([policyObject("b")], API);
   assert.equal(applied?.object.revision, 3);
   second.close();
+});
+
+/** Opens a database that is there, looks at it or changes it, and closes it. */
+function at<T>(path: string, look: (store: SqliteConfigStore, database: DatabaseSync) => T): T {
+  const database = openDatabase(path);
+  try {
+    return look(storeOn(database), database);
+  } finally {
+    database.close();
+  }
+}
+
+test("a reopened store keeps the revision that was in force, until the newest is settled for good", () => {
+  const path = databasePath();
+  at(path, (store) => {
+    store.apply([routeTo("a")], API);
+    settleAll(store);
+    store.apply([routeTo("b")], API);
+  });
+  const before = at(path, (store) => store.unsettled());
+  assert.equal(before[0]?.kept?.createdAt, before[0]?.object.createdAt);
+  at(path, (store) => {
+    assert.deepEqual(revisionsOf(store), [[2, 1]]);
+    store.apply([routeTo("c")], API);
+    assert.deepEqual(revisionsOf(store), [[3, 1]]);
+    settleAll(store);
+  });
+  assert.deepEqual(at(path, revisionsOf), []);
+});
+
+test("a database of a version that kept no revisions opens; what it has counts as in force", () => {
+  const path = databasePath();
+  at(path, (store, database) => {
+    store.apply([routeTo("a")], API);
+    database.exec("DROP TABLE config_kept");
+  });
+  at(path, (store) => {
+    assert.deepEqual(revisionsOf(store), []);
+    store.apply([routeTo("b")], API);
+    assert.deepEqual(revisionsOf(store), [[2, 1]]);
+  });
+});
+
+test("what is kept is forgotten where a version that keeps nothing has changed or deleted the object", () => {
+  for (const change of ["UPDATE config_objects SET revision = 9", "DELETE FROM config_objects"]) {
+    const path = databasePath();
+    at(path, (store) => {
+      store.apply([routeTo("a")], API);
+      settleAll(store);
+      store.apply([routeTo("b")], API);
+    });
+    const older = openDatabase(path);
+    older.exec(change);
+    older.close();
+    assert.deepEqual(at(path, revisionsOf), []);
+    assert.equal(
+      at(path, (_, database) => database.prepare("SELECT count(*) AS n FROM config_kept").get()?.["n"]),
+      0,
+    );
+  }
+});
+
+test("a kept revision that no longer parses is told, and the object stays", () => {
+  const path = databasePath();
+  at(path, (store, database) => {
+    store.apply([routeTo("a")], API);
+    settleAll(store);
+    store.apply([routeTo("b")], API);
+    database.exec("UPDATE config_kept SET written = '{'");
+  });
+  const database = openDatabase(path);
+  const logged: unknown[] = [];
+  const logger = { ...silentLogger, error: (_: string, fields?: unknown) => logged.push(fields) };
+  const store = new SqliteConfigStore({ database, clock: systemClock, logger });
+  assert.deepEqual(revisionsOf(store), [[2, undefined]]);
+  assert.equal(logged.length, 1);
+  database.close();
+});
+
+test("a revision that the disk refuses to settle stays unsettled", () => {
+  const database = openDatabase(databasePath());
+  const store = storeOn(database);
+  store.apply([routeTo("a")], API);
+  database.exec("PRAGMA query_only = ON");
+  assert.throws(() => settleAll(store), { code: "store.failed" });
+  assert.deepEqual(revisionsOf(store), [[1, undefined]]);
+  database.close();
 });
 
 const damages = [

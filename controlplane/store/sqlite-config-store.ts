@@ -10,10 +10,19 @@ import {
 } from "../../mesh/model/object.ts";
 import { parseObject } from "../../mesh/model/parse-object.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
-import { checkOrigin, type Holding, keyOf, planApply } from "./apply-plan.ts";
+import {
+  checkOrigin,
+  type Holding,
+  holdingOf,
+  keyOf,
+  type Pending,
+  planApply,
+  unsettledOf,
+} from "./apply-plan.ts";
 import { ChangeListeners } from "./change-listeners.ts";
-import type { AppliedObject, ApplyOptions, ConfigStore, StoreChange } from "./config-store.ts";
+import type { AppliedObject, ApplyOptions, ConfigStore, StoreChange, Unsettled } from "./config-store.ts";
 import { inTransaction } from "./database.ts";
+import { KeptRevisions, type KeptRow } from "./kept-revisions.ts";
 
 export interface SqliteConfigStoreOptions {
   readonly database: DatabaseSync;
@@ -52,6 +61,7 @@ export class SqliteConfigStore implements ConfigStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #listeners: ChangeListeners;
+  readonly #kept: KeptRevisions;
   readonly #holdings = new Map<ObjectKey, Holding>();
   readonly #unreadable = new Map<ObjectKey, UnreadableObject>();
   #sorted: readonly StoredObject[] | undefined;
@@ -62,6 +72,7 @@ export class SqliteConfigStore implements ConfigStore {
     this.#clock = clock;
     this.#logger = logger;
     this.#listeners = new ChangeListeners(logger);
+    this.#kept = new KeptRevisions(database);
     this.#load();
   }
 
@@ -104,6 +115,19 @@ export class SqliteConfigStore implements ConfigStore {
     return true;
   }
 
+  unsettled(): readonly Unsettled[] {
+    return unsettledOf(this.#holdings.values());
+  }
+
+  settle(objects: readonly StoredObject[]): void {
+    const settled = objects
+      .map((object) => ({ key: keyOf(object), held: this.#holdings.get(keyOf(object)), object }))
+      .filter(({ held, object }) => held?.pending && held.object?.revision === object.revision);
+    if (settled.length === 0) return;
+    this.#stored(`settle ${settled.length} objects`, () => this.#kept.remove(settled.map(({ key }) => key)));
+    for (const { key, held } of settled) if (held) this.#holdings.set(key, { ...held, pending: undefined });
+  }
+
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void {
     this.#listeners.add(listener, signal);
   }
@@ -112,22 +136,27 @@ export class SqliteConfigStore implements ConfigStore {
   #commit(changes: readonly StoreChange[]): void {
     if (changes.length === 0) return;
     const revision = this.#revision + 1;
+    this.#stored(`store ${changes.length} changes`, () => this.#write(changes, revision));
+    this.#revision = revision;
+    this.#sorted = undefined;
+    for (const { key, after, kept } of changes) {
+      this.#unreadable.delete(key);
+      if (after === undefined) this.#holdings.delete(key);
+      else this.#holdings.set(key, holdingOf(after, kept));
+    }
+    this.#listeners.tell(changes);
+  }
+
+  /** All of it is on disk afterwards, or nothing. */
+  #stored(what: string, work: () => void): void {
     try {
-      inTransaction(this.#database, () => this.#write(changes, revision));
+      inTransaction(this.#database, work);
     } catch (error) {
-      throw new MeshError("store.failed", `cannot store ${changes.length} changes`, {
+      throw new MeshError("store.failed", `cannot ${what}`, {
         cause: error,
         hint: "check that the state directory is writable and its disk not full",
       });
     }
-    this.#revision = revision;
-    this.#sorted = undefined;
-    for (const { key, after } of changes) {
-      this.#unreadable.delete(key);
-      if (after === undefined) this.#holdings.delete(key);
-      else this.#holdings.set(key, { createdAt: after.createdAt, origin: after.origin, object: after });
-    }
-    this.#listeners.tell(changes);
   }
 
   #write(changes: readonly StoreChange[], revision: number): void {
@@ -137,9 +166,14 @@ export class SqliteConfigStore implements ConfigStore {
         " revision = excluded.revision",
     );
     const remove = this.#database.prepare("DELETE FROM config_objects WHERE key = ?");
-    for (const { key, after } of changes) {
-      if (after === undefined) remove.run(key);
-      else put.run(key, JSON.stringify(after.written), after.origin, after.createdAt, after.revision);
+    for (const { key, after, kept } of changes) {
+      if (after === undefined) {
+        remove.run(key);
+        continue;
+      }
+      put.run(key, JSON.stringify(after.written), after.origin, after.createdAt, after.revision);
+      // In one transaction: whenever the server dies, what was in force is the newest revision or is kept.
+      if (holdingOf(after, kept).pending) this.#kept.put(key, after.revision, kept);
     }
     this.#database.prepare("UPDATE config_revision SET revision = ?").run(revision);
   }
@@ -150,7 +184,8 @@ export class SqliteConfigStore implements ConfigStore {
       const row = this.#database.prepare("SELECT revision FROM config_revision").get();
       this.#revision = Number(row?.["revision"] ?? 0);
       const rows = this.#database.prepare("SELECT * FROM config_objects ORDER BY key").all();
-      for (const each of rows) this.#loadRow(each);
+      const unsettled = this.#kept.load();
+      for (const each of rows) this.#loadRow(each, unsettled.get(String(each["key"]) as ObjectKey));
     } catch (error) {
       throw new MeshError("store.failed", "cannot read the stored configuration", {
         cause: error,
@@ -159,13 +194,14 @@ export class SqliteConfigStore implements ConfigStore {
     }
   }
 
-  #loadRow(row: Readonly<Record<string, SQLOutputValue>>): void {
+  #loadRow(row: Readonly<Record<string, SQLOutputValue>>, unsettled: KeptRow | undefined): void {
     const key = String(row["key"]) as ObjectKey;
     const origin = String(row["origin"]);
     const createdAt = Number(row["created_at"]);
+    const pending = unsettled && this.#pendingOf(key, unsettled, { createdAt, origin });
     const parsed = parseWritten(key, String(row["written"]));
     if ("reason" in parsed) {
-      this.#holdings.set(key, { createdAt, origin, object: undefined });
+      this.#holdings.set(key, { createdAt, origin, object: undefined, pending });
       this.#unreadable.set(key, { key, origin, reason: parsed.reason });
       this.#logger.error("a stored object no longer parses: it is kept and has no effect", {
         key,
@@ -174,7 +210,21 @@ export class SqliteConfigStore implements ConfigStore {
       return;
     }
     const object = { ...parsed.object, createdAt, revision: Number(row["revision"]), origin };
-    this.#holdings.set(key, { createdAt, origin, object });
+    this.#holdings.set(key, { createdAt, origin, object, pending });
+  }
+
+  /** A kept revision that no longer parses can no longer be in force. */
+  #pendingOf(
+    key: ObjectKey,
+    { kept }: KeptRow,
+    of: { readonly createdAt: number; readonly origin: string },
+  ): Pending {
+    if (kept === undefined) return { kept };
+    const parsed = parseWritten(key, kept.written);
+    if ("object" in parsed) return { kept: { ...parsed.object, ...of, revision: kept.revision } };
+    const { reason } = parsed;
+    this.#logger.error("a revision that stayed in force no longer parses", { key, reason });
+    return { kept: undefined };
   }
 }
 

@@ -50,18 +50,6 @@ export function resolveDestination(
   return { kind: "found", hostname: service.hostname, port, subset };
 }
 
-/** Whether a destination that was found once is still there. */
-export function destinationExists(
-  view: SnapshotView,
-  client: Client,
-  { hostname, port, subset }: ServiceDestination,
-): boolean {
-  return (
-    resolveDestination(view, client, { host: hostname, port, subset }, client.namespace, port).kind ===
-    "found"
-  );
-}
-
 export function clusterOf(destination: ResolvedDestination): string {
   return destination.kind === "missing"
     ? BLACK_HOLE_CLUSTER

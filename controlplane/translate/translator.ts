@@ -37,6 +37,8 @@ export interface Translator extends ConfigSource {
    * whose translation fails keeps its last good resources and is named in the report.
    */
   publish(snapshot: MeshSnapshot, changed: ReadonlySet<SnapshotKey>): PublishReport;
+  /** The same for what has been translated by now: nodes that came since the publication are in it. */
+  report(): PublishReport;
   /** What there would be for a workload, served or not: for `proxy-config` and status. */
   preview(id: WorkloadId): NodeResources | undefined;
 }
@@ -101,7 +103,12 @@ class MemoTranslator implements Translator {
     }
     this.#stale.clear();
     for (const listener of this.#listeners) listener(snapshot.version);
-    return { failures: this.#sortedFailures(), warnings: this.#warnings(this.#memo) };
+    return this.report();
+  }
+
+  report(): PublishReport {
+    const warnings = this.#memo === undefined ? [] : this.#warnings(this.#memo);
+    return { failures: this.#sortedFailures(), warnings };
   }
 
   resourcesFor(node: XdsNode): NodeResources | undefined {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { List, ObjectReply, WorkloadReply } from "../../mesh/admin-api/replies.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -64,6 +66,38 @@ describeMesh("outages", { hosts: HOSTS, agentProcesses: ["caller"] }, (mesh) => 
     assert.ok(!tokens.stdout.includes(token.slice(-43)));
   });
 
+  test("a route whose newest revision leads nowhere stays as it was over a restart, until that leads somewhere", async () => {
+    await mesh().apply(versions("reviews", "v1") + to("v1"));
+    await eventually("routes to v1", async () => (await routed()) === "v1");
+    await mesh().apply(to("v2"));
+    for (const restarted of [false, true]) {
+      if (restarted) {
+        await mesh().server.stop();
+        await mesh().server.start();
+        await mesh().synced();
+      }
+      const stays = /no DestinationRule .* subset v2 of .*; revision \d+, .* stays in force/;
+      await eventually("the server says so", async () => stays.test((await mesh().cli(["analyze"])).stdout));
+      const explained = await mesh().cli(["explain", "--from", "caller", "--to", "http://reviews:9080/"]);
+      assert.match(explained.stdout, stays);
+      assert.deepEqual(await mesh().tally(10, "caller", "reviews"), { "reviews-v1": 10 });
+      assert.equal(await routed(), "v1");
+    }
+    await mesh().apply(versions("reviews", "v1", "v2"));
+    await eventually("routes to v2", async () => (await routed()) === "v2");
+    assert.equal(await keptRevisions(mesh()), 0);
+
+    await mesh().apply(to("v3"));
+    assert.equal(await keptRevisions(mesh()), 1);
+    await mesh().delete("VirtualService", "reviews");
+    assert.equal(await keptRevisions(mesh()), 0);
+    await mesh().apply(to("v3"));
+    await eventually("what is created anew has no earlier revision", async () => {
+      const { status } = await mesh().call("caller", "reviews");
+      return status === 503;
+    });
+  });
+
   test("agents and data planes that start again without the server serve from disk", async () => {
     await inForce("v2");
     await mesh().server.stop();
@@ -117,6 +151,12 @@ describeMesh("outages", { hosts: HOSTS, agentProcesses: ["caller"] }, (mesh) => 
     assert.match(host.log.text, /took over the data plane/);
   });
 });
+
+/** How many revisions are on disk besides the newest ones. */
+async function keptRevisions({ directory }: Mesh): Promise<number> {
+  using database = new DatabaseSync(join(directory, "server", "lateen.db"), { readOnly: true });
+  return Number(database.prepare("SELECT count(written) AS n FROM config_kept").get()?.["n"]);
+}
 
 /** What a restart must not change. */
 async function facts(mesh: Mesh): Promise<{ readonly created: unknown; readonly placements: unknown }> {

@@ -1,10 +1,18 @@
-import { checkOrigin, type Holding, planApply } from "../../controlplane/store/apply-plan.ts";
+import {
+  checkOrigin,
+  type Holding,
+  holdingOf,
+  keyOf,
+  planApply,
+  unsettledOf,
+} from "../../controlplane/store/apply-plan.ts";
 import { ChangeListeners } from "../../controlplane/store/change-listeners.ts";
 import type {
   AppliedObject,
   ApplyOptions,
   ConfigStore,
   StoreChange,
+  Unsettled,
 } from "../../controlplane/store/config-store.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import {
@@ -64,6 +72,19 @@ export class MemoryConfigStore implements ConfigStore {
     return true;
   }
 
+  unsettled(): readonly Unsettled[] {
+    return unsettledOf(this.#holdings.values());
+  }
+
+  settle(objects: readonly StoredObject[]): void {
+    for (const object of objects) {
+      const key = keyOf(object);
+      const held = this.#holdings.get(key);
+      if (held?.object?.revision === object.revision)
+        this.#holdings.set(key, { ...held, pending: undefined });
+    }
+  }
+
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void {
     this.#listeners.add(listener, signal);
   }
@@ -71,9 +92,9 @@ export class MemoryConfigStore implements ConfigStore {
   #commit(changes: readonly StoreChange[]): void {
     if (changes.length === 0) return;
     this.#revision += 1;
-    for (const { key, after } of changes) {
+    for (const { key, after, kept } of changes) {
       if (after === undefined) this.#holdings.delete(key);
-      else this.#holdings.set(key, { createdAt: after.createdAt, origin: after.origin, object: after });
+      else this.#holdings.set(key, holdingOf(after, kept));
     }
     this.#listeners.tell(changes);
   }

@@ -52,15 +52,21 @@ class Gateways {
     return this.memo.root(name, (scope) => gatewayResources(scope, workloadOf(scope, `default/${name}`)));
   }
 
-  /** Puts objects in the place of those of the same names. */
-  apply(yaml: string): void {
+  /** Puts objects in the place of those of the same names, of which `kept` says what was in force. */
+  apply(yaml: string, kept = ""): void {
+    const before = new Map(objects(kept || yaml).map((one) => [keyOf(one), one]));
     const after = objects(yaml).map((one) => ({
       ...one,
       createdAt: CREATED_AT[one.kind] ?? 0,
       revision: ++this.#revision,
     }));
     this.#state.setConfig(
-      after.map((one) => ({ key: keyOf(one), before: one, after: one })),
+      after.map((one) => ({
+        key: keyOf(one),
+        before: one,
+        after: one,
+        kept: kept === "" ? undefined : before.get(keyOf(one)),
+      })),
       this.#revision,
     );
     const { snapshot, changed } = this.#state.next();
@@ -126,7 +132,7 @@ test("the same of connections that are handed on", () => {
   gateways.apply(BYTES + handedOnTo("reviews"));
   const before = listeners();
   assert.equal(before.length, 2);
-  gateways.apply(handedOnTo("nowhere"));
+  gateways.apply(handedOnTo("nowhere"), handedOnTo("reviews"));
   assert.deepEqual(
     listeners().map(({ version }) => version),
     before.map(({ version }) => version),
@@ -148,7 +154,7 @@ test("the same of connections that are handed on", () => {
 test("routes that would lead nowhere are not published: those before stay, and a warning says so", () => {
   const gateways = new Gateways();
   assert.equal(gateways.clusterOfRoute(), "outbound|9080||reviews.default.svc.cluster.local");
-  gateways.apply(routedTo("nowhere"));
+  gateways.apply(routedTo("nowhere"), routedTo("reviews"));
   assert.equal(gateways.clusterOfRoute(), "outbound|9080||reviews.default.svc.cluster.local");
   assert.match(
     gateways.memo.warnings()[0]?.message ?? "",

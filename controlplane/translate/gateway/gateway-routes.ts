@@ -77,17 +77,17 @@ function routesOf(
   const { number: port } = server.port;
   const gateway = { tls: server.tls !== undefined };
   const key = keyOf(virtualService);
-  const { virtualHost: governed } = scope.get<RoutedHost>(
+  const governed = scope.get<RoutedHost | undefined>(
     `gateway-routes/${of.key}/${gatewayKey}/${port}/${gateway.tls}/${key}`,
-    (inner, before) => {
-      const current =
-        inner.view.virtualServicesOf(gatewayKey).find((one) => keyOf(one) === key) ?? virtualService;
-      const routes = applicableHttpRoutes(inner.view, current, of.client, port, gatewayKey);
-      const called = { host: gatewayKey, port, domains: [], gateway };
-      return governedHost(inner, of.client, called, { virtualService: current, routes }, before);
-    },
+    (inner) =>
+      governedHost(inner, of.client, { host: gatewayKey, port, domains: [], gateway }, (view) => {
+        const current = view.virtualServicesOf(gatewayKey).find((one) => keyOf(one) === key);
+        if (current === undefined) return undefined;
+        const routes = applicableHttpRoutes(view, current, of.client, port, gatewayKey);
+        return { virtualService: current, routes };
+      }),
   );
-  return governed.routes;
+  return governed?.virtualHost.routes ?? [];
 }
 
 function virtualHost(host: string, port: number, routes: readonly Route[], redirected: boolean): VirtualHost {

@@ -59,13 +59,9 @@ function rulings(
   const { gatewayKey: gateway, hosts, server } = bound;
   const { number: port } = server.port;
   const key = `gateway-${kind}/${of.key}/${gateway}/${port}/${JSON.stringify(hosts)}`;
-  return scope.get<readonly Layer4Ruling[]>(key, (inner, before) => {
-    const virtualServices = virtualServicesAt(inner.view, bound, client.namespace);
-    return layer4Rulings(
-      inner,
-      { client, kind, port, gateway },
-      virtualServices.map(({ virtualService }) => virtualService),
-      before,
-    );
-  });
+  return scope.get<readonly Layer4Ruling[]>(key, (inner) =>
+    layer4Rulings(inner, { client, kind, port, gateway }, (view) =>
+      virtualServicesAt(view, bound, client.namespace).map(({ virtualService }) => virtualService),
+    ),
+  );
 }

@@ -1,7 +1,6 @@
 import type { StoredObject } from "../../../mesh/model/object.ts";
 import type { Destination } from "../../../mesh/model/virtual-service.ts";
 import type { Client } from "../../policy/client.ts";
-import { keyOf } from "../../snapshot/config-index.ts";
 import {
   clusterOf,
   type ResolvedDestination,
@@ -10,9 +9,13 @@ import {
 } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 
-interface Missing {
+/** A destination that does not exist. */
+export interface MissingDestination {
+  /** The object that names it. */
   readonly owner: StoredObject;
+  /** Where it does, and what is not there. */
   readonly message: string;
+  /** What becomes of its calls. */
   readonly consequence: string;
 }
 
@@ -22,7 +25,7 @@ export class DestinationResolver {
   readonly #client: Client;
   readonly #port: number;
   readonly #found = new Map<string, ServiceDestination>();
-  readonly #missing: Missing[] = [];
+  readonly #missing: MissingDestination[] = [];
 
   /** `port` is the one that was called. */
   constructor(scope: Scope, client: Client, port: number) {
@@ -54,14 +57,7 @@ export class DestinationResolver {
     return [...this.#found.values()];
   }
 
-  get complete(): boolean {
-    return this.#missing.length === 0;
-  }
-
-  /** Warns of each destination that is missing; `instead` when something else becomes of the calls. */
-  warn(instead?: string): void {
-    for (const { owner, message, consequence } of this.#missing) {
-      this.#scope.warn({ subject: keyOf(owner), message: `${message}; ${instead ?? consequence}` });
-    }
+  get missing(): readonly MissingDestination[] {
+    return this.#missing;
   }
 }

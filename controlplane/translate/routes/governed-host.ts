@@ -1,19 +1,26 @@
+import type { StoredObject } from "../../../mesh/model/object.ts";
 import { Route, VirtualHost } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import { outboundClusterName, routeName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { expandDelegates } from "../../policy/delegates.ts";
 import type { GoverningRoutes } from "../../policy/virtual-services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import type { ServiceDestination } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 import { DestinationResolver } from "./destination-resolver.ts";
 import { hashPolicyOf } from "./hash-policy.ts";
-import { type Ruling, stayingText, staysInForce } from "./last-good.ts";
+import { type Attempt, lastGood } from "./last-good.ts";
 import { retryPolicy } from "./retry.ts";
 import { plainForward } from "./route-action.ts";
 import { routesWith } from "./translate-routes.ts";
 
 /** A port of a service, or a host that only a VirtualService knows, and how calls to it are routed for a client. */
-export interface RoutedHost extends Ruling {
+export interface RoutedHost {
+  /** In the revision that is in force; undefined: the service's default route. */
+  readonly virtualService: StoredObject<"VirtualService"> | undefined;
+  /** Where its routes and mirrors lead, each once. What does not exist is not among them. */
+  readonly destinations: readonly ServiceDestination[];
   /** Named `<host>:<port>`. Domains are without port: the route configuration has to ignore ports. */
   readonly virtualHost: VirtualHost;
 }
@@ -27,37 +34,49 @@ export interface CalledHost {
   readonly gateway?: { readonly tls: boolean };
 }
 
-/** As a VirtualService says, or as `before` when that stays in force: see `serviceVirtualHost`. */
+/**
+ * As VirtualServices say, `govern` being what they say as a view has them; undefined: nothing. When a newest revision leads
+ * to what does not exist, the one that was in force before it stays: see `lastGood`. Without one, calls to what does not
+ * exist fail with 503.
+ */
 export function governedHost(
+  scope: Scope,
+  client: Client,
+  called: CalledHost,
+  govern: (view: SnapshotView) => GoverningRoutes | undefined,
+): RoutedHost | undefined {
+  const newest = govern(scope.view);
+  if (newest === undefined) return undefined;
+  const { virtualService } = newest;
+  for (const { index, reason } of expandDelegates(scope.view, virtualService).problems) {
+    const message = `spec.http[${index}].delegate: ${reason}; it is left out`;
+    scope.warn({ subject: keyOf(virtualService), message });
+  }
+  return lastGood(scope, hostAs(scope, client, called, newest), (view) => {
+    const before = govern(view);
+    const isSame = before !== undefined && keyOf(before.virtualService) === keyOf(virtualService);
+    return isSame ? hostAs(scope, client, called, before) : undefined;
+  });
+}
+
+function hostAs(
   scope: Scope,
   client: Client,
   { host, port, domains, ...at }: CalledHost,
   { virtualService, routes }: GoverningRoutes,
-  before: RoutedHost | undefined,
-): RoutedHost {
+): Attempt<RoutedHost> {
   const resolver = new DestinationResolver(scope, client, port);
   const translated = routesWith(
     scope,
     { virtualService, routes, client, defaultPort: port, ...at },
     resolver,
   );
-  for (const { index, reason } of expandDelegates(scope.view, virtualService).problems) {
-    const message = `spec.http[${index}].delegate: ${reason}; it is left out`;
-    scope.warn({ subject: keyOf(virtualService), message });
-  }
-  const after: RoutedHost = {
+  const said = {
     virtualHost: virtualHost(routeName(host, port), domains, translated),
     virtualService,
-    revision: Math.max(virtualService.revision, ...routes.map(({ owner }) => owner.revision)),
     destinations: resolver.found,
-    complete: resolver.complete,
   };
-  if (before !== undefined && staysInForce(scope.view, client, before, after)) {
-    resolver.warn(stayingText(before));
-    return { ...before, virtualHost: { ...before.virtualHost, domains: [...domains] } };
-  }
-  resolver.warn();
-  return after;
+  return { said, missing: resolver.missing };
 }
 
 /** Everything to the service itself. */
@@ -76,9 +95,7 @@ export function defaultHost(
   return {
     virtualHost: virtualHost(routeName(host, port), domains, [route]),
     virtualService: undefined,
-    revision: 0,
     destinations: [service],
-    complete: true,
   };
 }
 

@@ -1,40 +1,48 @@
-import type { StoredObject } from "../../../mesh/model/object.ts";
-import type { Client } from "../../policy/client.ts";
+import type { ObjectKey, StoredObject } from "../../../mesh/model/object.ts";
+import { withHeld } from "../../policy/kept-view.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
-import { destinationExists, type ServiceDestination } from "../destinations.ts";
+import type { Scope } from "../memo.ts";
+import type { MissingDestination } from "./destination-resolver.ts";
 
-/** What a VirtualService says to one client, as far as it decides whether a newer revision takes its place. */
-export interface Ruling {
-  /** As it was when the routes were made; undefined: the service's default route. */
-  readonly virtualService: StoredObject<"VirtualService"> | undefined;
-  /** The newest revision of it and of the delegates that are in it; 0 without one. */
-  readonly revision: number;
-  /** Where its routes and mirrors lead, each once. What does not exist is not among them. */
-  readonly destinations: readonly ServiceDestination[];
-  /** All destinations existed when the routes were made. */
-  readonly complete: boolean;
+/** What VirtualServices say to a client, and the destinations of it that do not exist. */
+export interface Attempt<T> {
+  readonly said: T;
+  readonly missing: readonly MissingDestination[];
 }
 
 /**
- * Whether an earlier revision of the same VirtualService stays in force: the new one leads to what does not exist, and
- * all that the earlier one leads to still does.
+ * What is in force: what the newest revisions say or, where that leads to what does not exist, the same with the kept
+ * revision of each VirtualService that leads there. Those stay only if then all of it exists, and `again`, which says what
+ * holds as a view has it, still has it of the same VirtualService. Warns of what is missing, and of what stays in force.
  */
-export function staysInForce(view: SnapshotView, client: Client, before: Ruling, after: Ruling): boolean {
-  const [then, now] = [before.virtualService, after.virtualService];
-  return (
-    !after.complete &&
-    before.complete &&
-    then !== undefined &&
-    now !== undefined &&
-    keyOf(then) === keyOf(now) &&
-    then.createdAt === now.createdAt &&
-    before.revision < after.revision &&
-    before.destinations.every((destination) => destinationExists(view, client, destination))
-  );
-}
-
-/** What a warning says of the destinations that are missing from the revision that stays out. */
-export function stayingText({ revision }: Ruling): string {
-  return `revision ${revision}, whose destinations all exist, stays in force`;
+export function lastGood<T>(
+  scope: Scope,
+  newest: Attempt<T>,
+  again: (view: SnapshotView) => Attempt<T> | undefined,
+): T {
+  const held = new Map<ObjectKey, StoredObject<"VirtualService">>();
+  const missing: MissingDestination[] = [];
+  let attempt: Attempt<T> | undefined = newest;
+  // Each round holds another object back: a kept root may have other delegates than the newest.
+  while (attempt !== undefined && attempt.missing.length > 0) {
+    missing.push(...attempt.missing);
+    const before = held.size;
+    for (const { owner } of attempt.missing) {
+      const kept = scope.view.kept(keyOf(owner));
+      if (kept !== undefined) held.set(keyOf(owner), kept);
+    }
+    attempt = held.size > before ? again(withHeld(scope.view, held)) : undefined;
+  }
+  if (attempt === undefined) {
+    for (const { owner, message, consequence } of newest.missing)
+      scope.warn({ subject: keyOf(owner), message: `${message}; ${consequence}` });
+    return newest.said;
+  }
+  for (const { owner, message } of missing) {
+    const { revision = 0 } = held.get(keyOf(owner)) ?? {};
+    const stays = `revision ${revision}, whose destinations all exist, stays in force`;
+    scope.warn({ subject: keyOf(owner), message: `${message}; ${stays}`, inForce: revision });
+  }
+  return attempt.said;
 }

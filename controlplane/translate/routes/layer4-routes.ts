@@ -3,13 +3,7 @@ import { outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
 import { layer4VirtualServices } from "../../policy/virtual-services.ts";
 import type { Scope } from "../memo.ts";
-import {
-  type Layer4Kind,
-  type Layer4Ruling,
-  layer4Rulings,
-  type RuledRoute,
-  takesAll,
-} from "./layer4-rulings.ts";
+import { type Layer4Kind, layer4Rulings, type RuledRoute, takesAll } from "./layer4-rulings.ts";
 
 /** Which connections go to which clusters. In a list of them no two ask for the same. */
 export interface Layer4Route extends RuledRoute {
@@ -19,8 +13,6 @@ export interface Layer4Route extends RuledRoute {
 
 /** How the connections to a port of a service are routed for a client. */
 export interface RoutedConnections {
-  /** What each VirtualService says that counts: what stays in force is decided by these. */
-  readonly rulings: readonly Layer4Ruling[];
   /** The first that fits counts. */
   readonly routes: readonly Layer4Route[];
 }
@@ -33,8 +25,7 @@ export interface Layer4Place {
 }
 
 /**
- * Where the connections to a port of a service go for a client. `before` is what was in force until now: see
- * `layer4Rulings`.
+ * Where the connections to a port of a service go for a client.
  *
  * Of TCP the last route takes all connections that the others leave: unless a VirtualService says otherwise they go to
  * the service. TLS is told apart by the server's name: when a VirtualService has a route for any name, connections to the
@@ -44,21 +35,19 @@ export function layer4Routes(
   scope: Scope,
   client: Client,
   { hostname, port, tls }: Layer4Place,
-  before?: RoutedConnections,
 ): RoutedConnections {
   const kind: Layer4Kind = tls ? "tls" : "tcp";
-  const virtualServices = layer4VirtualServices(scope.view, client, hostname);
   const asked = { client, kind, port, gateway: undefined };
-  const rulings = layer4Rulings(scope, asked, virtualServices, before?.rulings);
+  const rulings = layer4Rulings(scope, asked, (view) => layer4VirtualServices(view, client, hostname));
   const ruled = rulings.flatMap(({ virtualService, routes }) =>
     routes.map((route) => ({ ...route, virtualService })),
   );
   const fallback = toService(hostname, port);
   if (tls) {
     const routes = unclaimed(ruled);
-    return { rulings, routes: routes.length > 0 ? routes : [fallback] };
+    return { routes: routes.length > 0 ? routes : [fallback] };
   }
-  return { rulings, routes: unclaimed(ruled.some(takesAll) ? ruled : [...ruled, fallback]) };
+  return { routes: unclaimed(ruled.some(takesAll) ? ruled : [...ruled, fallback]) };
 }
 
 function toService(hostname: string, port: number): Layer4Route {

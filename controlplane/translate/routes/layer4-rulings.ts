@@ -3,11 +3,12 @@ import type { TcpRoute } from "../../../mesh/model/virtual-service.ts";
 import type { Client } from "../../policy/client.ts";
 import { tcpRoutesFor, tlsRoutesFor } from "../../policy/layer4-routes.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
+import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import { clusterOf, type ServiceDestination, weighted } from "../destinations.ts";
 import type { WeightedName } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
-import { DestinationResolver } from "./destination-resolver.ts";
-import { type Ruling, stayingText, staysInForce } from "./last-good.ts";
+import { DestinationResolver, type MissingDestination } from "./destination-resolver.ts";
+import { type Attempt, lastGood } from "./last-good.ts";
 
 type VirtualService = StoredObject<"VirtualService">;
 type RouteDestination = TcpRoute["route"][number];
@@ -30,7 +31,8 @@ export interface RuledRoute {
 }
 
 /** What one VirtualService says of the connections of one client, in order. */
-export interface Layer4Ruling extends Ruling {
+export interface Layer4Ruling {
+  /** In the revision that is in force. */
   readonly virtualService: VirtualService;
   readonly routes: readonly RuledRoute[];
 }
@@ -45,19 +47,20 @@ export interface AskedConnections {
 }
 
 /**
- * What each VirtualService says, in the order given, up to and including one that takes every TCP connection. Of `before`, what was in force until now, a ruling stays whose
- * VirtualService has a newer revision that leads to what does not exist; a warning says so.
+ * What each VirtualService says, up to and including one that takes every TCP connection. `virtualServices` are those that
+ * count, in order, as a view has them. What stays in force of one is decided by itself: see `lastGood`.
  */
 export function layer4Rulings(
   scope: Scope,
   asked: AskedConnections,
-  virtualServices: readonly VirtualService[],
-  before: readonly Layer4Ruling[] = [],
+  virtualServices: (view: SnapshotView) => readonly VirtualService[],
 ): readonly Layer4Ruling[] {
-  const known = new Map(before.map((one) => [keyOf(one.virtualService), one]));
   const rulings: Layer4Ruling[] = [];
-  for (const one of virtualServices) {
-    const ruling = layer4Ruling(scope, asked, one, known.get(keyOf(one)));
+  for (const one of virtualServices(scope.view)) {
+    const ruling = lastGood(scope, rulingOf(scope, asked, one), (view) => {
+      const before = virtualServices(view).find((other) => keyOf(other) === keyOf(one));
+      return before && rulingOf(scope, asked, before);
+    });
     rulings.push(ruling);
     if (asked.kind === "tcp" && ruling.routes.some(takesAll)) break;
   }
@@ -69,17 +72,15 @@ export function takesAll({ destinationSubnets, sourceSubnet }: RuledRoute): bool
   return destinationSubnets.length === 0 && sourceSubnet === "";
 }
 
-function layer4Ruling(
+function rulingOf(
   scope: Scope,
   asked: AskedConnections,
   virtualService: VirtualService,
-  before: Layer4Ruling | undefined,
-): Layer4Ruling {
+): Attempt<Layer4Ruling> {
   const { client, port } = asked;
-  const resolvers: DestinationResolver[] = [];
+  const missing: MissingDestination[] = [];
   const routes = matchesOf(virtualService, asked).map(({ route, path, ...match }): RuledRoute => {
     const resolver = new DestinationResolver(scope, client, port);
-    resolvers.push(resolver);
     const clusters = weighted(route).map(({ destination, weight }, index) => ({
       name: clusterOf(
         resolver.resolve(
@@ -91,18 +92,10 @@ function layer4Ruling(
       ),
       weight,
     }));
+    missing.push(...resolver.missing);
     return { ...match, clusters, destinations: resolver.found };
   });
-  const after: Layer4Ruling = {
-    virtualService,
-    revision: virtualService.revision,
-    routes,
-    destinations: routes.flatMap(({ destinations }) => destinations),
-    complete: resolvers.every(({ complete }) => complete),
-  };
-  const stays = before !== undefined && staysInForce(scope.view, client, before, after);
-  for (const resolver of resolvers) resolver.warn(stays ? stayingText(before) : undefined);
-  return stays ? before : after;
+  return { said: { virtualService, routes }, missing };
 }
 
 interface Match extends Pick<RuledRoute, "sniHosts" | "destinationSubnets" | "sourceSubnet"> {

@@ -5,15 +5,10 @@ import { isHttp, mayBeHttp } from "../protocols.ts";
 import { type Layer4Place, layer4Routes, type RoutedConnections } from "./layer4-routes.ts";
 import { foreignVirtualHost, type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
 
-/**
- * `serviceVirtualHost` from the memo, which also remembers what was in force before. All that asks about one host of one
- * client has to ask here, so that clusters, routes and listeners agree on what is in force.
- */
+/** `serviceVirtualHost` from the memo, for clusters, routes and listeners alike. */
 export function routedHost(scope: Scope, client: Client, hostname: string, port: number): RoutedHost {
   const key = `routed-host/${hostname}:${port}/${routingKey(client)}`;
-  return scope.get<RoutedHost>(key, (inner, before) =>
-    serviceVirtualHost(inner, client, hostname, port, before),
-  );
+  return scope.get<RoutedHost>(key, (inner) => serviceVirtualHost(inner, client, hostname, port));
 }
 
 /** The same of a host that only VirtualServices have at a port; undefined: none that counts for the client has routes there. */
@@ -25,7 +20,7 @@ export function routedForeignHost(
 ): RoutedHost | undefined {
   return scope.get<RoutedHost | undefined>(
     `routed-foreign-host/${host}:${port}/${routingKey(client)}`,
-    (inner, before) => foreignVirtualHost(inner, client, host, port, before),
+    (inner) => foreignVirtualHost(inner, client, host, port),
   );
 }
 
@@ -33,7 +28,7 @@ export function routedForeignHost(
 export function routedConnections(scope: Scope, client: Client, place: Layer4Place): RoutedConnections {
   const { hostname, port, tls } = place;
   const key = `routed-${tls ? "tls" : "tcp"}/${hostname}:${port}/${routingKey(client)}`;
-  return scope.get<RoutedConnections>(key, (inner, before) => layer4Routes(inner, client, place, before));
+  return scope.get<RoutedConnections>(key, (inner) => layer4Routes(inner, client, place));
 }
 
 /**

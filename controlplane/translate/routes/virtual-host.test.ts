@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StoredObject } from "../../../mesh/model/object.ts";
 import { client, inScope } from "../../../test/fakes/in-scope.ts";
-import { added, objects, port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
+import { port, sampleState, workload } from "../../../test/fakes/sample-mesh.ts";
 import type { Client } from "../../policy/client.ts";
 import type { MeshSnapshot } from "../../snapshot/mesh-snapshot.ts";
-import { foreignVirtualHost, type RoutedHost, serviceVirtualHost } from "./virtual-host.ts";
+import { foreignVirtualHost, serviceVirtualHost } from "./virtual-host.ts";
 
 const HOST = "reviews.default.svc.cluster.local";
 
@@ -258,66 +257,6 @@ for (const { name, yaml, host = "book.example.com", at = 80, imports, want } of 
     if (want) assert.equal(value?.virtualHost.name, `${host}:${at}`);
   });
 }
-
-/** One VirtualService for `reviews`, in revisions; the destination of each is all that differs. */
-function revision(host: string, number: number, createdAt = 1): StoredObject {
-  const [object] = objects(`
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: reviews }
-spec: { hosts: [reviews], http: [{ route: [{ destination: { host: ${host} } }] }] }
-`);
-  assert.ok(object);
-  return { ...object, createdAt, revision: number };
-}
-
-function routedBy(object: StoredObject | undefined, before?: RoutedHost, without?: string) {
-  const state = sampleState({ workloads: workloads.filter(({ service }) => service !== without) });
-  if (object !== undefined) state.setConfig(added([object]), object.revision);
-  const { snapshot } = state.next();
-  const { value, warnings } = inScope(snapshot, (scope) =>
-    serviceVirtualHost(scope, client(), HOST, 9080, before),
-  );
-  return {
-    host: value,
-    cluster: value.virtualHost.routes[0]?.route?.cluster?.split("|").at(-1)?.split(".")[0],
-    warnings: warnings.map(({ message }) => message),
-  };
-}
-
-test("a new revision that leads nowhere leaves the one before in force, and a warning says so", () => {
-  const first = routedBy(revision("details", 1));
-  const second = routedBy(revision("nothing", 2), first.host);
-  assert.equal(second.cluster, "details");
-  assert.deepEqual(second.host.destinations, first.host.destinations);
-  assert.deepEqual(second.warnings, [
-    "spec.http[0].route[0].destination: there is no service nothing; revision 1, whose destinations all exist, stays in force",
-  ]);
-  // It stays while other things change, until a revision comes whose destinations exist.
-  assert.equal(routedBy(revision("nothing", 3), second.host).cluster, "details");
-  assert.equal(routedBy(revision("reviews", 4), second.host).cluster, "reviews");
-});
-
-test("nothing stays in force that was of another object, was incomplete itself, or leads nowhere now", () => {
-  const first = routedBy(revision("details", 1));
-  const broken = routedBy(revision("nothing", 2));
-  assert.equal(broken.cluster, "BlackHoleCluster");
-  assert.deepEqual(broken.warnings, [
-    "spec.http[0].route[0].destination: there is no service nothing; its requests fail",
-  ]);
-  const cases: readonly (readonly [StoredObject, RoutedHost, string?])[] = [
-    // Created anew under the same name.
-    [revision("nothing", 2, 2), first.host],
-    [revision("nothing", 3), broken.host],
-    [revision("nothing", 2), first.host, "details"],
-    // The same revision, whose destination has gone.
-    [revision("details", 1), first.host, "details"],
-    [revision("nothing", 2), routedBy(undefined).host],
-  ];
-  for (const [object, before, without] of cases) {
-    assert.equal(routedBy(object, before, without).cluster, "BlackHoleCluster");
-  }
-});
 
 test("where no VirtualService has a route for the client, all goes to the service", () => {
   const yaml = `
