@@ -9,6 +9,7 @@ import { openDeltaStream } from "../mesh/xds/ads-service.ts";
 import { accessLogHandlers } from "./calls/access-log-server.ts";
 import { CallReporter } from "./calls/call-reporter.ts";
 import { ObservedCalls } from "./calls/observed-calls.ts";
+import { PolicyDecisions } from "./calls/policy-decisions.ts";
 import type { AgentConfig } from "./config.ts";
 import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
 import { childEnvironment } from "./dataplane/child-environment.ts";
@@ -137,6 +138,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
   const calls = new ObservedCalls();
+  const decisions = new PolicyDecisions(seams);
   const serves = (nodeId: string): boolean => reconciler.serves(nodeId);
   const relay = createRelay({
     ...seams,
@@ -148,6 +150,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
       ...seams,
       serves,
       onCalls: (workload, seen) => calls.add(workload, seen),
+      onDecisions: (workload, logged) => decisions.add(workload, logged),
     }),
     serves,
     onAnswer: () => acknowledgement.changed(),
@@ -192,7 +195,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     },
     (signal) =>
       runStatusServer(
-        { socketPath: join(runDir, "agent.sock"), address: config.status, status, logger },
+        { socketPath: join(runDir, "agent.sock"), address: config.status, status, decisions, logger },
         signal,
       ),
     (signal) => reporter.run(signal),

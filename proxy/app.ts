@@ -1,3 +1,4 @@
+import { policyLog } from "../mesh/calls/policy-log.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { AdminServer } from "./admin/admin-server.ts";
@@ -9,8 +10,7 @@ import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
 import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
 import { CallLog } from "./telemetry/call-log.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
-import { policyLog } from "./telemetry/policy-log.ts";
-import type { PolicyRecord, TrafficObserver } from "./telemetry/records.ts";
+import { decidedCall, decisionOf, type TrafficObserver } from "./telemetry/records.ts";
 
 export interface ProxyOptions {
   readonly logger: Logger;
@@ -90,14 +90,15 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
 
 function withLogs(
   metrics: TrafficObserver,
-  logPolicy: (record: PolicyRecord) => void,
+  logPolicy: ReturnType<typeof policyLog>,
   calls: Pick<CallLog, "http" | "tcp">,
   write: (line: string) => void,
 ): TrafficObserver {
   return {
     policyMatched(record) {
       metrics.policyMatched(record);
-      logPolicy(record);
+      const decision = decisionOf(record);
+      if (decision !== undefined) logPolicy(decision, decidedCall(record));
     },
     httpDone(record, durationMs, logs) {
       metrics.httpDone(record, durationMs, logs);

@@ -93,6 +93,7 @@ async function startAgent(entriesPerSecond?: number): Promise<TestAgent> {
   const handlers = accessLogHandlers({
     serves: (id) => served.has(id),
     onCalls: (workload, logged) => calls.push([workload, logged]),
+    onDecisions: () => {},
     logger: silentLogger,
     clock: systemClock,
     ...(entriesPerSecond === undefined ? {} : { entriesPerSecond }),

@@ -1,5 +1,10 @@
 import type { ServerReadableStream, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { type LoggedCalls, readHttpEntry, readTcpEntry } from "../../mesh/calls/log-entry.ts";
+import {
+  type LoggedDecisions,
+  readHttpDecisions,
+  readTcpDecisions,
+} from "../../mesh/calls/logged-decisions.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
@@ -15,6 +20,7 @@ export interface AccessLogOptions {
   /** Whether this agent serves the node of that id now; others are refused. */
   readonly serves: (nodeId: string) => boolean;
   readonly onCalls: (workload: WorkloadId, calls: LoggedCalls) => void;
+  readonly onDecisions: (workload: WorkloadId, logged: LoggedDecisions) => void;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Entries that are read of one stream in a second. Default: 1000. */
@@ -71,16 +77,20 @@ class LogStream {
 
   /** Throws `xds.refused` for a stream that is not of a workload of this host, or no longer. */
   take({ identifier, httpLogs, tcpLogs }: StreamAccessLogsMessage): void {
-    const { serves, onCalls } = this.#options;
+    const { serves, onCalls, onDecisions } = this.#options;
     if (this.#over.signal.aborted) return;
     this.#node ??= this.#nodeOf(identifier?.node?.id ?? "", identifier?.logName ?? "");
     const { id, workload } = this.#node;
     if (!serves(id)) throw new MeshError("xds.refused", "this agent does not serve the node any more");
-    const http = (httpLogs?.logEntry ?? []).map(readHttpEntry);
-    const tcp = (tcpLogs?.logEntry ?? []).map(readTcpEntry);
-    const read = [...http, ...tcp];
-    for (const calls of read) if (calls !== undefined) onCalls(workload, calls);
-    void this.#rest(read.length);
+    const http = httpLogs?.logEntry ?? [];
+    const tcp = tcpLogs?.logEntry ?? [];
+    for (const calls of [...http.map(readHttpEntry), ...tcp.map(readTcpEntry)]) {
+      if (calls !== undefined) onCalls(workload, calls);
+    }
+    for (const logged of [...http.map(readHttpDecisions), ...tcp.map(readTcpDecisions)]) {
+      if (logged !== undefined) onDecisions(workload, logged);
+    }
+    void this.#rest(http.length + tcp.length);
   }
 
   close(): void {

@@ -1,9 +1,10 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import type { AgentStatus } from "./agent-status.ts";
 
-/** The agent's own metrics, taken from its status when they are asked for. */
-export function agentMetrics(status: () => AgentStatus): Registry {
+/** The agent's own metrics, taken from its status when they are asked for, and what it counts for its data planes. */
+export function agentMetrics(status: () => AgentStatus, decisions: Metric): Registry {
   const registry = new Registry();
+  registry.registerMetric(decisions);
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const serving = new Gauge({

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { SocketAddress } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { PolicyDecisions } from "../calls/policy-decisions.ts";
 import { prepareSocketPath, protectSocket } from "../relay/socket-path.ts";
 import { untilAborted } from "../state/or-aborted.ts";
 import { agentMetrics } from "./agent-metrics.ts";
@@ -13,6 +14,7 @@ export interface StatusServerOptions {
   /** Beside the socket; port 0: none. */
   readonly address: SocketAddress;
   readonly status: () => AgentStatus;
+  readonly decisions: Pick<PolicyDecisions, "counter">;
   readonly logger: Logger;
 }
 
@@ -48,7 +50,7 @@ export async function runStatusServer(options: StatusServerOptions, signal: Abor
 }
 
 function handler(options: StatusServerOptions): (request: IncomingMessage, response: ServerResponse) => void {
-  const metrics = agentMetrics(options.status);
+  const metrics = agentMetrics(options.status, options.decisions.counter);
   const answer = async (request: IncomingMessage): Promise<Reply> => {
     const { method = "", url = "" } = request;
     if (method !== "GET" && method !== "HEAD") return text(405, "only GET is answered here\n");

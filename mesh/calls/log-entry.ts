@@ -3,6 +3,7 @@ import {
   AccessLogCommon,
   AccessLogType,
   HTTPAccessLogEntry,
+  type HTTPRequestProperties,
   TCPAccessLogEntry,
 } from "../xds/gen/envoy/data/accesslog/v3/accesslog.ts";
 import { type CallKind, type CountedCalls, httpCallKind, REFUSED_TOKEN, tcpCallKind } from "./call-kind.ts";
@@ -33,7 +34,7 @@ export function readHttpEntry({
   const kind = httpCallKind({
     source: sourceOf(commonProperties),
     port: portOf(commonProperties),
-    method: METHODS.get(request.requestMethod) ?? "",
+    method: methodOf(request),
     host: request.authority,
     target: request.path,
     issuer: issuerOf(commonProperties.metadata),
@@ -94,7 +95,13 @@ function durationOf(ms: number): { seconds: number; nanos: number } {
   return { seconds: Math.floor(ms / 1000), nanos: Math.round((ms % 1000) * 1e6) };
 }
 
-function sourceOf({ tlsProperties }: AccessLogCommon): string {
+/** Empty: it is none that Envoy's log has a name for. */
+export function methodOf(request: Pick<HTTPRequestProperties, "requestMethod"> | undefined): string {
+  return METHODS.get(request?.requestMethod ?? 0) ?? "";
+}
+
+/** The SPIFFE ID that the client has shown; empty: none. */
+export function sourceOf({ tlsProperties }: AccessLogCommon): string {
   const names = tlsProperties?.peerCertificateProperties?.subjectAltName ?? [];
   return names.find(({ uri }) => uri !== undefined)?.uri ?? "";
 }

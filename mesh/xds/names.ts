@@ -50,6 +50,10 @@ export const TRUST_BUNDLE_SECRET = "ROOTCA";
 /** ALPN that Istio's proxies choose a filter chain by. */
 export const ALPN_ISTIO = ["istio-http/1.0", "istio-http/1.1", "istio-h2", "istio"] as const;
 
+/** Under which names the filters of policies leave their results: those that are tried out, by Istio's names, and AUDIT. */
+export const DRY_RUN_RESULTS = { DENY: "istio_dry_run_deny_", ALLOW: "istio_dry_run_allow_" } as const;
+export const AUDIT_RESULTS = "lateen_audit_";
+
 /** What Istio calls a proxy of each role. */
 const NODE_TYPES = { sidecar: "sidecar", gateway: "router" } as const;
 

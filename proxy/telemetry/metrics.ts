@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { decisionLabels, POLICY_DECISIONS } from "../../mesh/calls/policy-decision.ts";
 import { describeNode, type NodeIdentity, TRAFFIC_LABELS, trafficLabels } from "./labels.ts";
-import { flagsText, type HttpRecord, type TcpRecord, type TrafficObserver } from "./records.ts";
+import { decisionOf, flagsText, type HttpRecord, type TcpRecord, type TrafficObserver } from "./records.ts";
 
 /** Envoy's, so that `le` is the same across Envoy, Istio and this proxy. */
 const MILLISECOND_BUCKETS = [
@@ -31,18 +32,16 @@ export function createMetrics(node: NodeIdentity, gauges: () => GaugeSource): Pr
   const traffic = trafficMetrics(registry);
   const envoy = envoyMetrics(registry);
   const policies = new Counter({
-    name: "lateen_policy_decisions_total",
-    help: "requests and connections that a policy matched, and those that were refused because none did",
-    labelNames: ["policy", "result", "enforced"],
+    ...POLICY_DECISIONS,
+    labelNames: [...POLICY_DECISIONS.labelNames],
     registers: [registry],
   });
   const own = describeNode(node);
   return {
     observer: {
-      policyMatched({ action, shadow, allowed, matched, policy }) {
-        if (allowed && !matched) return;
-        const result = action === "LOG" ? "audited" : allowed ? "allowed" : "denied";
-        policies.inc({ policy, result, enforced: String(!shadow) });
+      policyMatched(record) {
+        const decision = decisionOf(record);
+        if (decision !== undefined) policies.inc(decisionLabels(decision));
       },
       httpDone(record, durationMs) {
         const labels = httpLabels(own(record.ends.ownId), record);

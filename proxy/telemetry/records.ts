@@ -1,3 +1,4 @@
+import type { DecidedCall, PolicyDecision } from "../../mesh/calls/policy-decision.ts";
 import type { AccessLogs } from "../model/listener.ts";
 
 /** Envoy's response flags, as far as this proxy sets them. */
@@ -100,6 +101,18 @@ export interface TrafficObserver {
   tcpRefused(ends: Ends, accessLogs: AccessLogs): void;
   tcpOpened(record: TcpRecord): void;
   tcpDone(record: TcpRecord, durationMs: number, accessLogs: AccessLogs): void;
+}
+
+/** Undefined: nothing matched, and nothing had to. */
+export function decisionOf(record: PolicyRecord): PolicyDecision | undefined {
+  const { action, shadow, allowed, matched, policy } = record;
+  if (allowed && !matched) return undefined;
+  const result = action === "LOG" ? "audited" : allowed ? "allowed" : "denied";
+  return { policy, result, enforced: !shadow };
+}
+
+export function decidedCall({ ends, method, path }: PolicyRecord): DecidedCall {
+  return { client: ends.clientId ?? "", from: ends.remoteAddress, at: ends.localAddress, method, path };
 }
 
 export function flagsText(flags: ReadonlySet<ResponseFlag>): string {

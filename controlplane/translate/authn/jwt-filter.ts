@@ -47,7 +47,8 @@ export function jwtFilters(
     rules: [{ match: { prefix: "/" }, requires: requirement(Object.keys(named)) }],
     bypassCorsPreflight: true,
   });
-  const understood = { enforced: notUnderstood(rules.length), shadow: undefined, shadowPrefix: "" };
+  const enforced = notUnderstood(rules.length);
+  const understood = { enforced, prefix: "", shadow: undefined, shadowPrefix: "" };
   return [jwtAuthnFilter(authentication), httpRbacFilter(understood)];
 }
 

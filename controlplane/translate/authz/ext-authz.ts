@@ -73,6 +73,7 @@ function askedAbout(authorizer: Authorizer, target: PolicyTarget, warn: Warn): R
   const policies = translateRules(authorizer.policies, target, "widen", warn, policyPrefix(authorizer));
   return {
     enforced: undefined,
+    prefix: "",
     shadow: RBAC.fromPartial({ action: RBAC_Action.DENY, policies }),
     shadowPrefix: SHADOW_PREFIX,
   };

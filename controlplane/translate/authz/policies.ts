@@ -1,6 +1,7 @@
 import { isDryRun } from "../../../mesh/model/dry-run.ts";
 import type { StoredObject } from "../../../mesh/model/object.ts";
 import { type Policy, RBAC, RBAC_Action } from "../../../mesh/xds/gen/envoy/config/rbac/v3/rbac.ts";
+import { AUDIT_RESULTS, DRY_RUN_RESULTS } from "../../../mesh/xds/names.ts";
 import type { WorkloadPolicies } from "../../policy/authorization.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { PublishWarning } from "../../snapshot/publish-report.ts";
@@ -35,7 +36,7 @@ export function translatePolicies(
   const filter = (
     action: RBAC_Action,
     list: readonly AuthorizationPolicy[],
-    shadowPrefix: string,
+    prefixes: Partial<Pick<RbacFilterRules, "prefix" | "shadowPrefix">>,
   ): readonly RbacFilterRules[] => {
     const { strictness, whenEmpty } = MANNERS[action] ?? MANNERS[RBAC_Action.DENY];
     const rules = (dry: boolean): RBAC | undefined => {
@@ -44,13 +45,16 @@ export function translatePolicies(
       const none = some.length === 0 || (whenEmpty === "leave-out" && Object.keys(translated).length === 0);
       return none ? undefined : RBAC.fromPartial({ action, policies: translated });
     };
-    const both = { enforced: rules(false), shadow: rules(true), shadowPrefix };
+    const names = { prefix: "", shadowPrefix: "", ...prefixes };
+    const both = { enforced: rules(false), shadow: rules(true), ...names };
     return both.enforced === undefined && both.shadow === undefined ? [] : [both];
   };
   return [
-    ...filter(RBAC_Action.LOG, policies.AUDIT, "istio_dry_run_audit_"),
-    ...filter(RBAC_Action.DENY, [...policies.CUSTOM, ...policies.DENY], "istio_dry_run_deny_"),
-    ...filter(RBAC_Action.ALLOW, policies.ALLOW, "istio_dry_run_allow_"),
+    ...filter(RBAC_Action.LOG, policies.AUDIT, { prefix: AUDIT_RESULTS }),
+    ...filter(RBAC_Action.DENY, [...policies.CUSTOM, ...policies.DENY], {
+      shadowPrefix: DRY_RUN_RESULTS.DENY,
+    }),
+    ...filter(RBAC_Action.ALLOW, policies.ALLOW, { shadowPrefix: DRY_RUN_RESULTS.ALLOW }),
   ];
 }
 

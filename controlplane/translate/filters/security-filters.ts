@@ -9,16 +9,18 @@ import { pack } from "../any.ts";
 export const HTTP_EXT_AUTHZ = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
 export const NETWORK_EXT_AUTHZ = "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz";
 
-/** Rules that decide, and rules that are only counted (`shadow`): their results are under `shadowPrefix`. */
+/** Rules that decide, and rules that are only counted (`shadow`). */
 export interface RbacFilterRules {
   readonly enforced: Rules | undefined;
+  /** Of the names under which the results are in the metadata; empty: as they are. */
+  readonly prefix: string;
   readonly shadow: Rules | undefined;
   readonly shadowPrefix: string;
 }
 
-export function httpRbacFilter({ enforced, shadow, shadowPrefix }: RbacFilterRules): HttpFilter {
+export function httpRbacFilter({ enforced, prefix, shadow, shadowPrefix }: RbacFilterRules): HttpFilter {
   const message = HttpRbac.fromPartial({
-    ...(enforced === undefined ? {} : { rules: enforced }),
+    ...(enforced === undefined ? {} : { rules: enforced, rulesStatPrefix: prefix }),
     ...(shadow === undefined ? {} : { shadowRules: shadow, shadowRulesStatPrefix: shadowPrefix }),
   });
   return HttpFilter.fromPartial({
@@ -27,6 +29,7 @@ export function httpRbacFilter({ enforced, shadow, shadowPrefix }: RbacFilterRul
   });
 }
 
+/** Leaves no results of the rules that decide. */
 export function networkRbacFilter({ enforced, shadow, shadowPrefix }: RbacFilterRules): Filter {
   const message = NetworkRbac.fromPartial({
     statPrefix: "tcp.",
