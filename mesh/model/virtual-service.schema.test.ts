@@ -136,7 +136,6 @@ const good: readonly GoodCase<"VirtualService">[] = [
         }),
       ],
     },
-    warnings: [["spec.http[0].match[0].headers", "not in force yet"]],
   },
   {
     name: "unknown fields get a suggestion",
