@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bench bench-ban bench-ca bench-proxy bench-sync bench-mesh-path bench-xds clean
+.PHONY: help setup demo test check format tools bench bench-ban bench-ca bench-proxy bench-sync bench-mesh-path bench-rotation bench-xds clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,7 +37,7 @@ tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on 
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
 
-bench: bench-ban bench-ca bench-sync bench-mesh-path bench-proxy bench-xds ## all benchmarks; tables here, figures in bench-results/
+bench: bench-ban bench-ca bench-sync bench-mesh-path bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
 
 bench-ca: setup ## SVIDs issued per second, and a thousand agents that come back at once
 	@node_modules/.bin/node bench/ca.bench.ts
@@ -54,6 +54,9 @@ bench-mesh-path: setup tools ## CPU of a request through two sidecars, the built
 bench-proxy: setup tools ## the built-in proxy beside Envoy, haproxy and nginx, CPU for each unit of work; ARGS=quick takes one short round
 	@node_modules/.bin/node setup/fetch-bench-tools.ts
 	@node_modules/.bin/node bench/proxy.bench.ts $(ARGS)
+
+bench-rotation: setup tools ## a whole change of the CA under 500 requests a second, on both data planes: nothing may fail
+	@node_modules/.bin/node bench/rotation.bench.ts
 
 bench-xds: setup ## the xDS server with thousands of proxies; ARGS=quick takes a tenth
 	@node_modules/.bin/node bench/xds.bench.ts $(ARGS)
