@@ -53,6 +53,9 @@ identity   ${id}   3m    key on a forum
   assert.equal((await cli.run(["unban", "identity", id])).code, 0);
   assert.equal((await cli.run(["unban", "identity", id])).code, 1);
   assert.equal((await cli.run(["ban", "planet", "earth"])).code, 64);
+  const unknown = await cli.run(["ban", "serial", "00ff"]);
+  assert.deepEqual([unknown.code, unknown.stdout], [0, "serial/00ff banned\n"]);
+  assert.match(unknown.stderr, /knows no certificate of that serial/);
 });
 
 test("the mesh's roots are printed as a client of the API needs them", async (t) => {

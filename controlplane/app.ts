@@ -31,6 +31,7 @@ import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
 import { viewOf } from "./snapshot/snapshot-view.ts";
 import { publishSources, type Sources } from "./snapshot/sources.ts";
+import { tellBans } from "./tell-bans.ts";
 import { createTranslator, type Translator } from "./translate/translator.ts";
 
 const DRAIN_MS = 5_000;
@@ -68,6 +69,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     onAsked: (id, names) => publisher.setObserved(id, names),
   });
   const publisher = newPublisher(config, trustDomain, translator, deps);
+  publisher.setLastBan(state.bans.lastMs);
   const advertised = advertisedAddresses(config);
   const identity = await ServerIdentity.open({
     ca,
@@ -140,6 +142,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     (stop) => history.run(stop),
     (stop) => identity.run(stop),
     (stop) => rotation.run(stop),
+    (stop) => tellBans({ ...state, publisher, clock }, stop),
     (stop) => ads.run(stop),
     (stop) => servingAdmin.run(stop),
     (stop) => keys.run(stop),

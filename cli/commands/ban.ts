@@ -17,6 +17,10 @@ interface BanOptions extends ClientOptions {
   readonly reason?: string;
 }
 
+const UNKNOWN_SERIAL =
+  "warning: this mesh knows no certificate of that serial that is still good, so nobody is refused by the ban; it is kept\n" +
+  "(lateen audit list shows certificates as they are issued; ban identity and ban host need no serial)\n";
+
 const TARGETS = {
   serial: "one certificate, by its serial number",
   identity: "everyone with a SPIFFE ID, on every host",
@@ -67,7 +71,10 @@ async function addBan(
   await using client = openClient(context, options);
   const body = { kind, value, reason: options.reason ?? "" };
   const { items } = await client.post<List<BanReply>>("/v1/bans", body, { signal: context.signal });
-  for (const ban of items) context.stdout.write(`${nameOf(ban)} banned\n`);
+  for (const ban of items) {
+    context.stdout.write(`${nameOf(ban)} banned\n`);
+    if (ban.kind === "serial" && ban.certificates === 0) context.stderr.write(UNKNOWN_SERIAL);
+  }
   return EXIT.ok;
 }
 

@@ -70,7 +70,8 @@ function register(
   server.route({
     method: route.method,
     url: route.path,
-    onRequest: async (request) => {
+    // Who may not call is told so before the body is read, unless the body tells what they wanted to change.
+    [route.about === undefined ? "onRequest" : "preHandler"]: async (request: FastifyRequest) => {
       const caller = callerOf(request);
       try {
         assertPermitted(caller, route);
@@ -113,20 +114,28 @@ async function audited(
   }
 }
 
-/** What a call is about, from its path and the parts of its query that name things. */
+/** What a call is about, from its path and the parts of its query and its body that name things. */
 function eventOf(
-  { method, path }: AdminRoute,
+  { method, path, about }: AdminRoute,
   request: FastifyRequest,
   { credential, name }: Caller,
 ): Omit<AuditEvent, "outcome"> {
-  const { id, namespace, dryRun } = request.query as Readonly<Record<string, unknown>>;
+  const { id, namespace, dryRun, kind, value } = request.query as Readonly<Record<string, unknown>>;
   const params = request.params as Readonly<Record<string, unknown>>;
   return {
     action: `${method} ${path}`,
     actor: `${credential}:${name}`,
     ...(credential === "socket" ? {} : { from: request.ip }),
-    details: { ...params, id, namespace, dryRun },
+    details: { ...params, id, namespace, dryRun, kind, value, ...about?.(jsonOf(request.body)) },
   };
+}
+
+function jsonOf(body: unknown): unknown {
+  try {
+    return typeof body === "string" ? JSON.parse(body) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function goneSignal(reply: FastifyReply): AbortSignal {

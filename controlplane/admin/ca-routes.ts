@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import { type List, listOf } from "../../mesh/admin-api/replies.ts";
 import type { AdminDeps } from "./ports.ts";
-import { type AdminCall, type AdminRoute, parseJsonBody, parsePart } from "./route.ts";
+import { type AdminCall, type AdminRoute, namedIn, parseJsonBody, parsePart } from "./route.ts";
 
 const prepareBody = z.strictObject({ walk: z.boolean().default(false) });
 const stepBody = z.strictObject({
@@ -33,10 +33,31 @@ export const caRoutes: readonly AdminRoute[] = [
     reach: "any",
     handle: (_call, deps) => ({ roots: deps.ca.roots() }),
   },
-  { method: "POST", path: "/v1/ca/prepare", ...changeCa, handle: prepare, audited: caFields },
-  { method: "POST", path: "/v1/ca/step", ...changeCa, handle: step, audited: caFields },
+  {
+    method: "POST",
+    path: "/v1/ca/prepare",
+    ...changeCa,
+    handle: prepare,
+    about: (body) => namedIn(body, ["walk"]),
+    audited: caFields,
+  },
+  {
+    method: "POST",
+    path: "/v1/ca/step",
+    ...changeCa,
+    handle: step,
+    about: (body) => namedIn(body, ["step", "force"]),
+    audited: caFields,
+  },
   { method: "GET", path: "/v1/bans", ...seeBans, handle: listBans },
-  { method: "POST", path: "/v1/bans", ...changeBans, handle: ban, audited: banFields },
+  {
+    method: "POST",
+    path: "/v1/bans",
+    ...changeBans,
+    handle: ban,
+    about: (body) => namedIn(body, ["kind", "value", "reason"]),
+    audited: banFields,
+  },
   { method: "DELETE", path: "/v1/bans", ...changeBans, handle: unban },
 ];
 

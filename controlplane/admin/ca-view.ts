@@ -44,6 +44,7 @@ export function banPort(bans: Bans, banning: Banning, agents: Pick<AgentRecords,
   };
   const toReply = (ban: Ban): BanReply => ({
     ...named(ban),
+    certificates: bans.certificatesUnder(ban),
     reason: ban.reason,
     since: new Date(ban.atMs).toISOString(),
   });

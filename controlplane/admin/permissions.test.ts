@@ -349,6 +349,40 @@ test("what is changed is written down before and after; what is read is not", as
   );
 });
 
+test("of a ban or a step of the CA that is refused it is written down whom and what it was about", async () => {
+  const audit = new MemoryAudit();
+  const server = fakeServer();
+  server.ca = { ...server.ca, next: { step: "activate", waitsFor: ["web-3"] } };
+  const asAdmin = openApi(server, { audit });
+  const asViewer = openApi(server, { audit, door: { admit: async () => as({ role: "viewer" }) } });
+  const calls = [
+    ["POST", "/v1/bans", { kind: "identity", value: "spiffe://d/ns/a/sa/b", reason: "x".repeat(9999) }],
+    ["DELETE", "/v1/bans?kind=host&value=web-1", undefined],
+    ["POST", "/v1/ca/step", { step: "activate", force: false }],
+    ["POST", "/v1/ca/step", "no object"],
+  ] as const;
+  for (const api of [asAdmin, asViewer]) {
+    for (const [method, url, body] of calls)
+      await api.inject({ method, url, ...(body && { payload: JSON.stringify(body) }) });
+  }
+  const refused = audit.events.filter(({ outcome }) => outcome === "refused");
+  const about = refused.map(({ action, details: { kind, value, step } = {} }) =>
+    [action, kind ?? step, value].join(" ").trim(),
+  );
+  assert.deepEqual(about, [
+    // The administrator's: nobody is banned by that name, a host is not ready, and the body is no step.
+    "POST /v1/bans identity spiffe://d/ns/a/sa/b",
+    "DELETE /v1/bans host web-1",
+    "POST /v1/ca/step activate",
+    "POST /v1/ca/step",
+    // The viewer's.
+    "POST /v1/bans identity spiffe://d/ns/a/sa/b",
+    "DELETE /v1/bans host web-1",
+    "POST /v1/ca/step activate",
+    "POST /v1/ca/step",
+  ]);
+});
+
 test("nothing is changed when it cannot be written down, and reading goes on", async () => {
   const server = fakeServer();
   const audit = new MemoryAudit();

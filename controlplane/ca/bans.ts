@@ -11,13 +11,15 @@ export type BanTarget =
 
 export type Ban = BanTarget & { readonly reason: string; readonly atMs: number };
 
-const TABLE = `CREATE TABLE IF NOT EXISTS bans (
+const TABLES = `
+CREATE TABLE IF NOT EXISTS bans (
   kind TEXT NOT NULL,
   value TEXT NOT NULL,
   reason TEXT NOT NULL,
   at INTEGER NOT NULL,
   PRIMARY KEY (kind, value)
-) STRICT`;
+) STRICT;
+CREATE TABLE IF NOT EXISTS last_ban (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT`;
 
 /** The bans, in memory and on disk. */
 export class Bans {
@@ -26,9 +28,10 @@ export class Bans {
   readonly #clock: Clock;
   readonly #bans = new Map<string, Ban>();
   readonly #listeners = new Set<(target: BanTarget) => void>();
+  #lastMs: number;
 
   constructor(database: DatabaseSync, issued: IssuedCertificates, clock: Clock) {
-    database.exec(TABLE);
+    database.exec(TABLES);
     this.#database = database;
     this.#issued = issued;
     this.#clock = clock;
@@ -42,6 +45,15 @@ export class Bans {
       };
       this.#bans.set(keyOf(ban), ban);
     }
+    this.#lastMs = Number(database.prepare("SELECT at FROM last_ban").get()?.["at"] ?? 0);
+  }
+
+  /**
+   * When somebody who has certificates was banned last, milliseconds since the epoch; 0: never. It does not go back when a
+   * ban is lifted.
+   */
+  get lastMs(): number {
+    return this.#lastMs;
   }
 
   list(): readonly Ban[] {
@@ -56,6 +68,7 @@ export class Bans {
       .prepare("INSERT INTO bans (kind, value, reason, at) VALUES (?, ?, ?, ?)")
       .run(ban.kind, ban.value, ban.reason, ban.atMs);
     this.#bans.set(keyOf(ban), ban);
+    if (this.#certificatesUnder(ban).length > 0) this.#mark(ban.atMs);
     for (const listener of this.#listeners) listener(target);
   }
 
@@ -79,6 +92,11 @@ export class Bans {
     return this.#bans.has(keyOf(target));
   }
 
+  /** How many certificates that are still good fall under a ban. */
+  certificatesUnder(ban: BanTarget): number {
+    return this.#certificatesUnder(ban).length;
+  }
+
   /** Every certificate that is still good and falls under a ban. */
   denied(): readonly DeniedCertificate[] {
     const denied = new Map<string, DeniedCertificate>();
@@ -90,7 +108,13 @@ export class Bans {
     return [...denied.values()];
   }
 
-  #certificatesUnder({ kind, value }: Ban): readonly IssuedRecord[] {
+  /** Of two bans in one millisecond the second is later. */
+  #mark(atMs: number): void {
+    this.#lastMs = Math.max(atMs, this.#lastMs + 1);
+    this.#database.prepare("INSERT OR REPLACE INTO last_ban (id, at) VALUES (1, ?)").run(this.#lastMs);
+  }
+
+  #certificatesUnder({ kind, value }: BanTarget): readonly IssuedRecord[] {
     switch (kind) {
       case "serial": {
         const record = this.#issued.bySerial(value);

@@ -54,6 +54,8 @@ export interface MeshSnapshot {
   readonly selectedLabels: readonly string[];
   /** Where gateway workloads let other networks in. */
   readonly networkEntries: readonly NetworkEntry[];
+  /** When somebody who has certificates was banned last, milliseconds since the epoch; 0: never. */
+  readonly lastBanMs: number;
 }
 
 /** The parts of a snapshot that a translation can have read, so the unit in which changes are told. */
@@ -76,6 +78,7 @@ export const SETTINGS_KEY: SnapshotKey = "mesh/settings";
 export const HOSTS_KEY: SnapshotKey = "mesh/hosts";
 export const SELECTED_LABELS_KEY: SnapshotKey = "mesh/selected-labels";
 export const NETWORK_ENTRIES_KEY: SnapshotKey = "mesh/network-entries";
+export const LAST_BAN_KEY: SnapshotKey = "mesh/last-ban";
 
 export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
   return {
@@ -108,5 +111,6 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
     kept: SharedMap.empty(),
     selectedLabels: [],
     networkEntries: [],
+    lastBanMs: 0,
   };
 }

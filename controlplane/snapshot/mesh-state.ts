@@ -15,6 +15,7 @@ import { withMeshConfig } from "./mesh-settings.ts";
 import {
   emptySnapshot,
   HOSTS_KEY,
+  LAST_BAN_KEY,
   type MeshSettings,
   type MeshSnapshot,
   NETWORK_ENTRIES_KEY,
@@ -70,6 +71,7 @@ export class MeshState {
     labelNames(one.metadata.namespace, { ...one.metadata.labels, ...one.spec.labels }),
   );
   readonly #vips = new VipAllocator();
+  #lastBanMs = 0;
   /** Names to be looked at again by `next`. */
   readonly #dirty = {
     hosts: new Set<string>(),
@@ -139,6 +141,11 @@ export class MeshState {
     this.#dirty.observed.add(id);
   }
 
+  /** When somebody was banned last: proxies end what is open from before. */
+  setLastBan(atMs: number): void {
+    this.#lastBanMs = atMs;
+  }
+
   /** Gives another state the catalogs and workloads of this one: everything but the objects. */
   copySources(to: MeshState): void {
     for (const registries of this.#instances.values()) {
@@ -150,6 +157,7 @@ export class MeshState {
     to.setWorkloads([...this.#workloads].map(([id, workload]) => ({ id, workload })));
     for (const [id, hosts] of this.#observed) to.setObserved(id, hosts);
     this.keySets.copyTo(to.keySets);
+    to.setLastBan(this.#lastBanMs);
   }
 
   /** The snapshot of everything taken in so far, and in what it differs from the one of the call before. */
@@ -171,7 +179,9 @@ export class MeshState {
       lists,
       selectedLabels: this.#selectedLabels.keys,
       networkEntries: entries,
+      lastBanMs: this.#lastBanMs,
     };
+    if (this.#lastBanMs !== before.lastBanMs) changed.add(LAST_BAN_KEY);
     if (!sameItems(this.#snapshot.selectedLabels, before.selectedLabels)) changed.add(SELECTED_LABELS_KEY);
     return { snapshot: this.#snapshot, changed };
   }

@@ -107,6 +107,12 @@ export class Publisher {
     this.#debounce.trigger();
   }
 
+  /** When somebody was banned last: proxies end the connections that are open from before. */
+  setLastBan(atMs: number): void {
+    this.#state.setLastBan(atMs);
+    this.#debounce.trigger();
+  }
+
   /** `revision` is that of the store after these changes. */
   setConfig(changes: readonly StoreChange[], revision: number): void {
     this.#state.setConfig(changes, revision);

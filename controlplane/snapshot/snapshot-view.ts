@@ -4,6 +4,7 @@ import type { Endpoint, Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
 import {
   HOSTS_KEY,
+  LAST_BAN_KEY,
   type MeshSettings,
   type MeshSnapshot,
   NETWORK_ENTRIES_KEY,
@@ -42,6 +43,8 @@ export interface SnapshotView {
   readonly selectedLabels: readonly string[];
   /** Where gateway workloads let other networks in. */
   readonly networkEntries: readonly NetworkEntry[];
+  /** When somebody was banned last; 0: never. */
+  readonly lastBanMs: number;
   service(hostname: string): Service | undefined;
   endpoints(hostname: string): readonly Endpoint[];
   identities(hostname: string): readonly string[];
@@ -95,6 +98,10 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
     get networkEntries() {
       onRead(NETWORK_ENTRIES_KEY);
       return snapshot.networkEntries;
+    },
+    get lastBanMs() {
+      onRead(LAST_BAN_KEY);
+      return snapshot.lastBanMs;
     },
     service: (name) => read(snapshot.services, `service/${name}`, name),
     endpoints: (name) => read(snapshot.endpoints, `endpoints/${name}`, name) ?? [],

@@ -43,6 +43,8 @@ export interface BanReply {
   readonly value: string;
   /** The host's name. */
   readonly host?: string;
+  /** How many certificates that are still good fall under it. */
+  readonly certificates: number;
   readonly reason: string;
   readonly since: string;
 }

@@ -104,7 +104,7 @@ describeMesh("routes by claims", { hosts: HOSTS, dataPlanes: ["envoy"] }, (mesh)
         async () => (await ask(first?.[0], { "x-try": "1" })) === first?.[1],
       );
       for (const [bearer, want] of calls) {
-        const said = `${bearer?.split(".")[1] ?? "no token"}`;
+        const said = bearer?.split(".")[1] ?? "";
         assert.equal(await ask(bearer, { "x-try": "1" }), want, Buffer.from(said, "base64url").toString());
       }
     });

@@ -235,7 +235,8 @@ export function fakeServer(): FakeServer {
       bans: {
         list: () => server.bans,
         ban: ({ kind, value }, reason) => {
-          const ban = { kind, value, reason, since: new Date(FAKE_NOW).toISOString() };
+          const certificates = kind === "serial" ? 0 : 1;
+          const ban = { kind, value, certificates, reason, since: new Date(FAKE_NOW).toISOString() };
           server.bans.push(ban);
           return [ban];
         },

@@ -1,4 +1,4 @@
-import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { Metadata, TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import {
   type Filter,
@@ -276,6 +276,15 @@ function httpFilter(
   return httpConnectionManager(manager);
 }
 
+/**
+ * A chain that has changed, in whatever, is a new one for Envoy: it drains and then closes what is open on the old one.
+ * There is no other way to make it end a connection whose peer was banned after the handshake.
+ */
+function banMetadata(lastBanMs: number): Metadata {
+  const lastBan = new Date(lastBanMs).toISOString();
+  return Metadata.fromPartial({ filterMetadata: { lateen: { lastBan } } });
+}
+
 interface ModeChains {
   readonly http: boolean;
   readonly filters: readonly Filter[];
@@ -305,6 +314,7 @@ function modeChains(
       settings.meshMtlsMinVersion,
     ),
     filters: [...filters],
+    ...(view.lastBanMs === 0 ? {} : { metadata: banMetadata(view.lastBanMs) }),
   });
   const passed = (
     name: string,
