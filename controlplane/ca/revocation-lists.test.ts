@@ -6,7 +6,7 @@ import { pemToDer } from "../../mesh/identity/pem.ts";
 import { readRevokedCertificates } from "../../mesh/identity/revoked-certificates.ts";
 import { isRevoked, verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import { newCaKey, rootCa } from "../../test/harness/ca-certificates.ts";
-import { mintEmptyCrl, mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
+import { mintCrl, mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
 import { openIssuer } from "./issuer.ts";
 import { revocationLists } from "./revocation-lists.ts";
 
@@ -49,7 +49,7 @@ test("a serial is revoked for its own issuer alone", () => {
   const svid = mintSvid(root, id);
   const serial = new X509Certificate(svid.der).serialNumber.toLowerCase();
   const ofIssuer = (name: string): Parameters<typeof isRevoked>[1] => {
-    const empty = readRevokedCertificates(pemToDer(mintEmptyCrl(mintRoot(name)), "X509 CRL"), MOST);
+    const empty = readRevokedCertificates(pemToDer(mintCrl(mintRoot(name)), "X509 CRL"), MOST);
     return [{ ...empty, serials: new Set([serial]) }];
   };
   assert.equal(isRevoked(svid.der, ofIssuer("one")), true);

@@ -28,6 +28,8 @@ export function parseDownstreamTls(
   onlyFields(where, from, ["commonTlsContext", "requireClientCertificate"]);
   const common = parseCommon(where, required(where, "common_tls_context", from.commonTlsContext));
   if (common.certificate === undefined) throw invalid(where, "a server needs a certificate");
+  if (common.roots !== undefined && common.certificate !== SVID_SECRET)
+    throw unsupported(where, "a client certificate that is not the mesh's");
   if ((from.requireClientCertificate ?? false) !== (common.roots !== undefined)) {
     throw unsupported(
       where,

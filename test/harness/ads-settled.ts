@@ -15,12 +15,18 @@ export function unanswered(
   const proxy = status.list().at(-1);
   assert.ok(proxy, "the proxy is connected");
   if (proxy.snapshot !== snapshot) return "the publication reaches the stream";
-  for (const [url, { state, lastNack, resources: count }] of proxy.types) {
-    const short = url.slice(url.lastIndexOf(".") + 1);
-    assert.notEqual(state, "REJECTED", `NACK of ${short}: ${lastNack?.message}`);
+  // What is refused asks for nothing that it names, so that comes first.
+  for (const [url, { state, lastNack }] of proxy.types)
+    assert.notEqual(state, "REJECTED", `NACK of ${shortName(url)}: ${lastNack?.message}`);
+  for (const [url, { state, resources: count }] of proxy.types) {
+    const short = shortName(url);
     if (state !== "SYNCED" && state !== "IGNORED") return `${short}: ${state}`;
     const wanted = resources.get(url)?.size ?? 0;
     if (count !== wanted) return `${short}: the proxy asked for ${count} of ${wanted}`;
   }
   return undefined;
+}
+
+function shortName(url: TypeUrl): string {
+  return url.slice(url.lastIndexOf(".") + 1);
 }

@@ -5,7 +5,7 @@ import { listenerOf } from "../../controlplane/translate/routes/testing/listener
 import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
-import { mint, mintEmptyCrl, mintRoot } from "./test-certificates.ts";
+import { mint, mintCrl, mintRoot } from "./test-certificates.ts";
 
 type Json = { readonly [key: string]: unknown };
 type Kind = keyof typeof TYPE_URL;
@@ -29,8 +29,8 @@ export class GoldenResources {
       "tls.key": this.#leaf.keyPem,
       "roots.pem": this.#root.pem,
       "ca.crt": this.#root.pem,
-      "crl.pem": mintEmptyCrl(this.#root),
-      "ca.crl": mintEmptyCrl(this.#root),
+      "crl.pem": mintCrl(this.#root),
+      "ca.crl": mintCrl(this.#root),
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   }

@@ -26,12 +26,18 @@ export function gateway(
   });
 }
 
-/** A Secret with a certificate and its key, and roots for those who are let in with one. */
-export function secret(name: string, certificate: TestCertificate, roots?: TestCertificate): string {
+/** A Secret with a certificate and its key, roots that the others are checked with, and what these have taken back. */
+export function secret(
+  name: string,
+  certificate: TestCertificate,
+  roots?: TestCertificate,
+  crl?: string,
+): string {
   const stringData = {
     "tls.crt": certificate.pem,
     "tls.key": certificate.keyPem,
     ...(roots === undefined ? {} : { "ca.crt": roots.pem }),
+    ...(crl === undefined ? {} : { "ca.crl": crl }),
   };
   return `---\n${stringify({ apiVersion: "v1", kind: "Secret", metadata: { name }, stringData })}`;
 }

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { randomSerial } from "../../controlplane/ca/serial.ts";
 import { type AltName, KEY_USAGE, OID, SAN_URI } from "../../mesh/identity/certificate-facts.ts";
 import { type DerNode, der, encodeDer, latin1, oid } from "../../mesh/identity/der.ts";
@@ -88,14 +88,19 @@ export function mint(options: MintOptions): TestCertificate {
   return { der: bytes, pem: derToPem(bytes, "CERTIFICATE"), key, keyPem, commonName };
 }
 
-/** A revocation list without entries, as PEM: it revokes nobody. */
-export function mintEmptyCrl(issuer: TestCertificate): string {
+/** A revocation list, as PEM. Of nobody: it takes back nothing. */
+export function mintCrl(issuer: TestCertificate, revoked: readonly TestCertificate[] = []): string {
+  const entries = revoked.map(({ der: bytes }) => {
+    const serial = Buffer.from(new X509Certificate(bytes).serialNumber, "hex");
+    return der.sequence(der.integer(latin1(serial)), der.time(Date.now() - 60_000));
+  });
   const tbs = der.sequence(
     der.integer("\x01"),
     ECDSA_SHA256,
     name(issuer.commonName),
     der.time(Date.now() - 60_000),
     der.time(Date.now() + 3_600_000),
+    ...(entries.length === 0 ? [] : [der.sequence(...entries)]),
   );
   const signature = der.bitString(latin1(sign("sha256", encodeDer(tbs), issuer.key)));
   return derToPem(encodeDer(der.sequence(tbs, ECDSA_SHA256, signature)), "X509 CRL");

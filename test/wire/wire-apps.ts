@@ -58,6 +58,7 @@ export class WireApps implements AsyncDisposable {
   readonly tunnelled: string[] = [];
   readonly #apps = new Map<string, App>();
   readonly #taken = new Map<string, number>();
+  #pings = 0;
 
   static async start(block: string, folder: string): Promise<WireApps> {
     const apps = new WireApps();
@@ -76,6 +77,11 @@ export class WireApps implements AsyncDisposable {
   /** HTTP requests so far. */
   taken(name: string): number {
     return this.#taken.get(name) ?? 0;
+  }
+
+  /** PING frames that `h2` has answered so far. */
+  get pings(): number {
+    return this.#pings;
   }
 
   /** Stops taking connections and breaks those that there are. */
@@ -101,7 +107,7 @@ export class WireApps implements AsyncDisposable {
       yield { name, port: PORTS.http, make: () => server(name) };
     }
     yield { name: "unix", port: 0, path: join(folder, "app.sock"), make: () => server("unix") };
-    yield { name: "h2", port: PORTS.http, make: () => createHttp2Server(echo("h2") as never) };
+    yield { name: "h2", port: PORTS.http, make: () => this.#http2(echo("h2")) };
     yield { name: "proxied", port: PORTS.http, make: () => behindProxyHeader(server("proxied")) };
     const tls = { cert: secure.pem, key: secure.keyPem, requestCert: true, rejectUnauthorized: false };
     yield { name: "tls", port: PORTS.tls, make: () => overTls(tls, server("tls")) };
@@ -128,6 +134,12 @@ export class WireApps implements AsyncDisposable {
     yield { name: "silent", port: PORTS.tcp, make: () => createTcpServer((socket) => void socket.resume()) };
     const tunnel = (socket: Socket): void => serveConnectProxy(socket, this.at("ta"), this.tunnelled);
     yield { name: "tunnel", port: PORTS.tcp, make: () => createTcpServer(tunnel) };
+  }
+
+  #http2(listener: RequestListener): Http2Server {
+    const server = createHttp2Server(listener as never);
+    server.on("session", (session) => session.on("ping", () => this.#pings++));
+    return server;
   }
 
   #count(name: string): void {

@@ -16,6 +16,7 @@ import { sampleState, workload } from "../fakes/sample-mesh.ts";
 import { AdsBuiltin } from "../harness/ads-builtin.ts";
 import { AdsEnvoy } from "../harness/ads-envoy.ts";
 import { freeBlock } from "../harness/mesh-topology.ts";
+import { mintCrl } from "../harness/test-certificates.ts";
 import { certificateSecret, rootsSecret } from "../harness/xds-samples.ts";
 import { NameServer } from "./name-server.ts";
 import { type Place, WireApps } from "./wire-apps.ts";
@@ -42,7 +43,10 @@ export class WireBench implements AsyncDisposable {
   readonly apps: WireApps;
   readonly names: NameServer;
   readonly #block: string;
-  /** Where `roots.pem`, `stranger.pem`, `client.pem` and `client.key` are; `FOLDER` in the objects of a case. */
+  /**
+   * Where `roots.pem`, `stranger.pem`, `client.pem` and `secure.pem` are, `.key` beside them, and what the roots have
+   * taken back: both of these in `both.crl`, nothing in `nobody.crl`. `FOLDER` in the objects of a case.
+   */
   readonly #folder: string;
   readonly #proxy: AdsEnvoy | AdsBuiltin;
   readonly #stack: AsyncDisposableStack;
@@ -68,12 +72,16 @@ export class WireBench implements AsyncDisposable {
     await using started = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), "lateen-wire-"));
     started.defer(() => rm(folder, { recursive: true, force: true }));
-    const { root, client, stranger } = CERTIFICATES;
+    const { root, client, secure, stranger } = CERTIFICATES;
     await writeFiles(folder, {
       "roots.pem": root.pem,
       "stranger.pem": stranger.pem,
       "client.pem": client.pem,
       "client.key": client.keyPem,
+      "secure.pem": secure.pem,
+      "secure.key": secure.keyPem,
+      "both.crl": mintCrl(root, [client, secure]),
+      "nobody.crl": mintCrl(root),
     });
     const block = await freeBlock();
     const names = started.use(await NameServer.start(`${block}.2`));

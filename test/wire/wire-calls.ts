@@ -35,9 +35,9 @@ export async function httpCall(at: At, call: HttpCall, host: string): Promise<An
 
 /** Bytes on a connection of its own, over TLS when a server name is given. Never throws. */
 export async function tcpCall({ address, port, from }: At, call: TcpCall): Promise<Answer> {
-  const { serverName, silent = false } = call;
+  const { serverName, silent = false, offers } = call;
   const place = { host: address, port, noDelay: true, ...(from === undefined ? {} : { localAddress: from }) };
-  const socket = serverName === undefined ? connect(place) : overTls(connect(place), serverName);
+  const socket = serverName === undefined ? connect(place) : overTls(connect(place), serverName, offers);
   if (!silent) {
     socket.once(serverName === undefined ? "connect" : "secureConnect", () => socket.write("hello\n"));
   }
@@ -49,9 +49,9 @@ async function timed(ended: Promise<Ended>): Promise<Answer> {
   return { ...(await ended), tookMs: performance.now() - start };
 }
 
-function overTls(socket: Socket, servername: string): Socket {
+function overTls(socket: Socket, servername: string, offers: TcpCall["offers"]): Socket {
   socket.on("error", () => undefined);
-  return connectTls({ socket, servername, rejectUnauthorized: false, ALPNProtocols: ["bytes"] });
+  return connectTls({ ...offers, socket, servername, rejectUnauthorized: false, ALPNProtocols: ["bytes"] });
 }
 
 const failed = (error: unknown): Ended => {
@@ -83,7 +83,7 @@ async function httpEnded({ address, port, from }: At, call: HttpCall, host: stri
     },
   );
   asked.on("error", (error) => resolve(failed(error)));
-  asked.end();
+  asked.end(call.body);
   return promise;
 }
 

@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from "node:tls";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import type { Echo, Place } from "./wire-apps.ts";
 import type { WireRun } from "./wire-run.ts";
@@ -44,12 +45,18 @@ export interface HttpCall extends Target {
   readonly headers?: Readonly<Record<string, string>>;
   /** HTTP/2 with prior knowledge. */
   readonly http2?: boolean;
+  readonly body?: string;
 }
 
 export interface TcpCall extends Target {
   readonly kind: "tcp";
   /** TLS with this server name. */
   readonly serverName?: string;
+  /** What the caller offers and shows in that TLS, where it is not what Node does by itself. */
+  readonly offers?: Pick<
+    ConnectionOptions,
+    "minVersion" | "maxVersion" | "ciphers" | "ecdhCurve" | "cert" | "key"
+  >;
   /** The caller says nothing: it waits for the server's first words. */
   readonly silent?: boolean;
 }

@@ -69,10 +69,11 @@ export class WireRun {
     const { address, port } = this.#placeOf(to);
     const start = performance.now();
     const socket = connect({ host: address, port, noDelay: true });
-    socket.on("error", () => undefined);
+    // A reset is an end as well, so an error is not waited for.
+    const closed = new Promise<void>((resolve) => socket.on("error", () => undefined).once("close", resolve));
     socket.write(bytes);
     socket.resume();
-    await once(socket, "close");
+    await closed;
     return { waitedMs: performance.now() - start, answered: socket.bytesRead > 0 };
   }
 

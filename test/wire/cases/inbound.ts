@@ -4,7 +4,7 @@ import { type At, http, type WireCase } from "../wire-case.ts";
 const TO = "gateway app.test:8085";
 
 /** The caller of the table taken as a server: its application is `unix`. */
-const ingress = (at: At, protocol = ", protocol: HTTP"): string => `
+export const ingress = (at: At, protocol = ", protocol: HTTP"): string => `
 ---
 apiVersion: networking.istio.io/v1
 kind: Sidecar

@@ -149,7 +149,8 @@ export const MESH_CASES: readonly WireCase[] = [
 ];
 
 const GATEWAY = { refuses: "use_remote_address" };
-const gateway = (at: At, server = "port: { number: 8081, name: http, protocol: HTTP }"): string => `
+/** A Gateway at the caller of the table. */
+export const gateway = (at: At, server = "port: { number: 8081, name: http, protocol: HTTP }"): string => `
 ---
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -157,7 +158,7 @@ metadata: { name: edge }
 spec:
   selector: { app: caller }
   servers: [{ ${server}, hosts: ["*"], bind: ${at("a").address.replace(/\d+$/, "1")} }]`;
-const AT_GATEWAY = { role: "gateway" } as const;
+export const AT_GATEWAY = { role: "gateway" } as const;
 
 /** What a gateway's own calls are like: how calls come in is shown by the ingress gateway's tests. */
 export const GATEWAY_CASES: readonly WireCase[] = [

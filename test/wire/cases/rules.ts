@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { secret } from "../../harness/mesh-gateways.ts";
+import { mintCrl } from "../../harness/test-certificates.ts";
 import { type At, entry, http, many, routes, rule, tcp, type WireCase } from "../wire-case.ts";
 import { CERTIFICATES } from "../wire-certificates.ts";
 
@@ -185,6 +186,27 @@ export const TLS_CASES: readonly WireCase[] = [
     name: "SIMPLE: a server of other roots is not believed",
     yaml: (at) =>
       secure(at) + policy("tls: { mode: SIMPLE, sni: secure.test, caCertificates: FOLDER/stranger.pem }"),
+    calls: [http(CALL, { status: 503 })],
+  },
+  {
+    name: "caCrl: a server whose certificate is taken back is not believed",
+    yaml: (at) => secure(at) + files("mode: SIMPLE, sni: secure.test, caCrl: FOLDER/both.crl"),
+    calls: [http(CALL, { status: 503 })],
+  },
+  {
+    name: "caCrl: a list of nobody takes nothing back",
+    yaml: (at) => secure(at) + files("mode: SIMPLE, sni: secure.test, caCrl: FOLDER/nobody.crl"),
+    calls: [http(CALL, "tls")],
+  },
+  {
+    name: "ca.crl of a Secret: a server whose certificate is taken back is not believed",
+    yaml: (at) =>
+      secure(at) +
+      `\n${secret("shop", CERTIFICATES.client, CERTIFICATES.root, mintCrl(CERTIFICATES.root, [CERTIFICATES.secure]))}` +
+      rule(
+        SHOP,
+        "workloadSelector: { matchLabels: { app: caller } }, trafficPolicy: { tls: { mode: MUTUAL, credentialName: shop, sni: secure.test } }",
+      ),
     calls: [http(CALL, { status: 503 })],
   },
   {

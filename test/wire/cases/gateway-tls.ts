@@ -1,0 +1,136 @@
+import { generateKeyPairSync } from "node:crypto";
+import { SAN_DNS } from "../../../mesh/identity/certificate-facts.ts";
+import { secret } from "../../harness/mesh-gateways.ts";
+import { mint, mintCrl } from "../../harness/test-certificates.ts";
+import { type At, entry, routes, type TcpCall, tcp, type WireCall, type WireCase } from "../wire-case.ts";
+import { CERTIFICATES } from "../wire-certificates.ts";
+import { AT_GATEWAY, gateway } from "./mesh.ts";
+
+const DB = "db.test";
+const SERVER = "serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.key";
+
+/** The built-in proxy takes a gateway's certificate from Secrets alone. */
+const FILES = { refuses: "tls_certificates" };
+
+const withTls = (at: At, settings: string): string =>
+  gateway(at, `port: { number: 8443, name: tls, protocol: TLS }, tls: { ${settings} }`) +
+  entry(DB, "9000 TCP", [at("ta")]) +
+  routes("*", `gateways: [edge], tcp: [{ route: [{ destination: { host: ${DB} } }] }]`, "{ name: edge }");
+
+const call = (from: "ta" | "nobody", offers: TcpCall["offers"] = {}): WireCall =>
+  tcp(`gateway ${DB}:8443`, from, { serverName: "secure.test", offers });
+
+const showing = ({ pem, keyPem }: { readonly pem: string; readonly keyPem: string }): TcpCall["offers"] => ({
+  cert: pem,
+  key: keyPem,
+});
+
+const only = (version: "TLSv1.2" | "TLSv1.3"): TcpCall["offers"] => ({
+  minVersion: version,
+  maxVersion: version,
+});
+const ONLY_1_1 = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+const suite = (ciphers: string): TcpCall["offers"] => ({ ...only("TLSv1.2"), ciphers });
+
+const CLIENT_NAMES = "caCertificates: FOLDER/roots.pem, mode: MUTUAL";
+
+const { root, client, secure, stranger } = CERTIFICATES;
+const rsa = mint({
+  issuer: root,
+  sans: [{ tag: SAN_DNS, value: "secure.test" }],
+  key: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey,
+});
+
+export const GATEWAY_TLS_CASES: readonly WireCase[] = [
+  {
+    name: "a gateway's TLS is 1.2 or 1.3, unless it says otherwise",
+    yaml: (at) => `${withTls(at, "mode: SIMPLE, credentialName: edge")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [call("ta", only("TLSv1.2")), call("ta", only("TLSv1.3")), call("nobody", ONLY_1_1)],
+  },
+  {
+    name: "minProtocolVersion: who offers less stays out",
+    yaml: (at) =>
+      `${withTls(at, "mode: SIMPLE, credentialName: edge, minProtocolVersion: TLSV1_3")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [call("nobody", only("TLSv1.2")), call("ta", only("TLSv1.3"))],
+  },
+  {
+    name: "minProtocolVersion: old callers come in where it and the suites let them",
+    builtin: { refuses: "TLS below 1.2" },
+    yaml: (at) =>
+      `${withTls(at, "mode: SIMPLE, credentialName: edge, minProtocolVersion: TLSV1_1, cipherSuites: [ECDHE-ECDSA-AES128-SHA]")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [call("ta", ONLY_1_1)],
+  },
+  {
+    name: "maxProtocolVersion: nothing newer is spoken",
+    yaml: (at) =>
+      `${withTls(at, "mode: SIMPLE, credentialName: edge, maxProtocolVersion: TLSV1_2")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [call("ta", only("TLSv1.2")), call("nobody", only("TLSv1.3"))],
+  },
+  {
+    name: "cipherSuites: no others are agreed on",
+    yaml: (at) =>
+      `${withTls(at, "mode: SIMPLE, credentialName: edge, cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384]")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [
+      call("ta", suite("ECDHE-ECDSA-AES256-GCM-SHA384")),
+      call("nobody", suite("ECDHE-ECDSA-AES128-GCM-SHA256")),
+    ],
+  },
+  {
+    name: "ecdhCurves: no others are agreed on",
+    yaml: (at) =>
+      `${withTls(at, "mode: SIMPLE, credentialName: edge, ecdhCurves: [P-384]")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [call("ta", { ecdhCurve: "P-384" }), call("nobody", { ecdhCurve: "X25519" })],
+  },
+  {
+    name: "credentialNames: a caller gets the certificate of the kind that it can check",
+    builtin: { refuses: "more than one certificate" },
+    yaml: (at) =>
+      `${withTls(at, "mode: SIMPLE, credentialNames: [ec, rsa]")}\n${secret("ec", secure)}\n${secret("rsa", rsa)}`,
+    caller: AT_GATEWAY,
+    calls: [
+      call("ta", suite("ECDHE-ECDSA-AES128-GCM-SHA256")),
+      call("ta", suite("ECDHE-RSA-AES128-GCM-SHA256")),
+    ],
+  },
+  {
+    name: "MUTUAL: who comes in shows a certificate of the roots in the host's files",
+    builtin: FILES,
+    yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}`),
+    caller: AT_GATEWAY,
+    calls: [call("ta", showing(client)), call("nobody", showing(stranger)), call("nobody")],
+  },
+  {
+    name: "caCrl: a client whose certificate is taken back stays out, and nobody else",
+    builtin: FILES,
+    yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, caCrl: FOLDER/both.crl`),
+    caller: AT_GATEWAY,
+    calls: [
+      call("nobody", showing(client)),
+      call("ta", showing(mint({ issuer: root, commonName: "other" }))),
+    ],
+  },
+  {
+    name: "caCrl: a list of nobody keeps nobody out",
+    builtin: FILES,
+    yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, caCrl: FOLDER/nobody.crl`),
+    caller: AT_GATEWAY,
+    calls: [call("ta", showing(client))],
+  },
+  {
+    name: "ca.crl of a Secret: a client whose certificate is taken back stays out, and nobody else",
+    builtin: { refuses: "a client certificate that is not the mesh's" },
+    yaml: (at) =>
+      `${withTls(at, "mode: MUTUAL, credentialName: edge")}\n${secret("edge", secure, root, mintCrl(root, [client]))}`,
+    caller: AT_GATEWAY,
+    calls: [
+      call("nobody", showing(client)),
+      call("ta", showing(mint({ issuer: root, commonName: "other" }))),
+    ],
+  },
+];
