@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bench bench-ban bench-ca bench-proxy bench-sync bench-mesh-path bench-rotation bench-xds clean
+.PHONY: help setup demo test check format tools bench bench-ban bench-ca bench-proxy bench-sync bench-rotation bench-xds clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,7 +37,7 @@ tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on 
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
 
-bench: bench-ban bench-ca bench-sync bench-mesh-path bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
+bench: bench-ban bench-ca bench-sync bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
 
 bench-ca: setup ## SVIDs issued per second, and a thousand agents that come back at once
 	@node_modules/.bin/node bench/ca.bench.ts
@@ -47,9 +47,6 @@ bench-ban: setup ## time from a ban to its refusal at two hundred peers
 
 bench-sync: setup tools ## time from a registry change to the proxy's acknowledgement
 	@node_modules/.bin/node bench/sync.bench.ts
-
-bench-mesh-path: setup tools ## CPU of a request through two sidecars, the built-in proxy beside Envoy
-	@node_modules/.bin/node bench/mesh-path.bench.ts
 
 bench-proxy: setup tools ## the built-in proxy beside Envoy, haproxy and nginx, CPU for each unit of work; ARGS=quick takes one short round
 	@node_modules/.bin/node setup/fetch-bench-tools.ts
