@@ -359,7 +359,10 @@ spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }` +
       ),
     run: async (wire) => {
       const answers = await wire.atOnce(4, INGRESS, { headers: { "x-delay": "300" } });
-      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 503, 503, 503]);
+      assert.deepEqual(
+        answers.map(({ status }) => status).sort((a, b) => a - b),
+        [200, 503, 503, 503],
+      );
     },
   },
 ];
