@@ -1,6 +1,6 @@
 import { Agent, request } from "node:http";
 
-export interface LoadResult {
+interface LoadResult {
   readonly sent: number;
   /** By the end of the time. */
   readonly answered: number;
