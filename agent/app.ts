@@ -144,6 +144,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     ...seams,
     socketPath: xdsSocket,
     stateDir,
+    trustDomain,
     upstream: { open: () => openDeltaStream(channel.client) },
     secrets: workloadSecrets(svids, bundle),
     accessLog: accessLogHandlers({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -12,6 +12,7 @@ import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { DeltaClient, deltaLine } from "../../test/harness/ads-clients.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { type RunningAds, startAds } from "../../test/harness/running-ads.ts";
+import { readLog } from "./configuration-log.ts";
 import { createRelay, type Relay, type RelayOptions } from "./relay.ts";
 import type { SecretSource } from "./secret-lane.ts";
 
@@ -71,6 +72,7 @@ async function host() {
         accessLog: {},
         serves: (id) => id === WEB || id === API,
         stateDir: directory,
+        trustDomain: "cluster.local",
         logger: silentLogger,
         clock: systemClock,
         random: () => 0,
@@ -306,6 +308,46 @@ describe("without a server", () => {
     assert.equal(await again.take(), "cluster -c");
   });
 
+  test("a server that comes back with less or with older things is followed, and so is what is stored", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, { cluster: { a: "2", b: "1" } });
+    const client = first.connect();
+    client.request(cluster, { node: { id: WEB } });
+    await client.take();
+    await acked(first, cluster);
+    server.down();
+    await eventually("the relay notices", () => first.relay.status()[0]?.source === "cache");
+    server.source.publish(WEB, { cluster: { a: "1" } });
+    await server.up();
+    assert.deepEqual([await client.take(), await client.take()].toSorted(), ["cluster +a@1", "cluster -b"]);
+    await eventually("it knows", () => server.ads.status.list()[0]?.types.get(cluster)?.state === "SYNCED");
+    await first.stop();
+    server.down();
+    await using second = await at.start(server);
+    const again = second.connect();
+    again.request(cluster, { node: { id: WEB } });
+    assert.equal(await again.take(), "cluster +a@1");
+  });
+
+  test("a server that is back and has published nothing yet takes nothing away", async () => {
+    await using server = await startAds();
+    await using at = await host();
+    const first = await at.start(server);
+    server.source.publish(WEB, SMALL);
+    await sync(first.connect());
+    await acked(first, route);
+    await first.stop();
+    server.down();
+    await using empty = await startAds();
+    await using second = await at.start(empty);
+    const again = second.connect();
+    assert.deepEqual(await sync(again), ALL_SMALL);
+    assert.equal(await again.inbox.quiet(), undefined);
+    assert.equal(second.relay.status()[0]?.source, "server");
+  });
+
   test("a late ACK of what a former server stream sent is not taken for one of the new", async () => {
     await using server = await startAds();
     await using at = await host();
@@ -413,8 +455,10 @@ describe("secrets", () => {
     client.request(secret, { resourceNamesSubscribe: ["default"] });
     assert.equal(await client.take(), "secret +default@1");
     await running.stop();
-    const files = (await readdir(at.xdsDir("web"))).toSorted();
-    assert.deepEqual(files, ["clusters.xds", "endpoints.xds", "listeners.xds", "routes.xds"]);
+    assert.deepEqual(await readdir(at.xdsDir("web")), ["configuration.xds"]);
+    const text = await readFile(join(at.xdsDir("web"), "configuration.xds"), "utf8");
+    const log = readLog(text, { node: WEB, trustDomain: "cluster.local" });
+    assert.ok(log.kind === "read" && !log.configuration.has(secret));
   });
 
   test("of a gateway's credentials come from the server, beside its identity on one subscription", async () => {
@@ -447,7 +491,7 @@ describe("secrets", () => {
     await acked(running, secret);
     await running.stop();
     server.down();
-    const file = join(at.xdsDir("web"), "secrets.xds");
+    const file = join(at.xdsDir("web"), "configuration.xds");
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     await using again = await at.start(server);
     const restarted = again.connect();

@@ -14,10 +14,10 @@ import { adsService } from "../../mesh/xds/ads-service.ts";
 import type { DeltaDiscoveryRequest } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { parseNodeId } from "../../mesh/xds/names.ts";
 import { workloadPaths } from "../state/paths.ts";
+import { LastGoodStore } from "./last-good-store.ts";
 import { RelaySession } from "./relay-session.ts";
 import type { SecretSource } from "./secret-lane.ts";
 import { prepareSocketPath, protectSocket } from "./socket-path.ts";
-import { LastGoodStore } from "./store.ts";
 import type { UpstreamAds } from "./upstream-link.ts";
 
 export interface RelayOptions {
@@ -29,6 +29,8 @@ export interface RelayOptions {
   readonly accessLog: UntypedServiceImplementation;
   /** Whether this agent serves the node of that id now; others are refused. */
   readonly serves: (nodeId: string) => boolean;
+  /** What is kept on disk is used for this one alone. */
+  readonly trustDomain: string;
   /** The agent's state directory; a node's files are in its workload's folder `xds`. */
   readonly stateDir: string;
   readonly logger: Logger;
@@ -94,7 +96,13 @@ export function createRelay(options: RelayOptions): Relay {
     const existing = nodes.get(nodeId);
     if (existing !== undefined) return existing;
     const { state } = workloadPaths(options.stateDir, dirname(options.socketPath), workload);
-    const store = new LastGoodStore({ dir: join(state, "xds"), nodeId, logger, clock });
+    const store = new LastGoodStore({
+      dir: join(state, "xds"),
+      node: nodeId,
+      trustDomain: options.trustDomain,
+      logger,
+      clock,
+    });
     const created: NodeRecord = {
       store,
       current: undefined,

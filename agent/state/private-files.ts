@@ -53,6 +53,27 @@ export async function writePrivate(path: string, content: string | Uint8Array): 
   }
 }
 
+/**
+ * Writes at the end of a private file that has `size` bytes. After it returns, the content survives a power cut; before,
+ * all, a part or nothing of it is there. Throws `agent.state`, also for a file that is not as it was left: then it is to be
+ * written anew.
+ */
+export async function appendPrivate(path: string, size: number, content: string | Uint8Array): Promise<void> {
+  try {
+    const file = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
+    await closeAfter(file, async () => {
+      const stat = await file.stat();
+      assertPrivate(path, stat, `chmod 0600 ${path}`);
+      if (stat.size !== size) throw new Error(`it has ${stat.size} bytes and not ${size}`);
+      await file.appendFile(content);
+      await file.datasync();
+    });
+  } catch (error) {
+    if (error instanceof MeshError) throw error;
+    throw new MeshError("agent.state", `append to ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 /** Of a write that a kill or a power cut ended: see `writePrivate`. */
 const UNFINISHED = /^\.[0-9a-f]{16}\.tmp$/;
 
@@ -68,7 +89,10 @@ export async function removeUnfinished(directory: string): Promise<void> {
 }
 
 /** Reads a private file; undefined when there is none. Throws `agent.state` when others could have read or changed it. */
-export async function readPrivate(path: string): Promise<string | undefined> {
+export async function readPrivate(
+  path: string,
+  largestBytes: number = LARGEST_FILE_BYTES,
+): Promise<string | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -80,7 +104,7 @@ export async function readPrivate(path: string): Promise<string | undefined> {
     const stat = await file.stat();
     if (!stat.isFile()) throw new MeshError("agent.state", `read ${path}: it is not a plain file`);
     assertPrivate(path, stat, `chmod 0600 ${path}`);
-    if (stat.size > LARGEST_FILE_BYTES) throw new MeshError("agent.state", `read ${path}: it is too large`);
+    if (stat.size > largestBytes) throw new MeshError("agent.state", `read ${path}: it is too large`);
     return await file.readFile("utf8");
   });
 }

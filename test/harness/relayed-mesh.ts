@@ -113,6 +113,7 @@ export class RelayedMesh implements AsyncDisposable {
       secrets: { secret: () => undefined, onChange: () => {} },
       serves: (id) => id === this.#nodeId,
       stateDir: this.#folder,
+      trustDomain: "cluster.local",
       logger: silentLogger,
       clock: systemClock,
       random: () => 0,

@@ -16,9 +16,10 @@ import { test } from "node:test";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { NO_RESOURCES, type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
-import { LastGoodStore } from "./store.ts";
+import { LastGoodStore } from "./last-good-store.ts";
 
-const { cluster, endpoints } = TYPE_URL;
+const { cluster } = TYPE_URL;
+const FILE = "configuration.xds";
 const NOW = 1_767_323_045_000;
 
 function resources(versions: Record<string, string>): ResourceMap {
@@ -36,9 +37,9 @@ async function directory() {
   const dir = join(parent, "xds");
   return {
     dir,
-    file: join(dir, "clusters.xds"),
-    store: (nodeId = "node-1") =>
-      new LastGoodStore({ dir, nodeId, logger: silentLogger, clock: { now: () => NOW } }),
+    file: join(dir, FILE),
+    store: ({ node = "node-1", trustDomain = "a.example", logger = silentLogger } = {}) =>
+      new LastGoodStore({ dir, node, trustDomain, logger, clock: { now: () => NOW } }),
     async [Symbol.asyncDispose]() {
       await rm(parent, { recursive: true });
     },
@@ -78,7 +79,7 @@ test("many changes in a row leave the last one on disk", async () => {
   for (let version = 1; version <= 200; version += 1) store.save(cluster, resources({ a: String(version) }));
   await store.flush();
   assert.deepEqual([...((await at.store().load()).get(cluster) ?? [])], [...resources({ a: "200" })]);
-  assert.deepEqual(await readdir(at.dir), ["clusters.xds"]);
+  assert.deepEqual(await readdir(at.dir), [FILE]);
 });
 
 test("types that no data plane asks a server for are not stored", async () => {
@@ -92,8 +93,8 @@ test("types that no data plane asks a server for are not stored", async () => {
 test("another node's file is not used, and not put aside", async () => {
   await using at = await directory();
   await stored(at);
-  assert.deepEqual(await at.store("node-2").load(), new Map());
-  assert.deepEqual(await readdir(at.dir), ["clusters.xds"]);
+  assert.deepEqual(await at.store({ node: "node-2" }).load(), new Map());
+  assert.deepEqual(await readdir(at.dir), [FILE]);
 });
 
 test("every flipped bit is noticed", async () => {
@@ -127,7 +128,7 @@ const mutations: readonly {
 }[] = [
   { name: "an empty file", mutate: (file) => writeFile(file, "") },
   { name: "rubbish", mutate: (file) => writeFile(file, "{}\n\n") },
-  { name: "text after the end", mutate: (file, sound) => writeFile(file, `${sound.toString()}x`) },
+  { name: "a line after the end", mutate: (file, sound) => writeFile(file, `${sound.toString()}x\n`) },
   {
     name: "a second copy after the first",
     mutate: (file, sound) => writeFile(file, Buffer.concat([sound, sound])),
@@ -149,28 +150,20 @@ for (const { name, mutate } of mutations) {
     await mutate(at.file, await stored(at));
     assert.equal((await at.store().load()).size, 0);
     const names = await readdir(at.dir);
-    assert.ok(names.includes(`clusters.xds.corrupt-${NOW}`), names.join());
-    assert.ok(!names.includes("clusters.xds"), names.join());
+    assert.ok(names.includes(`${FILE}.corrupt-${NOW}`), names.join());
+    assert.ok(!names.includes(FILE), names.join());
   });
 }
 
-test("a sound file of another type is put aside and not used", async () => {
+test("a corrupt file is replaced by the next save", async () => {
   await using at = await directory();
   await stored(at);
-  await rename(at.file, join(at.dir, "endpoints.xds"));
-  assert.equal((await at.store().load()).get(endpoints), undefined);
-  assert.deepEqual(await readdir(at.dir), [`endpoints.xds.corrupt-${NOW}`]);
-});
-
-test("a corrupt file costs the others nothing, and is replaced by the next save", async () => {
-  await using at = await directory();
+  await writeFile(at.file, "rubbish\n");
   const store = at.store();
-  store.save(endpoints, resources({ c: "1" }));
-  await stored(at);
-  await writeFile(at.file, "rubbish");
-  assert.deepEqual([...(await store.load()).keys()], [endpoints]);
+  assert.deepEqual(await store.load(), new Map());
   store.save(cluster, resources({ a: "3" }));
-  assert.deepEqual([...((await store.load()).get(cluster) ?? [])], [...resources({ a: "3" })]);
+  await store.flush();
+  assert.deepEqual([...((await at.store().load()).get(cluster) ?? [])], [...resources({ a: "3" })]);
 });
 
 test("a directory that cannot be written loses the cache, not the agent", async () => {
@@ -181,5 +174,5 @@ test("a directory that cannot be written loses the cache, not the agent", async 
   store.save(cluster, resources({ a: "9" }));
   await store.flush();
   await chmod(at.dir, 0o700);
-  assert.deepEqual([...((await store.load()).get(cluster) ?? [])], [...resources({ a: "1", b: "2" })]);
+  assert.deepEqual([...((await at.store().load()).get(cluster) ?? [])], [...resources({ a: "1", b: "2" })]);
 });
