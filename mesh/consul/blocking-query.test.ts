@@ -5,6 +5,7 @@ import type { Clock } from "../lifecycle/clock.ts";
 import { type BlockingQueryDeps, blockingQuery, CONSUL_TIMING, type QueryEvent } from "./blocking-query.ts";
 import type { ConsulAnswer, ConsulClient } from "./consul-client.ts";
 import { Gate } from "./gate.ts";
+import { IndexEpoch } from "./index-epoch.ts";
 
 type Asked = Parameters<ConsulClient["get"]>[0];
 
@@ -39,7 +40,8 @@ async function ask(
   };
   // No refill to wait for: what is slept is back-off alone.
   const patient = { ...CONSUL_TIMING, refillMs: 0, ...timing };
-  const deps = { client, clock, random: () => 1, timing: patient, gate: new Gate(1) };
+  const epoch = new IndexEpoch(clock, 0);
+  const deps = { client, clock, random: () => 1, timing: patient, gate: new Gate(1), epoch };
   const events: QueryEvent<unknown>[] = [];
   const question = { path: "/x", parse: (body: unknown) => body };
   for await (const event of blockingQuery(deps, question, stop.signal)) events.push(event);
@@ -105,4 +107,48 @@ test("an answer without a usable index is a failure", async () => {
 test("retries back off, and an answer starts that over", async () => {
   const { slept } = await ask([failure, failure, failure, { index: 1, body: "a" }, failure]);
   assert.deepEqual(slept, [250, 500, 1_000, 250]);
+});
+
+test("an index that goes backwards in one query makes the others ask anew, without waiting and without a failure", async () => {
+  const stop = new AbortController();
+  const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: async () => {} };
+  const epoch = new IndexEpoch(clock, 0);
+  const timing = { ...CONSUL_TIMING, refillMs: 0 };
+  const asked: (string | undefined)[] = [];
+  const waiting = Promise.withResolvers<void>();
+  const client: ConsulClient = {
+    address: "http://consul.test",
+    get: ({ query }, signal) => {
+      asked.push(query?.["index"]);
+      if (query === undefined)
+        return Promise.resolve({ index: asked.length === 1 ? 40 : 3, body: asked.length });
+      waiting.resolve();
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
+    },
+    [Symbol.dispose]: () => {},
+  };
+  const deps = { client, clock, random: () => 1, timing, gate: new Gate(1), epoch };
+  const query = blockingQuery(deps, { path: "/x", parse: (body) => body }, stop.signal);
+  assert.equal((await query.next()).value?.kind, "answer");
+  const next = query.next();
+  await waiting.promise;
+  epoch.end();
+  assert.deepEqual((await next).value, { kind: "answer", value: 3, rewound: true, recovered: false });
+  assert.deepEqual(asked, [undefined, "40", undefined]);
+  assert.equal(epoch.number, 1, "what goes backwards with the others ends nothing again");
+  stop.abort();
+});
+
+test("an epoch ends at most once in its rest, and who comes after the end waits with an index of its own", () => {
+  let now = 0;
+  const epoch = new IndexEpoch({ monotonic: () => now }, 100);
+  const { over } = epoch;
+  epoch.end();
+  assert.ok(over.aborted && !epoch.over.aborted);
+  now = 99;
+  epoch.end();
+  assert.equal(epoch.number, 1);
+  now = 100;
+  epoch.end();
+  assert.equal(epoch.number, 2);
 });

@@ -3,6 +3,7 @@ import { backoffMs } from "../lifecycle/backoff.ts";
 import type { Clock } from "../lifecycle/clock.ts";
 import type { ConsulAnswer, ConsulClient } from "./consul-client.ts";
 import type { Gate } from "./gate.ts";
+import type { IndexEpoch } from "./index-epoch.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** How patient blocking queries are. Times in milliseconds. */
@@ -33,6 +34,8 @@ export interface BlockingQueryDeps {
   readonly timing: ConsulTiming;
   /** Bounds the answers that Consul gives at once, so that setting up many watches does not flood it. */
   readonly gate: Gate;
+  /** Shared by all queries of one Consul. */
+  readonly epoch: IndexEpoch;
 }
 
 export type QueryEvent<T> =
@@ -50,37 +53,45 @@ export type QueryEvent<T> =
  * Asks Consul the same question for ever: yields its answer, and again whenever it may have changed, until the signal
  * is aborted. Does not throw for what Consul does: a failure is yielded, then retried with jittered back-off.
  *
- * Holds Consul's rules for clients: an index that goes backwards starts over, one below 1 is no index, and requests
- * are limited by a token bucket. `parse` throws for an answer that is not usable at all.
+ * Holds Consul's rules for clients: an index that goes backwards starts over, here and in all queries of the
+ * epoch, one below 1 is no index, and requests are limited by a token bucket. `parse` throws for an answer that is not usable at all.
  */
 export async function* blockingQuery<T>(
   deps: BlockingQueryDeps,
   question: { readonly path: string; readonly parse: (body: unknown) => T },
   signal: AbortSignal,
 ): AsyncGenerator<QueryEvent<T>, void> {
-  const { client, clock, random, timing, gate } = deps;
+  const { client, clock, random, timing, gate, epoch } = deps;
   const bucket = new TokenBucket(clock, 2, timing.refillMs);
   const backoff = { firstMs: timing.backoffFirstMs, maxMs: timing.backoffMaxMs };
   /** The last index that Consul told, and whether the next request may wait for a newer one. */
   let last = 0;
   let wait = false;
+  /** The epoch that the index is of. */
+  let of = epoch.number;
   let failures = 0;
   while (!signal.aborted) {
     await bucket.take(signal);
+    wait &&= of === epoch.number;
+    const { over } = epoch;
     let event: QueryEvent<T>;
     try {
       const { path } = question;
       const answer = wait
-        ? await client.get({ path, ...waiting(last, timing) }, signal)
+        ? await client.get({ path, ...waiting(last, timing) }, AbortSignal.any([signal, over]))
         : await gate.run(() => client.get({ path, timeoutMs: timing.patienceMs }, signal));
       const value = question.parse(answer.body);
       const index = checkedIndex(answer, path);
       const rewound = index < last;
+      if (rewound && of === epoch.number) epoch.end();
+      of = epoch.number;
       event = { kind: "answer", value, rewound, recovered: failures > 0 };
       last = index;
       wait = !rewound;
       failures = 0;
     } catch (error) {
+      // No failure: the answer that it waited for would not have come.
+      if (wait && over.aborted && !signal.aborted) continue;
       // What happened in between is unknown, so the next request takes the content as it is then.
       wait = false;
       event = { kind: "failed", error: MeshError.from(error, "registry.unavailable") };

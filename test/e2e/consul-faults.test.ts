@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import type { List, RegistryReply } from "../../mesh/admin-api/replies.ts";
 import type { ConsulDouble, ConsulFault } from "../fakes/consul-double.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -46,6 +46,13 @@ describeMesh("Consul's failures", { hosts: HOSTS, catalog: "fake-consul" }, (mes
     const { items } = await mesh().admin.get<List<RegistryReply>>("/v1/registries");
     return items.find(({ name }) => name === "consul") ?? assert.fail("no registry consul");
   };
+  /** Told of the answers of all queries, which come one after the other. */
+  const allLost = (): Promise<unknown> =>
+    eventually(
+      "the loss of all is noticed",
+      async () => /suddenly lists 6 of 6 instances no more/.test((await registry()).reason ?? ""),
+      RECOVERY_MS,
+    );
   const inState = (state: RegistryReply["state"]): Promise<RegistryReply> =>
     eventually(
       `the registry ${state}`,
@@ -87,6 +94,12 @@ describeMesh("Consul's failures", { hosts: HOSTS, catalog: "fake-consul" }, (mes
     assert.deepEqual(Object.keys(seen).sort(), ["reviews-v1", "reviews-v2"]);
     for (const host of mesh().hosts) assert.equal((await host.serving()).state, "serving");
   };
+  // A test that fails must not leave its fault to the next.
+  afterEach(() => {
+    consul().up();
+    consul().heal();
+  });
+
   /** A change goes through again: v2 leaves and comes back. */
   const recovered = async (): Promise<void> => {
     await inState("current");
@@ -136,7 +149,7 @@ describeMesh("Consul's failures", { hosts: HOSTS, catalog: "fake-consul" }, (mes
     await refill();
     await settled();
     consul().script(CATALOG, { kind: "empty" }, ALWAYS);
-    assert.match((await inState("stale")).reason ?? "", /suddenly lists 6 of 6 instances no more/);
+    await allLost();
     await bothServe();
     consul().heal();
     await refill();
@@ -149,11 +162,7 @@ describeMesh("Consul's failures", { hosts: HOSTS, catalog: "fake-consul" }, (mes
     consul().down();
     consul().catalog.wipe();
     consul().up();
-    await eventually(
-      "the loss noticed",
-      async () => /suddenly lists 6 of 6 instances no more/.test((await registry()).reason ?? ""),
-      RECOVERY_MS,
-    );
+    await allLost();
     await bothServe();
     await refill();
     await recovered();

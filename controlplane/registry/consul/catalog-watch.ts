@@ -4,6 +4,7 @@ import {
   type ConsulTiming,
 } from "../../../mesh/consul/blocking-query.ts";
 import { Gate } from "../../../mesh/consul/gate.ts";
+import { IndexEpoch } from "../../../mesh/consul/index-epoch.ts";
 import { runTasks } from "../../../mesh/lifecycle/run-tasks.ts";
 import { EventQueue } from "../event-queue.ts";
 import type { RegistryStatus } from "../registry.ts";
@@ -17,6 +18,9 @@ import { WatchStatus } from "./watch-status.ts";
 const SET_UP_WIDTH = 16;
 
 type Deps = Omit<ConsulRegistryOptions, "timing"> & { readonly timing: ConsulTiming & RemovalTiming };
+
+/** When indexes go backwards again within this time, only the queries that notice ask anew. */
+const EPOCH_REST_MS = 10_000;
 
 interface ServiceWatch {
   readonly stop: AbortController;
@@ -41,7 +45,8 @@ export class CatalogWatch {
 
   constructor(deps: Deps) {
     this.#deps = deps;
-    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH) };
+    const epoch = new IndexEpoch(deps.clock, EPOCH_REST_MS);
+    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), epoch };
     this.#mirror = new CatalogMirror(deps.timing);
     this.#status = new WatchStatus(deps.clock, deps.logger);
     this.#told = new ServiceEvents(this.events);

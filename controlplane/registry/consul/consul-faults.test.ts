@@ -155,6 +155,29 @@ test("a Consul that comes back without its data takes nothing away", async () =>
   assert.equal(mesh.registry.status.state, "current");
 });
 
+test("one query that was between two questions when Consul lost its data does not wait for an index of before", async () => {
+  await using double = await ConsulDouble.start();
+  fill(double);
+  // Indexes of before are far beyond those of after.
+  for (let round = 0; round < 30; round += 1) put(double, "details-1");
+  const registry = consulRegistry(double.address, { ...QUICK, refillMs: 1_000 });
+  await using reader = new Reader(registry);
+  await eventually("synced", () => reader.synced);
+  const asked = double.requestsTo(/service\/reviews/);
+  await eventually("all wait for news", () => double.requestsTo(/service\/reviews/) >= Math.max(2, asked));
+  // Both questions that it may ask at once are asked: after this answer it pauses.
+  put(double, "reviews-4");
+  await eventually("the fourth is there", () => reader.ids().length === 6);
+  double.down();
+  double.catalog.wipe();
+  double.up();
+  await eventually("the loss is told", () => /lists 6 of 6/.test(reasonOf(registry)));
+  for (const id of [...ALL.map((one) => one.replace("node-1/", "")), "reviews-4"]) put(double, id);
+  await eventually("current", () => registry.status.state === "current");
+  assert.equal(reader.ids().length, 6);
+  registry[Symbol.dispose]();
+});
+
 test("one that was deregistered during an outage goes afterwards", async () => {
   await using double = await ConsulDouble.start();
   fill(double);

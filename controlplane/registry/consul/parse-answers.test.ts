@@ -125,6 +125,11 @@ test("an answer of another form is no answer", () => {
   assert.throws(() => parseServiceAnswer("web", {}), MeshError);
   assert.throws(() => parseServiceNames([]), MeshError);
   assert.throws(() => parseServiceNames(null), MeshError);
+  assert.throws(() => parseServiceNames({ web: [], reviews: 7 }), {
+    code: "registry.unavailable",
+    message: /reviews: .*expected array/,
+  });
+  assert.deepEqual([...parseServiceNames({ web: null }).names], ["web"]);
 });
 
 test("names that can be no host name are told apart", () => {

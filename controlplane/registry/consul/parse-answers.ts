@@ -18,15 +18,21 @@ export interface ServiceAnswer {
   readonly problems: readonly InstanceProblem[];
 }
 
-/** Names in `/v1/catalog/services`; those that can be no host name are told apart. Throws when it is no such answer. */
+const namesSchema = z.record(z.string(), z.array(z.string()).nullable());
+
+/** Names in `/v1/catalog/services`, each with its tags; those that can be no host name are told apart. Throws when it is no such answer. */
 export function parseServiceNames(body: unknown): {
   readonly names: ReadonlySet<string>;
   readonly unusable: readonly string[];
 } {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new MeshError("registry.unavailable", "read consul's services: the answer is not an object");
+  const { data, error } = namesSchema.safeParse(body);
+  if (error !== undefined) {
+    const [issue] = error.issues;
+    const reason =
+      issue === undefined || issue.path.length === 0 ? "the answer is not an object" : issueText(issue);
+    throw new MeshError("registry.unavailable", `read consul's services: ${reason}`);
   }
-  const names = Object.keys(body);
+  const names = Object.keys(data);
   return {
     names: new Set(names.filter(isServiceName)),
     unusable: names.filter((name) => !isServiceName(name)),
