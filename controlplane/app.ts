@@ -108,7 +108,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
   const sources = publishSources({ ...state, publisher, logger: logger.child("sources") });
   settlePublished({ store: state.store, publisher, translator, logger: logger.child("settling") }, signal);
   const fetcher = closing.use(await keyFetcher(config));
-  const keys = keySetKeeper(config, { fetcher, store: state.store, publisher, clock, logger });
+  const keys = keySetKeeper(config, { ...state, memory: state.keySets, fetcher, publisher, clock, logger });
   const addresses = (): readonly string[] => advertised.at(serving.port);
   const admin = adminDeps({
     ...state,

@@ -10,6 +10,7 @@ import { JoinTokenStore } from "./attest/join-token-store.ts";
 import { FileAuditLog } from "./audit/audit-log.ts";
 import { assertPrivateFile, privateDirectory } from "./ca/private-files.ts";
 import type { ServerConfig } from "./config.ts";
+import { KeptKeySets } from "./jwks/kept-key-sets.ts";
 import { type AuthorityParts, openAuthority } from "./open-authority.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
 import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
@@ -29,6 +30,7 @@ export interface ServerState extends AsyncDisposable, AuthorityParts {
   readonly tokens: JoinTokenStore;
   readonly accessTokens: AccessTokenStore;
   readonly audit: FileAuditLog;
+  readonly keySets: KeptKeySets;
   readonly embedded: EmbeddedRegistry;
   readonly registries: readonly Registry[];
   /** The watched directory of YAML, where one is configured. */
@@ -76,6 +78,7 @@ export async function openServerState(
     tokens: new JoinTokenStore(database, clock),
     accessTokens: new AccessTokenStore(database, clock),
     audit,
+    keySets: new KeptKeySets(database, config.jwks),
     embedded,
     registries,
     directory: config.policyDir === undefined ? undefined : directorySource(config.policyDir),

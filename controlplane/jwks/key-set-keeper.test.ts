@@ -7,6 +7,8 @@ import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { ManualClock } from "../../test/fakes/manual-clock.ts";
 import { MemoryConfigStore } from "../../test/fakes/memory-config-store.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { openDatabase } from "../store/database.ts";
+import { KeptKeySets, type KeySetMemory } from "./kept-key-sets.ts";
 import { KeySetKeeper } from "./key-set-keeper.ts";
 
 const [FIRST = "", SECOND = ""] = ["a", "b"].map((kid) => {
@@ -16,6 +18,11 @@ const [FIRST = "", SECOND = ""] = ["a", "b"].map((kid) => {
 
 const ISSUER = "https://issuer.test";
 const REFRESH_MS = 1_200_000;
+const TERMS = { allowHttp: false, allowAddresses: [], caFile: undefined, refreshSeconds: 1_200 };
+
+function keptIn(database = openDatabase(":memory:"), terms: Partial<typeof TERMS> = {}): KeptKeySets {
+  return new KeptKeySets(database, { ...TERMS, ...terms });
+}
 
 /** A keeper over a store; documents are what the test puts under their URLs. */
 class Setup implements AsyncDisposable {
@@ -27,7 +34,12 @@ class Setup implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor() {
+  /** With the objects and the memory of a server before it. */
+  constructor({
+    yaml = "",
+    memory = keptIn(),
+  }: { readonly yaml?: string; readonly memory?: KeySetMemory } = {}) {
+    if (yaml !== "") this.apply(yaml);
     const keeper = new KeySetKeeper({
       store: this.store,
       fetcher: {
@@ -38,6 +50,7 @@ class Setup implements AsyncDisposable {
           return await Promise.resolve(found);
         },
       },
+      memory,
       publish: (source, keys) => this.published.push([source, keys && /"kid":"(\w+)"/.exec(keys)?.[1]]),
       refreshMs: REFRESH_MS,
       clock: this.clock,
@@ -136,4 +149,71 @@ test("keys that a rule brings are not fetched", async () => {
   await using setup = new Setup();
   setup.apply(`{ issuer: a, jwks: ${JSON.stringify(FIRST)} }`);
   await setup.settled(0, 0);
+});
+
+const RULE = `{ issuer: "${ISSUER}", jwksUri: "${ISSUER}/keys" }`;
+
+test("after a restart the keys are those of before, until the issuer answers", async () => {
+  const database = openDatabase(":memory:");
+  {
+    await using setup = new Setup({ yaml: RULE, memory: keptIn(database) });
+    setup.documents.set(`${ISSUER}/keys`, FIRST);
+    await setup.settled(1);
+    assert.equal(setup.published.length, 0);
+    setup.clock.advance(2_000);
+    await setup.settled(2);
+    assert.equal(setup.published.length, 1);
+  }
+  await using setup = new Setup({ yaml: RULE, memory: keptIn(database) });
+  assert.deepEqual(setup.published, [[`${ISSUER}/keys`, "a"]]);
+  await setup.settled(1);
+  setup.documents.set(`${ISSUER}/keys`, FIRST);
+  setup.clock.advance(2_000);
+  await setup.settled(2);
+  assert.equal(setup.published.length, 1);
+  setup.documents.set(`${ISSUER}/keys`, SECOND);
+  setup.clock.advance(REFRESH_MS);
+  await setup.settled(3);
+  assert.deepEqual(setup.published.at(-1), [`${ISSUER}/keys`, "b"]);
+  assert.match(keptIn(database).get(`${ISSUER}/keys`) ?? "", /"kid":"b"/);
+});
+
+test("keys that nobody asks for any more are forgotten, at the start and later", async () => {
+  const database = openDatabase(":memory:");
+  const memory = keptIn(database);
+  memory.put("https://gone.test/keys", FIRST);
+  memory.put(`${ISSUER}/keys`, FIRST);
+  await using setup = new Setup({ yaml: RULE, memory });
+  assert.equal(memory.get("https://gone.test/keys"), undefined);
+  assert.equal(setup.published.length, 1);
+  setup.store.delete(objectKey("RequestAuthentication", "default", "a"), { origin: "api" });
+  assert.equal(memory.get(`${ISSUER}/keys`), undefined);
+});
+
+const unusable: readonly {
+  readonly name: string;
+  readonly keys: string;
+  readonly terms: Partial<typeof TERMS>;
+}[] = [
+  { name: "were fetched when http was allowed", keys: FIRST, terms: { allowHttp: true } },
+  { name: "the rules of today refuse", keys: '{"keys":[{"kty":"oct","k":"AAAA"}]}', terms: {} },
+];
+for (const { name, keys, terms } of unusable) {
+  test(`kept keys that ${name} are not used`, async () => {
+    const database = openDatabase(":memory:");
+    keptIn(database, terms).put(`${ISSUER}/keys`, keys);
+    await using setup = new Setup({ yaml: RULE, memory: keptIn(database) });
+    await setup.settled(1);
+    assert.deepEqual(setup.published, []);
+  });
+}
+
+test("a memory that fails costs no keys", async () => {
+  const fail = (): never => {
+    throw new Error("the disk is full");
+  };
+  await using setup = new Setup({ memory: { get: fail, put: fail, keepOnly: fail } });
+  setup.documents.set(`${ISSUER}/keys`, FIRST);
+  setup.apply(RULE);
+  await eventually("the keys", () => setup.published.length === 1);
 });

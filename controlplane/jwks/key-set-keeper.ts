@@ -9,10 +9,12 @@ import { ofKind } from "../offline/stored-objects.ts";
 import { keySource, OPENID } from "../snapshot/key-sets.ts";
 import type { ConfigStore } from "../store/config-store.ts";
 import type { DocumentFetcher } from "./fetch-document.ts";
+import type { KeySetMemory } from "./kept-key-sets.ts";
 
 export interface KeySetKeeperOptions {
   readonly store: Pick<ConfigStore, "list" | "onChange">;
   readonly fetcher: Pick<DocumentFetcher, "fetch">;
+  readonly memory: KeySetMemory;
   /** Told the keys of a source whenever they are other ones; undefined: nobody asks for them any more. */
   readonly publish: (source: string, keys: string | undefined) => void;
   readonly refreshMs: number;
@@ -34,7 +36,8 @@ interface Watch {
 
 /**
  * Keeps the keys of all issuers that RequestAuthentications name: fetched when they are first asked for, again and again
- * after that, and soon again after a failure. The last good keys of an issuer stay when it cannot be reached.
+ * after that, and soon again after a failure. The last good keys of an issuer stay when it cannot be reached, over
+ * restarts of the server too: until the issuer answers, its keys are those that it had.
  */
 export class KeySetKeeper {
   readonly #options: KeySetKeeperOptions;
@@ -66,6 +69,7 @@ export class KeySetKeeper {
       this.#watches.delete(source);
       this.#options.publish(source, undefined);
     }
+    this.#remember("forget", () => this.#options.memory.keepOnly(new Set(wanted.keys())));
     for (const [source, timeoutMs] of wanted) {
       const known = this.#watches.get(source);
       if (known !== undefined) known.timeoutMs = timeoutMs;
@@ -84,14 +88,18 @@ export class KeySetKeeper {
 
   async #watch(source: string, watch: Watch, signal: AbortSignal): Promise<void> {
     const { clock, logger, publish, random, refreshMs } = this.#options;
-    let last: string | undefined;
+    let last = this.#remember("find", () => this.#options.memory.get(source));
+    if (last !== undefined) publish(source, last);
     let failures = 0;
     while (!signal.aborted) {
       try {
         const keys = await this.#fetchKeys(source, watch.timeoutMs, signal);
         if (failures > 0) logger.info("the keys of an issuer are there again", { source });
         failures = 0;
-        if (keys !== last && !signal.aborted) publish(source, keys);
+        if (keys !== last && !signal.aborted) {
+          this.#remember("keep", () => this.#options.memory.put(source, keys));
+          publish(source, keys);
+        }
         last = keys;
       } catch (error) {
         if (signal.aborted) return;
@@ -103,6 +111,17 @@ export class KeySetKeeper {
       const wait =
         failures > 0 ? backoffMs(RETRY, failures - 1, random()) : refreshMs * (0.9 + 0.1 * random());
       await clock.sleep(Math.min(wait, refreshMs), signal);
+    }
+  }
+
+  /** What is not remembered is fetched again after a restart, so it may fail. */
+  #remember<T>(what: string, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      const reason = messageOf(error);
+      this.#options.logger.error("keys of issuers are not remembered for a restart", { what, reason });
+      return undefined;
     }
   }
 

@@ -20,7 +20,9 @@ export function keySetKeeper(
     publisher,
     logger,
     ...deps
-  }: Pick<KeySetKeeperOptions, "fetcher" | "store" | "clock" | "logger"> & { readonly publisher: Publisher },
+  }: Pick<KeySetKeeperOptions, "fetcher" | "store" | "memory" | "clock" | "logger"> & {
+    readonly publisher: Publisher;
+  },
 ): KeySetKeeper {
   return new KeySetKeeper({
     ...deps,

@@ -80,6 +80,22 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
     assert.equal((await ask(token())).status, 200);
   });
 
+  test("the last good keys stay when the server starts again while the issuer is away", async () => {
+    keys = jwks(["rsa"]);
+    await mesh().apply(authentication());
+    await answers(200, token());
+    keys = undefined;
+    await mesh().server.stop();
+    await mesh().server.start();
+    await mesh().synced();
+    // What the server has after its restart is in force: also what it is told now.
+    const rule = { when: [{ key: "request.auth.claims[groups]", values: ["admin"] }] };
+    await mesh().apply(authorizationPolicy("admins", "reviews", { rules: [rule] }));
+    await answers(403, token());
+    assert.equal((await ask(token(claims({ groups: ["admin"] })))).status, 200);
+    assert.equal((await ask(token(claims(), { alg: "ES256" }))).status, 401);
+  });
+
   test("the application is told whose the token is, by the proxy alone, and does not get the token", async () => {
     keys = jwks();
     await mesh().apply(authentication());
