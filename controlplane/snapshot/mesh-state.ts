@@ -27,6 +27,7 @@ import {
 import { isNetworkGateway, type NetworkEntry, networkEntries } from "./network-gateways.ts";
 import { ALL, type ListName, ObjectLists } from "./object-lists.ts";
 import { SelectedLabels } from "./selected-labels.ts";
+import { labelNames, selectorName } from "./selector-names.ts";
 import { workloadConfig } from "./snapshot-view.ts";
 import { byText } from "./text-order.ts";
 import { VipAllocator } from "./vip-allocator.ts";
@@ -366,17 +367,6 @@ function oldestFirst(services: MeshSnapshot["services"]): readonly string[] {
   return [...services.values()]
     .sort((a, b) => a.createdAt - b.createdAt || byText(a.hostname, b.hostname))
     .map(({ hostname }) => hostname);
-}
-
-/** What a selector is found by: its namespace and its first label, so that labels lead to the few that may fit. */
-function selectorName(namespace: string, selector: Readonly<Record<string, string>>): string {
-  const [first] = Object.entries(selector);
-  return first === undefined ? `${namespace}/` : `${namespace}/${first.join("=")}`;
-}
-
-/** All names by which something with these labels is found. */
-function labelNames(namespace: string, labels: Readonly<Record<string, string>>): readonly string[] {
-  return [`${namespace}/`, ...Object.entries(labels).map((label) => `${namespace}/${label.join("=")}`)];
 }
 
 function lowerCase(hosts: readonly string[]): readonly string[] {
