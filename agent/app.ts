@@ -36,6 +36,7 @@ import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
 import { Reconciler } from "./reconcile.ts";
+import { GroupSettings } from "./registration/group-settings.ts";
 import { Registration } from "./registration/registration.ts";
 import { createRelay } from "./relay/relay.ts";
 import { orAborted } from "./state/or-aborted.ts";
@@ -100,7 +101,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   identityNow = () => identity.current.svid;
   const issue = issueFrom(channel);
   const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current, retirement });
-  const registration = new Registration({ ...seams, channel });
+  const groups = new GroupSettings({ ...seams, stateDir });
+  const registration = new Registration({ ...seams, channel, groups });
   identity.changes.subscribe(() => channel.renew());
   bundle.changes.subscribe((change) => {
     roots = bundle.current.roots;
@@ -134,6 +136,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     svids,
     dataPlane,
     registration,
+    groups,
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
@@ -165,6 +168,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     identity,
     channel,
     registration,
+    groups,
     svids,
     relay,
     reconciler,

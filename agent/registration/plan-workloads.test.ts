@@ -25,6 +25,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     interception: "none",
     httpProxy: undefined,
     catalog: undefined,
+    group: undefined,
     ...over,
   };
 }

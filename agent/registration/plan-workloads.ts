@@ -230,6 +230,7 @@ function toWorkload(
     reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
+    group: service.group && { ...service.group, said: undefined },
   };
 }
 

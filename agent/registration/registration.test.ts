@@ -24,7 +24,7 @@ class AnsweringStream extends EventEmitter {
   write({ sequence }: WorkloadReport): void {
     const settings = [...(this.#answers[this.#count] ?? [])];
     this.#count += 1;
-    const result: ReportResult = { sequence, refusals: [], settings };
+    const result: ReportResult = { sequence, refusals: [], settings, groups: [] };
     queueMicrotask(() => this.emit("data", result));
   }
 
@@ -41,6 +41,7 @@ test("what the server says of a data plane holds until its next answer", async (
   ]);
   const client = { makeBidiStreamRequest: () => stream } as unknown as ServerChannel["client"];
   const registration = new Registration({
+    groups: { take: () => {} },
     channel: { client },
     clock: systemClock,
     logger: silentLogger,

@@ -10,6 +10,7 @@ import type { ServerChannel } from "../identity/channel.ts";
 import { serverSaid } from "../identity/unary-call.ts";
 import { Changes, Wake } from "../state/changes.ts";
 import { orAborted } from "../state/or-aborted.ts";
+import type { GroupSettings } from "./group-settings.ts";
 import { toMessage } from "./workload-message.ts";
 
 export type RegistrationState =
@@ -20,6 +21,7 @@ export type RegistrationState =
   | { readonly kind: "acknowledged"; readonly sequence: number };
 
 export interface RegistrationOptions {
+  readonly groups: Pick<GroupSettings, "take">;
   readonly channel: Pick<ServerChannel, "client">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -140,8 +142,9 @@ export class Registration {
     }
   }
 
-  #take({ sequence, refusals, settings }: ReportResult): void {
+  #take({ sequence, refusals, settings, groups }: ReportResult): void {
     if (sequence !== this.#sequence) return;
+    this.#options.groups.take(groups, this.#workloads ?? []);
     this.#concurrency = new Map(settings.map(({ workload, concurrency }) => [workload, concurrency]));
     const before = this.#refusals;
     this.#refusals = new Map(refusals.map(({ workload, reason }) => [workload, reason]));

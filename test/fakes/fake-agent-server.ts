@@ -192,7 +192,7 @@ export class FakeAgentServer implements AsyncDisposable {
           );
         }
       }
-      call.write({ sequence: report.sequence, refusals, settings: [] });
+      call.write({ sequence: report.sequence, refusals, settings: [], groups: [] });
     });
     call.on("end", () => call.end());
     call.on("error", () => {});

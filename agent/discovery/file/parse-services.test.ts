@@ -25,6 +25,7 @@ test("the shortest service has a default for everything else", () => {
         interception: "none",
         httpProxy: undefined,
         catalog: undefined,
+        group: undefined,
       },
     ],
   });
@@ -54,6 +55,7 @@ services:
     health: unhealthy
     registry: embedded
     instanceId: r2
+    group: reviews-vms
 `;
   assert.deepEqual(parseServices(text, "10.0.0.7"), {
     ok: true,
@@ -80,8 +82,17 @@ services:
         interception: "redirect",
         httpProxy: { address: undefined, port: 15_080 },
         catalog: { registry: "embedded", instanceId: "r2" },
+        group: { name: "reviews-vms", defaulted: ["app"] },
       },
     ],
+  });
+});
+
+test("a group may say what the file does not", () => {
+  const parsed = parseServices("services: [{ name: web, port: 80, group: web, labels: { app: shop } }]", "::1");
+  assert.deepEqual(parsed.ok && parsed.services[0]?.group, {
+    name: "web",
+    defaulted: ["serviceAccount", "weight"],
   });
 });
 

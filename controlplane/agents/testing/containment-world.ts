@@ -13,6 +13,7 @@ import type { IstioCertificateResponse } from "../../../mesh/xds/gen/istio/v1/au
 import type { ReportResult, Workload, WorkloadReport } from "../../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { TYPE_URL } from "../../../mesh/xds/type-urls.ts";
 import { ManualClock } from "../../../test/fakes/manual-clock.ts";
+import { MemoryConfigStore } from "../../../test/fakes/memory-config-store.ts";
 import { Random } from "../../../test/harness/random.ts";
 import {
   type MintOptions,
@@ -139,6 +140,7 @@ export class ContainmentWorld implements AsyncDisposable {
       agents: this.#agents,
       placements: new Placements(database, this.#clock),
       history: new CallHistory(this.#clock),
+      store: new MemoryConfigStore(this.#clock),
       translator: this.#source(),
       concurrencyOf: () => undefined,
       metrics: NO_METRICS,
