@@ -35,6 +35,8 @@ import { retirementBy } from "./identity/retirement.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
+import { Probes } from "./probes/probes.ts";
+import { WorkloadHealth } from "./probes/workload-health.ts";
 import { Reconciler } from "./reconcile.ts";
 import { GroupSettings } from "./registration/group-settings.ts";
 import { Registration } from "./registration/registration.ts";
@@ -102,6 +104,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const issue = issueFrom(channel);
   const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current, retirement });
   const groups = new GroupSettings({ ...seams, stateDir });
+  const probes = new Probes({ ...seams, loopback: config.loopback, environment: childEnvironment(environment) });
+  const health = new WorkloadHealth({ ...seams, groups, probes, groupsMayExec: config.probes.exec });
   const registration = new Registration({ ...seams, channel, groups });
   identity.changes.subscribe(() => channel.renew());
   bundle.changes.subscribe((change) => {
@@ -137,6 +141,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     dataPlane,
     registration,
     groups,
+    health,
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
@@ -169,6 +174,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     channel,
     registration,
     groups,
+    health,
     svids,
     relay,
     reconciler,

@@ -8,10 +8,12 @@ import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
 import type { GatewayRole } from "./config.ts";
 import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
+import type { WorkloadHealth } from "./probes/workload-health.ts";
 import type { GroupSettings } from "./registration/group-settings.ts";
 import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
 import { planGateways } from "./registration/plan-gateways.ts";
-import { type PlanProblem, planWorkloads } from "./registration/plan-workloads.ts";
+import { logNewProblems, type PlanProblem } from "./registration/plan-problem.ts";
+import { planWorkloads } from "./registration/plan-workloads.ts";
 import { readHostPorts } from "./registration/read-host-ports.ts";
 import type { Registration } from "./registration/registration.ts";
 import { Changes, Wake } from "./state/changes.ts";
@@ -28,6 +30,7 @@ export interface ReconcilerOptions extends RunnerOptions {
   readonly network: string;
   readonly registration: Registration;
   readonly groups: GroupSettings;
+  readonly health: WorkloadHealth;
   readonly logger: Logger;
   /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
   readonly settleMs: number;
@@ -79,7 +82,7 @@ export class Reconciler {
   }
 
   get problems(): readonly PlanProblem[] {
-    return this.#problems;
+    return [...this.#problems, ...this.#options.health.problems];
   }
 
   workloads(): readonly ReconciledWorkload[] {
@@ -97,14 +100,15 @@ export class Reconciler {
 
   /** Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running. */
   async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
-    const { clock, groups } = this.#options;
+    const { clock, groups, health } = this.#options;
     await groups.load();
     const last = await readLastWorkloads(this.#options);
+    health.remember(last);
     if (last.length > 0) {
       this.#options.logger.info("serving the workloads of the last run", { workloads: last.length });
       this.#apply(last);
     }
-    const unsubscribe = groups.changes.subscribe(() => this.#wake.raise());
+    const unsubscribe = [groups, health].map(({ changes }) => changes.subscribe(() => this.#wake.raise()));
     try {
       await runTasks(
         signal,
@@ -128,7 +132,8 @@ export class Reconciler {
         },
       );
     } finally {
-      unsubscribe();
+      for (const stop of unsubscribe) stop();
+      await health.stop();
       await this.#leaveAll();
     }
   }
@@ -147,29 +152,21 @@ export class Reconciler {
     const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
-    const before = new Set(this.#problems.map(({ error }) => error.message));
-    for (const { workload, error } of plan.problems) {
-      if (before.has(error.message)) continue;
-      logger.error("a workload cannot be served as it is", {
-        workload,
-        code: error.code,
-        error: error.message,
-        hint: error.hint,
-      });
-    }
+    logNewProblems(logger, plan.problems, this.#problems);
     this.#problems = plan.problems;
-    this.#apply(workloads);
+    const reported = this.#apply(workloads);
     if (!this.#swept) await this.#sweep();
     await this.#options.groups.keep();
-    await writeLastWorkloads(this.#options, workloads);
+    await writeLastWorkloads(this.#options, reported);
   }
 
   /**
    * A change of node or identity is another workload under the same name: the old one goes first. One whose group is not
-   * known yet is reported, so that the server tells, and stays as it is: it is not started, or goes on.
+   * known yet is reported, so that the server tells, and stays as it is: it is not started, or goes on. Returns what is
+   * reported.
    */
-  #apply(workloads: readonly Workload[]): void {
-    const { groups, registration } = this.#options;
+  #apply(workloads: readonly Workload[]): readonly Workload[] {
+    const { groups, health, registration } = this.#options;
     const wanted = new Map(workloads.map((workload) => [workloadId(workload), workload]));
     const served = new Map(workloads.map((workload) => [workloadId(workload), groups.served(workload)]));
     const going = [...this.#runners.values()].filter((runner) => {
@@ -179,16 +176,14 @@ export class Reconciler {
       return !wanted.has(runner.id) || (next !== undefined && !this.#sameNode(runner.workload, next));
     });
     this.#workloads = wanted;
-    registration.set(workloads.map((workload) => this.#reported(workload)));
+    const serves = (workload: Workload): boolean =>
+      this.#runners.has(workloadId(workload)) || groups.served(workload) !== undefined;
+    const reported = health.report(workloads, this.#services, serves);
+    registration.set(reported);
     for (const runner of going) void this.#retire(runner);
     for (const [id, workload] of served) if (workload !== undefined) this.#start(id, workload);
     this.changes.notify();
-  }
-
-  /** One whose group is not known yet is nobody's endpoint: it does not serve, and there may be a probe to pass. */
-  #reported(workload: Workload): Workload {
-    const known = this.#options.groups.served(workload) !== undefined;
-    return { ...workload, healthy: workload.healthy && known };
+    return reported;
   }
 
   #lacksRunners(): boolean {

@@ -108,6 +108,7 @@ export function testDiscovery(
         interception: "none",
         httpProxy: undefined,
         group: undefined,
+        probe: undefined,
       });
     });
 

@@ -1,3 +1,4 @@
+import type { ReadinessProbe } from "../../mesh/model/readiness-probe.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
 import type { GroupMembership, SocketAddress, Workload } from "../../mesh/model/workload.ts";
 
@@ -33,6 +34,8 @@ export interface LocalService {
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
   /** The WorkloadGroup of its namespace that it is made from, and what is a default here that the group may say. */
   readonly group: Omit<GroupMembership, "said"> | undefined;
+  /** How its application is asked whether it is ready; undefined: as its group says. */
+  readonly probe: ReadinessProbe | undefined;
 }
 
 export interface LocalUpstream {

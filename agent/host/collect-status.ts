@@ -3,6 +3,7 @@ import type { SupervisorState } from "../dataplane/supervisor-state.ts";
 import type { AgentIdentity } from "../identity/agent-identity.ts";
 import type { ServerChannel } from "../identity/channel.ts";
 import type { WorkloadSvids } from "../identity/workload-svids.ts";
+import type { WorkloadHealth } from "../probes/workload-health.ts";
 import type { ReconciledWorkload, Reconciler } from "../reconcile.ts";
 import type { GroupSettings } from "../registration/group-settings.ts";
 import type { Registration } from "../registration/registration.ts";
@@ -16,6 +17,7 @@ export interface StatusParts {
   readonly channel: ServerChannel;
   readonly registration: Registration;
   readonly groups: GroupSettings;
+  readonly health: WorkloadHealth;
   readonly svids: WorkloadSvids;
   readonly relay: Relay;
   readonly reconciler: Reconciler;
@@ -46,19 +48,21 @@ export function collectStatus(parts: StatusParts): AgentStatus {
 function workloadStatus(
   { workload, waits, runner }: ReconciledWorkload,
   nodes: ReadonlyMap<string, RelayNodeStatus>,
-  { svids, registration, groups }: StatusParts,
+  { svids, registration, groups, health }: StatusParts,
 ): WorkloadStatus {
   const id = workloadId(workload);
   const svid = svids.status(id);
   const node = runner && nodes.get(runner.nodeId);
   const process = runner?.state ?? { kind: "stopped" as const };
   const refusal = registration.refusal(id);
+  const verdict = health.verdict(id);
   const group = groups.of(workload);
   const lastNack = node?.lastNack;
   return {
     workload: id,
     spiffeId: svid?.spiffeId ?? "",
     group: workload.group && { name: workload.group.name, problem: group?.problem ?? "" },
+    probe: verdict && { ready: verdict.healthy, reason: verdict.reason },
     ...stateOf(process, svid?.problem, refusal, waits),
     dataPlane: { kind: workload.dataPlane, pid: "pid" in process ? process.pid : undefined },
     inbound: workload.ports.map(({ inbound }) => `${inbound.address}:${inbound.port}`),

@@ -26,6 +26,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     httpProxy: undefined,
     catalog: undefined,
     group: undefined,
+    probe: undefined,
     ...over,
   };
 }

@@ -39,6 +39,7 @@ function service(address: string, port: number): LocalService {
     httpProxy: undefined,
     catalog: undefined,
     group: undefined,
+    probe: undefined,
   };
 }
 

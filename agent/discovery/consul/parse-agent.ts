@@ -109,7 +109,7 @@ function toLocalService(
   const id = workloadName(entry.ID, entry.Service, node.name);
   const group = hints.group === undefined ? undefined : { name: hints.group, defaulted: defaultedOf(hints, entry) };
   const catalog = { registry: "consul", instanceId: consulInstanceId(node.name, entry.ID) };
-  return { service: { id, ...service, catalog, group }, violations };
+  return { service: { id, ...service, catalog, group, probe: undefined }, violations };
 }
 
 /** What nobody says of it. Consul gives every service a weight of 1. */
@@ -136,7 +136,7 @@ function common(
   entry: AgentService,
   hints: ServiceHints,
   healthy: boolean,
-): Omit<LocalService, "id" | "serviceAccount" | "address" | "catalog" | "group"> {
+): Omit<LocalService, "id" | "serviceAccount" | "address" | "catalog" | "group" | "probe"> {
   return {
     service: entry.Service,
     namespace: hints.namespace ?? (entry.Namespace || "default"),

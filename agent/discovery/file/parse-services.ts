@@ -1,5 +1,9 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { readinessProbe } from "../../../mesh/model/readiness-probe.schema.ts";
+import type { ReadinessProbe } from "../../../mesh/model/readiness-probe.ts";
+import { reviewFields } from "../../../mesh/model/schema-notice.ts";
+import { describeIssue } from "../../../mesh/model/schema-rule.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import {
   DISCOVERIES,
@@ -55,6 +59,15 @@ const httpProxy = z.union([z.string(), z.number()]).transform((written, context)
   return z.NEVER;
 });
 
+/** Of our own files a key that there is not is an error. */
+const probe = z.unknown().transform((written, context): ReadinessProbe => {
+  const parsed = readinessProbe.safeParse(written, { error: describeIssue });
+  const unknown = reviewFields(readinessProbe, written).map(({ path, message }) => ({ path, message }));
+  for (const { path, message } of [...(parsed.error?.issues ?? []), ...unknown])
+    context.issues.push({ code: "custom", path: [...path], message, input: written });
+  return parsed.data ?? z.NEVER;
+});
+
 const serviceSchema = z
   .strictObject({
     name: z.string().regex(dotted, "must be letters, digits, “-”, “_” and “.”"),
@@ -85,6 +98,8 @@ const serviceSchema = z
     instanceId: z.string().min(1).optional(),
     /** The WorkloadGroup of its namespace that it is made from. */
     group: z.string().refine(isObjectName, "must be the name of a WorkloadGroup").optional(),
+    /** How its application is asked whether it is ready, in a WorkloadGroup's form. */
+    probe: probe.optional(),
   })
   .check((context) => {
     const { appAddress, appPort, serviceAccount, name, registry, instanceId } = context.value;
@@ -157,6 +172,7 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     httpProxy: written.httpProxy,
     catalog: registry === undefined ? undefined : { registry, instanceId },
     group: written.group === undefined ? undefined : { name: written.group, defaulted: defaultedOf(written) },
+    probe: written.probe,
   };
 }
 
