@@ -104,7 +104,11 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const issue = issueFrom(channel);
   const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current, retirement });
   const groups = new GroupSettings({ ...seams, stateDir });
-  const probes = new Probes({ ...seams, loopback: config.loopback, environment: childEnvironment(environment) });
+  const probes = new Probes({
+    ...seams,
+    loopback: config.loopback,
+    environment: childEnvironment(environment),
+  });
   const health = new WorkloadHealth({ ...seams, groups, probes, groupsMayExec: config.probes.exec });
   const registration = new Registration({ ...seams, channel, groups });
   identity.changes.subscribe(() => channel.renew());

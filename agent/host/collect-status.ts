@@ -92,7 +92,8 @@ function stateOf(
     case "backing-off":
       return { state: "backing-off", reason: process.reason };
     case "stopped":
-      if (waits) return { state: "waiting-for-group", reason: "the server has not told what its WorkloadGroup says" };
+      if (waits)
+        return { state: "waiting-for-group", reason: "the server has not told what its WorkloadGroup says" };
       return { state: "waiting-for-svid", reason: svidProblem };
     default:
       return process satisfies never;

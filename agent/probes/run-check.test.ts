@@ -22,7 +22,14 @@ type Check = ReadinessProbe["check"];
 const OPTIONS = { loopback: "127.0.0.1", environment: { PATH: process.env["PATH"] ?? "", MARK: "seen" } };
 
 function ask(check: Check, timeoutMs = 1000, signal = new AbortController().signal): Promise<Outcome> {
-  const probe = { initialDelayMs: 0, periodMs: 1000, timeoutMs, successThreshold: 1, failureThreshold: 1, check };
+  const probe = {
+    initialDelayMs: 0,
+    periodMs: 1000,
+    timeoutMs,
+    successThreshold: 1,
+    failureThreshold: 1,
+    check,
+  };
   return runCheck(probe, { ports: [], interception: "none" }, OPTIONS, signal);
 }
 
@@ -92,7 +99,9 @@ test("a probe's path, host and headers are sent as they are written", async () =
 
 test("HTTPS is asked whatever its certificate is", async () => {
   const { pem, keyPem } = mintRoot();
-  await using app = await serving(createHttpsServer({ cert: pem, key: keyPem }, (_, response) => response.end()));
+  await using app = await serving(
+    createHttpsServer({ cert: pem, key: keyPem }, (_, response) => response.end()),
+  );
   assert.deepEqual(await ask(http(app.port, { scheme: "HTTPS" })), { ok: true });
   assert.equal((await ask(http(app.port))).ok, false);
 });
@@ -238,12 +247,23 @@ test("a command that writes without an end is bounded, and what it started ends 
 
 test("an application is asked where its port is registered, and never at its proxy", async () => {
   await using app = await answering((_, response) => response.end());
-  const probe = { initialDelayMs: 0, periodMs: 1000, timeoutMs: 1000, successThreshold: 1, failureThreshold: 1 };
+  const probe = {
+    initialDelayMs: 0,
+    periodMs: 1000,
+    timeoutMs: 1000,
+    successThreshold: 1,
+    failureThreshold: 1,
+  };
   const ports = [workloadPort({ servicePort: 80, app: { address: "127.0.0.1", port: app.port } })];
   for (const interception of ["none", "redirect"] as const) {
     for (const port of [80, app.port]) {
       const check = http(port);
-      const outcome = await runCheck({ ...probe, check }, { ports, interception }, OPTIONS, new AbortController().signal);
+      const outcome = await runCheck(
+        { ...probe, check },
+        { ports, interception },
+        OPTIONS,
+        new AbortController().signal,
+      );
       assert.deepEqual(outcome, { ok: true }, `${port} ${interception}`);
     }
   }

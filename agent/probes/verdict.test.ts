@@ -7,7 +7,7 @@ const READY: Verdict = { healthy: true, settled: true, against: 0, reason: "" };
 /** The verdicts after each of `checks`, in which `+` is one that passes. */
 function after(checks: string, successThreshold: number, failureThreshold: number, start: Verdict): string {
   let verdict = start;
-  const told = [...checks].map((check) => {
+  const told = checks.split("").map((check) => {
     const outcome = check === "+" ? ({ ok: true } as const) : ({ ok: false, reason: "no" } as const);
     verdict = nextVerdict(verdict, outcome, { successThreshold, failureThreshold });
     return verdict.healthy ? "+" : "-";
@@ -37,10 +37,14 @@ test("what an agent before this one held ends with the first failure, and is set
 });
 
 test("the reason of the last failure is told, and goes with it", () => {
-  const failed = nextVerdict(READY, { ok: false, reason: "it answered 500" }, {
-    successThreshold: 1,
-    failureThreshold: 3,
-  });
+  const failed = nextVerdict(
+    READY,
+    { ok: false, reason: "it answered 500" },
+    {
+      successThreshold: 1,
+      failureThreshold: 3,
+    },
+  );
   assert.deepEqual([failed.healthy, failed.reason], [true, "it answered 500"]);
   assert.equal(nextVerdict(failed, { ok: true }, { successThreshold: 1, failureThreshold: 3 }).reason, "");
 });

@@ -37,7 +37,9 @@ function health(groupProbe?: ReadinessProbe, groupsMayExec = false) {
       return one && { ...UNASKED, ...one.before, ...(found === undefined ? {} : { healthy: found }) };
     },
   } as unknown as Probes;
-  const groups = { of: () => (groupProbe === undefined ? undefined : { probe: groupProbe }) } as unknown as GroupSettings;
+  const groups = {
+    of: () => (groupProbe === undefined ? undefined : { probe: groupProbe }),
+  } as unknown as GroupSettings;
   const subject = new WorkloadHealth({ groups, probes, groupsMayExec, logger: silentLogger });
   return { subject, asked: () => asked.get(ID), find: (healthy: boolean) => void (found = healthy) };
 }
@@ -55,7 +57,10 @@ test("without a probe it is what its source says", () => {
 });
 
 test("one that does not serve yet is nobody's endpoint", () => {
-  assert.equal(reports(health(), web(), [service()], () => false), false);
+  assert.equal(
+    reports(health(), web(), [service()], () => false),
+    false,
+  );
 });
 
 test("its source and its probe must both agree", () => {

@@ -82,7 +82,9 @@ export class WorkloadHealth {
     const chosen = chooseProbes(workloads, { own, ofGroup, groupsMayExec });
     logNewProblems(logger, chosen.problems, this.#problems);
     this.#problems = chosen.problems;
-    const asked = [...chosen.probes].map(([id, one]) => [id, { ...one, before: this.#held.get(id) ?? UNASKED }] as const);
+    const asked = [...chosen.probes].map(
+      ([id, one]) => [id, { ...one, before: this.#held.get(id) ?? UNASKED }] as const,
+    );
     probes.set(new Map(asked));
   }
 }

@@ -112,7 +112,9 @@ export class GroupSettings {
       await writePrivate(this.#path, text);
       this.#kept = text;
     } catch (error) {
-      this.#options.logger.error("could not keep on disk what WorkloadGroups say", { error: messageOf(error) });
+      this.#options.logger.error("could not keep on disk what WorkloadGroups say", {
+        error: messageOf(error),
+      });
     }
   }
 

@@ -112,7 +112,10 @@ test("its last word gives nobody one either", () => {
 
 test("a group that says what a workload cannot be is not in force", () => {
   for (const [spec, reason] of [
-    [`{ template: { serviceAccount: ${"a".repeat(40)}.${"a".repeat(40)} } }`, /cannot be part of an identity/],
+    [
+      `{ template: { serviceAccount: ${"a".repeat(40)}.${"a".repeat(40)} } }`,
+      /cannot be part of an identity/,
+    ],
     ["{ template: { weight: 4294967295 } }", /weight must be at most/],
   ] as const) {
     const judged = judge({}, ALL_DEFAULT, { now: group(spec) });

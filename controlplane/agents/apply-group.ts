@@ -53,7 +53,10 @@ function problemOf({ serviceAccount, weight }: Workload): string | undefined {
  * As Istio registers a workload of a group: its own labels over the group's over the template's; network, locality,
  * weight and service account of the template where it says none of its own. The template's address means nothing.
  */
-function withGroup(workload: Workload, group: GroupMembership & { readonly said: WorkloadGroupSpec }): Workload {
+function withGroup(
+  workload: Workload,
+  group: GroupMembership & { readonly said: WorkloadGroupSpec },
+): Workload {
   const { labels, template } = group.said;
   const isDefault = (field: Defaulted): boolean => group.defaulted.includes(field);
   const { app: _, ...withoutApp } = workload.labels;

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { MeshError } from "../../mesh/errors.ts";
 import { isSpiffeSegment } from "../../mesh/identity/spiffe-id.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
+import { isObjectName } from "../../mesh/model/vocabulary.ts";
 import {
   DEFAULTED,
   type GroupMembership,
@@ -10,7 +11,6 @@ import {
   type WorkloadUpstream,
   workloadId,
 } from "../../mesh/model/workload.ts";
-import { isObjectName } from "../../mesh/model/vocabulary.ts";
 import type * as wire from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 
 export interface RefusedWorkload {

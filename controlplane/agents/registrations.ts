@@ -35,7 +35,13 @@ export class Registrations {
   async serve(call: RegisterCall, gone: AbortSignal): Promise<void> {
     const { id } = this.#deps.authenticator.authenticate(call);
     const replaced = new AbortController();
-    const open: OpenRegistration = { replaced, call, answers: new NewestAnswer(call), report: undefined, logged: new Set() };
+    const open: OpenRegistration = {
+      replaced,
+      call,
+      answers: new NewestAnswer(call),
+      report: undefined,
+      logged: new Set(),
+    };
     this.#streams.get(id)?.replaced.abort();
     this.#streams.set(id, open);
     const live = this.#deps.placements.connect(id);
@@ -95,16 +101,22 @@ export class Registrations {
   #answer(open: OpenRegistration, report: WorkloadReport): void {
     const agent = this.#deps.authenticator.authenticate(open.call);
     const result = this.#accept(agent, report);
-    const news = [
-      ...result.refusals.map(({ workload, reason }) => ({ message: "workload refused", workload, reason })),
-      ...result.groups
-        .filter(({ problem }) => problem !== "")
-        .map(({ workload, problem: reason }) => ({ message: "workload not as its group says", workload, reason })),
-    ];
-    for (const { message, ...fields } of news) {
-      if (!open.logged.has(JSON.stringify(fields))) this.#deps.log.warn(message, { agentId: agent.id, ...fields });
+    const refused = result.refusals.map(({ workload, reason }) => ({
+      message: "workload refused",
+      fields: { workload, reason },
+    }));
+    const otherwise = result.groups.map(({ workload, problem: reason }) => ({
+      message: "workload not as its group says",
+      fields: { workload, reason },
+    }));
+    const logged = new Set<string>();
+    for (const { message, fields } of [...refused, ...otherwise]) {
+      if (fields.reason === "") continue;
+      const line = JSON.stringify(fields);
+      logged.add(line);
+      if (!open.logged.has(line)) this.#deps.log.warn(message, { agentId: agent.id, ...fields });
     }
-    open.logged = new Set(news.map(({ message: _, ...fields }) => JSON.stringify(fields)));
+    open.logged = logged;
     open.answers.put(result);
   }
 

@@ -86,7 +86,10 @@ test("a member follows its group from its creation on, without a word of its age
   await assert.rejects(certify(agent, "reviews"));
 
   const edited = nextMessage<ReportResult>(stream);
-  apply(port, "{ metadata: { labels: { tier: back } }, template: { locality: eu }, probe: { tcpSocket: { port: 80 } } }");
+  apply(
+    port,
+    "{ metadata: { labels: { tier: back } }, template: { locality: eu }, probe: { tcpSocket: { port: 80 } } }",
+  );
   const [settings] = (await edited).groups;
   assert.deepEqual([settings?.serviceAccount, settings?.labels], ["reviews", { tier: "back" }]);
   assert.deepEqual(settings?.probe?.tcp, { host: "", port: 80 });

@@ -80,6 +80,8 @@ test("what a stored object says and is not in force is told again, unless the ob
     analyze({ objects: stored, snapshot, places, now: 0 }).map(
       ({ code, origin, message }) => `${code} ${origin}: ${message}`,
     ),
-    ["IST0133 WorkloadGroup default/told: spec.template.address means nothing here: each workload has its own"],
+    [
+      "IST0133 WorkloadGroup default/told: spec.template.address means nothing here: each workload has its own",
+    ],
   );
 });

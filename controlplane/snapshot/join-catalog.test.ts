@@ -141,10 +141,18 @@ test("a workload without a catalog is an endpoint of its own", () => {
 });
 
 test("a catalog says a workload's weight, unless nobody but its group does", () => {
-  const said = { labels: {}, annotations: {}, template: { weight: 7 }, probe: undefined } as WorkloadGroupSpec;
+  const said = {
+    labels: {},
+    annotations: {},
+    template: { weight: 7 },
+    probe: undefined,
+  } as WorkloadGroupSpec;
   const weightWith = (defaulted: readonly Defaulted[], weight: number): number | undefined => {
     const group = { name: "web", defaulted, said };
-    const joined = join([{ id: "n1/r1", weight: 3 }], [workload("reviews", { ...inConsul("n1/r1"), weight, group })]);
+    const joined = join(
+      [{ id: "n1/r1", weight: 3 }],
+      [workload("reviews", { ...inConsul("n1/r1"), weight, group })],
+    );
     return joined?.endpoints[0]?.weight;
   };
   assert.equal(weightWith(["weight"], 7), 7);

@@ -32,7 +32,13 @@ export function toProbeMessage({ check, ...probe }: ReadinessProbe): wire.Probe 
 }
 
 /** Reads one; undefined: none that this version can run. It is judged like one that people write. */
-export function parseProbeMessage({ http, tcp, grpc, exec, ...probe }: wire.Probe): ReadinessProbe | undefined {
+export function parseProbeMessage({
+  http,
+  tcp,
+  grpc,
+  exec,
+  ...probe
+}: wire.Probe): ReadinessProbe | undefined {
   const httpGet = http && {
     path: http.path,
     port: http.port,

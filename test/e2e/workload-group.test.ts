@@ -93,7 +93,11 @@ describeMesh("workload groups", { hosts: HOSTS }, (mesh) => {
     await answers(FRONT, 200);
     const { pid } = (await host.serving()).dataPlane;
     await mesh().apply(
-      authorizationPolicy("front", "", { selector: { matchLabels: { tier: "front" } }, action: "DENY", rules: [{}] }),
+      authorizationPolicy("front", "", {
+        selector: { matchLabels: { tier: "front" } },
+        action: "DENY",
+        rules: [{}],
+      }),
     );
     await answers("reviews", 403);
     await mesh().apply(labelled("back"));
@@ -146,6 +150,9 @@ describeMesh("workload groups", { hosts: HOSTS }, (mesh) => {
     healthStatus = 200;
     await answers(FRONT, 200);
     const analysis = await mesh().cli(["analyze"]);
-    assert.match(analysis.stdout, /IST0101.*Workload default\/reviews-v1.*WorkloadGroup default\/reviews-vms/);
+    assert.match(
+      analysis.stdout,
+      /IST0101.*Workload default\/reviews-v1.*WorkloadGroup default\/reviews-vms/,
+    );
   });
 });

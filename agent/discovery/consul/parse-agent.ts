@@ -107,13 +107,17 @@ function toLocalService(
     address: { address, port: entry.Port },
   };
   const id = workloadName(entry.ID, entry.Service, node.name);
-  const group = hints.group === undefined ? undefined : { name: hints.group, defaulted: defaultedOf(hints, entry) };
+  const group =
+    hints.group === undefined ? undefined : { name: hints.group, defaulted: defaultedOf(hints, entry) };
   const catalog = { registry: "consul", instanceId: consulInstanceId(node.name, entry.ID) };
   return { service: { id, ...service, catalog, group, probe: undefined }, violations };
 }
 
 /** What nobody says of it. Consul gives every service a weight of 1. */
-function defaultedOf({ serviceAccount, weight, saysApp }: ServiceHints, { Weights }: AgentService): Defaulted[] {
+function defaultedOf(
+  { serviceAccount, weight, saysApp }: ServiceHints,
+  { Weights }: AgentService,
+): Defaulted[] {
   const said = {
     serviceAccount: serviceAccount !== undefined,
     weight: weight !== undefined || (Weights?.Passing ?? 1) !== 1,

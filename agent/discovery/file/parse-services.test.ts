@@ -99,7 +99,10 @@ services:
 });
 
 test("a group may say what the file does not", () => {
-  const parsed = parseServices("services: [{ name: web, port: 80, group: web, labels: { app: shop } }]", "::1");
+  const parsed = parseServices(
+    "services: [{ name: web, port: 80, group: web, labels: { app: shop } }]",
+    "::1",
+  );
   assert.deepEqual(parsed.ok && parsed.services[0]?.group, {
     name: "web",
     defaulted: ["serviceAccount", "weight"],
@@ -109,16 +112,13 @@ test("a group may say what the file does not", () => {
 test("a probe that cannot be meant is refused with all that is wrong", () => {
   const text = `services: [{ name: web, port: 80, probe: { periodSeconds: -1, perod: 2, httpGet: { port: 0 }, exec: { command: [] } } }]`;
   const parsed = parseServices(text, "::1");
-  assert.deepEqual(
-    !parsed.ok && parsed.violations.map(({ path, message }) => `${path} ${message}`),
-    [
-      "services[0].probe.periodSeconds must be at least 0",
-      "services[0].probe.httpGet.port must be at least 1",
-      "services[0].probe.exec.command must have at least 1 entry",
-      "services[0].probe must have exactly one of httpGet, tcpSocket, exec and grpc",
-      "services[0].probe.perod unknown field",
-    ],
-  );
+  assert.deepEqual(!parsed.ok && parsed.violations.map(({ path, message }) => `${path} ${message}`), [
+    "services[0].probe.periodSeconds must be at least 0",
+    "services[0].probe.httpGet.port must be at least 1",
+    "services[0].probe.exec.command must have at least 1 entry",
+    "services[0].probe must have exactly one of httpGet, tcpSocket, exec and grpc",
+    "services[0].probe.perod unknown field",
+  ]);
 });
 
 test("an instance of the embedded registry has the service's id there, unless told otherwise", () => {
