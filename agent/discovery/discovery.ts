@@ -33,7 +33,7 @@ export interface LocalService {
   /** The catalog that must have this instance for it to be an endpoint. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
   /** The WorkloadGroup of its namespace that it is made from, and what is a default here that the group may say. */
-  readonly group: Omit<GroupMembership, "said"> | undefined;
+  readonly group: Omit<GroupMembership, "applied"> | undefined;
   /** How its application is asked whether it is ready; undefined: as its group says. */
   readonly probe: ReadinessProbe | undefined;
 }

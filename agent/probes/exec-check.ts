@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 
 /** Of what a command says about its failure, this much is told. */
-const MOST_OUTPUT_BYTES = 200;
+const MOST_OUTPUT = 200;
 
 /**
  * Runs a program, without a shell: exit code 0 is ready. What it writes is thrown away but for the beginning of its error
@@ -22,21 +22,23 @@ export function execCheck(
       detached: true,
     });
     const end = (): void => {
+      // Not when it has gone: a program that waits for a disk may go much later.
+      settle("it was ended");
       child.stderr.destroy();
       endGroup(child.pid);
     };
     let said = "";
     child.stderr.setEncoding("utf8");
     child.stderr.on("data", (text: string) => {
-      said = (said + text).slice(0, MOST_OUTPUT_BYTES);
+      said = (said + text).slice(0, MOST_OUTPUT);
     });
     child.once("error", ({ message }) => settle(message));
     child.once("exit", (code, killer) => {
       signal.removeEventListener("abort", end);
       // What it wrote last may still be on its way.
       setImmediate(() => {
-        end();
         settle(code === 0 ? "" : `it ended with ${code ?? killer}${said === "" ? "" : `: ${plain(said)}`}`);
+        end();
       });
     });
     if (signal.aborted) end();

@@ -9,7 +9,9 @@ import type * as wire from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { workload } from "../../test/fakes/sample-mesh.ts";
 import { GroupSettings } from "./group-settings.ts";
 
-const MEMBER = workload("web", { group: { name: "shop", defaulted: ["serviceAccount"], said: undefined } });
+const MEMBER = workload("web", {
+  group: { name: "shop", defaulted: ["serviceAccount"], applied: undefined },
+});
 const PLAIN = workload("plain");
 const CHECKS = { http: undefined, tcp: undefined, grpc: undefined, exec: undefined };
 const PROBE: wire.Probe = {
@@ -56,7 +58,7 @@ test("a member is what its server says, and not known before; who names no group
       failureThreshold: 5,
       check: { kind: "tcp", host: "", port: 80 },
     });
-    const other = { ...MEMBER, group: { name: "other", defaulted: [], said: undefined } };
+    const other = { ...MEMBER, group: { name: "other", defaulted: [], applied: undefined } };
     assert.equal(groups.served(other), undefined, "what one group says is nothing about another");
   });
 });

@@ -61,7 +61,7 @@ export async function readLastWorkloads(options: LastWorkloadsOptions): Promise<
       ...workload,
       httpProxy: workload.httpProxy,
       catalog: workload.catalog,
-      group: workload.group && { ...workload.group, said: undefined },
+      group: workload.group && { ...workload.group, applied: undefined },
     }));
   } catch (error) {
     const aside = await quarantine(path, options.clock.now()).catch(() => "nowhere");

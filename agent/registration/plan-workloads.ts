@@ -225,7 +225,7 @@ function toWorkload(
     reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
-    group: service.group && { ...service.group, said: undefined },
+    group: service.group && { ...service.group, applied: undefined },
   };
 }
 

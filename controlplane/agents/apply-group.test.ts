@@ -38,7 +38,7 @@ function judge(
   const binding = serviceAccounts === undefined ? UNBOUND : { ...UNBOUND, serviceAccounts };
   return judgeGroup(
     workload("reviews", over),
-    { name: "web", defaulted, said: undefined },
+    { name: "web", defaulted, applied: undefined },
     { now: undefined, last: undefined, ...versions },
     (made) => admitWorkload({ binding, banned: false }, made),
   );

@@ -1,7 +1,8 @@
 import { isSpiffeSegment } from "../../mesh/identity/spiffe-id.ts";
-import type { Defaulted, GroupMembership, Workload } from "../../mesh/model/workload.ts";
+import type { GroupMembership, Workload } from "../../mesh/model/workload.ts";
 import type { WorkloadGroupSpec } from "../../mesh/model/workload-group.ts";
 import type { Admission } from "../attest/admit-workload.ts";
+import { withGroup } from "../snapshot/grouped-workload.ts";
 import { MAX_WEIGHT } from "./parse-workload-report.ts";
 
 /** A workload with what its group says, or why it cannot be one. */
@@ -22,15 +23,15 @@ export interface GroupVersions {
  */
 export function judgeGroup(
   workload: Workload,
-  { name, defaulted }: GroupMembership,
+  group: GroupMembership,
   versions: GroupVersions,
   admit: (workload: Workload) => Admission,
 ): Grouped {
-  const full = `WorkloadGroup ${workload.namespace}/${name}`;
+  const full = `WorkloadGroup ${workload.namespace}/${group.name}`;
   let reason = `its ${full} does not exist: create it, or take the group away from the service`;
   for (const said of [versions.now, versions.last]) {
     if (said === undefined) continue;
-    const made = withGroup(workload, { name, defaulted, said });
+    const made = withGroup(workload, group, said);
     const problem = problemOf(made);
     const admission: Admission = problem === undefined ? admit(made) : { ok: false, reason: problem };
     if (admission.ok) {
@@ -47,28 +48,4 @@ function problemOf({ serviceAccount, weight }: Workload): string | undefined {
   if (!isSpiffeSegment(serviceAccount))
     return `the service account ${serviceAccount} cannot be part of an identity`;
   return weight > MAX_WEIGHT ? `the weight must be at most ${MAX_WEIGHT}` : undefined;
-}
-
-/**
- * As Istio registers a workload of a group: its own labels over the group's over the template's; network, locality,
- * weight and service account of the template where it says none of its own. The template's address means nothing.
- */
-function withGroup(
-  workload: Workload,
-  group: GroupMembership & { readonly said: WorkloadGroupSpec },
-): Workload {
-  const { labels, template } = group.said;
-  const isDefault = (field: Defaulted): boolean => group.defaulted.includes(field);
-  const { app: _, ...withoutApp } = workload.labels;
-  const own = isDefault("app") ? withoutApp : workload.labels;
-  const merged = { ...workload.labels, ...template.labels, ...labels, ...own };
-  return {
-    ...workload,
-    serviceAccount: (isDefault("serviceAccount") && template.serviceAccount) || workload.serviceAccount,
-    labels: Object.fromEntries(Object.entries(merged).sort(([a], [b]) => (a < b ? -1 : 1))),
-    weight: isDefault("weight") ? template.weight : workload.weight,
-    locality: workload.locality || template.locality,
-    network: workload.network || template.network,
-    group,
-  };
 }

@@ -74,7 +74,7 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
         reportsCalls: true,
         dataPlane: "envoy",
         catalog: { registry: "consul", instanceId: "reviews-1" },
-        group: { name: "reviews", defaulted: ["weight", "app"], said: undefined },
+        group: { name: "reviews", defaulted: ["weight", "app"], applied: undefined },
       },
     ],
   });

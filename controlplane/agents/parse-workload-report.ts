@@ -169,7 +169,11 @@ function toWorkload(raw: wire.Workload): Workload {
 
 /** What an agent of a later version may have no word for here is no default. */
 function toMembership({ group, defaulted }: wire.Workload): GroupMembership {
-  return { name: group, defaulted: DEFAULTED.filter((field) => defaulted.includes(field)), said: undefined };
+  return {
+    name: group,
+    defaulted: DEFAULTED.filter((field) => defaulted.includes(field)),
+    applied: undefined,
+  };
 }
 
 function toPort(port: wire.Port): WorkloadPort {

@@ -160,7 +160,7 @@ export class Registrations {
     }
     const placed = this.#deps.placements.get(workloadId(workload))?.group;
     const now = this.#deps.groups.get(namespace, group.name);
-    const last = placed?.name === group.name ? placed.said : undefined;
+    const last = placed?.name === group.name ? placed.applied?.said : undefined;
     return judgeGroup(workload, group, { now, last }, admit);
   }
 }

@@ -148,7 +148,7 @@ test("a catalog says a workload's weight, unless nobody but its group does", () 
     probe: undefined,
   } as WorkloadGroupSpec;
   const weightWith = (defaulted: readonly Defaulted[], weight: number): number | undefined => {
-    const group = { name: "web", defaulted, said };
+    const group = { name: "web", defaulted, applied: { said, own: workload("reviews") } };
     const joined = join(
       [{ id: "n1/r1", weight: 3 }],
       [workload("reviews", { ...inConsul("n1/r1"), weight, group })],

@@ -134,7 +134,9 @@ function meshedEndpoint(
 
 /** The catalog says a workload's weight, unless nobody but its group does. 1 says nothing. */
 function groupWeight({ group, weight }: PlacedWorkload): number | undefined {
-  return group?.said !== undefined && group.defaulted.includes("weight") && weight > 1 ? weight : undefined;
+  return group?.applied !== undefined && group.defaulted.includes("weight") && weight > 1
+    ? weight
+    : undefined;
 }
 
 function ownEndpoint(workload: PlacedWorkload): Joined {

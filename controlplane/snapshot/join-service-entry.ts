@@ -191,7 +191,7 @@ export function registeredPort(
 ): PlacedWorkload["ports"][number] | undefined {
   const numbered = (wanted: number): PlacedWorkload["ports"][number] | undefined =>
     ports.find(({ app, servicePort }) => app.port === wanted || servicePort === wanted);
-  const told = group?.said?.template.ports[name];
+  const told = group?.applied?.said.template.ports[name];
   if (told !== undefined) return numbered(told);
   return ports.find((one) => one.name === name) ?? numbered(targetPort);
 }
@@ -203,7 +203,7 @@ function workloadEndpoint(workload: PlacedWorkload, ports: readonly ServiceEntry
     id: `agents/${id}`,
     targets: ports.flatMap((port) => {
       const { number, name } = port;
-      const targetPort = workload.group?.said?.template.ports[name] ?? port.targetPort ?? number;
+      const targetPort = workload.group?.applied?.said.template.ports[name] ?? port.targetPort ?? number;
       const own = registeredPort(workload, port);
       if (own !== undefined) return [{ servicePort: number, ...own.inbound }];
       const address = workload.interception === "none" ? undefined : workload.ports[0]?.inbound.address;

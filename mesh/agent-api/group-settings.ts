@@ -8,14 +8,15 @@ export function toGroupSettings(
   problem: string | undefined,
 ): readonly wire.GroupSettings[] {
   const { group, serviceAccount, labels } = workload;
-  if (group?.said === undefined) return [];
+  if (group?.applied === undefined) return [];
+  const { probe } = group.applied.said;
   return [
     {
       workload: workloadId(workload),
       group: group.name,
       serviceAccount,
       labels: { ...labels },
-      probe: group.said.probe && toProbeMessage(group.said.probe),
+      probe: probe && toProbeMessage(probe),
       problem: problem ?? "",
     },
   ];

@@ -74,8 +74,15 @@ export interface GroupMembership {
   readonly name: string;
   /** What is a default here: a group's word comes before it. */
   readonly defaulted: readonly Defaulted[];
-  /** What the group said when the workload was placed, which is in the workload's fields; undefined before that. */
-  readonly said: WorkloadGroupSpec | undefined;
+  /** Undefined: what the group says is not in the workload's fields. */
+  readonly applied: AppliedGroup | undefined;
+}
+
+export interface AppliedGroup {
+  /** What is in the workload's fields. */
+  readonly said: WorkloadGroupSpec;
+  /** What its agent reported of them. */
+  readonly own: Pick<Workload, "serviceAccount" | "labels" | "weight" | "locality" | "network">;
 }
 
 /** A workload as the server holds it. */

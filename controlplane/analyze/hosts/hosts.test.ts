@@ -135,6 +135,11 @@ testAnalysis([
         "b",
         "{ template: { serviceAccount: b, ports: { http: 8080 } }, probe: { tcpSocket: { port: 8080 } } }",
       ),
+      object(
+        "WorkloadGroup",
+        "elsewhere",
+        "{ template: { ports: { http: 8080 } }, probe: { httpGet: { host: 10.0.0.9, port: 9090 } } }",
+      ),
       object("WorkloadGroup", "c", "{ template: { serviceAccount: c }, probe: { grpc: { port: 9090 } } }"),
       object(
         "WorkloadGroup",

@@ -8,6 +8,8 @@ export function* probePorts(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("WorkloadGroup")) {
     const { probe, template } = subject.spec;
     if (probe === undefined || probe.check.kind === "exec") continue;
+    // At a host that it names, a probe asks whom it likes.
+    if ("host" in probe.check && probe.check.host !== "") continue;
     const { port } = probe.check;
     const field = { http: "httpGet", tcp: "tcpSocket", grpc: "grpc" }[probe.check.kind];
     const told = (message: string): Finding => ({
