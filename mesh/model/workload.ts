@@ -78,7 +78,7 @@ export interface GroupMembership {
   readonly applied: AppliedGroup | undefined;
 }
 
-export interface AppliedGroup {
+interface AppliedGroup {
   /** What is in the workload's fields. */
   readonly said: WorkloadGroupSpec;
   /** What its agent reported of them. */
