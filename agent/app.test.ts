@@ -237,3 +237,61 @@ test("no secret of the agent is in a bootstrap", async (t) => {
   const text = await readFile(join(here.runDir, "default.reviews-v1", "bootstrap.json"), "utf8");
   assert.doesNotMatch(text, /PRIVATE KEY|CERTIFICATE/);
 });
+
+test("a workload of a group starts when the server has told what that says, and again for another account", async (t) => {
+  let told: string | undefined;
+  const { server, here } = await joinedHost(t, {
+    groups: ({ group }) =>
+      told === undefined
+        ? undefined
+        : { workload: REVIEWS, group, serviceAccount: told, labels: {}, probe: undefined, problem: "" },
+  });
+  await here.write([reviews({ group: "vms" })]);
+  const stop = here.start();
+  const waiting = await here.workload(REVIEWS, "waiting-for-group");
+  assert.deepEqual(waiting.group, { name: "vms", problem: "" });
+  const [first] = server.reports.at(-1)?.workloads ?? [];
+  assert.deepEqual(
+    [first?.group, first?.defaulted, first?.healthy],
+    ["vms", ["serviceAccount", "weight", "app"], false],
+  );
+  assert.deepEqual(
+    server.issued.filter((id) => id.includes("/ns/")),
+    [],
+  );
+
+  told = "shopper";
+  await here.write([reviews({ group: "vms", labels: { a: "b" } })]);
+  assert.match((await here.workload(REVIEWS, "serving")).spiffeId, /sa\/shopper$/);
+  await eventually("an endpoint", () => server.reports.at(-1)?.workloads[0]?.healthy);
+  assert.equal(server.reports.at(-1)?.workloads[0]?.serviceAccount, "reviews", "what is reported is its own");
+
+  told = "buyer";
+  await here.write([reviews({ group: "vms", labels: { a: "c" } })]);
+  await eventually("another identity", async () => {
+    const [now] = (await here.status()).workloads;
+    return now?.state === "serving" && now.spiffeId.endsWith("/sa/buyer");
+  });
+  await stop();
+});
+
+test("without its server an agent that restarts serves the workloads of groups as before", async (t) => {
+  const { server, here } = await joinedHost(t, {
+    groups: ({ group }) => ({
+      workload: REVIEWS,
+      group,
+      serviceAccount: "shopper",
+      labels: {},
+      probe: undefined,
+      problem: "",
+    }),
+  });
+  await here.write([reviews({ group: "vms" })]);
+  const stop = here.start();
+  await here.workload(REVIEWS, "serving");
+  await stop();
+  await server[Symbol.asyncDispose]();
+  const again = here.start();
+  assert.match((await here.workload(REVIEWS, "serving")).spiffeId, /sa\/shopper$/);
+  await again();
+});

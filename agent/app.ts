@@ -35,7 +35,10 @@ import { retirementBy } from "./identity/retirement.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
+import { Probes } from "./probes/probes.ts";
+import { WorkloadHealth } from "./probes/workload-health.ts";
 import { Reconciler } from "./reconcile.ts";
+import { GroupSettings } from "./registration/group-settings.ts";
 import { Registration } from "./registration/registration.ts";
 import { createRelay } from "./relay/relay.ts";
 import { orAborted } from "./state/or-aborted.ts";
@@ -100,7 +103,14 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   identityNow = () => identity.current.svid;
   const issue = issueFrom(channel);
   const svids = new WorkloadSvids({ ...seams, issue, bundle: () => bundle.current, retirement });
-  const registration = new Registration({ ...seams, channel });
+  const groups = new GroupSettings({ ...seams, stateDir });
+  const probes = new Probes({
+    ...seams,
+    loopback: config.loopback,
+    environment: childEnvironment(environment),
+  });
+  const health = new WorkloadHealth({ ...seams, groups, probes, groupsMayExec: config.probes.exec });
+  const registration = new Registration({ ...seams, channel, groups });
   identity.changes.subscribe(() => channel.renew());
   bundle.changes.subscribe((change) => {
     roots = bundle.current.roots;
@@ -134,6 +144,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     svids,
     dataPlane,
     registration,
+    groups,
+    health,
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
@@ -166,6 +178,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     identity,
     channel,
     registration,
+    groups,
+    health,
     svids,
     relay,
     reconciler,

@@ -106,6 +106,8 @@ const schema = z.strictObject({
   runDir: z.string().default("/run/lateen"),
   /** HTTP for probes and metrics, beside the unix socket. Port 0: none. */
   status: z.strictObject({ address: ip.default("127.0.0.1"), port: port.default(15_020) }).prefault({}),
+  /** Whether a WorkloadGroup, which is written elsewhere, may have commands run on this host as the agent's user. */
+  probes: z.strictObject({ exec: z.boolean().default(false) }).prefault({}),
   /** How long a data plane may take to finish its requests when it is told to go. */
   drainSeconds: z.number().min(0).max(600).default(10),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),

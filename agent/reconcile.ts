@@ -8,9 +8,12 @@ import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
 import type { GatewayRole } from "./config.ts";
 import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
+import type { WorkloadHealth } from "./probes/workload-health.ts";
+import type { GroupSettings } from "./registration/group-settings.ts";
 import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
 import { planGateways } from "./registration/plan-gateways.ts";
-import { type PlanProblem, planWorkloads } from "./registration/plan-workloads.ts";
+import { logNewProblems, type PlanProblem } from "./registration/plan-problem.ts";
+import { planWorkloads } from "./registration/plan-workloads.ts";
 import { readHostPorts } from "./registration/read-host-ports.ts";
 import type { Registration } from "./registration/registration.ts";
 import { Changes, Wake } from "./state/changes.ts";
@@ -26,6 +29,8 @@ export interface ReconcilerOptions extends RunnerOptions {
   readonly locality: string;
   readonly network: string;
   readonly registration: Registration;
+  readonly groups: GroupSettings;
+  readonly health: WorkloadHealth;
   readonly logger: Logger;
   /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
   readonly settleMs: number;
@@ -34,6 +39,8 @@ export interface ReconcilerOptions extends RunnerOptions {
 /** What this agent does for one workload, for status. */
 export interface ReconciledWorkload {
   readonly workload: Workload;
+  /** What its group says is not known yet. */
+  readonly waits: boolean;
   readonly runner: WorkloadRunner | undefined;
 }
 
@@ -75,11 +82,15 @@ export class Reconciler {
   }
 
   get problems(): readonly PlanProblem[] {
-    return this.#problems;
+    return [...this.#problems, ...this.#options.health.problems];
   }
 
   workloads(): readonly ReconciledWorkload[] {
-    return [...this.#workloads].map(([id, workload]) => ({ workload, runner: this.#runners.get(id) }));
+    return [...this.#workloads].map(([id, workload]) => ({
+      workload,
+      waits: this.#options.groups.served(workload) === undefined,
+      runner: this.#runners.get(id),
+    }));
   }
 
   /** Whether an xDS node is one of the workloads on this host now. */
@@ -89,12 +100,15 @@ export class Reconciler {
 
   /** Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running. */
   async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, groups, health } = this.#options;
+    await groups.load();
     const last = await readLastWorkloads(this.#options);
+    health.remember(last);
     if (last.length > 0) {
       this.#options.logger.info("serving the workloads of the last run", { workloads: last.length });
-      await this.#apply(last);
+      this.#apply(last);
     }
+    const unsubscribe = [groups, health].map(({ changes }) => changes.subscribe(() => this.#wake.raise()));
     try {
       await runTasks(
         signal,
@@ -113,18 +127,21 @@ export class Reconciler {
         async (signal) => {
           while (!signal.aborted) {
             await clock.sleep(RECHECK_MS, signal);
-            if (this.#problems.length > 0 || this.#workloads.size > this.#runners.size) this.#wake.raise();
+            if (this.#problems.length > 0 || this.#lacksRunners()) this.#wake.raise();
           }
         },
       );
     } finally {
+      for (const stop of unsubscribe) stop();
+      await health.stop();
       await this.#leaveAll();
     }
   }
 
   async #reconcile(): Promise<void> {
     if (this.#services === undefined) {
-      await this.#apply([...this.#workloads.values()]);
+      this.#apply([...this.#workloads.values()]);
+      await this.#options.groups.keep();
       return;
     }
     const { dataPlane, loopback, logger, runDir, trustDomain } = this.#options;
@@ -135,37 +152,45 @@ export class Reconciler {
     const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
-    const before = new Set(this.#problems.map(({ error }) => error.message));
-    for (const { workload, error } of plan.problems) {
-      if (before.has(error.message)) continue;
-      logger.error("a workload cannot be served as it is", {
-        workload,
-        code: error.code,
-        error: error.message,
-        hint: error.hint,
-      });
-    }
+    logNewProblems(logger, plan.problems, this.#problems);
     this.#problems = plan.problems;
-    await this.#apply(workloads);
+    const reported = this.#apply(workloads);
     if (!this.#swept) await this.#sweep();
-    await writeLastWorkloads(this.#options, workloads);
+    await this.#options.groups.keep();
+    await writeLastWorkloads(this.#options, reported);
   }
 
-  /** A change of node or identity is another workload under the same name: the old one goes first. */
-  async #apply(workloads: readonly Workload[]): Promise<void> {
+  /**
+   * A change of node or identity is another workload under the same name: the old one goes first. One whose group is not
+   * known yet is reported, so that the server tells, and stays as it is: it is not started, or goes on. Returns what is
+   * reported.
+   */
+  #apply(workloads: readonly Workload[]): readonly Workload[] {
+    const { groups, health, registration } = this.#options;
     const wanted = new Map(workloads.map((workload) => [workloadId(workload), workload]));
+    const served = new Map(workloads.map((workload) => [workloadId(workload), groups.served(workload)]));
     const going = [...this.#runners.values()].filter((runner) => {
       if (this.#retiring.has(runner)) return false;
-      const next = wanted.get(runner.id);
-      const now = this.#workloads.get(runner.id);
-      if (next === undefined) runner.leave();
-      return next === undefined || now === undefined || !this.#sameNode(now, next);
+      if (!wanted.has(runner.id)) runner.leave();
+      const next = served.get(runner.id);
+      return !wanted.has(runner.id) || (next !== undefined && !this.#sameNode(runner.workload, next));
     });
     this.#workloads = wanted;
-    this.#options.registration.set(workloads);
+    const serves = (workload: Workload): boolean =>
+      this.#runners.has(workloadId(workload)) || groups.served(workload) !== undefined;
+    const reported = health.report(workloads, this.#services, serves);
+    registration.set(reported);
     for (const runner of going) void this.#retire(runner);
-    for (const [id, workload] of wanted) this.#start(id, workload);
+    for (const [id, workload] of served) if (workload !== undefined) this.#start(id, workload);
     this.changes.notify();
+    return reported;
+  }
+
+  #lacksRunners(): boolean {
+    const { groups } = this.#options;
+    return [...this.#workloads].some(
+      ([id, workload]) => !this.#runners.has(id) && groups.served(workload) !== undefined,
+    );
   }
 
   #sameNode(a: Workload, b: Workload): boolean {

@@ -25,16 +25,17 @@ export interface RunnerOptions {
 /** One workload from its identity to the end of its data plane. */
 export class WorkloadRunner {
   readonly id: WorkloadId;
+  /** As it was when it started. */
+  readonly workload: Workload;
   readonly nodeId: string;
   readonly files: WorkloadPaths;
-  readonly #workload: Workload;
   readonly #options: RunnerOptions;
   readonly #process: DataPlaneProcess;
   #leaving = false;
 
   constructor(workload: Workload, options: RunnerOptions) {
     this.id = workloadId(workload);
-    this.#workload = workload;
+    this.workload = workload;
     this.#options = options;
     this.files = workloadPaths(options.stateDir, options.runDir, workload);
     const { xdsSocket } = options;
@@ -50,7 +51,7 @@ export class WorkloadRunner {
   /** Gets the identity, then keeps the data plane running until the signal is aborted and it is gone. */
   async run(signal: AbortSignal): Promise<void> {
     const { svids, trustDomain } = this.#options;
-    const { namespace, serviceAccount } = this.#workload;
+    const { namespace, serviceAccount } = this.workload;
     await svids.add(this.id, workloadSpiffeId(trustDomain, namespace, serviceAccount), this.files.svid);
     await this.#untilIdentified(signal);
     if (!signal.aborted) await this.#process.run(signal);

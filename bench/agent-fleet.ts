@@ -128,6 +128,7 @@ async function enrolled(
       locality: "",
       dataPlane: "builtin",
       catalog: undefined,
+      group: undefined,
     },
   ]);
   const { publicKeyDer, keyPem } = newKeyPair();

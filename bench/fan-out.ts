@@ -87,7 +87,7 @@ async function register(
     trustDomain: state.trustDomain,
     identity: () => ({ roots, certificate: state.svid }),
   });
-  const registration = new Registration({ ...seams, channel });
+  const registration = new Registration({ groups: { take: () => {} }, ...seams, channel });
   registration.set(workloads);
   void registration.run(signal).finally(() => channel.close());
   await registration.acknowledged(signal);
@@ -114,6 +114,7 @@ function workloads(count: number): readonly Workload[] {
     reportsCalls: false,
     dataPlane: "builtin",
     catalog: undefined,
+    group: undefined,
   }));
 }
 

@@ -125,6 +125,7 @@ export function workloadsOf({ proxies, services, scoped, ...layout }: MeshLayout
       reportsCalls: false,
       dataPlane: "envoy",
       catalog: undefined,
+      group: undefined,
     };
   });
 }

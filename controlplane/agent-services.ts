@@ -14,6 +14,7 @@ import { certificateServiceHandlers } from "./agents/certificate-service.ts";
 import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentFacingService } from "./agents/server.ts";
+import { storedGroups } from "./agents/stored-groups.ts";
 import { admitWorkload } from "./attest/admit-workload.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { Attestor } from "./attest/attestor.ts";
@@ -24,6 +25,7 @@ import type { AuditEvent } from "./audit/audit-record.ts";
 import type { Bans } from "./ca/bans.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
 import type { CallHistory } from "./observed/call-history.ts";
+import type { ConfigStore } from "./store/config-store.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
 import { type AdsServer, adsHandlers } from "./xds/ads-handlers.ts";
 import type { ConfigSource } from "./xds/config-source.ts";
@@ -34,6 +36,7 @@ export interface AgentServicesOptions {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly history: CallHistory;
+  readonly store: Pick<ConfigStore, "get" | "onChange">;
   readonly audit: Pick<AuditLog, "note">;
   readonly bans: Bans;
   readonly bundles: AgentBundles;
@@ -60,6 +63,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
   const ca = counted(options.ca, metrics);
   const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const log = options.logger.child("agents");
+  const groups = storedGroups(options.store);
 
   /** A stream may ask for the workloads that are placed on its agent's host now, and for no others (DESIGN §6). */
   function authorize(call: AdsCall, nodeId: string): Authorization {
@@ -109,7 +113,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({ ...options, ca, join, authenticator, log }),
+          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, log }),
         },
       },
       {

@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { parseFiles } from "../mesh/model/parse-files.ts";
-import { workloadId } from "../mesh/model/workload.ts";
+import { type PlacedWorkload, workloadId } from "../mesh/model/workload.ts";
+import type { WorkloadGroupSpec } from "../mesh/model/workload-group.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
 import { FAKE_NOW } from "../test/fakes/admin-deps.ts";
 import { MemoryConfigStore } from "../test/fakes/memory-config-store.ts";
 import { bookinfoWorkloads, instance } from "../test/fakes/sample-mesh.ts";
 import { CallHistory } from "./observed/call-history.ts";
 import { asAdded } from "./snapshot/added-objects.ts";
+import { withGroup } from "./snapshot/grouped-workload.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
 import { createTranslator } from "./translate/translator.ts";
@@ -36,10 +38,13 @@ spec:
 }
 
 /** A server with Bookinfo's workloads, a catalog's service, and a VirtualService, and its questions. */
-async function server(): Promise<WhatIf & { readonly store: MemoryConfigStore }> {
+async function server(
+  more = "",
+  workloads: readonly PlacedWorkload[] = bookinfoWorkloads(),
+): Promise<WhatIf & { readonly store: MemoryConfigStore }> {
   const store = new MemoryConfigStore(clock);
   store.apply(
-    filed(canary(90)).map(({ object }) => object),
+    filed([canary(90), more].join("---\n")).map(({ object }) => object),
     { origin: "api" },
   );
   const translator = createTranslator();
@@ -52,7 +57,7 @@ async function server(): Promise<WhatIf & { readonly store: MemoryConfigStore }>
     capMs: 1,
   });
   publisher.setConfig(asAdded(store.list()), store.revision);
-  publisher.setWorkloads(bookinfoWorkloads().map((workload) => ({ id: workloadId(workload), workload })));
+  publisher.setWorkloads(workloads.map((workload) => ({ id: workloadId(workload), workload })));
   publisher.setCatalog("consul", "default", "payments", [instance("payments")]);
   const history = new CallHistory(systemClock);
   const stop = new AbortController();
@@ -160,4 +165,26 @@ test("a draft that leads nowhere would change no proxy: what is in force would s
     ["changed"],
   );
   assert.deepEqual(workloads, []);
+});
+
+test("a diff knows what an edit of a WorkloadGroup makes of its workloads", async () => {
+  const group = (labels: string): string => `apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: vms }
+spec: { metadata: { labels: ${labels} }, template: {} }
+`;
+  const policy = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: front }
+spec: { selector: { matchLabels: { tier: front } }, mtls: { mode: STRICT } }
+`;
+  const said = filed(group("{ tier: back }"))[0]?.object.spec as WorkloadGroupSpec;
+  const membership = { name: "vms", defaulted: [], applied: undefined };
+  const workloads = bookinfoWorkloads().map((one) =>
+    one.name === "reviews-v1" ? withGroup(one, membership, said) : one,
+  );
+  const { diff } = await server(`${group("{ tier: back }")}---\n${policy}`, workloads);
+  const { workloads: changed } = await diff(filed(group("{ tier: front }")), { verbose: false, signal });
+  const names = changed.map(({ workload }) => workload);
+  assert.deepEqual(names, ["default/reviews-v1"]);
 });

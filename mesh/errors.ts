@@ -15,6 +15,7 @@ export type ErrorCode =
   | "agent.discovery"
   | "agent.join"
   | "agent.port-taken"
+  | "agent.probe"
   | "agent.state"
   | "attest.refused"
   | "attest.throttled"

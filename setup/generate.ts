@@ -1,7 +1,7 @@
 /**
  * Generates the message types that Lateen speaks (Envoy's xDS v3, Istio's certificate service, SPIFFE's Workload API,
- * its own agent service) into `mesh/xds/gen/`, together with a descriptor set for canonical ProtoJSON, which has all of
- * Envoy's extensions too. Runs at set-up; nothing of it is committed. A stamp over the inputs makes a second run free.
+ * gRPC's health service, its own agent service) into `mesh/xds/gen/`, together with a descriptor set for canonical
+ * ProtoJSON, which has all of Envoy's extensions too. Runs at set-up; nothing of it is committed. A stamp over the inputs makes a second run free.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -52,6 +52,7 @@ const ROOTS = [
   "envoy/service/accesslog/v3/als.proto",
   "envoy/service/auth/v3/external_auth.proto",
   "envoy/service/discovery/v3/discovery.proto",
+  "grpc/health/v1/health.proto",
   "istio/v1/auth/ca.proto",
   "lateen/agent/v1/agent.proto",
   "spiffe/workload/workload.proto",
@@ -185,6 +186,7 @@ async function inputStamp(): Promise<string> {
     import.meta.filename,
     join(xdsPackage, "package.json"),
     join(root, "node_modules/ts-proto/package.json"),
+    join(ownProtos, "grpc/health/v1/health.proto"),
     join(ownProtos, "istio/v1/auth/ca.proto"),
     join(ownProtos, "lateen/agent/v1/agent.proto"),
   ]) {

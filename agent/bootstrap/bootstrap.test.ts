@@ -36,6 +36,7 @@ const workload: Workload = {
   ...PLAIN_SIDECAR,
   dataPlane: "envoy",
   catalog: undefined,
+  group: undefined,
 };
 
 const node = dataPlaneNode(

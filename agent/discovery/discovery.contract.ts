@@ -107,6 +107,8 @@ export function testDiscovery(
         discovery: undefined,
         interception: "none",
         httpProxy: undefined,
+        group: undefined,
+        probe: undefined,
       });
     });
 

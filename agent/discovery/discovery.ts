@@ -1,5 +1,6 @@
+import type { ReadinessProbe } from "../../mesh/model/readiness-probe.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
-import type { SocketAddress, Workload } from "../../mesh/model/workload.ts";
+import type { GroupMembership, SocketAddress, Workload } from "../../mesh/model/workload.ts";
 
 /** A service instance that runs on this host and wants to be in the mesh. */
 export interface LocalService {
@@ -31,6 +32,10 @@ export interface LocalService {
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
   /** The catalog that must have this instance for it to be an endpoint. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
+  /** The WorkloadGroup of its namespace that it is made from, and what is a default here that the group may say. */
+  readonly group: Omit<GroupMembership, "applied"> | undefined;
+  /** How its application is asked whether it is ready; undefined: as its group says. */
+  readonly probe: ReadinessProbe | undefined;
 }
 
 export interface LocalUpstream {

@@ -22,8 +22,19 @@ export interface WorkloadStatus {
   /** `namespace/name`. */
   readonly workload: string;
   readonly spiffeId: string;
+  /** The WorkloadGroup that it names, and why it is not as that says; empty: it is. */
+  readonly group: { readonly name: string; readonly problem: string } | undefined;
+  /** What its probe found, and why its last check failed; undefined: nobody asks. */
+  readonly probe: { readonly ready: boolean; readonly reason: string } | undefined;
   /** `serving`, or what it waits for. */
-  readonly state: "serving" | "starting" | "draining" | "backing-off" | "waiting-for-svid" | "refused";
+  readonly state:
+    | "serving"
+    | "starting"
+    | "draining"
+    | "backing-off"
+    | "waiting-for-group"
+    | "waiting-for-svid"
+    | "refused";
   /** Why it is in that state, where there is more to say. */
   readonly reason: string | undefined;
   readonly dataPlane: { readonly kind: string; readonly pid: number | undefined };

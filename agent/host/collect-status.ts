@@ -3,7 +3,9 @@ import type { SupervisorState } from "../dataplane/supervisor-state.ts";
 import type { AgentIdentity } from "../identity/agent-identity.ts";
 import type { ServerChannel } from "../identity/channel.ts";
 import type { WorkloadSvids } from "../identity/workload-svids.ts";
+import type { WorkloadHealth } from "../probes/workload-health.ts";
 import type { ReconciledWorkload, Reconciler } from "../reconcile.ts";
+import type { GroupSettings } from "../registration/group-settings.ts";
 import type { Registration } from "../registration/registration.ts";
 import type { Relay, RelayNodeStatus } from "../relay/relay.ts";
 import type { AgentStatus, WorkloadStatus } from "./agent-status.ts";
@@ -14,6 +16,8 @@ export interface StatusParts {
   readonly identity: AgentIdentity;
   readonly channel: ServerChannel;
   readonly registration: Registration;
+  readonly groups: GroupSettings;
+  readonly health: WorkloadHealth;
   readonly svids: WorkloadSvids;
   readonly relay: Relay;
   readonly reconciler: Reconciler;
@@ -42,20 +46,24 @@ export function collectStatus(parts: StatusParts): AgentStatus {
 }
 
 function workloadStatus(
-  { workload, runner }: ReconciledWorkload,
+  { workload, waits, runner }: ReconciledWorkload,
   nodes: ReadonlyMap<string, RelayNodeStatus>,
-  { svids, registration }: StatusParts,
+  { svids, registration, groups, health }: StatusParts,
 ): WorkloadStatus {
   const id = workloadId(workload);
   const svid = svids.status(id);
   const node = runner && nodes.get(runner.nodeId);
   const process = runner?.state ?? { kind: "stopped" as const };
   const refusal = registration.refusal(id);
+  const verdict = health.verdict(id);
+  const group = groups.of(workload);
   const lastNack = node?.lastNack;
   return {
     workload: id,
     spiffeId: svid?.spiffeId ?? "",
-    ...stateOf(process, svid?.problem, refusal),
+    group: workload.group && { name: workload.group.name, problem: group?.problem ?? "" },
+    probe: verdict && { ready: verdict.healthy, reason: verdict.reason },
+    ...stateOf(process, svid?.problem, refusal, waits),
     dataPlane: { kind: workload.dataPlane, pid: "pid" in process ? process.pid : undefined },
     inbound: workload.ports.map(({ inbound }) => `${inbound.address}:${inbound.port}`),
     upstreams: workload.upstreams.map(
@@ -71,6 +79,7 @@ function stateOf(
   process: SupervisorState,
   svidProblem: string | undefined,
   refusal: string | undefined,
+  waits: boolean,
 ): Pick<WorkloadStatus, "state" | "reason"> {
   // What serves, serves: a server that refuses it now takes its identity away when the SVID ends.
   if (process.kind === "running") return { state: "serving", reason: refusal ?? svidProblem };
@@ -83,6 +92,8 @@ function stateOf(
     case "backing-off":
       return { state: "backing-off", reason: process.reason };
     case "stopped":
+      if (waits)
+        return { state: "waiting-for-group", reason: "the server has not told what its WorkloadGroup says" };
       return { state: "waiting-for-svid", reason: svidProblem };
     default:
       return process satisfies never;

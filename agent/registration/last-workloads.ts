@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
-import type { Workload } from "../../mesh/model/workload.ts";
+import { DEFAULTED, type Workload } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import { quarantine, readPrivate, writePrivate } from "../state/private-files.ts";
 
@@ -38,6 +38,7 @@ const schema = z.array(
     reportsCalls: z.boolean().default(true),
     dataPlane: z.enum(["envoy", "builtin"]),
     catalog: z.object({ registry: z.string(), instanceId: z.string() }).optional(),
+    group: z.object({ name: z.string(), defaulted: z.array(z.enum(DEFAULTED)) }).optional(),
   }),
 );
 
@@ -60,6 +61,7 @@ export async function readLastWorkloads(options: LastWorkloadsOptions): Promise<
       ...workload,
       httpProxy: workload.httpProxy,
       catalog: workload.catalog,
+      group: workload.group && { ...workload.group, applied: undefined },
     }));
   } catch (error) {
     const aside = await quarantine(path, options.clock.now()).catch(() => "nowhere");

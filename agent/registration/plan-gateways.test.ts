@@ -43,6 +43,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       reportsCalls: true,
       dataPlane: "envoy",
       catalog: undefined,
+      group: undefined,
     },
   ]);
 });

@@ -40,5 +40,6 @@ export function planGateways(
     reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: undefined,
+    group: undefined,
   }));
 }

@@ -25,6 +25,8 @@ function service(over: Partial<LocalService> = {}): LocalService {
     interception: "none",
     httpProxy: undefined,
     catalog: undefined,
+    group: undefined,
+    probe: undefined,
     ...over,
   };
 }

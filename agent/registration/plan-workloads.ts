@@ -10,6 +10,7 @@ import {
 import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
 import type { LocalService, LocalUpstream } from "../discovery/discovery.ts";
 import { covers, isWildcard } from "./listening-sockets.ts";
+import type { PlanProblem } from "./plan-problem.ts";
 import { type HostPorts, isMeshPort } from "./ports.ts";
 
 export interface PlanSettings {
@@ -20,12 +21,6 @@ export interface PlanSettings {
   /** The host's own, for services that say none. */
   readonly locality: string;
   readonly network: string;
-}
-
-/** Something of a workload that cannot be had now. */
-export interface PlanProblem {
-  readonly workload: WorkloadId;
-  readonly error: MeshError;
 }
 
 export interface Plan {
@@ -230,6 +225,7 @@ function toWorkload(
     reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
+    group: service.group && { ...service.group, applied: undefined },
   };
 }
 

@@ -38,6 +38,8 @@ function service(address: string, port: number): LocalService {
     interception: "none",
     httpProxy: undefined,
     catalog: undefined,
+    group: undefined,
+    probe: undefined,
   };
 }
 

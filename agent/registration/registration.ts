@@ -10,6 +10,7 @@ import type { ServerChannel } from "../identity/channel.ts";
 import { serverSaid } from "../identity/unary-call.ts";
 import { Changes, Wake } from "../state/changes.ts";
 import { orAborted } from "../state/or-aborted.ts";
+import type { GroupSettings } from "./group-settings.ts";
 import { toMessage } from "./workload-message.ts";
 
 export type RegistrationState =
@@ -20,6 +21,7 @@ export type RegistrationState =
   | { readonly kind: "acknowledged"; readonly sequence: number };
 
 export interface RegistrationOptions {
+  readonly groups: Pick<GroupSettings, "take">;
   readonly channel: Pick<ServerChannel, "client">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -36,6 +38,10 @@ export class Registration {
   readonly #options: RegistrationOptions;
   readonly #changed = new Wake();
   readonly #reconnect = new Wake();
+  /** What the server is asked on the stream now; undefined: it has answered. */
+  #open:
+    | { readonly sequence: number; readonly workloads: readonly Workload[]; readonly answered: Wake }
+    | undefined;
   #workloads: readonly Workload[] | undefined;
   #sequence = 0;
   #state: RegistrationState = { kind: "nothing-to-report" };
@@ -125,23 +131,32 @@ export class Registration {
     const either = AbortSignal.any([signal, over.signal]);
     while (!either.aborted) {
       this.#send(call);
+      // One at a time: of changes that come faster than answers, the newest is told, and no answer is for nothing.
+      await this.#open?.answered.wait(either);
       await this.#changed.wait(either);
     }
+    this.#open = undefined;
     call.cancel();
     return { reason, answered };
   }
 
   #send(call: ClientDuplexStream<WorkloadReport, ReportResult>): void {
+    const sequence = this.#sequence;
+    const workloads = this.#workloads ?? [];
     try {
-      call.write({ sequence: this.#sequence, workloads: (this.#workloads ?? []).map(toMessage) });
-      this.#state = { kind: "reporting", sequence: this.#sequence };
+      call.write({ sequence, workloads: workloads.map(toMessage) });
+      this.#open = { sequence, workloads, answered: new Wake() };
+      this.#state = { kind: "reporting", sequence };
     } catch (error) {
+      this.#open = undefined;
       this.#options.logger.error("could not report the workloads", { error: messageOf(error) });
     }
   }
 
-  #take({ sequence, refusals, settings }: ReportResult): void {
-    if (sequence !== this.#sequence) return;
+  /** Of the report that it is asked, and once more of the same when the server judges it again. */
+  #take({ sequence, refusals, settings, groups }: ReportResult): void {
+    if (sequence !== this.#open?.sequence) return;
+    this.#options.groups.take(groups, this.#open.workloads);
     this.#concurrency = new Map(settings.map(({ workload, concurrency }) => [workload, concurrency]));
     const before = this.#refusals;
     this.#refusals = new Map(refusals.map(({ workload, reason }) => [workload, reason]));
@@ -149,7 +164,8 @@ export class Registration {
       if (before.get(workload) === reason) continue;
       this.#options.logger.error("the server refuses a workload", { workload, reason });
     }
-    this.#state = { kind: "acknowledged", sequence };
+    if (sequence === this.#sequence) this.#state = { kind: "acknowledged", sequence };
+    this.#open.answered.raise();
     this.changes.notify();
   }
 }

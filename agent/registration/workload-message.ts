@@ -36,5 +36,7 @@ export function toMessage(workload: Workload): WorkloadMessage {
     httpProxy: workload.httpProxy === undefined ? undefined : { ...workload.httpProxy },
     bindsVips: workload.bindsVips,
     reportsCalls: workload.reportsCalls,
+    group: workload.group?.name ?? "",
+    defaulted: [...(workload.group?.defaulted ?? [])],
   };
 }

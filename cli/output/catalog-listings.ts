@@ -55,6 +55,7 @@ export async function listWorkloads(
     { header: "AGENT", cell: ({ agent }) => agent },
     { header: "AGE", cell: ({ registeredAt }) => formatAge(now - Date.parse(registeredAt)) },
     { header: "IDENTITY", cell: ({ spiffeId }) => spiffeId, wide: true },
+    { header: "GROUP", cell: ({ group }) => group ?? "", wide: true },
     {
       header: "LABELS",
       cell: ({ labels }) =>

@@ -30,6 +30,7 @@ export function toWorkloadReply(workload: PlacedWorkload, trustDomain: string): 
     ),
     healthy: workload.healthy,
     labels: workload.labels,
+    group: workload.group?.name ?? null,
     registeredAt: new Date(workload.registeredAt).toISOString(),
   };
 }

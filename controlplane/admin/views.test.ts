@@ -122,6 +122,7 @@ test("workloads are told with their identity and where they are reached, registr
     reportsCalls: false,
     dataPlane: "envoy",
     catalog: undefined,
+    group: undefined,
     agentId: "a1",
     registeredAt: FAKE_NOW,
     banned: false,

@@ -55,7 +55,7 @@ test("a host joins with a token, registers a workload and gets its SVID for its 
   await using port = await startAgentPort(state.path);
   using agent = await joinAgent(port);
   const { stream, result } = await register(agent, "reviews");
-  assert.deepEqual(result, { sequence: 1, refusals: [], settings: [] });
+  assert.deepEqual(result, { sequence: 1, refusals: [], settings: [], groups: [] });
   const key = newKey();
   const { certChain } = await certify(agent, REVIEWS, createCsr(key), 3600);
   const leaf = new X509Certificate(certChain[0] ?? "");

@@ -62,6 +62,42 @@ export async function send<S>(call: Sink<S>, message: S, signal: AbortSignal): P
   if (!call.write(message)) await once(call, "drain", { signal });
 }
 
+interface BufferedSink<S> extends Sink<S> {
+  readonly writableNeedDrain: boolean;
+}
+
+/** Answers of which only the newest counts: a caller that reads slowly gets that one, not all. */
+export class NewestAnswer<S> {
+  readonly #call: BufferedSink<S>;
+  #waiting: S | undefined;
+
+  constructor(call: BufferedSink<S>) {
+    this.#call = call;
+  }
+
+  /** Writes it, or keeps it until the stream takes more. */
+  put(answer: S): void {
+    if (!this.#call.writableNeedDrain) {
+      this.#call.write(answer);
+      return;
+    }
+    if (this.#waiting === undefined) this.#call.once("drain", () => this.#flush());
+    this.#waiting = answer;
+  }
+
+  /** Waits until the stream takes more. Throws when the signal is aborted meanwhile. */
+  async taken(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#call.writableNeedDrain) await once(this.#call, "drain", { signal });
+  }
+
+  #flush(): void {
+    const answer = this.#waiting;
+    this.#waiting = undefined;
+    if (answer !== undefined) this.put(answer);
+  }
+}
+
 /** The peer's address without its port. */
 export function peerAddress(call: { getPeer(): string }): string {
   const peer = call.getPeer();

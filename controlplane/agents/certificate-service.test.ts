@@ -30,6 +30,7 @@ function placed(agentId: string, namespace: string, serviceAccount: string): Pla
     ...PLAIN_SIDECAR,
     dataPlane: "builtin",
     catalog: undefined,
+    group: undefined,
     agentId,
     registeredAt: 0,
     banned: false,

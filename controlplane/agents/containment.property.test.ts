@@ -6,7 +6,7 @@ import { DeltaDiscoveryRequest } from "../../mesh/xds/gen/envoy/service/discover
 import { nodeId } from "../../mesh/xds/names.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { wireWorkload } from "../../test/harness/agent-port.ts";
-import { ContainmentWorld, type Host, TRUST_DOMAIN } from "./testing/containment-world.ts";
+import { ContainmentWorld, GROUP, type Host, TRUST_DOMAIN } from "./testing/containment-world.ts";
 
 const GRAPHS = 100;
 const REQUESTS = 1_000;
@@ -20,7 +20,7 @@ interface Tally {
 }
 
 /**
- * Random hosts, bindings and placements, bans and lost streams, and random requests on each way to an identity, on the
+ * Random hosts, bindings and placements, groups that say who is who, bans and lost streams, and random requests on each way to an identity, on the
  * real handlers. What may come out is said by a model of a few lines that knows nothing of the code under test.
  */
 test(`of ${GRAPHS * REQUESTS} random requests none gets an identity that is not placed on its host now`, async (t) => {
@@ -34,7 +34,7 @@ test(`of ${GRAPHS * REQUESTS} random requests none gets an identity that is not 
       if (chance < 0.6) await certify(world, host, tally);
       else if (chance < 0.9) await stream(world, host, tally);
       else await register(world, host, request, tally);
-      if (world.random.chance(0.03)) world.disturb();
+      if (world.random.chance(0.03)) await world.disturb();
     }
     for (let turn = 0; turn < 5; turn++) await nextTurn();
     world.assertContained();
@@ -87,7 +87,10 @@ async function stream(world: ContainmentWorld, host: Host, tally: Tally): Promis
 
 async function register(world: ContainmentWorld, host: Host, sequence: number, tally: Tally): Promise<void> {
   const workloads = world.random.some(world.workloadNames, 0.3).map(({ name, namespace }) => {
-    return wireWorkload(name, { namespace, serviceAccount: world.random.pick(world.accounts) });
+    const { random } = world;
+    const group = random.chance(0.4) ? GROUP : "";
+    const defaulted = random.chance(0.7) ? ["serviceAccount"] : [];
+    return wireWorkload(name, { namespace, serviceAccount: random.pick(world.accounts), group, defaulted });
   });
   const { result, accepted } = await world.register(host, { sequence, workloads });
   assert.equal(result !== undefined, world.mayCall(host), `a report of ${host.id}`);

@@ -37,6 +37,8 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
     httpProxy: { address: "127.0.0.1", port: 15_080 },
     bindsVips: true,
     reportsCalls: true,
+    group: "reviews",
+    defaulted: ["app", "weight", "colour"],
   });
   // Over the wire and back, as it comes in.
   const decoded = WorkloadReport.decode(WorkloadReport.encode({ sequence: 7, workloads: [wire] }).finish());
@@ -72,6 +74,7 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
         reportsCalls: true,
         dataPlane: "envoy",
         catalog: { registry: "consul", instanceId: "reviews-1" },
+        group: { name: "reviews", defaulted: ["weight", "app"], applied: undefined },
       },
     ],
   });

@@ -2,7 +2,10 @@ import { isIP } from "node:net";
 import { MeshError } from "../../mesh/errors.ts";
 import { isSpiffeSegment } from "../../mesh/identity/spiffe-id.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
+import { isObjectName } from "../../mesh/model/vocabulary.ts";
 import {
+  DEFAULTED,
+  type GroupMembership,
   type Workload,
   type WorkloadPort,
   type WorkloadUpstream,
@@ -25,7 +28,8 @@ export interface ParsedReport {
 const MAX_WORKLOADS = 1000;
 const MAX_ENTRIES = 1000;
 const MAX_TEXT = 253;
-const MAX_WEIGHT = 1_000_000;
+/** The sum of a service's weights must fit in 32 bits (Envoy's ClusterLoadAssignment). */
+export const MAX_WEIGHT = 1_000_000;
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** As a DNS label, with the underscores that catalogs allow. */
 const SERVICE = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
@@ -90,6 +94,7 @@ function problemsOf(raw: wire.Workload): readonly string[] {
     expect(isText(raw.catalog.registry), "catalog.registry must be a registry's name");
     expect(isText(raw.catalog.instanceId), "catalog.instanceId must be an instance's id");
   }
+  expect(raw.group === "" || isObjectName(raw.group), "group must be the name of a WorkloadGroup");
   problems.push(...labelProblems(raw.labels), ...portProblems(raw.ports), ...upstreamProblems(raw.upstreams));
   return problems;
 }
@@ -158,6 +163,16 @@ function toWorkload(raw: wire.Workload): Workload {
     reportsCalls: raw.reportsCalls,
     dataPlane: raw.dataPlane === "envoy" ? "envoy" : "builtin",
     catalog: raw.catalog && { registry: raw.catalog.registry, instanceId: raw.catalog.instanceId },
+    group: raw.group === "" ? undefined : toMembership(raw),
+  };
+}
+
+/** What an agent of a later version may have no word for here is no default. */
+function toMembership({ group, defaulted }: wire.Workload): GroupMembership {
+  return {
+    name: group,
+    defaulted: DEFAULTED.filter((field) => defaulted.includes(field)),
+    applied: undefined,
   };
 }
 

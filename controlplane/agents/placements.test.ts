@@ -26,6 +26,7 @@ function workload(name: string, changes: Partial<Workload> = {}): Workload {
     ...PLAIN_SIDECAR,
     dataPlane: "builtin",
     catalog: undefined,
+    group: undefined,
     ...changes,
   };
 }

@@ -243,6 +243,7 @@ function fromRow(row: Readonly<Record<string, unknown>>): PlacedWorkload {
       agentId: String(row["agent_id"]),
       registeredAt: Number(row["registered_at"]),
       catalog: workload.catalog,
+      group: workload.group,
     };
   } catch (cause) {
     throw new MeshError("store.failed", `read the placement ${String(row["id"])}`, {

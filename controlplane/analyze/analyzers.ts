@@ -13,13 +13,8 @@ import { gatewayCredentials } from "./gateway/credentials.ts";
 import { gatewayWorkloads } from "./gateway/workloads.ts";
 import { endpointIdentities } from "./hosts/identities.ts";
 import { endpointAddresses, endpointNetworks, serviceAddresses } from "./hosts/networks.ts";
-import {
-  conflictingTargets,
-  dnsAddresses,
-  emptyServices,
-  entryPorts,
-  probePorts,
-} from "./hosts/workload-ports.ts";
+import { missingGroups, probePorts } from "./hosts/workload-groups.ts";
+import { conflictingTargets, dnsAddresses, emptyServices, entryPorts } from "./hosts/workload-ports.ts";
 import { meshConfigs, meshNetworkRegistries } from "./mesh-config.ts";
 import { selectors } from "./selectors.ts";
 import {
@@ -58,6 +53,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   gatewayWorkloads,
   meshConfigs,
   meshNetworkRegistries,
+  missingGroups,
   probePorts,
   selectors,
   serviceAddresses,

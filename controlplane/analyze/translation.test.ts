@@ -62,14 +62,14 @@ test("a MeshConfig that names another trust domain than the server's authority i
 
 test("what a stored object says and is not in force is told again, unless the object is of a file or does not want it", () => {
   const yaml = [
-    object("WorkloadGroup", "told", "{ template: { serviceAccount: a } }"),
+    object("WorkloadGroup", "told", "{ template: { address: 10.0.0.1 } }"),
     object(
       "WorkloadGroup",
       "quiet",
-      "{ template: { serviceAccount: a } }",
+      "{ template: { address: 10.0.0.1 } }",
       'annotations: { galley.istio.io/analyze-suppress: "*" }',
     ),
-    object("WorkloadGroup", "filed", "{ template: { serviceAccount: a } }"),
+    object("WorkloadGroup", "filed", "{ template: { address: 10.0.0.1 } }"),
   ].join("---\n");
   const stored = objects(yaml);
   const filed = stored.filter(({ metadata }) => metadata.name === "filed");
@@ -80,6 +80,8 @@ test("what a stored object says and is not in force is told again, unless the ob
     analyze({ objects: stored, snapshot, places, now: 0 }).map(
       ({ code, origin, message }) => `${code} ${origin}: ${message}`,
     ),
-    ["IST0133 WorkloadGroup default/told: spec.template is accepted but not in force yet"],
+    [
+      "IST0133 WorkloadGroup default/told: spec.template.address means nothing here: each workload has its own",
+    ],
   );
 });

@@ -46,6 +46,7 @@ export function workloadsFromEntries(
       reportsCalls: false,
       dataPlane: "envoy",
       catalog: undefined,
+      group: undefined,
       agentId: FILES_AGENT,
       registeredAt: entry.createdAt,
       banned: false,

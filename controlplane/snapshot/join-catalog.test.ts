@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PlacedWorkload } from "../../mesh/model/workload.ts";
+import type { Defaulted, PlacedWorkload } from "../../mesh/model/workload.ts";
+import type { WorkloadGroupSpec } from "../../mesh/model/workload-group.ts";
 import { instance, port, workload } from "../../test/fakes/sample-mesh.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import { identitiesOf } from "./identities.ts";
@@ -137,6 +138,26 @@ test("a workload without a catalog is an endpoint of its own", () => {
     [["agents/default/reviews-1", true]],
   );
   assert.equal(joined?.service.source, "agents");
+});
+
+test("a catalog says a workload's weight, unless nobody but its group does", () => {
+  const said = {
+    labels: {},
+    annotations: {},
+    template: { weight: 7 },
+    probe: undefined,
+  } as WorkloadGroupSpec;
+  const weightWith = (defaulted: readonly Defaulted[], weight: number): number | undefined => {
+    const group = { name: "web", defaulted, applied: { said, own: workload("reviews") } };
+    const joined = join(
+      [{ id: "n1/r1", weight: 3 }],
+      [workload("reviews", { ...inConsul("n1/r1"), weight, group })],
+    );
+    return joined?.endpoints[0]?.weight;
+  };
+  assert.equal(weightWith(["weight"], 7), 7);
+  assert.equal(weightWith([], 3), 3);
+  assert.equal(weightWith(["weight"], 1), 3, "a group that says none");
 });
 
 test("a workload whose catalog instance is gone is no endpoint", () => {

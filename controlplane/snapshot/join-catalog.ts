@@ -121,7 +121,7 @@ function meshedEndpoint(
       ...workloadEndpoint(workload, `${instance.registry}/${instance.id}`, targetsOf(workload, numberOf)),
       labels: { ...instance.labels, ...workload.labels },
       healthy: instance.healthy && workload.healthy,
-      weight: instance.weight,
+      weight: groupWeight(workload) ?? instance.weight,
       locality: workload.locality || instance.locality,
     },
     ports: workload.ports.map((port) => ({
@@ -130,6 +130,13 @@ function meshedEndpoint(
       name: port.name,
     })),
   };
+}
+
+/** The catalog says a workload's weight, unless nobody but its group does. 1 says nothing. */
+function groupWeight({ group, weight }: PlacedWorkload): number | undefined {
+  return group?.applied !== undefined && group.defaulted.includes("weight") && weight > 1
+    ? weight
+    : undefined;
 }
 
 function ownEndpoint(workload: PlacedWorkload): Joined {

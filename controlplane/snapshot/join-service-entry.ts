@@ -181,15 +181,19 @@ function endpoint(
   };
 }
 
-/** The port of a workload of an agent that a port of a ServiceEntry means: the one of its name, else of its target's number. */
+/**
+ * The port of a workload of an agent that a port of a ServiceEntry means: the one that its group has under that name, the
+ * one of its name, else of its target's number.
+ */
 export function registeredPort(
-  { ports }: Pick<PlacedWorkload, "ports">,
+  { ports, group }: Pick<PlacedWorkload, "ports" | "group">,
   { number, targetPort = number, name }: ServiceEntryPort,
 ): PlacedWorkload["ports"][number] | undefined {
-  return (
-    ports.find((one) => one.name === name) ??
-    ports.find(({ app, servicePort }) => app.port === targetPort || servicePort === targetPort)
-  );
+  const numbered = (wanted: number): PlacedWorkload["ports"][number] | undefined =>
+    ports.find(({ app, servicePort }) => app.port === wanted || servicePort === wanted);
+  const told = group?.applied?.said.template.ports[name];
+  if (told !== undefined) return numbered(told);
+  return ports.find((one) => one.name === name) ?? numbered(targetPort);
 }
 
 /** A workload of an agent. A captured one takes calls at every port. */
@@ -198,7 +202,8 @@ function workloadEndpoint(workload: PlacedWorkload, ports: readonly ServiceEntry
   return {
     id: `agents/${id}`,
     targets: ports.flatMap((port) => {
-      const { number, targetPort = number } = port;
+      const { number, name } = port;
+      const targetPort = workload.group?.applied?.said.template.ports[name] ?? port.targetPort ?? number;
       const own = registeredPort(workload, port);
       if (own !== undefined) return [{ servicePort: number, ...own.inbound }];
       const address = workload.interception === "none" ? undefined : workload.ports[0]?.inbound.address;

@@ -147,15 +147,15 @@ export class MeshState {
     this.#lastBanMs = atMs;
   }
 
-  /** Gives another state the catalogs and workloads of this one: everything but the objects. */
-  copySources(to: MeshState): void {
+  /** Gives another state the catalogs and workloads of this one, `asPlaced`: everything but the objects. */
+  copySources(to: MeshState, asPlaced: (workload: PlacedWorkload) => PlacedWorkload): void {
     for (const registries of this.#instances.values()) {
       for (const [registry, instances] of registries) {
         const [first] = instances;
         if (first !== undefined) to.setCatalog(registry, first.namespace, first.service, instances);
       }
     }
-    to.setWorkloads([...this.#workloads].map(([id, workload]) => ({ id, workload })));
+    to.setWorkloads([...this.#workloads].map(([id, workload]) => ({ id, workload: asPlaced(workload) })));
     for (const [id, hosts] of this.#observed) to.setObserved(id, hosts);
     this.keySets.copyTo(to.keySets);
     to.setLastBan(this.#lastBanMs);

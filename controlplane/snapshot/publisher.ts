@@ -2,11 +2,13 @@ import { MeshError } from "../../mesh/errors.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import { ofKind } from "../offline/stored-objects.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { asAdded } from "./added-objects.ts";
 import { keyOf } from "./config-index.ts";
 import { Debounce, type DebounceOptions } from "./debounce.ts";
+import { regrouped } from "./grouped-workload.ts";
 import { keptBefore } from "./kept-virtual-services.ts";
 import { emptySnapshot, type MeshSettings, type MeshSnapshot, type SnapshotKey } from "./mesh-snapshot.ts";
 import { MeshState, type WorkloadChange } from "./mesh-state.ts";
@@ -73,7 +75,13 @@ export class Publisher {
   /** What would be with these objects and the catalogs and workloads of now. Nothing of it comes into force. */
   whatIf(objects: readonly StoredObject[]): MeshSnapshot {
     const state = new MeshState(this.#options.settings);
-    this.#state.copySources(state);
+    const groups = new Map(
+      ofKind(objects, "WorkloadGroup").map(({ metadata, spec }) => [
+        `${metadata.namespace}/${metadata.name}`,
+        spec,
+      ]),
+    );
+    this.#state.copySources(state, (workload) => regrouped(workload, groups));
     const changes = asAdded(objects, (one) => keptBefore(this.#current, one));
     state.setConfig(changes, this.#current.revision);
     return state.next().snapshot;

@@ -231,6 +231,8 @@ export interface WorkloadReply {
   readonly inbound: readonly string[];
   readonly healthy: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** The WorkloadGroup that it is made from. */
+  readonly group: string | null;
   readonly registeredAt: string;
 }
 

@@ -20,6 +20,8 @@ test("a service that says nothing is not in the mesh and has only its name as a 
       discovery: undefined,
       interception: undefined,
       httpProxy: undefined,
+      group: undefined,
+      saysApp: false,
     },
     problems: [],
   });
@@ -46,6 +48,8 @@ const everything = {
   discovery: "on-demand",
   interception: "redirect",
   httpProxy: { address: undefined, port: 15_080 },
+  group: "reviews-vms",
+  saysApp: false,
 };
 
 const written: Readonly<Record<string, string>> = {
@@ -63,6 +67,7 @@ const written: Readonly<Record<string, string>> = {
   discovery: "on-demand",
   interception: "redirect",
   "http-proxy": "15080",
+  group: "reviews-vms",
 };
 
 test("tags spell every word with dots", () => {
@@ -97,6 +102,7 @@ test("the plain version of a service stands in for lateen's, and labels of its o
     version: "v1",
   });
   assert.deepEqual(hints.labels, { app: "shop", version: "v9" });
+  assert.equal(hints.saysApp, true);
 });
 
 test("a plain version that cannot be a label is nobody's mistake", () => {
@@ -122,6 +128,7 @@ const mistakes: readonly { readonly tag: string; readonly says: RegExp }[] = [
   { tag: "lateen.weight=0", says: /from 1 to 65535/ },
   { tag: "lateen.locality=a/b/c/d", says: /region\/zone\/subzone/ },
   { tag: "lateen.app=9080", says: /address:port/ },
+  { tag: "lateen.group=shop/web", says: /name of a WorkloadGroup/ },
   { tag: "lateen.network=a b", says: /label's value/ },
   { tag: "lateen.discovery=all", says: /one of upstreams, mesh, on-demand/ },
   { tag: "lateen.interception=tproxy", says: /one of none, redirect/ },

@@ -17,6 +17,8 @@ export interface ServiceHints {
   readonly version: string | undefined;
   /** `app` is the service's name and `version` its version, unless labels of these names are given. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Whether the label `app` was given. */
+  readonly saysApp: boolean;
   readonly serviceAccount: string | undefined;
   readonly namespace: string | undefined;
   readonly upstreams: readonly UpstreamHint[];
@@ -29,6 +31,8 @@ export interface ServiceHints {
   readonly network: string | undefined;
   readonly discovery: Workload["discovery"] | undefined;
   readonly interception: HostInterception | undefined;
+  /** The WorkloadGroup of its namespace that it is made from. */
+  readonly group: string | undefined;
   /** Where its HTTP forward proxy listens; an address that is not said is the agent's to choose. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
 }
@@ -54,6 +58,7 @@ const KEYS = [
   "discovery",
   "interception",
   "http-proxy",
+  "group",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -97,6 +102,7 @@ export function parseServiceHints(
     protocol: read("protocol", protocol),
     version,
     labels: { app: service, ...(version === undefined ? {} : { version }), ...found.labels },
+    saysApp: Object.hasOwn(found.labels, "app"),
     serviceAccount: read("sa", dnsLabel),
     namespace: read("namespace", dnsLabel),
     upstreams: read("upstreams", upstreams) ?? [],
@@ -107,6 +113,7 @@ export function parseServiceHints(
     discovery: read("discovery", oneOf(DISCOVERIES)),
     interception: read("interception", oneOf(INTERCEPTIONS)),
     httpProxy: read("http-proxy", httpProxy),
+    group: read("group", objectName),
   };
   return { hints, problems };
 }
@@ -205,6 +212,15 @@ function dnsLabel(text: string): string | Refusal {
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
     ? text
     : new Refusal(`must be up to 63 of a-z, 0-9 and -, not “${text}”`);
+}
+
+function objectName(text: string): string | Refusal {
+  return isObjectName(text) ? text : new Refusal(`must be the name of a WorkloadGroup, not “${text}”`);
+}
+
+/** RFC 1123: what an object's name is in Kubernetes. */
+export function isObjectName(text: string): boolean {
+  return /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
 }
 
 function labelValue(text: string): string | Refusal {

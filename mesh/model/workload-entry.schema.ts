@@ -4,7 +4,7 @@ import { isDnsSubdomain, isHostName, isMixedCaseLabel } from "./dns-names.ts";
 import { quoted } from "./finding.ts";
 import { eachEntry, labels } from "./labels.schema.ts";
 import { optionalText, portNumber, textOrNone, textThat, uint32 } from "./scalars.schema.ts";
-import { withNotice, writtenField } from "./schema-notice.ts";
+import { withNotice, withReview, writtenField } from "./schema-notice.ts";
 import { rule } from "./schema-rule.ts";
 import type { WorkloadEntrySpec } from "./workload-entry.ts";
 
@@ -50,8 +50,14 @@ export const workloadEntrySpec: z.ZodType<WorkloadEntrySpec> = withNotice(
       : undefined,
 );
 
-/** The template of a WorkloadGroup: each instance fills in its own address. */
-export const workloadTemplate: z.ZodType<WorkloadEntrySpec> = entry.transform(withDefaults);
+/** The template of a WorkloadGroup: each instance has its own address, and what is written there means nothing. */
+export const workloadTemplate: z.ZodType<WorkloadEntrySpec> = withReview(
+  entry.transform(withDefaults),
+  (value, warn) => {
+    if (writtenField(value, "address") !== undefined)
+      warn(["address"], "means nothing here: each workload has its own");
+  },
+);
 
 function withDefaults({ weight, serviceAccount = "", ...rest }: z.infer<typeof entry>): WorkloadEntrySpec {
   return { ...rest, weight: Math.max(1, weight), serviceAccount };

@@ -1,5 +1,5 @@
 import { type BadCase, type GoodCase, testKind } from "../../test/harness/object-cases.ts";
-import type { ReadinessProbe } from "./workload-group.ts";
+import type { ReadinessProbe } from "./readiness-probe.ts";
 
 const TIMES = {
   initialDelayMs: 0,
@@ -9,17 +9,11 @@ const TIMES = {
   failureThreshold: 3,
 };
 
-const NOT_YET = "is accepted but not in force yet";
-
 function probed(name: string, probe: object, check: ReadinessProbe["check"]): GoodCase<"WorkloadGroup"> {
   return {
     name: `a probe by ${name}`,
     spec: { template: {}, probe },
     want: { probe: { ...TIMES, check } },
-    warnings: [
-      ["spec.template", NOT_YET],
-      ["spec.probe", NOT_YET],
-    ],
   };
 }
 
@@ -41,7 +35,6 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
       },
       probe: undefined,
     },
-    warnings: [["spec.template", NOT_YET]],
   },
   {
     name: "labels, annotations and a template",
@@ -62,10 +55,6 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
         serviceAccount: "reviews",
       },
     },
-    warnings: [
-      ["spec.metadata", NOT_YET],
-      ["spec.template", NOT_YET],
-    ],
   },
   probed(
     "HTTP",
@@ -132,10 +121,6 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
         check: { kind: "tcp", host: "", port: 1 },
       },
     },
-    warnings: [
-      ["spec.template", NOT_YET],
-      ["spec.probe", NOT_YET],
-    ],
   },
 ];
 

@@ -1,3 +1,4 @@
+import type { ReadinessProbe } from "./readiness-probe.ts";
 import type { WorkloadEntrySpec } from "./workload-entry.ts";
 
 /** `networking.istio.io` WorkloadGroup: what the instances of one workload have in common. */
@@ -7,24 +8,4 @@ export interface WorkloadGroupSpec {
   /** Its address may be empty. */
   readonly template: WorkloadEntrySpec;
   readonly probe: ReadinessProbe | undefined;
-}
-
-export interface ReadinessProbe {
-  readonly initialDelayMs: number;
-  readonly timeoutMs: number;
-  readonly periodMs: number;
-  readonly successThreshold: number;
-  readonly failureThreshold: number;
-  readonly check:
-    | {
-        readonly kind: "http";
-        readonly path: string;
-        readonly port: number;
-        readonly host: string;
-        readonly scheme: "HTTP" | "HTTPS";
-        readonly headers: readonly { readonly name: string; readonly value: string }[];
-      }
-    | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-    | { readonly kind: "exec"; readonly command: readonly string[] }
-    | { readonly kind: "grpc"; readonly port: number; readonly service: string };
 }

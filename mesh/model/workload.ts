@@ -1,4 +1,5 @@
 import type { Protocol } from "./service.ts";
+import type { WorkloadGroupSpec } from "./workload-group.ts";
 
 /** Host and port pair. */
 export interface SocketAddress {
@@ -60,6 +61,28 @@ export interface Workload {
   readonly dataPlane: "envoy" | "builtin";
   /** The catalog's record of it. Where set, the endpoint exists only as long as that catalog has the instance. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
+  /** The WorkloadGroup that it is made from. */
+  readonly group: GroupMembership | undefined;
+}
+
+/** What has a default where nobody says anything: the service account, the weight, and the label `app`. */
+export const DEFAULTED: readonly ["serviceAccount", "weight", "app"] = ["serviceAccount", "weight", "app"];
+export type Defaulted = (typeof DEFAULTED)[number];
+
+export interface GroupMembership {
+  /** Of a WorkloadGroup of the workload's namespace. */
+  readonly name: string;
+  /** What is a default here: a group's word comes before it. */
+  readonly defaulted: readonly Defaulted[];
+  /** Undefined: what the group says is not in the workload's fields. */
+  readonly applied: AppliedGroup | undefined;
+}
+
+interface AppliedGroup {
+  /** What is in the workload's fields. */
+  readonly said: WorkloadGroupSpec;
+  /** What its agent reported of them. */
+  readonly own: Pick<Workload, "serviceAccount" | "labels" | "weight" | "locality" | "network">;
 }
 
 /** A workload as the server holds it. */

@@ -276,6 +276,7 @@ export function fakeServer(): FakeServer {
           dataPlane: "builtin",
           inbound: ["10.0.0.3:9080"],
           healthy: true,
+          group: null,
           labels: { version: "v1" },
           registeredAt: new Date(FAKE_NOW).toISOString(),
         },

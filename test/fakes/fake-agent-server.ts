@@ -25,6 +25,7 @@ import type {
   IstioCertificateResponse,
 } from "../../mesh/xds/gen/istio/v1/auth/ca.ts";
 import type {
+  GroupSettings,
   JoinRequest,
   JoinResponse,
   ReportResult,
@@ -51,6 +52,8 @@ export interface FakeServerOptions {
   readonly spiffeId?: SpiffeId;
   /** Reasons against workloads, by `namespace/name`. */
   readonly refuse?: (workload: Workload) => string | undefined;
+  /** What workloads are with what their groups say; none unless given. */
+  readonly groups?: (workload: Workload) => GroupSettings | undefined;
 }
 
 /** A control plane as far as an agent sees it beside ADS: real gRPC over real mTLS with a real CA, facts in memory. */
@@ -182,17 +185,20 @@ export class FakeAgentServer implements AsyncDisposable {
       this.reports.push(report);
       this.#registered.clear();
       const refusals: { workload: string; reason: string }[] = [];
+      const groups = report.workloads.flatMap((workload) => this.#options.groups?.(workload) ?? []);
       for (const workload of report.workloads) {
         const reason = this.#options.refuse?.(workload);
         if (reason !== undefined)
           refusals.push({ workload: `${workload.namespace}/${workload.name}`, reason });
         else {
+          const { namespace, name } = workload;
+          const told = groups.find((one) => one.workload === `${namespace}/${name}`)?.serviceAccount;
           this.#registered.add(
-            `spiffe://${TRUST_DOMAIN}/ns/${workload.namespace}/sa/${workload.serviceAccount}`,
+            `spiffe://${TRUST_DOMAIN}/ns/${namespace}/sa/${told ?? workload.serviceAccount}`,
           );
         }
       }
-      call.write({ sequence: report.sequence, refusals, settings: [] });
+      call.write({ sequence: report.sequence, refusals, settings: [], groups });
     });
     call.on("end", () => call.end());
     call.on("error", () => {});

@@ -84,6 +84,7 @@ export function workload(service: string, over: Partial<PlacedWorkload> = {}): P
     ...PLAIN_SIDECAR,
     dataPlane: "builtin",
     catalog: undefined,
+    group: undefined,
     agentId: "agent-1",
     registeredAt: 1,
     banned: false,

@@ -11,6 +11,7 @@ import { agentAuthenticator } from "../../controlplane/agents/peer.ts";
 import { Placements } from "../../controlplane/agents/placements.ts";
 import { serveAgents } from "../../controlplane/agents/server.ts";
 import { agentServerCredentials } from "../../controlplane/agents/server-credentials.ts";
+import { storedGroups } from "../../controlplane/agents/stored-groups.ts";
 import { type AgentBinding, UNBOUND } from "../../controlplane/attest/agent-binding.ts";
 import { AgentRecords } from "../../controlplane/attest/agent-records.ts";
 import type { Attestor } from "../../controlplane/attest/attestor.ts";
@@ -28,7 +29,9 @@ import type { Lifetimes } from "../../controlplane/ca/lifetimes.ts";
 import type { MeshAuthority } from "../../controlplane/ca/mesh-authority.ts";
 import { ServerIdentity } from "../../controlplane/ca/server-identity.ts";
 import { CallHistory } from "../../controlplane/observed/call-history.ts";
+import type { ConfigStore } from "../../controlplane/store/config-store.ts";
 import { openDatabase } from "../../controlplane/store/database.ts";
+import { SqliteConfigStore } from "../../controlplane/store/sqlite-config-store.ts";
 import { agentService, certificateService } from "../../mesh/agent-api/services.ts";
 import { createCsr } from "../../mesh/identity/csr.ts";
 import { joinPemChain } from "../../mesh/identity/pem.ts";
@@ -61,6 +64,7 @@ export interface AgentPort extends AsyncDisposable {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly history: CallHistory;
+  readonly store: ConfigStore;
   readonly log: readonly LogLine[];
   /** How each join ended. */
   readonly outcomes: readonly JoinOutcome[];
@@ -117,6 +121,7 @@ export async function startAgentPort(
   const streams = new AgentStreams();
   const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const history = new CallHistory(clock);
+  const store = new SqliteConfigStore({ database, clock, logger: log });
   const attestors = [
     joinTokenAttestor(tokens),
     lastCertificateAttestor({ ca, agents, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
@@ -135,6 +140,7 @@ export async function startAgentPort(
     streams,
     history,
     clock,
+    groups: storedGroups(store),
     concurrencyOf: options.concurrencyOf ?? (() => undefined),
     log,
     signal,
@@ -182,6 +188,7 @@ export async function startAgentPort(
     agents,
     placements,
     history,
+    store,
     log: lines,
     audited,
     outcomes,
@@ -308,6 +315,8 @@ export function wireWorkload(name: string, changes: Partial<Workload> = {}): Wor
     httpProxy: undefined,
     bindsVips: false,
     reportsCalls: false,
+    group: "",
+    defaulted: [],
     ...changes,
   };
 }

@@ -57,6 +57,7 @@ const KINDS = [
   "AuthorizationPolicy",
   "Gateway",
   "ServiceEntry",
+  "WorkloadGroup",
   "Sidecar",
   "MeshConfig",
   "Secret",

@@ -121,6 +121,25 @@ test("what a service does not say has its default", async () => {
   assert.deepEqual(service?.address, { address: "10.1.1.1", port: 9080 });
 });
 
+test("a group is named by a tag, and may say what Consul does not", async () => {
+  await using double = await ConsulDouble.start();
+  put(double, "web-1", { tags: [...INJECT, "lateen.group=vms", "lateen.sa=shop"] });
+  put(double, "web-2", {
+    tags: INJECT,
+    meta: { "lateen-group": "vms", "lateen-label-app": "x", "lateen-weight": "2" },
+  });
+  using client = consulClient({ address: double.address });
+  await using reader = new SetReader(discoveryOf(client));
+  await eventually("a set", () => reader.latest);
+  assert.deepEqual(
+    reader.latest?.map(({ group }) => group),
+    [
+      { name: "vms", defaulted: ["weight", "app"] },
+      { name: "vms", defaulted: ["serviceAccount"] },
+    ],
+  );
+});
+
 test("a check that becomes critical makes the service unhealthy", async () => {
   await using double = await ConsulDouble.start();
   put(double, "web-1");

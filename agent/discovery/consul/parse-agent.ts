@@ -3,6 +3,7 @@ import { consulInstanceId, isHealthyStatus, isServiceName } from "../../../mesh/
 import { MeshError } from "../../../mesh/errors.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import { parseServiceHints, type ServiceHints } from "../../../mesh/model/vocabulary.ts";
+import { DEFAULTED, type Defaulted } from "../../../mesh/model/workload.ts";
 import type { LocalService } from "../discovery.ts";
 import { workloadName } from "./workload-name.ts";
 
@@ -106,8 +107,23 @@ function toLocalService(
     address: { address, port: entry.Port },
   };
   const id = workloadName(entry.ID, entry.Service, node.name);
+  const group =
+    hints.group === undefined ? undefined : { name: hints.group, defaulted: defaultedOf(hints, entry) };
   const catalog = { registry: "consul", instanceId: consulInstanceId(node.name, entry.ID) };
-  return { service: { id, ...service, catalog }, violations };
+  return { service: { id, ...service, catalog, group, probe: undefined }, violations };
+}
+
+/** What nobody says of it. Consul gives every service a weight of 1. */
+function defaultedOf(
+  { serviceAccount, weight, saysApp }: ServiceHints,
+  { Weights }: AgentService,
+): Defaulted[] {
+  const said = {
+    serviceAccount: serviceAccount !== undefined,
+    weight: weight !== undefined || (Weights?.Passing ?? 1) !== 1,
+    app: saysApp,
+  };
+  return DEFAULTED.filter((field) => !said[field]);
 }
 
 const NO_SERVICE_ACCOUNT: Violation = {
@@ -124,7 +140,7 @@ function common(
   entry: AgentService,
   hints: ServiceHints,
   healthy: boolean,
-): Omit<LocalService, "id" | "serviceAccount" | "address" | "catalog"> {
+): Omit<LocalService, "id" | "serviceAccount" | "address" | "catalog" | "group" | "probe"> {
   return {
     service: entry.Service,
     namespace: hints.namespace ?? (entry.Namespace || "default"),

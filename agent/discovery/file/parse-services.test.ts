@@ -25,6 +25,8 @@ test("the shortest service has a default for everything else", () => {
         interception: "none",
         httpProxy: undefined,
         catalog: undefined,
+        group: undefined,
+        probe: undefined,
       },
     ],
   });
@@ -54,6 +56,8 @@ services:
     health: unhealthy
     registry: embedded
     instanceId: r2
+    group: reviews-vms
+    probe: { periodSeconds: 2, httpGet: { path: ready, port: 9081 } }
 `;
   assert.deepEqual(parseServices(text, "10.0.0.7"), {
     ok: true,
@@ -80,9 +84,41 @@ services:
         interception: "redirect",
         httpProxy: { address: undefined, port: 15_080 },
         catalog: { registry: "embedded", instanceId: "r2" },
+        group: { name: "reviews-vms", defaulted: ["app"] },
+        probe: {
+          initialDelayMs: 0,
+          timeoutMs: 1000,
+          periodMs: 2000,
+          successThreshold: 1,
+          failureThreshold: 3,
+          check: { kind: "http", path: "/ready", port: 9081, host: "", scheme: "HTTP", headers: [] },
+        },
       },
     ],
   });
+});
+
+test("a group may say what the file does not", () => {
+  const parsed = parseServices(
+    "services: [{ name: web, port: 80, group: web, labels: { app: shop } }]",
+    "::1",
+  );
+  assert.deepEqual(parsed.ok && parsed.services[0]?.group, {
+    name: "web",
+    defaulted: ["serviceAccount", "weight"],
+  });
+});
+
+test("a probe that cannot be meant is refused with all that is wrong", () => {
+  const text = `services: [{ name: web, port: 80, probe: { periodSeconds: -1, perod: 2, httpGet: { port: 0 }, exec: { command: [] } } }]`;
+  const parsed = parseServices(text, "::1");
+  assert.deepEqual(!parsed.ok && parsed.violations.map(({ path, message }) => `${path} ${message}`), [
+    "services[0].probe.periodSeconds must be at least 0",
+    "services[0].probe.httpGet.port must be at least 1",
+    "services[0].probe.exec.command must have at least 1 entry",
+    "services[0].probe must have exactly one of httpGet, tcpSocket, exec and grpc",
+    "services[0].probe.perod unknown field",
+  ]);
 });
 
 test("an instance of the embedded registry has the service's id there, unless told otherwise", () => {

@@ -1,15 +1,21 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { readinessProbe } from "../../../mesh/model/readiness-probe.schema.ts";
+import type { ReadinessProbe } from "../../../mesh/model/readiness-probe.ts";
+import { reviewFields } from "../../../mesh/model/schema-notice.ts";
+import { describeIssue } from "../../../mesh/model/schema-rule.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import {
   DISCOVERIES,
   INTERCEPTIONS,
   isLabelValue,
   isLocality,
+  isObjectName,
   labelProblem,
   parseHttpProxy,
 } from "../../../mesh/model/vocabulary.ts";
 import { parseUpstreams, type UpstreamHint } from "../../../mesh/model/vocabulary-upstreams.ts";
+import { DEFAULTED, type Defaulted } from "../../../mesh/model/workload.ts";
 import { closest } from "../../../mesh/spelling/closest.ts";
 import type { LocalService } from "../discovery.ts";
 
@@ -53,6 +59,15 @@ const httpProxy = z.union([z.string(), z.number()]).transform((written, context)
   return z.NEVER;
 });
 
+/** Of our own files a key that there is not is an error. */
+const probe = z.unknown().transform((written, context): ReadinessProbe => {
+  const parsed = readinessProbe.safeParse(written, { error: describeIssue });
+  const unknown = reviewFields(readinessProbe, written).map(({ path, message }) => ({ path, message }));
+  for (const { path, message } of [...(parsed.error?.issues ?? []), ...unknown])
+    context.issues.push({ code: "custom", path: [...path], message, input: written });
+  return parsed.data ?? z.NEVER;
+});
+
 const serviceSchema = z
   .strictObject({
     name: z.string().regex(dotted, "must be letters, digits, “-”, “_” and “.”"),
@@ -75,12 +90,16 @@ const serviceSchema = z
     discovery: z.enum(DISCOVERIES).optional(),
     interception: z.enum(INTERCEPTIONS).default("none"),
     httpProxy: httpProxy.optional(),
-    weight: z.number().int().min(1).max(65_535).default(1),
+    weight: z.number().int().min(1).max(65_535).optional(),
     health: z.enum(["healthy", "unhealthy"]).default("healthy"),
     /** The catalog that has it too: it is an endpoint only as long as that has it. */
     registry: z.enum(["embedded"]).optional(),
     /** Its id there; default: `id`. */
     instanceId: z.string().min(1).optional(),
+    /** The WorkloadGroup of its namespace that it is made from. */
+    group: z.string().refine(isObjectName, "must be the name of a WorkloadGroup").optional(),
+    /** How its application is asked whether it is ready, in a WorkloadGroup's form. */
+    probe: probe.optional(),
   })
   .check((context) => {
     const { appAddress, appPort, serviceAccount, name, registry, instanceId } = context.value;
@@ -145,14 +164,22 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     labels: { app: name, ...labels },
     upstreams: written.upstreams,
     healthy: written.health === "healthy",
-    weight: written.weight,
+    weight: written.weight ?? 1,
     locality: written.locality,
     network: written.network ?? "",
     discovery: written.discovery,
     interception: written.interception,
     httpProxy: written.httpProxy,
     catalog: registry === undefined ? undefined : { registry, instanceId },
+    group: written.group === undefined ? undefined : { name: written.group, defaulted: defaultedOf(written) },
+    probe: written.probe,
   };
+}
+
+/** What nobody says in the file. */
+function defaultedOf({ serviceAccount, weight, labels }: WrittenService): readonly Defaulted[] {
+  const said = { serviceAccount, weight, app: labels["app"] };
+  return DEFAULTED.filter((field) => said[field] === undefined);
 }
 
 /** Two services of one name or at one place cannot both be meant. */

@@ -5,6 +5,7 @@ import { SAN_DNS } from "../../../mesh/identity/certificate-facts.ts";
 import { createCsr } from "../../../mesh/identity/csr.ts";
 import { agentSpiffeId, type SpiffeId, workloadSpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { parseTrustDomain } from "../../../mesh/identity/trust-domain.ts";
+import { objectKey } from "../../../mesh/model/object.ts";
 import { silentLogger } from "../../../mesh/telemetry/logger.ts";
 import { adsService } from "../../../mesh/xds/ads-service.ts";
 import { resourceMap } from "../../../mesh/xds/encoded-resource.ts";
@@ -13,6 +14,8 @@ import type { IstioCertificateResponse } from "../../../mesh/xds/gen/istio/v1/au
 import type { ReportResult, Workload, WorkloadReport } from "../../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { TYPE_URL } from "../../../mesh/xds/type-urls.ts";
 import { ManualClock } from "../../../test/fakes/manual-clock.ts";
+import { MemoryConfigStore } from "../../../test/fakes/memory-config-store.ts";
+import { objects } from "../../../test/fakes/sample-mesh.ts";
 import { Random } from "../../../test/harness/random.ts";
 import {
   type MintOptions,
@@ -58,7 +61,12 @@ interface Placed {
   readonly host: string;
   readonly namespace: string;
   readonly account: string;
+  /** What its group said of its account: `""` is nothing. Undefined: it has no group. */
+  readonly said: string | undefined;
 }
+
+/** Every namespace has it, or has it not. */
+export const GROUP = "g";
 
 const root = mintRoot();
 const idOf = (index: number): string => `agent-${index}`;
@@ -111,6 +119,10 @@ export class ContainmentWorld implements AsyncDisposable {
   /** The model: workload → who has it, as whom. */
   readonly #placed = new Map<string, Placed>();
   readonly #banned = new Set<string>();
+  /** The model: namespace → what its group says of service accounts. */
+  readonly #groups = new Map<string, string>();
+  readonly #reports = new Map<string, readonly Workload[]>();
+  readonly #store: MemoryConfigStore;
   #snapshot = 1;
 
   constructor(seed: number) {
@@ -132,6 +144,7 @@ export class ContainmentWorld implements AsyncDisposable {
     const attested = { method: "join-token", subject: "", keyHash: "", ttlMs: undefined } as const;
     for (const { id, binding } of agents)
       this.#agents.put({ id, nodeName: id, version: "1", binding, attested });
+    this.#store = new MemoryConfigStore(this.#clock);
     const issued = new IssuedCertificates(database, this.#clock);
     this.#services = agentFacingServices({
       ca: NAMING_CA,
@@ -139,6 +152,7 @@ export class ContainmentWorld implements AsyncDisposable {
       agents: this.#agents,
       placements: new Placements(database, this.#clock),
       history: new CallHistory(this.#clock),
+      store: this.#store,
       translator: this.#source(),
       concurrencyOf: () => undefined,
       metrics: NO_METRICS,
@@ -237,20 +251,26 @@ export class ContainmentWorld implements AsyncDisposable {
     const known = host.isAgent ? this.#registrations.get(host.id) : undefined;
     const call = known === undefined || known.ended ? new FakeCall(undefined, host.peer) : known;
     if (call !== known) this.#handlers(agentService)["register"]?.(call);
-    if (host.isAgent) this.#registrations.set(host.id, call);
+    if (host.isAgent && call !== known) {
+      // The newest last: in this order streams are judged again.
+      this.#registrations.delete(host.id);
+      this.#registrations.set(host.id, call);
+    }
     const accepted = this.#modelRegister(host, report.workloads);
+    if (this.mayCall(host)) this.#reports.set(host.id, report.workloads);
     call.written.length = 0;
     call.emit("data", report);
     for (let turn = 0; turn < 50 && call.written.length === 0 && !call.ended; turn++) await nextTurn();
     return { result: call.written.at(-1) as ReportResult | undefined, accepted };
   }
 
-  /** Something that happens by itself: a ban, a pardon, a lost stream, a publication. */
-  disturb(): void {
+  /** Something that happens by itself: a ban, a pardon, a lost stream, an edit of a group, a publication. */
+  async disturb(): Promise<void> {
     const host = this.random.pick(this.hosts.filter(({ isAgent }) => isAgent));
     const chance = this.random.next();
-    if (chance < 0.25) this.#ban(host, this.random.chance(0.4));
-    else if (chance < 0.5) this.#registrations.get(host.id)?.hangUp();
+    if (chance < 0.2) this.#ban(host, this.random.chance(0.4));
+    else if (chance < 0.4) this.#registrations.get(host.id)?.hangUp();
+    else if (chance < 0.7) await this.#editGroup();
     else this.#publish();
   }
 
@@ -279,6 +299,27 @@ export class ContainmentWorld implements AsyncDisposable {
     for (const listener of this.#published) listener(this.#snapshot);
   }
 
+  /** A group comes, says something else, or goes; its workloads are judged again on the streams that are open. */
+  async #editGroup(): Promise<void> {
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    const namespace = this.random.pick(NAMESPACES);
+    const account = this.random.chance(0.25) ? undefined : this.random.pick(["", ...ACCOUNTS]);
+    if (account === this.#groups.get(namespace)) return;
+    if (account === undefined) {
+      this.#groups.delete(namespace);
+      this.#store.delete(objectKey("WorkloadGroup", namespace, GROUP), { origin: "api" });
+    } else {
+      this.#groups.set(namespace, account);
+      this.#store.apply(groupObject(namespace, account), { origin: "api" });
+    }
+    for (const id of this.#registrations.keys()) {
+      const host = this.hosts.find((one) => one.isAgent && one.id === id);
+      const workloads = this.#reports.get(id) ?? [];
+      const member = workloads.some((one) => one.group === GROUP && one.namespace === namespace);
+      if (host !== undefined && member && this.#isLive(id)) this.#modelRegister(host, workloads);
+    }
+  }
+
   #isLive(host: string): boolean {
     const call = this.#registrations.get(host);
     return call !== undefined && !call.ended;
@@ -287,12 +328,18 @@ export class ContainmentWorld implements AsyncDisposable {
   #modelRegister(host: Host, workloads: readonly Workload[]): ReadonlySet<string> {
     if (!this.mayCall(host)) return new Set();
     const accepted = new Map<string, Placed>();
-    for (const { name, namespace, serviceAccount: account } of workloads) {
+    for (const workload of workloads) {
+      const { name, namespace, serviceAccount, group, defaulted } = workload;
       const id = `${namespace}/${name}`;
-      const holder = this.#placed.get(id)?.host;
-      const free = holder === undefined || holder === host.id || !this.#isLive(holder);
-      if (free && within(host.binding, namespace, account))
-        accepted.set(id, { host: host.id, namespace, account });
+      const before = this.#placed.get(id);
+      const free = before === undefined || before.host === host.id || !this.#isLive(before.host);
+      const words = [this.#groups.get(namespace), before?.said].filter((said) => said !== undefined);
+      const ways = (group === "" ? [undefined] : words).map((said) => ({
+        said,
+        account: (defaulted.length > 0 && said) || serviceAccount,
+      }));
+      const way = ways.find(({ account }) => within(host.binding, namespace, account));
+      if (free && way !== undefined) accepted.set(id, { host: host.id, namespace, ...way });
     }
     for (const [id, { host: holder }] of this.#placed) if (holder === host.id) this.#placed.delete(id);
     for (const [id, placed] of accepted) this.#placed.set(id, placed);
@@ -336,6 +383,21 @@ export class ContainmentWorld implements AsyncDisposable {
     };
   }
 }
+
+function groupObject(namespace: string, account: string): ReturnType<typeof objects> {
+  const known = GROUP_OBJECTS.get(`${namespace}/${account}`);
+  const yaml = `
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: ${GROUP}, namespace: ${namespace} }
+spec: { template: { ${account === "" ? "" : `serviceAccount: ${account}`} } }
+`;
+  const made = known ?? objects(yaml);
+  GROUP_OBJECTS.set(`${namespace}/${account}`, made);
+  return made;
+}
+
+const GROUP_OBJECTS = new Map<string, ReturnType<typeof objects>>();
 
 function within({ namespace, serviceAccounts }: AgentBinding, wanted: string, account: string): boolean {
   return (namespace ?? wanted) === wanted && (serviceAccounts ?? [account]).includes(account);

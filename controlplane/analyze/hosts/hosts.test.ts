@@ -27,12 +27,10 @@ testAnalysis([
         `location: MESH_INTERNAL, resolution: STATIC, ${TCP}, endpoints: [{ address: 10.0.0.7 }, { address: 10.0.0.6, serviceAccount: db }]`,
       ),
       entry("out", "out.example.com", `resolution: STATIC, ${TCP}, endpoints: [{ address: 10.0.0.5 }]`),
-      object("WorkloadGroup", "web", "{ template: {} }"),
     ],
     want: [
       "LAT0001 WorkloadEntry default/bare: 10.0.0.9 has no serviceAccount",
       "LAT0001 ServiceEntry default/db: 10.0.0.7 has no serviceAccount",
-      "LAT0001 WorkloadGroup default/web: no serviceAccount",
     ],
   },
   {
@@ -136,6 +134,11 @@ testAnalysis([
         "WorkloadGroup",
         "b",
         "{ template: { serviceAccount: b, ports: { http: 8080 } }, probe: { tcpSocket: { port: 8080 } } }",
+      ),
+      object(
+        "WorkloadGroup",
+        "elsewhere",
+        "{ template: { ports: { http: 8080 } }, probe: { httpGet: { host: 10.0.0.9, port: 9090 } } }",
       ),
       object("WorkloadGroup", "c", "{ template: { serviceAccount: c }, probe: { grpc: { port: 9090 } } }"),
       object(

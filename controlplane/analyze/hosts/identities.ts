@@ -21,9 +21,6 @@ export function* endpointIdentities(mesh: MeshFacts): Iterable<Finding> {
       yield* check(subject, endpoint, ["spec", "endpoints", index]);
     }
   }
-  for (const subject of mesh.list("WorkloadGroup")) {
-    yield* check(subject, subject.spec.template, ["spec", "template"]);
-  }
 }
 
 function* check(
@@ -32,7 +29,6 @@ function* check(
   path: FieldPath,
 ): Iterable<Finding> {
   if (serviceAccount !== "" || labels[TLS_MODE_LABEL] !== undefined) return;
-  const what = address === "" ? "the workloads have" : `${address} has`;
-  const message = `${what} no serviceAccount, so no identity: calls to it are plaintext`;
+  const message = `${address} has no serviceAccount, so no identity: calls to it are plaintext`;
   yield { code: "LAT0001", subject, path, message };
 }

@@ -18,23 +18,6 @@ export function* dnsAddresses(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
-/** Probes of a port that the group's workloads do not register. */
-export function* probePorts(mesh: MeshFacts): Iterable<Finding> {
-  for (const subject of mesh.list("WorkloadGroup")) {
-    const { probe, template } = subject.spec;
-    if (probe === undefined || probe.check.kind === "exec") continue;
-    const numbers = Object.values(template.ports);
-    if (numbers.length === 0 || numbers.includes(probe.check.port)) continue;
-    const field = { http: "httpGet", tcp: "tcpSocket", grpc: "grpc" }[probe.check.kind];
-    yield {
-      code: "LAT0006",
-      subject,
-      path: ["spec", "probe", field, "port"],
-      message: `the probe asks port ${probe.check.port}, and the template has ${numbers.join(", ")}`,
-    };
-  }
-}
-
 /** Ports of a WorkloadEntry that no service which has it as an endpoint leads to. */
 export function* entryPorts(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("WorkloadEntry")) {
