@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { AgentStatus, WorkloadStatus } from "../mesh/admin-api/agent-status.ts";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
 import { FakeAgentServer, type FakeServerOptions } from "../test/fakes/fake-agent-server.ts";
@@ -12,7 +13,6 @@ import { runAgent } from "./app.ts";
 import { type AgentConfig, loadAgentConfig } from "./config.ts";
 import { askAdmin } from "./dataplane/admin-client.ts";
 import { processStartTime } from "./dataplane/proxy-process.ts";
-import type { AgentStatus, WorkloadStatus } from "./host/agent-status.ts";
 import { invitationOf } from "./identity/invitation.ts";
 import { joinMesh } from "./identity/join.ts";
 

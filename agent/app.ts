@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
 import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
@@ -19,7 +20,6 @@ import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
 import { type Discovery, noDiscovery } from "./discovery/discovery.ts";
 import { FileDiscovery } from "./discovery/file/file-discovery.ts";
 import { addressTowards } from "./host/address-towards.ts";
-import type { AgentStatus } from "./host/agent-status.ts";
 import { collectStatus } from "./host/collect-status.ts";
 import { serviceNotifier } from "./host/notify.ts";
 import { reportStatus } from "./host/report-status.ts";
@@ -116,6 +116,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     roots = bundle.current.roots;
     if (change.roots) channel.renew();
   });
+  bundle.estranged.subscribe((how) => identity.estrange(how));
+  bundle.told.subscribe(() => identity.reconcile());
   registration.changes.subscribe(() => svids.retry());
   channel.changes.subscribe(() => {
     if (!channel.connected) return;

@@ -80,6 +80,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/agent.ts")).agentCommand,
   },
   {
+    name: "status",
+    aliases: [],
+    summary: "how this host's agent and its workloads are",
+    load: async () => (await import("./commands/status.ts")).statusCommand,
+  },
+  {
     name: "proxy",
     aliases: [],
     summary: "run the built-in data plane (agents start it)",

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
-import type { AgentStatus } from "./agent-status.ts";
+import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
 
 /** The agent's own metrics, taken from its status when they are asked for, and what it counts for its data planes. */
 export function agentMetrics(status: () => AgentStatus, decisions: Metric): Registry {

@@ -1,3 +1,4 @@
+import type { AgentStatus, WorkloadStatus } from "../../mesh/admin-api/agent-status.ts";
 import { workloadId } from "../../mesh/model/workload.ts";
 import type { SupervisorState } from "../dataplane/supervisor-state.ts";
 import type { AgentIdentity } from "../identity/agent-identity.ts";
@@ -8,7 +9,6 @@ import type { ReconciledWorkload, Reconciler } from "../reconcile.ts";
 import type { GroupSettings } from "../registration/group-settings.ts";
 import type { Registration } from "../registration/registration.ts";
 import type { Relay, RelayNodeStatus } from "../relay/relay.ts";
-import type { AgentStatus, WorkloadStatus } from "./agent-status.ts";
 
 export interface StatusParts {
   readonly version: string;
@@ -33,6 +33,7 @@ export function collectStatus(parts: StatusParts): AgentStatus {
       address: parts.channel.address,
       connected: parts.channel.connected,
       registration: parts.registration.state.kind,
+      problem: parts.identity.problem,
     },
     discovery: { source: parts.discovery, state: parts.reconciler.discovered ? "known" : "waiting" },
     workloads: parts.reconciler.workloads().map((one) => workloadStatus(one, nodes, parts)),

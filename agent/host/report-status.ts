@@ -1,5 +1,6 @@
+import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
-import { type AgentStatus, isReadyStatus, statusLine } from "./agent-status.ts";
+import { isReadyStatus, statusLine } from "./agent-status.ts";
 import type { ServiceNotifier } from "./notify.ts";
 
 const EVERY_MS = 2000;

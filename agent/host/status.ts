@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { SocketAddress } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -6,7 +7,7 @@ import type { PolicyDecisions } from "../calls/policy-decisions.ts";
 import { prepareSocketPath, protectSocket } from "../relay/socket-path.ts";
 import { untilAborted } from "../state/or-aborted.ts";
 import { agentMetrics } from "./agent-metrics.ts";
-import { type AgentStatus, isReadyStatus } from "./agent-status.ts";
+import { isReadyStatus } from "./agent-status.ts";
 
 export interface StatusServerOptions {
   /** `<run>/agent.sock`. */

@@ -19,6 +19,10 @@ export interface ComeBackOptions {
   readonly logger: Logger;
 }
 
+/** What brings a host back that nothing else does. The token brings the mesh's root along. */
+export const JOIN_AGAIN =
+  "on the server's host run `lateen token create`, then here `lateen join --force <token>` and restart the agent";
+
 /** Gets an agent whose certificate has expired another one. */
 export type ComeBack = (state: AgentState, signal: AbortSignal) => Promise<AgentState>;
 
@@ -58,7 +62,7 @@ async function rejoin(
     if (!isRefusal(cause)) throw new MeshError("ca.unavailable", what, { cause });
     throw new MeshError("ca.refused", what, {
       cause,
-      hint: "join again with a new token from `lateen token create`, and --force",
+      hint: JOIN_AGAIN,
     });
   }
 }

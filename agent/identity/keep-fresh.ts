@@ -24,7 +24,7 @@ export interface Renewal {
   /** Gets a new one with a new key and puts it in the place of the current one. */
   issue(signal: AbortSignal): Promise<void>;
   /** Why the last attempt failed; undefined after a success. */
-  failed(reason: string | undefined): void;
+  failed(reason: MeshError | undefined): void;
   /** Raised when a failed attempt may succeed now. */
   readonly retry: Wake;
 }
@@ -59,13 +59,10 @@ export async function keepFresh(
       if (signal.aborted) return;
       const delayMs = backoffMs(RETRY, attempt, random());
       attempt += 1;
-      renewal.failed(messageOf(error));
-      const fields = {
-        identity: renewal.name,
-        error: messageOf(error),
-        code: MeshError.from(error).code,
-        delayMs,
-      };
+      const reason = MeshError.from(error);
+      renewal.failed(reason);
+      const { code, hint } = reason;
+      const fields = { identity: renewal.name, error: messageOf(error), code, hint, delayMs };
       logger.warn("could not get a certificate, trying again", fields);
       await renewal.retry.waitFor(clock, delayMs, signal);
     }

@@ -15,7 +15,7 @@ import type { TrustBundleResponse } from "../../mesh/xds/gen/lateen/agent/v1/age
 import { Changes } from "../state/changes.ts";
 import { quarantine, readPrivate, writePrivate } from "../state/private-files.ts";
 import type { ServerChannel } from "./channel.ts";
-import { isRefusal, serverSaid } from "./unary-call.ts";
+import { type Estrangement, estrangementIn, isRefusal, serverSaid } from "./unary-call.ts";
 
 const schema = z.object({
   trustDomain: z.string(),
@@ -81,6 +81,8 @@ export class TrustBundleWatch {
   readonly changes: Changes<BundleChange> = new Changes();
   /** Notified with each one that the server told, which after a restart may be the same: it wants to know what is in use. */
   readonly told: Changes = new Changes();
+  /** Notified when the server does not take this agent, or the agent not the server, for what it was. */
+  readonly estranged: Changes<Estrangement> = new Changes();
   readonly #options: BundleWatchOptions;
   #bundle: TrustBundle;
 
@@ -105,6 +107,8 @@ export class TrustBundleWatch {
       } catch (error) {
         const fields = { error: isRefusal(error) ? serverSaid(error) : messageOf(error) };
         if (!signal.aborted) logger.debug("the trust bundle's stream ended", fields);
+        const estrangement = signal.aborted ? undefined : estrangementIn(error);
+        if (estrangement !== undefined) this.estranged.notify(estrangement);
       }
       await clock.sleep(backoffMs(RETRY, attempt, random()), signal);
     }

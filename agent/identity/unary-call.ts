@@ -44,6 +44,19 @@ export function isRefusal(error: unknown): boolean {
   );
 }
 
+/** The mesh has gone on without this host: `agent`: its certificate is of no use any more; `server`: its roots are not. */
+export type Estrangement = "agent" | "server";
+
+/** OpenSSL's words for a chain that ends at no root that is known. */
+const NO_ROOT = /self-signed certificate|unable to (get|verify)[a-z ]* certificate/;
+
+/** Undefined for every other failure: an outage above all. */
+export function estrangementIn(error: unknown): Estrangement | undefined {
+  const { code, details } = error as Partial<ServiceError>;
+  if (code === status.UNAUTHENTICATED) return "agent";
+  return code === status.UNAVAILABLE && NO_ROOT.test(details ?? "") ? "server" : undefined;
+}
+
 /** What the server said, without grpc-js's code in front. */
 export function serverSaid(error: unknown): string {
   const { details } = error as Partial<ServiceError>;

@@ -128,7 +128,7 @@ export class WorkloadSvids {
           });
         },
         failed: (problem) => {
-          held.problem = problem;
+          held.problem = problem?.message;
         },
         retry: held.retry,
       },

@@ -1,0 +1,53 @@
+/** What `GET /status` of an agent answers. Times are ISO 8601. */
+export interface AgentStatus {
+  readonly agent: {
+    readonly id: string;
+    readonly trustDomain: string;
+    readonly version: string;
+    readonly certificateExpires: string;
+  };
+  readonly server: {
+    readonly address: string;
+    readonly connected: boolean;
+    readonly registration: string;
+    /** Why this host is not of the mesh any more, and what to do; undefined: it is, or the server is away. */
+    readonly problem: { readonly message: string; readonly hint: string } | undefined;
+  };
+  readonly discovery: { readonly source: string; readonly state: "waiting" | "known" };
+  readonly workloads: readonly WorkloadStatus[];
+  /** What keeps services out of the mesh, or parts of them: ports that are taken, names that cannot be. */
+  readonly problems: readonly {
+    readonly workload: string;
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+  }[];
+}
+
+export interface WorkloadStatus {
+  /** `namespace/name`. */
+  readonly workload: string;
+  readonly spiffeId: string;
+  /** The WorkloadGroup that it names, and why it is not as that says; empty: it is. */
+  readonly group: { readonly name: string; readonly problem: string } | undefined;
+  /** What its probe found, and why its last check failed; undefined: nobody asks. */
+  readonly probe: { readonly ready: boolean; readonly reason: string } | undefined;
+  /** `serving`, or what it waits for. */
+  readonly state:
+    | "serving"
+    | "starting"
+    | "draining"
+    | "backing-off"
+    | "waiting-for-group"
+    | "waiting-for-svid"
+    | "refused";
+  /** Why it is in that state, where there is more to say. */
+  readonly reason: string | undefined;
+  readonly dataPlane: { readonly kind: string; readonly pid: number | undefined };
+  readonly inbound: readonly string[];
+  readonly upstreams: readonly string[];
+  readonly svidExpires: string | undefined;
+  /** Where its configuration comes from. */
+  readonly configuration: "server" | "cache" | "none";
+  readonly lastNack: { readonly at: string; readonly type: string; readonly message: string } | undefined;
+}
