@@ -31,6 +31,7 @@ import { ServerChannel } from "./identity/channel.ts";
 import { comeBackThrough } from "./identity/come-back.ts";
 import { proofOf } from "./identity/invitation.ts";
 import { joinedState } from "./identity/joined-state.ts";
+import { JwtSvids } from "./identity/jwt-svids.ts";
 import { retirementBy } from "./identity/retirement.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
@@ -186,6 +187,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     relay,
     reconciler,
   };
+  const tokens = new JwtSvids({ channel, bundle: () => bundle.current, clock });
   const { workloadApi } = config;
   const workloadSocket = {
     socketPath: workloadApi.socket ?? join(runDir, "workload.sock"),
@@ -208,7 +210,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     (signal) => registration.run(signal),
     (signal) => relay.run(signal, relayListens.resolve),
     async (signal) => {
-      if (workloadApi.enabled) await runWorkloadApi({ ...seams, ...workloadSocket, svids, bundle }, signal);
+      const held = { svids, bundle, tokens };
+      if (workloadApi.enabled) await runWorkloadApi({ ...seams, ...workloadSocket, ...held }, signal);
     },
     (signal) =>
       runStatusServer(

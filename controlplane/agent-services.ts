@@ -24,6 +24,7 @@ import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuditEvent } from "./audit/audit-record.ts";
 import type { Bans } from "./ca/bans.ts";
 import type { CertificateAuthority } from "./ca/certificate-authority.ts";
+import type { MeshAuthority } from "./ca/mesh-authority.ts";
 import type { CallHistory } from "./observed/call-history.ts";
 import type { ConfigStore } from "./store/config-store.ts";
 import type { AdsCall, Authorization } from "./xds/ads-connection.ts";
@@ -32,6 +33,7 @@ import type { ConfigSource } from "./xds/config-source.ts";
 
 export interface AgentServicesOptions {
   readonly ca: CertificateAuthority;
+  readonly authority: Pick<MeshAuthority, "issueJwt">;
   readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
   readonly placements: Placements;

@@ -115,6 +115,8 @@ const schema = z.strictObject({
     .min(1)
     .max(7 * 86_400)
     .default(86_400),
+  /** Of a JWT-SVID, which nobody can take back. */
+  jwtTtlSeconds: z.number().int().min(30).max(3600).default(300),
   /** Of an agent's own certificate. */
   agentTtlSeconds: z
     .number()

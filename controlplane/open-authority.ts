@@ -55,7 +55,12 @@ export async function openAuthority(options: OpenAuthorityOptions): Promise<Auth
     source: caSource(config, trustDomain, clock),
     clock,
     // A lifetime below the usual bound is what was configured, not what a caller wishes.
-    lifetimes: { workloadMs, agentMs, minMs: Math.min(300_000, workloadMs) },
+    lifetimes: {
+      workloadMs,
+      agentMs,
+      minMs: Math.min(300_000, workloadMs),
+      jwtMs: config.jwtTtlSeconds * 1000,
+    },
     passphrase: passphraseFile === undefined ? undefined : await readPassphrase(passphraseFile),
     renewWithinMs: pace.renewWithinSeconds * 1000,
     denied: bans.denied(),

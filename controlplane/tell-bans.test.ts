@@ -26,7 +26,15 @@ function start(signal: AbortSignal): Told {
       }
     },
   };
-  const bundle = { trustDomain: "d", roots: [], crls: [], retiring: [], renewWithinMs: 0, sequence: 7 };
+  const bundle = {
+    trustDomain: "d",
+    roots: [],
+    crls: [],
+    retiring: [],
+    renewWithinMs: 0,
+    jwtKeys: "",
+    sequence: 7,
+  };
   void tellBans(
     {
       bans: told.bans,

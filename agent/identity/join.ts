@@ -15,7 +15,7 @@ import type { Invitation } from "./invitation.ts";
 import { dropPendingKey, pendingKey } from "./pending-key.ts";
 import { fetchPinnedRoot } from "./pinned-root.ts";
 import { exportPrivateKey } from "./private-key.ts";
-import { writeTrustBundle } from "./trust-bundle.ts";
+import { NO_JWT_KEYS, writeTrustBundle } from "./trust-bundle.ts";
 import { isRefusal, serverSaid } from "./unary-call.ts";
 
 export interface JoinOptions {
@@ -58,7 +58,15 @@ export async function joinMesh(invitation: Invitation, options: JoinOptions): Pr
 
 /** What the token pins, until the server has told more. */
 function firstBundle(trustDomain: TrustDomain, root: string): TrustBundle {
-  return { trustDomain, roots: [root], crls: [], retiring: [], renewWithinMs: 0, sequence: 0 };
+  return {
+    trustDomain,
+    roots: [root],
+    crls: [],
+    retiring: [],
+    renewWithinMs: 0,
+    jwtKeys: NO_JWT_KEYS,
+    sequence: 0,
+  };
 }
 
 async function assertNotJoined({ stateDir, clock }: JoinOptions): Promise<void> {

@@ -8,6 +8,7 @@ import { pemToDer, splitPemChain } from "../../mesh/identity/pem.ts";
 import { readRevokedCertificates } from "../../mesh/identity/revoked-certificates.ts";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import { parseTrustDomain, type TrustDomain } from "../../mesh/identity/trust-domain.ts";
+import { parseKeySet } from "../../mesh/jwt/key-set.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -17,12 +18,15 @@ import { quarantine, readPrivate, writePrivate } from "../state/private-files.ts
 import type { ServerChannel } from "./channel.ts";
 import { type Estrangement, estrangementIn, isRefusal, serverSaid } from "./unary-call.ts";
 
+export const NO_JWT_KEYS = '{"keys":[]}';
+
 const schema = z.object({
   trustDomain: z.string(),
   roots: z.array(z.string()),
   crls: z.array(z.string()).default([]),
   retiring: z.array(z.string()).default([]),
   renewWithinMs: z.number().int().min(0).default(0),
+  jwtKeys: z.string().default(NO_JWT_KEYS),
   sequence: z.number().int(),
 });
 
@@ -154,7 +158,10 @@ export class TrustBundleWatch {
       logger.info("the roots of the mesh changed", { roots: bundle.roots.length, sequence });
     }
     const other =
-      roots || !sameTexts(bundle.crls, before.crls) || !sameTexts(bundle.retiring, before.retiring);
+      roots ||
+      bundle.jwtKeys !== before.jwtKeys ||
+      !sameTexts(bundle.crls, before.crls) ||
+      !sameTexts(bundle.retiring, before.retiring);
     if (other) this.changes.notify({ roots });
     this.told.notify();
     if (!other && bundle.sequence === before.sequence) return;
@@ -183,7 +190,14 @@ function checkBundle(
   }
   // A list that data planes cannot read would leave them with the one before, and the banned with their access.
   for (const pem of bundle.crls) readRevokedCertificates(pemToDer(pem, "X509 CRL"), LONGEST_LIST);
-  return { ...bundle, trustDomain: wanted, roots: certificates };
+  const jwtKeys = parseKeySet(bundle.jwtKeys);
+  return {
+    ...bundle,
+    trustDomain: wanted,
+    roots: certificates,
+    // A server from before has none.
+    jwtKeys: jwtKeys.kind === "keys" ? jwtKeys.text : NO_JWT_KEYS,
+  };
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {

@@ -29,6 +29,16 @@ export function callerSvids(
   return svids.length === 0 ? { kind: "waiting" } : { kind: "held", svids };
 }
 
+/** Those that a caller may have, whether there is a certificate of them or not. */
+export function callerIdentities(
+  caller: Caller | undefined,
+  rules: readonly CallerRule[],
+  held: Pick<WorkloadSvids, "ids" | "status" | "current">,
+  now: number,
+): readonly SpiffeId[] {
+  return chooseIdentities(caller, rules, identitiesOf(held, now)).map(({ spiffeId }) => spiffeId);
+}
+
 function identitiesOf(
   held: Pick<WorkloadSvids, "ids" | "status" | "current">,
   now: number,

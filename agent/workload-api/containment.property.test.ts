@@ -64,6 +64,7 @@ const bundle = {
     crls: [],
     retiring: [],
     renewWithinMs: 0,
+    jwtKeys: '{"keys":[]}',
     sequence: 1,
   },
   changes: new Changes<BundleChange>(),

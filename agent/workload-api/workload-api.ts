@@ -6,14 +6,18 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import { secretDiscoveryService } from "../../mesh/xds/ads-service.ts";
+import type { JwtSvids } from "../identity/jwt-svids.ts";
 import type { TrustBundleWatch } from "../identity/trust-bundle.ts";
+import { verifyJwtSvid } from "../identity/verify-jwt-svid.ts";
 import type { WorkloadSvids } from "../identity/workload-svids.ts";
 import { prepareSocketPath } from "../relay/socket-path.ts";
 import { untilAborted } from "../state/or-aborted.ts";
 import type { Caller, IdentifyCaller } from "./caller.ts";
-import { callerSvids } from "./caller-svids.ts";
+import { callerIdentities, callerSvids } from "./caller-svids.ts";
+import type { CallerView } from "./caller-view.ts";
 import type { CallerRule } from "./choose-identities.ts";
-import { type CallerView, secretHandlers, workloadApiHandlers } from "./workload-handlers.ts";
+import { jwtHandlers } from "./jwt-handlers.ts";
+import { secretHandlers, workloadApiHandlers } from "./workload-handlers.ts";
 
 export interface WorkloadApiOptions {
   readonly socketPath: string;
@@ -23,6 +27,7 @@ export interface WorkloadApiOptions {
   readonly identify: IdentifyCaller;
   readonly svids: Pick<WorkloadSvids, "ids" | "status" | "current" | "changes">;
   readonly bundle: Pick<TrustBundleWatch, "current" | "changes">;
+  readonly tokens: Pick<JwtSvids, "token">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -69,10 +74,13 @@ export async function runWorkloadApi(options: WorkloadApiOptions, signal: AbortS
 }
 
 function viewFor(caller: Caller | undefined, options: WorkloadApiOptions): CallerView {
-  const { svids, bundle, rules, clock } = options;
+  const { svids, bundle, rules, tokens, clock } = options;
   return {
     svids: () => callerSvids(caller, rules, svids, clock.now()),
+    identities: () => callerIdentities(caller, rules, svids, clock.now()),
     bundle: () => bundle.current,
+    token: (spiffeId, audiences) => tokens.token(spiffeId, audiences),
+    validate: (token, audience) => verifyJwtSvid(token, audience, bundle.current, clock.now()),
     onChange: (listener) => {
       const stops = [svids.changes.subscribe(listener), bundle.changes.subscribe(listener)];
       return () => {
@@ -85,7 +93,7 @@ function viewFor(caller: Caller | undefined, options: WorkloadApiOptions): Calle
 /** Answers on one connection; the answer ends that. */
 function serveConnection(socket: Socket, view: CallerView): () => void {
   const server = new Server(SERVER_OPTIONS);
-  server.addService({ ...workloadApi }, { ...workloadApiHandlers(view) });
+  server.addService({ ...workloadApi }, { ...workloadApiHandlers(view), ...jwtHandlers(view) });
   server.addService({ ...secretDiscoveryService }, { ...secretHandlers(view) });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   injector.injectConnection(socket);

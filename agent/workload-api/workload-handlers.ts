@@ -1,4 +1,4 @@
-import { type Metadata, type ServerDuplexStream, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { type ServerDuplexStream, type ServerWritableStream, status } from "@grpc/grpc-js";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import type { X509Svid } from "../../mesh/identity/x509-svid.ts";
 import { encodeDeltaResponse } from "../../mesh/xds/encode-response.ts";
@@ -16,43 +16,21 @@ import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../mesh/xds/names.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { svidSecret, trustBundleSecret } from "../identity/secrets.ts";
 import { SecretLane } from "../relay/secret-lane.ts";
-import type { CallerSvids } from "./caller-svids.ts";
+import type { CallerView } from "./caller-view.ts";
+import { fail, follow, hasHeader, NO_HEADER, REFUSED } from "./endings.ts";
 import { type FindSecret, SotwSecrets } from "./sotw-secrets.ts";
 import { toBundlesResponse, toSvidResponse } from "./x509-messages.ts";
 
-/** What one connection's caller is given; asked anew whenever something may have changed. */
-export interface CallerView {
-  svids(): CallerSvids;
-  bundle(): TrustBundle;
-  /** Calls back after each change until the returned function is called. */
-  onChange(listener: () => void): () => void;
-}
-
-interface StatusOnTheWire {
-  readonly code: status;
-  readonly details: string;
-}
-
-/** The part of a call that ends it. */
-interface Ending {
-  readonly metadata: Metadata;
-  readonly cancelled: boolean;
-  readonly destroyed: boolean;
-  once(event: "cancelled" | "close", listener: () => void): unknown;
-  emit(event: "error", status: StatusOnTheWire): boolean;
-}
-
-/** SPIFFE Workload Endpoint §4.3: keeps a browser or a confused proxy from calling. */
-const REQUIRED = "workload.spiffe.io";
-const NO_HEADER = { code: status.INVALID_ARGUMENT, details: `the metadata ${REQUIRED}: true is missing` };
-const REFUSED = { code: status.PERMISSION_DENIED, details: "no identity issued" };
 const WAITING = { code: status.UNAVAILABLE, details: "no valid certificate at the moment" };
 
 /** The Workload API (X.509) for one caller. */
 export function workloadApiHandlers(view: CallerView): WorkloadApiHandlers {
   return {
     fetchX509SVID: (call) => {
-      if (!hasHeader(call)) return;
+      if (!hasHeader(call.metadata)) {
+        fail(call, NO_HEADER);
+        return;
+      }
       follow(call, view, () => {
         const answer = view.svids();
         if (answer.kind === "refused") return fail(call, REFUSED);
@@ -64,7 +42,10 @@ export function workloadApiHandlers(view: CallerView): WorkloadApiHandlers {
       });
     },
     fetchX509Bundles: (call) => {
-      if (!hasHeader(call)) return;
+      if (!hasHeader(call.metadata)) {
+        fail(call, NO_HEADER);
+        return;
+      }
       follow(call, view, () => {
         // Roots are no secret, but whoever has no identity here has no business here either.
         if (view.svids().kind === "refused") return fail(call, REFUSED);
@@ -159,39 +140,8 @@ function serve<Q>(call: SecretCall<Q>, view: CallerView, push: () => void, take:
   });
 }
 
-/** Sends the answer as it is and again after each change of it; `undefined` has ended the call. */
-function follow<S>(
-  call: ServerWritableStream<unknown, S>,
-  view: CallerView,
-  answer: () => { readonly state: string; readonly message: () => S } | undefined,
-): void {
-  let sent: string | undefined;
-  const look = (): void => {
-    const now = answer();
-    if (now === undefined) return stop();
-    if (now.state === sent) return;
-    sent = now.state;
-    call.write(now.message());
-  };
-  const stop = view.onChange(() => look());
-  for (const event of ["cancelled", "close"] as const) call.once(event, stop);
-  look();
-}
-
 function stateOf(svids: readonly X509Svid[], { sequence, roots }: TrustBundle): string {
   return [...svids.map(({ serial }) => serial), sequence, roots.length].join();
-}
-
-function hasHeader(call: Ending): boolean {
-  const values = call.metadata.get(REQUIRED);
-  if (values.length === 1 && values[0] === "true") return true;
-  fail(call, NO_HEADER);
-  return false;
-}
-
-function fail(call: Ending, ending: StatusOnTheWire): undefined {
-  if (!call.cancelled && !call.destroyed) call.emit("error", ending);
-  return undefined;
 }
 
 function send<Q>(call: SecretCall<Q>, response: Uint8Array | undefined): void {

@@ -294,6 +294,7 @@ test("the trust bundle comes at once", async () => {
     crls: [],
     retiringAuthorities: [],
     renewWithinMs: 600_000,
+    jwtKeys: port.ca.bundle.jwtKeys,
     sequence: 1,
   });
   stream.on("error", () => undefined);

@@ -8,6 +8,8 @@ import type {
   CallReportResult,
   JoinRequest,
   JoinResponse,
+  JwtSvidRequest,
+  JwtSvidResponse,
   TrustBundleAck,
   TrustBundleAckResult,
   TrustBundleRequest,
@@ -21,6 +23,7 @@ import { acceptCalls } from "./accept-calls.ts";
 import type { AgentBundles } from "./agent-bundles.ts";
 import type { AgentStreams } from "./agent-streams.ts";
 import { peerAddress, send, streaming, unary } from "./calls.ts";
+import { type JwtIssuer, jwtSvidIssuing } from "./jwt-svids.ts";
 import type { AgentAuthenticator } from "./peer.ts";
 import type { Placements } from "./placements.ts";
 import { type RegisterCall, Registrations } from "./registrations.ts";
@@ -28,6 +31,7 @@ import type { WorkloadGroups } from "./stored-groups.ts";
 
 export interface AgentServiceDeps {
   readonly ca: CertificateAuthority;
+  readonly authority: JwtIssuer;
   readonly join: Pick<AgentJoin, "join">;
   readonly authenticator: AgentAuthenticator;
   readonly placements: Placements;
@@ -35,7 +39,7 @@ export interface AgentServiceDeps {
   readonly bundles: AgentBundles;
   readonly streams: AgentStreams;
   readonly history: Pick<CallHistory, "add">;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly groups: WorkloadGroups;
   /** What is said of a workload's data plane: worker threads, where anything is. */
   readonly concurrencyOf: (workload: Workload) => number | undefined;
@@ -53,6 +57,7 @@ type BundleCall = ServerWritableStream<TrustBundleRequest, TrustBundleResponse>;
 export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandlers {
   const { log, signal } = deps;
   const registrations = new Registrations(deps);
+  const issueJwtSvid = jwtSvidIssuing(deps);
   deps.bans.onChange((target) => registrations.judgeBanned(target), signal);
   deps.groups.onChange((groups) => registrations.judgeMembers(groups), signal);
   return {
@@ -76,6 +81,9 @@ export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandle
       using _ = deps.bundles.connect(id);
       await sendBundles(call, deps.ca, AbortSignal.any([gone, stream.signal]));
     }),
+    issueJwtSvid: unary<JwtSvidRequest, JwtSvidResponse>(log, async (call) =>
+      issueJwtSvid(deps.authenticator.authenticate(call), call.request),
+    ),
     acknowledgeTrustBundle: unary<TrustBundleAck, TrustBundleAckResult>(log, async (call) => {
       deps.bundles.acknowledge(deps.authenticator.authenticate(call).id, call.request);
       return {};
@@ -89,6 +97,7 @@ export interface AgentServiceHandlers {
   readonly reportCalls: ReturnType<typeof unary<CallReport, CallReportResult>>;
   readonly watchTrustBundle: (call: BundleCall) => void;
   readonly acknowledgeTrustBundle: ReturnType<typeof unary<TrustBundleAck, TrustBundleAckResult>>;
+  readonly issueJwtSvid: ReturnType<typeof unary<JwtSvidRequest, JwtSvidResponse>>;
 }
 
 /** The bundle as it is, then each newer one; a caller that is slow gets the newest, not all. */

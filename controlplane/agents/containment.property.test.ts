@@ -14,6 +14,7 @@ const REQUESTS = 1_000;
 /** What came of the requests, so that a server that refuses everything does not pass. */
 interface Tally {
   certificates: number;
+  tokens: number;
   resources: number;
   workloads: number;
   refusals: number;
@@ -24,14 +25,15 @@ interface Tally {
  * real handlers. What may come out is said by a model of a few lines that knows nothing of the code under test.
  */
 test(`of ${GRAPHS * REQUESTS} random requests none gets an identity that is not placed on its host now`, async (t) => {
-  const tally: Tally = { certificates: 0, resources: 0, workloads: 0, refusals: 0 };
+  const tally: Tally = { certificates: 0, tokens: 0, resources: 0, workloads: 0, refusals: 0 };
   for (let seed = 1; seed <= GRAPHS; seed++) {
     await using world = new ContainmentWorld(seed);
     for (let request = 0; request < REQUESTS; request++) {
       world.tick();
       const host = world.random.pick(world.hosts);
       const chance = world.random.next();
-      if (chance < 0.6) await certify(world, host, tally);
+      if (chance < 0.4) await certify(world, host, tally);
+      else if (chance < 0.6) await token(world, host, tally);
       else if (chance < 0.9) await stream(world, host, tally);
       else await register(world, host, request, tally);
       if (world.random.chance(0.03)) await world.disturb();
@@ -58,6 +60,16 @@ async function certify(world: ContainmentWorld, host: Host, tally: Tally): Promi
     assert.deepEqual(csr.names, [given]);
   }
   tally[given === undefined ? "refusals" : "certificates"] += 1;
+}
+
+async function token(world: ContainmentWorld, host: Host, tally: Tally): Promise<void> {
+  const wanted = world.someIdentity(host) ?? agentSpiffeId(TRUST_DOMAIN, host.id);
+  const given = await world.token(host, wanted);
+  const placed: readonly string[] = world.identitiesOn(host);
+  // Not even its own: an agent speaks for no workload but by certificate.
+  const allowed = world.mayCall(host) && placed.includes(wanted);
+  assert.equal(given, allowed ? wanted : undefined, `${host.id} wanted ${wanted}`);
+  tally[given === undefined ? "refusals" : "tokens"] += 1;
 }
 
 async function stream(world: ContainmentWorld, host: Host, tally: Tally): Promise<void> {

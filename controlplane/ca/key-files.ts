@@ -60,6 +60,15 @@ export class KeyFiles {
     return key;
   }
 
+  /** The key, which is made when it is not there: of what is not worth stopping for. */
+  async readOrMake(id: string, make: () => string): Promise<KeyObject> {
+    if ((await readPrivateFile(this.#path(id))) === undefined) {
+      await this.stage(id, make());
+      await this.settle(id);
+    }
+    return this.read(id);
+  }
+
   async stage(id: string, keyPem: string): Promise<void> {
     await writePrivateFile(`${this.#path(id)}${NEW}`, sealKey(keyPem, this.#passphrase));
   }

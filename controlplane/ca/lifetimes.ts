@@ -9,6 +9,8 @@ export interface Lifetimes {
   readonly workloadMs: number;
   readonly agentMs: number;
   readonly serverMs: number;
+  /** Of JWT-SVIDs: nobody can take one back. */
+  readonly jwtMs: number;
   /** Bounds of what a caller may wish for. */
   readonly minMs: number;
   readonly maxMs: number;
@@ -18,6 +20,7 @@ export const DEFAULT_LIFETIMES: Lifetimes = {
   workloadMs: DAY,
   agentMs: 7 * DAY,
   serverMs: DAY,
+  jwtMs: 5 * MINUTE,
   minMs: 5 * MINUTE,
   maxMs: 7 * DAY,
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type JsonWebKey, verify, X509Certificate } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,9 +32,12 @@ const open = (
   directory = freshDirectory(),
   options: Partial<TestAuthorityOptions> = {},
 ): Promise<MeshAuthority> => testAuthority({ directory, trustDomain, ...options });
-/** Path of the one key in an authority's folder. */
+/** Each has one for tokens beside it. */
+const caKeys = async (directory: string): Promise<readonly string[]> =>
+  (await readdir(join(directory, "ca"))).filter((name) => !name.endsWith(".jwt.key"));
+/** Path of the one CA's key in an authority's folder. */
 const keyPath = async (directory: string): Promise<string> =>
-  join(directory, "ca", (await readdir(join(directory, "ca")))[0] ?? "");
+  join(directory, "ca", (await caKeys(directory))[0] ?? "");
 const publicKey = (key = newKey()): Buffer => createPublicKey(key).export({ type: "spki", format: "der" });
 const request = (options: Partial<CertificateRequest> = {}): CertificateRequest => ({
   spiffeId: reviews,
@@ -136,6 +139,23 @@ test("a key that is another one, is damaged or is missing is refused", async () 
   await assert.rejects(open(directory), { code: "config.invalid", message: /is missing/ });
 });
 
+test("the key of tokens survives a restart, is made where there is none, and signs what its public half verifies", async () => {
+  const directory = freshDirectory();
+  const first = await open(directory);
+  const again = await open(directory);
+  assert.equal(again.bundle.jwtKeys, first.bundle.jwtKeys);
+  const [jwk] = (JSON.parse(again.bundle.jwtKeys) as { keys: JsonWebKey[] }).keys;
+  const [head = "", body = "", tail = ""] = again
+    .issueJwt({ spiffeId: reviews, audiences: ["x"] })
+    .split(".");
+  const key = { key: createPublicKey({ key: jwk ?? {}, format: "jwk" }), dsaEncoding: "ieee-p1363" } as const;
+  assert.ok(verify("sha256", Buffer.from(`${head}.${body}`), key, Buffer.from(tail, "base64url")));
+  const name = (await readdir(join(directory, "ca"))).find((one) => one.endsWith(".jwt.key")) ?? "";
+  assert.equal((await stat(join(directory, "ca", name))).mode & 0o777, 0o600);
+  await rm(join(directory, "ca", name));
+  assert.notEqual((await open(directory)).bundle.jwtKeys, first.bundle.jwtKeys);
+});
+
 test("keys that the database does not know are not replaced by a new CA in silence", async () => {
   const directory = freshDirectory();
   await open(directory);
@@ -148,7 +168,7 @@ test("a first start that was cut short before the database knew of the key is ma
   await mkdir(join(directory, "ca"), { recursive: true, mode: 0o700 });
   await writeFile(join(directory, "ca", "aa.key.new"), "half", { mode: 0o600 });
   assert.equal((await open(directory)).bundle.roots.length, 1);
-  assert.equal((await readdir(join(directory, "ca"))).length, 1);
+  assert.equal((await caKeys(directory)).length, 1);
 });
 
 test("with a passphrase no plain key is on disk, one from before is sealed, and another passphrase opens nothing", async () => {
@@ -157,7 +177,8 @@ test("with a passphrase no plain key is on disk, one from before is sealed, and 
   const path = await keyPath(directory);
   assert.match(await readFile(path, "utf8"), /PRIVATE KEY/);
   assert.deepEqual((await open(directory, { passphrase: "öpen sesame" })).bundle, bundle);
-  assert.doesNotMatch(await readFile(path, "utf8"), /PRIVATE KEY/);
+  for (const name of await readdir(join(directory, "ca")))
+    assert.doesNotMatch(await readFile(join(directory, "ca", name), "utf8"), /PRIVATE KEY/, name);
   assert.deepEqual((await open(directory, { passphrase: "öpen sesame" })).bundle, bundle);
   await assert.rejects(open(directory, { passphrase: "other" }), {
     code: "config.invalid",

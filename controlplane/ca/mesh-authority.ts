@@ -11,6 +11,7 @@ import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from
 import { signIntermediate } from "./certificate-template.ts";
 import { issueLeaf } from "./issue-leaf.ts";
 import { type Issuer, openIssuer } from "./issuer.ts";
+import { type JwtKey, type JwtSvidRequest, jwkSet, newJwtKey, openJwtKey } from "./jwt-key.ts";
 import { KeyFiles } from "./key-files.ts";
 import { DEFAULT_LIFETIMES, type Lifetimes } from "./lifetimes.ts";
 import { type DeniedCertificate, revocationLists } from "./revocation-lists.ts";
@@ -51,6 +52,8 @@ export class MeshAuthority implements CertificateAuthority {
   readonly #lifetimes: Lifetimes;
   readonly #listeners = new Set<(bundle: TrustBundle) => void>();
   readonly #issuers = new Map<string, Issuer>();
+  /** Each authority has one, which comes and goes with it. */
+  readonly #jwtKeys = new Map<string, JwtKey>();
   #authorities: readonly StoredAuthority[] = [];
   #denied: readonly DeniedCertificate[];
   #signing: { readonly issuer: Issuer; readonly path: readonly string[] } | undefined;
@@ -67,7 +70,7 @@ export class MeshAuthority implements CertificateAuthority {
   static async open(options: MeshAuthorityOptions): Promise<MeshAuthority> {
     const authority = new MeshAuthority(options);
     const stored = authority.#store.list();
-    await authority.#keys.open(stored.map(({ id }) => id));
+    await authority.#keys.open(stored.flatMap(({ id }) => [id, jwtKeyName(id)]));
     for (const one of stored) await authority.#load(one);
     authority.#refresh(stored, authority.#store.sequence);
     if (stored.length === 0) await authority.#add("active", false, options.signal);
@@ -106,6 +109,16 @@ export class MeshAuthority implements CertificateAuthority {
     return issueLeaf(request, issuer, path, this.#lifetimes, this.#options.clock.now());
   }
 
+  /** A JWT-SVID by the key of the CA that is active. Throws `ca.unavailable` or `ca.self-check`. */
+  issueJwt(request: JwtSvidRequest): string {
+    const active = this.#authorities.find(({ state }) => state === "active");
+    const key = active && this.#jwtKeys.get(active.id);
+    if (key === undefined)
+      throw new MeshError("ca.unavailable", `sign a token for ${request.spiffeId}: no CA is active`);
+    const from = Math.floor(this.#options.clock.now() / 1000);
+    return key.issue(request, { from, to: from + Math.ceil(this.#lifetimes.jwtMs / 1000) });
+  }
+
   onBundleChange(listener: (bundle: TrustBundle) => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#listeners.add(listener);
@@ -135,7 +148,9 @@ export class MeshAuthority implements CertificateAuthority {
     this.#refresh(this.#store.list(), sequence);
     for (const { id } of remove) {
       this.#issuers.delete(id);
+      this.#jwtKeys.delete(id);
       await this.#keys.remove(id);
+      await this.#keys.remove(jwtKeyName(id));
     }
   }
 
@@ -167,7 +182,12 @@ export class MeshAuthority implements CertificateAuthority {
     this.#store.commit({ put: [added], sequence, walks });
     await this.#keys.settle(issuer.id);
     this.#issuers.set(issuer.id, issuer);
+    await this.#loadJwtKey(issuer.id);
     this.#refresh(this.#store.list(), sequence);
+  }
+
+  async #loadJwtKey(id: string): Promise<void> {
+    this.#jwtKeys.set(id, openJwtKey(await this.#keys.readOrMake(jwtKeyName(id), newJwtKey)));
   }
 
   /** The new CA's key, certified by the one that signs now: undefined where that may not sign CAs, or has the same root. */
@@ -198,6 +218,7 @@ export class MeshAuthority implements CertificateAuthority {
     if (issuer.id !== stored.id)
       throw new MeshError("internal", `open the CA ${stored.id}: it is ${issuer.id}`);
     this.#issuers.set(issuer.id, issuer);
+    await this.#loadJwtKey(issuer.id);
   }
 
   #refresh(authorities: readonly StoredAuthority[], sequence: number): void {
@@ -218,8 +239,14 @@ export class MeshAuthority implements CertificateAuthority {
       renewWithinMs: authorities.some(({ state }) => state === "tainted")
         ? Math.min(renewWithinMs, TAINTED_RENEW_WITHIN_MS)
         : renewWithinMs,
+      jwtKeys: jwkSet(authorities.flatMap(({ id }) => this.#jwtKeys.get(id) ?? [])),
       sequence,
     };
     for (const listener of this.#listeners) listener(this.#bundle);
   }
+}
+
+/** Beside the authority's own key. */
+function jwtKeyName(id: string): string {
+  return `${id}.jwt`;
 }

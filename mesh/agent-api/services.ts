@@ -5,6 +5,8 @@ import {
   CallReportResult,
   JoinRequest,
   JoinResponse,
+  JwtSvidRequest,
+  JwtSvidResponse,
   ReportResult,
   TrustBundleAck,
   TrustBundleAckResult,
@@ -13,6 +15,12 @@ import {
   WorkloadReport,
 } from "../xds/gen/lateen/agent/v1/agent.ts";
 import {
+  JWTBundlesRequest,
+  JWTBundlesResponse,
+  JWTSVIDRequest,
+  JWTSVIDResponse,
+  ValidateJWTSVIDRequest,
+  ValidateJWTSVIDResponse,
   X509BundlesRequest,
   X509BundlesResponse,
   X509SVIDRequest,
@@ -40,6 +48,7 @@ export const agentService: {
   readonly reportCalls: MethodDefinition<CallReport, CallReportResult>;
   readonly watchTrustBundle: MethodDefinition<TrustBundleRequest, TrustBundleResponse>;
   readonly acknowledgeTrustBundle: MethodDefinition<TrustBundleAck, TrustBundleAckResult>;
+  readonly issueJwtSvid: MethodDefinition<JwtSvidRequest, JwtSvidResponse>;
 } = {
   join: grpcMethod({ path: "/lateen.agent.v1.AgentService/Join", ...UNARY }, JoinRequest, JoinResponse),
   register: grpcMethod(
@@ -62,14 +71,22 @@ export const agentService: {
     TrustBundleAck,
     TrustBundleAckResult,
   ),
+  issueJwtSvid: grpcMethod(
+    { path: "/lateen.agent.v1.AgentService/IssueJwtSvid", ...UNARY },
+    JwtSvidRequest,
+    JwtSvidResponse,
+  ),
 };
 
 const ANSWERED_BY_A_STREAM = { requestStream: false, responseStream: true } as const;
 
-/** The X.509 profile of the SPIFFE Workload API, which an agent serves to applications on its host. */
+/** The SPIFFE Workload API, which an agent serves to applications on its host. */
 export const workloadApi: {
   readonly fetchX509SVID: MethodDefinition<X509SVIDRequest, X509SVIDResponse>;
   readonly fetchX509Bundles: MethodDefinition<X509BundlesRequest, X509BundlesResponse>;
+  readonly fetchJWTSVID: MethodDefinition<JWTSVIDRequest, JWTSVIDResponse>;
+  readonly fetchJWTBundles: MethodDefinition<JWTBundlesRequest, JWTBundlesResponse>;
+  readonly validateJWTSVID: MethodDefinition<ValidateJWTSVIDRequest, ValidateJWTSVIDResponse>;
 } = {
   fetchX509SVID: grpcMethod(
     { path: "/SpiffeWorkloadAPI/FetchX509SVID", ...ANSWERED_BY_A_STREAM },
@@ -80,5 +97,20 @@ export const workloadApi: {
     { path: "/SpiffeWorkloadAPI/FetchX509Bundles", ...ANSWERED_BY_A_STREAM },
     X509BundlesRequest,
     X509BundlesResponse,
+  ),
+  fetchJWTSVID: grpcMethod(
+    { path: "/SpiffeWorkloadAPI/FetchJWTSVID", ...UNARY },
+    JWTSVIDRequest,
+    JWTSVIDResponse,
+  ),
+  fetchJWTBundles: grpcMethod(
+    { path: "/SpiffeWorkloadAPI/FetchJWTBundles", ...ANSWERED_BY_A_STREAM },
+    JWTBundlesRequest,
+    JWTBundlesResponse,
+  ),
+  validateJWTSVID: grpcMethod(
+    { path: "/SpiffeWorkloadAPI/ValidateJWTSVID", ...UNARY },
+    ValidateJWTSVIDRequest,
+    ValidateJWTSVIDResponse,
   ),
 };

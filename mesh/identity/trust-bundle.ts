@@ -14,6 +14,8 @@ export interface TrustBundle {
   readonly retiring: readonly string[];
   /** Over which time agents spread these renewals. */
   readonly renewWithinMs: number;
+  /** The public keys of JWT-SVIDs, as a JWK set. */
+  readonly jwtKeys: string;
   /** Grows with every change of the bundle. */
   readonly sequence: number;
 }

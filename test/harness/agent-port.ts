@@ -132,6 +132,7 @@ export async function startAgentPort(
   const joins = new AgentJoin({ ca, attestors, agents, standing, clock, log, note, onOutcome, ...rate });
   const agentHandlers = agentServiceHandlers({
     ca,
+    authority,
     join: joins,
     authenticator,
     placements,

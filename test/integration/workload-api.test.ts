@@ -46,6 +46,11 @@ const optionsOf = (held: HeldSvids) => ({
   identify: identifyCaller,
   svids: held,
   bundle: held.bundle,
+  tokens: {
+    token: async () => {
+      throw new Error("nobody asks for tokens here: test/e2e/jwt-svid.test.ts");
+    },
+  },
   clock: systemClock,
   logger: silentLogger,
 });

@@ -11,7 +11,12 @@ import { adsService } from "../../../mesh/xds/ads-service.ts";
 import { resourceMap } from "../../../mesh/xds/encoded-resource.ts";
 import { DeltaDiscoveryResponse } from "../../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import type { IstioCertificateResponse } from "../../../mesh/xds/gen/istio/v1/auth/ca.ts";
-import type { ReportResult, Workload, WorkloadReport } from "../../../mesh/xds/gen/lateen/agent/v1/agent.ts";
+import type {
+  JwtSvidResponse,
+  ReportResult,
+  Workload,
+  WorkloadReport,
+} from "../../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { TYPE_URL } from "../../../mesh/xds/type-urls.ts";
 import { ManualClock } from "../../../test/fakes/manual-clock.ts";
 import { MemoryConfigStore } from "../../../test/fakes/memory-config-store.ts";
@@ -148,6 +153,7 @@ export class ContainmentWorld implements AsyncDisposable {
     const issued = new IssuedCertificates(database, this.#clock);
     this.#services = agentFacingServices({
       ca: NAMING_CA,
+      authority: { issueJwt: ({ spiffeId }) => spiffeId },
       attestors: [],
       agents: this.#agents,
       placements: new Placements(database, this.#clock),
@@ -225,6 +231,17 @@ export class ContainmentWorld implements AsyncDisposable {
     return new Promise((resolve) => {
       createCertificate?.(call, (error: unknown, answer: IstioCertificateResponse | undefined) =>
         resolve(error === null ? answer?.certChain[0] : undefined),
+      );
+    });
+  }
+
+  /** The identity of the token that was given; undefined when it was refused. */
+  async token(host: Host, wanted: string): Promise<string | undefined> {
+    const call = new FakeCall({ spiffeId: wanted, audiences: ["bank"] }, host.peer);
+    const { issueJwtSvid } = this.#handlers(agentService);
+    return new Promise((resolve) => {
+      issueJwtSvid?.(call, (error: unknown, answer: JwtSvidResponse | undefined) =>
+        resolve(error === null ? answer?.token : undefined),
       );
     });
   }
@@ -411,6 +428,7 @@ const NAMING_CA: CertificateAuthority = {
     crls: [],
     retiring: [],
     renewWithinMs: 0,
+    jwtKeys: "",
     sequence: 1,
   },
   onBundleChange: () => undefined,
