@@ -79,7 +79,10 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     random: Math.random,
     log: logger.child("ca"),
   });
-  const history = new CallHistory(clock);
+  const history = new CallHistory(clock, undefined, {
+    store: state.observed,
+    logger: logger.child("observed"),
+  });
   const metrics = serverMetrics(state, publisher, () => ads.status.list().length);
   const { ads, list } = agentFacingServices({
     ...state,

@@ -11,6 +11,7 @@ import { FileAuditLog } from "./audit/audit-log.ts";
 import { assertPrivateFile, privateDirectory } from "./ca/private-files.ts";
 import type { ServerConfig } from "./config.ts";
 import { KeptKeySets } from "./jwks/kept-key-sets.ts";
+import { CallStore } from "./observed/call-store.ts";
 import { type AuthorityParts, openAuthority } from "./open-authority.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
 import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
@@ -31,6 +32,7 @@ export interface ServerState extends AsyncDisposable, AuthorityParts {
   readonly accessTokens: AccessTokenStore;
   readonly audit: FileAuditLog;
   readonly keySets: KeptKeySets;
+  readonly observed: CallStore;
   readonly embedded: EmbeddedRegistry;
   readonly registries: readonly Registry[];
   /** The watched directory of YAML, where one is configured. */
@@ -61,6 +63,9 @@ export async function openServerState(
   const authority = await openAuthority({ config, trustDomain, database, agents, clock, logger, signal });
   closing.defer(() => authority.issued.flush());
   const store = new SqliteConfigStore({ database, clock, logger: logger.child("store") });
+  const observed = closing.use(
+    await CallStore.open(join(config.stateDir, "observed.db"), clock.now(), logger.child("observed")),
+  );
   const embedded = new EmbeddedRegistry(database, clock.now());
   const registries: Registry[] = [embedded];
   if (config.consul !== undefined) {
@@ -79,6 +84,7 @@ export async function openServerState(
     accessTokens: new AccessTokenStore(database, clock),
     audit,
     keySets: new KeptKeySets(database, config.jwks),
+    observed,
     embedded,
     registries,
     directory: config.policyDir === undefined ? undefined : directorySource(config.policyDir),

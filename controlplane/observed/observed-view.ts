@@ -1,8 +1,9 @@
 import type { ObservedCallsReply, ObservedReply } from "../../mesh/admin-api/observed-replies.ts";
 import { listOf } from "../../mesh/admin-api/replies.ts";
 import type { CountedCalls } from "../../mesh/calls/call-kind.ts";
-import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
+import { workloadId } from "../../mesh/model/workload.ts";
 import type { HistoryOfWorkload } from "./call-history.ts";
+import type { CallTarget } from "./call-target.ts";
 
 /** What was seen since a time, the last first. */
 export function toObservedReply(history: readonly HistoryOfWorkload[], sinceMs: number): ObservedReply {
@@ -17,7 +18,7 @@ export function toObservedReply(history: readonly HistoryOfWorkload[], sinceMs: 
 }
 
 export function toObservedCalls(
-  workload: PlacedWorkload,
+  workload: CallTarget,
   { source, port, firstSeenMs, lastSeenMs, ...calls }: CountedCalls,
 ): ObservedCallsReply {
   const { protocol, method, host, path, issuer, precision, denied, count } = calls;

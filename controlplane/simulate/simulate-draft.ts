@@ -2,9 +2,10 @@ import { setImmediate } from "node:timers/promises";
 import type { AuthzSimulationReply, SimulatedCalls } from "../../mesh/admin-api/observed-replies.ts";
 import type { AuthzReply, DecidingObject, ExplainStep } from "../../mesh/admin-api/replies.ts";
 import { type CountedCalls, REFUSED_TOKEN } from "../../mesh/calls/call-kind.ts";
-import { type PlacedWorkload, type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
+import { type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import type { HistoryOfWorkload } from "../observed/call-history.ts";
+import type { CallTarget } from "../observed/call-target.ts";
 import { toObservedCalls } from "../observed/observed-view.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import { by } from "../snapshot/text-order.ts";
@@ -59,7 +60,7 @@ interface Pair {
 }
 
 /** The workload that was called, or one that is like it where that is gone; `same`: nothing about it is another. */
-function pairOf({ before, after }: DraftQuestion, workload: PlacedWorkload): Pair | "same" {
+function pairOf({ before, after }: DraftQuestion, workload: CallTarget): Pair | "same" {
   const id = standIn(before.snapshot, workload);
   if (id === undefined) return { before: undefined, after: undefined };
   const versions = listenerVersions(before, id);
@@ -79,7 +80,7 @@ function listenerVersions({ translator }: AuthzMesh, id: WorkloadId): string {
     .join("\n");
 }
 
-function standIn({ workloads }: MeshSnapshot, workload: PlacedWorkload): WorkloadId | undefined {
+function standIn({ workloads }: MeshSnapshot, workload: CallTarget): WorkloadId | undefined {
   const id = workloadId(workload);
   if (workloads.has(id)) return id;
   const labels = JSON.stringify(workload.labels);
@@ -94,15 +95,15 @@ type Decision = SimulatedCalls["before"];
 
 function compare(
   { isDrafted, nowMs }: DraftQuestion,
-  workload: PlacedWorkload,
+  workload: CallTarget,
   calls: CountedCalls,
   pair: Pair,
 ): { readonly change: Change; readonly simulated: SimulatedCalls } {
   const [before, after] = [pair.before, pair.after].map((one) => one && askAbout(one, calls, nowMs));
   const simulated = {
     calls: toObservedCalls(workload, calls),
-    before: decisionOf(before),
-    after: decisionOf(after),
+    before: decisionOf(before, workload),
+    after: decisionOf(after, workload),
   };
   return { change: changeOf(before, after, isDrafted), simulated };
 }
@@ -165,8 +166,10 @@ const GONE: Decision = {
   decidedBy: null,
 };
 
-function decisionOf(reply: AuthzReply | undefined): Decision {
-  if (reply === undefined) return GONE;
+const AT_GATEWAY: Decision = { ...GONE, reason: "what comes in at a gateway is not simulated" };
+
+function decisionOf(reply: AuthzReply | undefined, { role }: CallTarget): Decision {
+  if (reply === undefined) return role === "gateway" ? AT_GATEWAY : GONE;
   const { allowed, status, reason, decidedBy } = reply;
   return { allowed, status, reason, decidedBy };
 }

@@ -6,9 +6,11 @@ import type {
   ObservedCallsReply,
   ObservedReply,
 } from "../../mesh/admin-api/observed-replies.ts";
+import { edgeCall } from "../harness/edge-calls.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
-import { authorizationPolicy, document } from "../harness/mesh-policies.ts";
+import { gateway } from "../harness/mesh-gateways.ts";
+import { authorizationPolicy, document, virtualService } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
 import { portOf } from "../harness/mesh-topology.ts";
 import { claims, ISSUER, jwks, token } from "../harness/test-tokens.ts";
@@ -47,6 +49,11 @@ describeMesh("observed calls", { hosts: HOSTS }, (mesh) => {
       assert.deepEqual(result.changes, changes, draft);
       assert.deepEqual([result.undecided, result.code], [undecided, code], draft);
     }
+
+    await mesh().server.stop();
+    await mesh().server.start();
+    const still = await seen(mesh(), "the same after a restart", (calls) => sum(calls) >= 5);
+    assert.deepEqual(still, told);
   });
 
   test("a call that is denied is seen as denied, and to delete the policy is seen to let it in", async () => {
@@ -99,6 +106,48 @@ describeMesh("observed tokens", { hosts: HOSTS }, (mesh) => {
     assert.deepEqual(last("/bad"), ["(refused)", true]);
     assert.deepEqual(last("/none"), ["", false]);
     assert.doesNotMatch(JSON.stringify(told), /alice/);
+  });
+});
+
+const GATEWAY = [
+  { name: "edge", service: "edge", gateway: { labels: { app: "edge", istio: "ingressgateway" } } },
+  { name: "reviews-v1", service: "reviews", version: "v1" },
+] as const;
+
+// The built-in proxy serves no HTTP at the edge.
+describeMesh("observed at a gateway", { hosts: GATEWAY, dataPlanes: ["envoy"] }, (mesh) => {
+  test("what comes in at a gateway is seen, and who refused it is told; a draft for it is undecided", async () => {
+    const { address } = mesh().host("edge").spec;
+    const call = async (path: string): Promise<number> =>
+      (await edgeCall(address, 8080, { host: "a.example.com", path })).status;
+    const admin = { to: [{ operation: { paths: ["/admin*"] } }] };
+    await mesh().apply(
+      gateway("edge", [{ port: 8080, protocol: "HTTP", bind: address, hosts: ["a.example.com"] }]) +
+        virtualService("a.example.com", {
+          gateways: ["edge"],
+          http: [{ route: [{ destination: { host: "reviews" } }] }],
+        }) +
+        authorizationPolicy("no-admin", "edge", { action: "DENY", rules: [admin] }),
+    );
+    await eventually("/admin refused", async () => (await call("/admin")) === 403);
+    assert.equal(await call("/open"), 200);
+    const told = await seen(
+      mesh(),
+      "both calls",
+      (calls) => ["/admin", "/open"].every((path) => calls.some((one) => one.path === path)),
+      "edge",
+    );
+    const one = (path: string): ObservedCallsReply | undefined =>
+      told.find((calls) => calls.path === path && calls.denied === (path === "/admin"));
+    assert.deepEqual([one("/admin")?.from, one("/admin")?.port, one("/open")?.denied], [null, 8080, false]);
+    assert.match(
+      mesh().host("edge").log.text,
+      /refused by policy .*ns\[default\]-policy\[no-admin\]-rule\[0\]/,
+    );
+    const draft = authorizationPolicy("draft", "edge", { action: "DENY", rules: [{}] });
+    const result = await simulate(mesh(), ["-f", "-"], draft);
+    assert.deepEqual([result.changes, result.code], [[], 2]);
+    assert.match(JSON.stringify(result.reply.undecided), /what comes in at a gateway is not simulated/);
   });
 });
 

@@ -9,14 +9,16 @@ export interface GatewayClass {
   readonly key: string;
   readonly client: Client;
   readonly labels: Readonly<Record<string, string>>;
+  readonly reportsCalls: boolean;
 }
 
 export function gatewayClass({ view }: Scope, workload: WorkloadConfig): GatewayClass {
-  const { namespace, labels, locality, network } = workload;
+  const { namespace, labels, locality, network, reportsCalls } = workload;
   return {
-    key: JSON.stringify([namespace, labels, locality, network]),
+    key: JSON.stringify([namespace, labels, locality, network, reportsCalls]),
     client: clientOf(view, workload),
     labels,
+    reportsCalls,
   };
 }
 

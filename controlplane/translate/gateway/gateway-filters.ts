@@ -10,6 +10,7 @@ import { cidrRange } from "../addresses.ts";
 import { ADS } from "../ads.ts";
 import { httpGuards, networkGuards } from "../authz/guards.ts";
 import type { PolicyPort } from "../authz/permission.ts";
+import { httpCallLog, tcpCallLog, tellsCalls } from "../filters/call-log.ts";
 import {
   corsFilter,
   faultFilter,
@@ -45,6 +46,7 @@ export function httpFilter(scope: Scope, of: GatewayClass, bound: BoundServer, r
       corsFilter,
       routerFilter,
     ],
+    accessLog: tellsCalls(scope.view, of) ? [httpCallLog] : [],
     useRemoteAddress: true,
     forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
@@ -63,9 +65,10 @@ export function tcpFilters(
   { clusters, settings }: Pick<Layer4Targets, "clusters" | "settings">,
 ): readonly Filter[] {
   const [first] = clusters;
+  const accessLog = tellsCalls(scope.view, of) ? [tcpCallLog] : [];
   return [
     ...networkGuards(scope, workloadOf(of), portOf(bound)),
-    tcpProxy(first?.name ?? "", clusters, settings),
+    tcpProxy(first?.name ?? "", clusters, { ...settings, accessLog }),
   ];
 }
 
