@@ -8,7 +8,7 @@ import { inTransaction, openDatabase } from "../store/database.ts";
 import { type CallTarget, callTargetSchema } from "./call-target.ts";
 
 /** A number of calls, by the hour since the epoch. */
-export interface HourCount {
+interface HourCount {
   readonly hour: number;
   readonly count: number;
 }
