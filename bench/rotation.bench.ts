@@ -37,9 +37,13 @@ async function measure(dataPlane: DataPlaneKind): Promise<readonly Result[]> {
   const { spec } = mesh.host("caller");
   const load = steadyLoad(bindPortOf(spec, "reviews"), "reviews", spec.loopback, PER_SECOND);
   const handshakes = shakeHandsAllTheTime(mesh);
-  await walkToNewAuthority(mesh);
+  const walked = await walkToNewAuthority(mesh).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   const shaken = await handshakes.stop();
   const done = await load.stop();
+  if (walked !== undefined) throw walked;
   failures.push(...[...done.failures, ...shaken.failures].map((said) => `${dataPlane}: ${said}`));
   const name = (what: string): string => `rotation, ${TITLES[dataPlane]}: ${what}`;
   const told = (what: string, value: number, unit: string, better: Result["better"]): Result => ({
