@@ -34,10 +34,15 @@ export async function walkToNewAuthority(mesh: Mesh): Promise<void> {
   const { next } = await caStatus(mesh);
   assert.equal(next?.step, "revoke");
   await away.startAgentProcess();
-  await eventually("it renews", async () => {
-    const { bundle, svid } = await identityOnDisk(mesh, "reviews-v2");
-    return bundle.retiring.length > 0 && !bundle.retiring.includes(svid);
-  });
+  // A process that starts on a busy machine, and two seconds over which renewals are spread.
+  await eventually(
+    "it renews",
+    async () => {
+      const { bundle, svid } = await identityOnDisk(mesh, "reviews-v2");
+      return bundle.retiring.length > 0 && !bundle.retiring.includes(svid);
+    },
+    20_000,
+  );
   await caStep(mesh, "revoke");
   // With the old root gone everywhere, all of it once more.
   await eventually("one root on every host", async () => {
