@@ -59,3 +59,13 @@ test("subsets are led on where there are clusters of them: not where hosts are l
   const lookedUp = serviceEntry("default", `hosts: ["*.example.com"], resolution: DYNAMIC_DNS, ${tls}`);
   assert.deepEqual(passedOn(lookedUp, SUBSETS), { failures: [], names: ["outbound_.443_._.*.example.com"] });
 });
+
+test("of several services of a host one is led on to", () => {
+  const described = ["first", "second", "default"].map((namespace, index) =>
+    serviceEntry(
+      namespace,
+      `hosts: [api.example.com], resolution: STATIC, ports: [{ number: ${80 + index}, name: http, protocol: HTTP }]`,
+    ),
+  );
+  assert.deepEqual(passedOn(...described), { failures: [], names: ["outbound_.82_._.api.example.com"] });
+});

@@ -2,7 +2,7 @@ import { hostMatches } from "../../../mesh/model/hosts.ts";
 import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { ALPN_ISTIO, meshServerName } from "../../../mesh/xds/names.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
-import { isVisible } from "../../policy/services.ts";
+import { serviceFor } from "../../policy/services.ts";
 import { clusterPlans } from "../clusters/cluster-plans.ts";
 import { tcpSettings } from "../clusters/tcp-settings.ts";
 import { configMetadata } from "../config-metadata.ts";
@@ -48,9 +48,9 @@ export function passedHosts(
     .filter(({ server }) => server.tls?.mode === "AUTO_PASSTHROUGH")
     .flatMap(({ hosts }) => hosts.map(({ host }) => host));
   if (patterns.length === 0) return [];
-  return view.hosts.filter((hostname) => {
-    if (!patterns.some((pattern) => hostMatches(pattern, hostname))) return false;
-    const service = view.service(hostname);
-    return service !== undefined && !service.external && isVisible(view, service, of.client.namespace);
+  return view.hosts.flatMap(({ hostname, key }) => {
+    if (!patterns.some((pattern) => hostMatches(pattern, hostname))) return [];
+    const service = serviceFor(view, hostname, of.client);
+    return service?.key === key && !service.external ? [hostname] : [];
   });
 }
