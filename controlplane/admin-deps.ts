@@ -117,9 +117,9 @@ export function adminDeps(parts: AdminParts): AdminDeps {
     ca: caPort({ ...parts, readiness: parts.bundles }),
     bans: banPort(parts.bans, new Banning({ ...parts, logger: parts.logger.child("ca") }), agents),
     services: () =>
-      [...publisher.current.services.values()].map((service) =>
-        toServiceReply(service, publisher.current.endpoints.get(service.hostname) ?? []),
-      ),
+      [...publisher.current.services.values()]
+        .flat()
+        .map((service) => toServiceReply(service, publisher.current.endpoints.get(service.key) ?? [])),
     workloads: () => placements.list().map((workload) => toWorkloadReply(workload, trustDomain)),
     registries: () => registries.map(toRegistryReply),
     version: { version: VERSION, trustDomain, node: process.version },

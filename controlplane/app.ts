@@ -179,7 +179,7 @@ function serverMetrics(
     {
       version: VERSION,
       connections,
-      services: () => publisher.current.services.size,
+      services: () => publisher.current.hosts.length,
       workloads: () => publisher.current.workloads.size,
       objects: () => {
         const byKind = Map.groupBy(store.list(), ({ kind }) => kind);

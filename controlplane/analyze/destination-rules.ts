@@ -20,7 +20,7 @@ export function* destinationRuleHosts(mesh: MeshFacts): Iterable<Finding> {
       continue;
     }
     const endpoints = services
-      .flatMap(({ hostname }) => mesh.endpoints(hostname))
+      .flatMap((service) => mesh.endpoints(service))
       .map((endpoint) => topologyLabels({ ...endpoint, network: networkOf(mesh, endpoint) }));
     for (const [index, { name, labels }] of subsets.entries()) {
       if (endpoints.some((endpoint) => selects(labels, endpoint))) continue;

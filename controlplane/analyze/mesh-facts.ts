@@ -5,23 +5,25 @@ import type { Endpoint, Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import { ServiceEntryIndex } from "../offline/service-entry-index.ts";
 import { ofKind } from "../offline/stored-objects.ts";
+import { serviceFor } from "../policy/services.ts";
 import { hostPatterns, patternsCovering } from "../snapshot/host-names.ts";
 import { selects } from "../snapshot/labels.ts";
 import type { MeshSettings, MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
+import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
 /** A mesh as analyzers see it: its objects, and the services and workloads that there are with them. */
 export class MeshFacts {
   readonly settings: MeshSettings;
-  readonly services: ReadonlyMap<string, Service>;
   readonly workloads: readonly PlacedWorkload[];
   /** Namespaces in which there is anything, and the root namespace. */
   readonly namespaces: ReadonlySet<string>;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly #objects: readonly StoredObject[];
-  readonly #endpoints: ReadonlyMap<string, readonly Endpoint[]>;
+  readonly #services: readonly Service[];
+  readonly #view: SnapshotView;
   readonly #serviceEntries: ServiceEntryIndex;
   readonly #byKind = new Map<Kind, readonly StoredObject[]>();
 
@@ -30,15 +32,15 @@ export class MeshFacts {
     this.#objects = objects;
     this.now = now;
     this.settings = snapshot.settings;
-    this.services = snapshot.services;
-    this.#endpoints = snapshot.endpoints;
+    this.#services = [...snapshot.services.values()].flat();
+    this.#view = viewOf(snapshot);
     this.workloads = [...snapshot.workloads.values()];
     this.#serviceEntries = new ServiceEntryIndex(this.list("ServiceEntry"));
     this.namespaces = new Set([
       snapshot.settings.rootNamespace,
       ...objects.map(({ metadata }) => metadata.namespace),
       ...this.workloads.map(({ namespace }) => namespace),
-      ...[...snapshot.services.values()].map(({ namespace }) => namespace),
+      ...this.#services.map(({ namespace }) => namespace),
     ]);
   }
 
@@ -53,8 +55,18 @@ export class MeshFacts {
     return this.#objects;
   }
 
-  endpoints(hostname: string): readonly Endpoint[] {
-    return this.#endpoints.get(hostname) ?? [];
+  endpoints({ key }: Service): readonly Endpoint[] {
+    return this.#view.endpoints(key);
+  }
+
+  /** All services of a host. */
+  services(hostname: string): readonly Service[] {
+    return this.#view.services(hostname);
+  }
+
+  /** The service of a host that workloads of a namespace call, unless a Sidecar says which. */
+  serviceFor(hostname: string, namespace: string): Service | undefined {
+    return serviceFor(this.#view, hostname, { namespace, prefers: [] });
   }
 
   /** The ServiceEntries that have a WorkloadEntry as an endpoint, the oldest first. */
@@ -67,26 +79,29 @@ export class MeshFacts {
     return this.findService(host, namespace)?.hostname ?? this.#patterns(host, namespace)[0] ?? host;
   }
 
-  /** The service that a host means in an object of `namespace`, whoever may see it; also one with a wildcard name. */
+  /**
+   * The service that a host means in an object of `namespace`: the one that is called there, else one that only others may
+   * see; also one with a wildcard name.
+   */
   findService(host: string, namespace: string): Service | undefined {
     for (const pattern of this.#patterns(host, namespace)) {
       for (const name of patternsCovering(pattern)) {
-        const found = this.services.get(name);
+        const found = this.serviceFor(name, namespace) ?? this.services(name)[0];
         if (found !== undefined) return found;
       }
     }
     return undefined;
   }
 
-  /** All services that a host, which may have a wildcard, means in an object of `namespace`. */
+  /** All services that a host, which may have a wildcard, means in an object of `namespace`, whoever may see them. */
   servicesOf(host: string, namespace: string): readonly Service[] {
     if (host.startsWith("*")) {
-      return [...this.services.values()].filter(
+      return this.#services.filter(
         ({ hostname }) => hostMatches(host, hostname) || hostMatches(hostname, host),
       );
     }
     const found = this.findService(host, namespace);
-    return found === undefined ? [] : [found];
+    return found === undefined ? [] : this.services(found.hostname);
   }
 
   /** Workloads that a selector means in an object of `namespace`: all namespaces' in the root namespace. */

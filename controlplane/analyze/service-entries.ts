@@ -2,7 +2,7 @@ import type { StoredObject } from "../../mesh/model/object.ts";
 import { isFields } from "../../mesh/model/plain-data.ts";
 import { isNameless } from "../../mesh/model/protocols.ts";
 import { audience, seenTogether } from "../policy/export-to.ts";
-import { describesSame } from "../snapshot/join-service-entry.ts";
+import { entryServiceKey } from "../snapshot/join-service-entry.ts";
 import { type Finding, nameOf } from "./finding.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 
@@ -28,15 +28,26 @@ export function* serviceEntryProtocols(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
-/** ServiceEntries for one host: only the oldest is in force, with those that say more of the same service. */
+/** ServiceEntries for a host of which all who may see them have another: nearer, or older. */
 export function* serviceEntryHosts(mesh: MeshFacts): Iterable<Finding> {
-  for (const [host, [first, ...others]] of byHost(mesh)) {
-    for (const subject of others) {
-      if (first === undefined || describesSame(first, subject)) continue;
-      const message = `${host} is described by ServiceEntry ${nameOf(first)}, which comes first: this one does nothing for it`;
+  for (const [host, claimants] of byHost(mesh)) {
+    for (const subject of claimants) {
+      const key = entryServiceKey(subject, host);
+      const had = clientsOf(subject, mesh).map((namespace) => mesh.serviceFor(host, namespace));
+      const [instead] = had;
+      if (instead === undefined || had.some((service) => service?.key === key)) continue;
+      const first = claimants.find((one) => entryServiceKey(one, host) === instead.key);
+      const what = first === undefined ? `a service of ${instead.source}` : `ServiceEntry ${nameOf(first)}`;
+      const message = `${host} is described by ${what}, which comes first: this one does nothing for it`;
       yield { code: "LAT0011", subject, path: ["spec", "hosts"], message };
     }
   }
+}
+
+/** Namespaces that may see a ServiceEntry; an empty name stands for those in which there is nothing. */
+function clientsOf(subject: ServiceEntry, mesh: MeshFacts): readonly string[] {
+  const seeing = audienceOf(subject, mesh);
+  return seeing.has("*") ? [...mesh.namespaces, ""] : [...seeing];
 }
 
 /** TCP ports that share one listener, because their service gets no address of its own. */

@@ -31,6 +31,6 @@ export function* translationFindings(
 function subjectOf(text: string, services: MeshSnapshot["services"]): Subject | undefined {
   const [kind = "", first = "", second = ""] = text.split("/");
   if (kind === "Workload") return { kind, metadata: { namespace: first, name: second } };
-  const service = kind === "Service" ? services.get(first) : undefined;
+  const service = kind === "Service" ? services.get(first)?.[0] : undefined;
   return service && { kind, metadata: { namespace: service.namespace, name: service.name } };
 }

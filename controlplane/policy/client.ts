@@ -1,6 +1,7 @@
 import { failoverKey } from "../snapshot/selected-labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts";
-import type { Import } from "./imports.ts";
+import { type Import, importsOfSidecar } from "./imports.ts";
+import { sidecarFor } from "./sidecars.ts";
 
 /**
  * The side that calls, as far as what it gets depends on it. Workloads with an equal client share all that they have
@@ -19,10 +20,12 @@ export interface Client {
   readonly captured: boolean;
   /** Which VirtualServices a Sidecar lets count for its calls; undefined: all that are visible. */
   readonly imports: readonly Import[] | undefined;
+  /** What the listeners of its Sidecar import, each: of several services of one host it has one that is among that. */
+  readonly prefers: readonly (readonly Import[])[];
 }
 
 export function clientOf(view: SnapshotView, workload: WorkloadConfig): Client {
-  const { namespace, labels, locality, network, role, interception } = workload;
+  const { labels, locality, network, role, interception } = workload;
   const ofMesh = view.settings.mesh.localityLbSetting?.failoverPriority.map(failoverKey) ?? [];
   const chosen = [...view.selectedLabels, ...ofMesh].flatMap((key) => {
     const value = labels[key];
@@ -30,14 +33,24 @@ export function clientOf(view: SnapshotView, workload: WorkloadConfig): Client {
   });
   const captured = interception !== "none";
   return {
-    namespace,
     labels: Object.fromEntries(chosen),
     locality,
     network,
     role,
     captured,
     imports: undefined,
+    ...serviceClient(view, workload),
   };
+}
+
+/** A workload as far as it decides which of several services of one host it has. A Sidecar is not for gateways. */
+export function serviceClient(
+  view: SnapshotView,
+  { namespace, labels, role }: Pick<WorkloadConfig, "namespace" | "labels" | "role">,
+): Pick<Client, "namespace" | "prefers"> {
+  const sidecar = role === "sidecar" ? sidecarFor(view, { namespace, labels }) : undefined;
+  const prefers = sidecar === undefined ? [] : importsOfSidecar(view.settings, sidecar.spec, namespace);
+  return { namespace, prefers };
 }
 
 /** Equal for equal clients. */
@@ -51,6 +64,8 @@ export function routingKey({
   namespace,
   labels,
   imports,
-}: Pick<Client, "namespace" | "labels" | "imports">): string {
-  return `${namespace}${JSON.stringify(imports === undefined ? labels : [labels, imports])}`;
+  prefers,
+}: Pick<Client, "namespace" | "labels" | "imports" | "prefers">): string {
+  const ofSidecar = imports !== undefined || prefers.length > 0;
+  return `${namespace}${JSON.stringify(ofSidecar ? [labels, imports ?? null, prefers] : labels)}`;
 }

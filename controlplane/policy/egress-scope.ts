@@ -1,8 +1,9 @@
 import type { StoredObject } from "../../mesh/model/object.ts";
+import type { Service } from "../../mesh/model/service.ts";
 import type { CaptureMode, OutboundTrafficPolicy, SidecarPort } from "../../mesh/model/sidecar.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
-import { type Import, importsOf, importsService } from "./imports.ts";
-import { isVisible } from "./services.ts";
+import { type Import, importsOf, importsOfSidecar, importsService } from "./imports.ts";
+import { type ServiceClient, serviceFor } from "./services.ts";
 
 /** One way out of a workload: the services that are reached through one set of listeners. */
 export interface EgressListener {
@@ -25,11 +26,11 @@ export interface EgressScope {
 
 /** Without a Sidecar: everything that its owner exports to the namespace. */
 export function meshScope(view: SnapshotView, namespace: string): EgressScope {
-  const hosts = view.hosts.filter((host) => {
-    const service = view.service(host);
-    return service !== undefined && isVisible(view, service, namespace);
-  });
-  return scopeOf(view, hosts);
+  const services = servicesFor(view, { namespace, prefers: [] });
+  return scopeOf(
+    view,
+    services.map(({ hostname }) => hostname),
+  );
 }
 
 /** These services and no others. */
@@ -48,10 +49,8 @@ export function sidecarScope(
 ): EgressScope {
   const outboundTrafficPolicy = spec.outboundTrafficPolicy ?? meshPolicy(view);
   if (spec.egress.length === 0) return { ...meshScope(view, namespace), outboundTrafficPolicy };
-  const services = view.hosts.flatMap((host) => {
-    const service = view.service(host);
-    return service !== undefined && isVisible(view, service, namespace) ? [service] : [];
-  });
+  const prefers = importsOfSidecar(view.settings, spec, namespace);
+  const services = servicesFor(view, { namespace, prefers });
   const listeners = spec.egress.map(({ port, bind, captureMode, hosts }) => {
     const imports = importsOf(view.settings, hosts, namespace);
     const chosen = services.filter(
@@ -64,6 +63,14 @@ export function sidecarScope(
     return { port, bind, captureMode, hosts: chosen.map(({ hostname }) => hostname), imports };
   });
   return { listeners, outboundTrafficPolicy };
+}
+
+/** One of each host that a client sees, oldest first. */
+function servicesFor(view: SnapshotView, client: ServiceClient): readonly Service[] {
+  return view.hosts.flatMap(({ hostname, key }) => {
+    const service = serviceFor(view, hostname, client);
+    return service?.key === key ? [service] : [];
+  });
 }
 
 function meshPolicy({ settings }: SnapshotView): OutboundTrafficPolicy {

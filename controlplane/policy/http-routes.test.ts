@@ -59,7 +59,7 @@ for (const { name, client = {}, port = 9080, gateway, want } of cases) {
     const view = viewOf(sampleState({ yaml: YAML }).next().snapshot);
     const [virtualService] = objects(YAML) as readonly StoredObject<"VirtualService">[];
     assert.ok(virtualService);
-    const caller = { namespace: "default", labels: {}, imports: undefined, ...client };
+    const caller = { namespace: "default", labels: {}, imports: undefined, prefers: [], ...client };
     const routes = applicableHttpRoutes(view, virtualService, caller, port, gateway);
     assert.deepEqual(
       routes.map(

@@ -50,7 +50,9 @@ function clients(egress: string, more = "") {
   return {
     view,
     listeners,
-    clients: listeners.map(({ imports }): RoutingClient => ({ namespace: "shop", labels: {}, imports })),
+    clients: listeners.map(
+      ({ imports }): RoutingClient => ({ namespace: "shop", labels: {}, imports, prefers: [] }),
+    ),
   };
 }
 

@@ -1,9 +1,8 @@
-import { hostMatches, resolveHost } from "../../mesh/model/hosts.ts";
+import { hostMatches, type KnowsHost, resolveHost } from "../../mesh/model/hosts.ts";
 import type { Service } from "../../mesh/model/service.ts";
-import type { EgressHost } from "../../mesh/model/sidecar.ts";
+import type { EgressHost, SidecarSpec } from "../../mesh/model/sidecar.ts";
 import { hostPatterns } from "../snapshot/host-names.ts";
 import type { MeshSettings } from "../snapshot/mesh-snapshot.ts";
-import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import type { HostClaim } from "./export-to.ts";
 
 /** What one host of a Sidecar's egress brings in, or takes out again. */
@@ -38,6 +37,16 @@ export function importsOf(
   return isAll && imports.every(({ excluded }) => !excluded) ? undefined : imports;
 }
 
+/** The same of each listener of a Sidecar; nothing where one of them brings in all that is visible. */
+export function importsOfSidecar(
+  settings: MeshSettings,
+  { egress }: Pick<SidecarSpec, "egress">,
+  own: string,
+): readonly (readonly Import[])[] {
+  const imports = egress.map(({ hosts }) => importsOf(settings, hosts, own));
+  return imports.includes(undefined) ? [] : imports.filter((one) => one !== undefined);
+}
+
 /** Whether a service is brought in: by its namespace, and a host that covers its name. */
 export function importsService(
   imports: readonly Import[] | undefined,
@@ -48,14 +57,14 @@ export function importsService(
 
 /** Whether a VirtualService is brought in: by its namespace, and a host that has something in common with one of its own. */
 export function importsVirtualService(
-  view: SnapshotView,
+  { domainSuffix }: Pick<MeshSettings, "domainSuffix">,
   imports: readonly Import[] | undefined,
   { spec, metadata: { namespace } }: HostClaim,
+  knows: KnowsHost,
 ): boolean {
   if (imports === undefined) return true;
-  const knows = (hostname: string): boolean => view.service(hostname) !== undefined;
   return spec.hosts.some((host) => {
-    const meant = resolveHost(host, namespace, view.settings.domainSuffix, knows);
+    const meant = resolveHost(host, namespace, domainSuffix, knows);
     return bringsIn(imports, namespace, meant, overlap);
   });
 }

@@ -1,28 +1,66 @@
 import type { Service } from "../../mesh/model/service.ts";
 import { hostPatterns } from "../snapshot/host-names.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
-import { visibility } from "./export-to.ts";
+import type { Client } from "./client.ts";
+import { type Visibility, visibility } from "./export-to.ts";
+import { importsService } from "./imports.ts";
 
-/** The service that a host means when an object or a workload of `namespace` names it, if `client` may see it. */
+/** Who calls, as far as it decides which of several services of one host is meant. */
+export type ServiceClient = Pick<Client, "namespace" | "prefers">;
+
+type View = Pick<SnapshotView, "settings" | "services">;
+
+/**
+ * The service that a client calls by a host name, of those that it sees: one of its own namespace, else one of a catalog or
+ * of agents, else one that is exported to its namespace by name, else a public one; among equals the oldest. Where its
+ * Sidecar imports some of them, one of these. It is the one place that chooses: all that a client has is of this service.
+ */
+export function serviceFor(view: View, hostname: string, client: ServiceClient): Service | undefined {
+  const all = view.services(hostname);
+  const [only] = all;
+  if (all.length <= 1) return only && isVisible(view, only, client.namespace) ? only : undefined;
+  const seen = all.filter((one) => isVisible(view, one, client.namespace));
+  const preferred = seen.filter((one) => client.prefers.some((imports) => importsService(imports, one)));
+  const choice = preferred.length > 0 ? preferred : seen;
+  const nearest = Math.min(...choice.map((one) => distance(view, one, client)));
+  return choice.find((one) => distance(view, one, client) === nearest);
+}
+
+/** The service that a host means to a client when an object or a workload of `namespace` names it. */
 export function findService(
-  view: SnapshotView,
+  view: View,
   host: string,
   namespace: string,
-  client: string = namespace,
+  client: ServiceClient,
 ): Service | undefined {
   for (const hostname of hostPatterns(host, namespace, view.settings)) {
-    const service = view.service(hostname);
-    if (service && isVisible(view, service, client)) return service;
+    const service = serviceFor(view, hostname, client);
+    if (service !== undefined) return service;
   }
   return undefined;
 }
 
-/** Whether the workloads of a namespace may see a service. One that says nothing follows the mesh's default. */
+/** Whether the workloads of a namespace may see a service. */
 export function isVisible(
-  { settings }: SnapshotView,
-  { exportTo, namespace }: Pick<Service, "exportTo" | "namespace">,
+  view: View,
+  service: Pick<Service, "exportTo" | "namespace">,
   from: string,
 ): boolean {
+  return serviceVisibility(view, service, from) !== undefined;
+}
+
+/** One that says nothing follows the mesh's default. */
+function serviceVisibility(
+  { settings }: View,
+  { exportTo, namespace }: Pick<Service, "exportTo" | "namespace">,
+  from: string,
+): Visibility | undefined {
   const said = exportTo.length > 0 ? exportTo : settings.mesh.defaultServiceExportTo;
-  return visibility(said, namespace, from) !== undefined;
+  return visibility(said, namespace, from);
+}
+
+/** The least is the nearest. */
+function distance(view: View, service: Service, { namespace }: ServiceClient): number {
+  const owner = service.namespace === namespace ? 0 : service.source === "ServiceEntry" ? 2 : 1;
+  return 2 * owner + Number(serviceVisibility(view, service, namespace) === "public");
 }

@@ -171,7 +171,12 @@ for (const { name, yaml, from, host = HOST, defaultExportTo = [], want } of prec
   test(`the VirtualService that governs a host: ${name}`, () => {
     const mesh = { ...DEFAULT_MESH_CONFIG, defaultVirtualServiceExportTo: defaultExportTo };
     const seen = view({ yaml, workloads, settings: { mesh } });
-    const found = governingRoutes(seen, { namespace: from, labels: {}, imports: undefined }, host, 9080);
+    const found = governingRoutes(
+      seen,
+      { namespace: from, labels: {}, imports: undefined, prefers: [] },
+      host,
+      9080,
+    );
     assert.equal(found?.virtualService.metadata.name, want);
   });
 }
@@ -184,7 +189,7 @@ test("all VirtualServices of a host count for TLS and TCP: the nearest first, th
     service("own", "shop", `hosts: [${HOST}], exportTo: ["."]`);
   const found = layer4VirtualServices(
     view({ yaml, workloads }),
-    { namespace: "shop", labels: {}, imports: undefined },
+    { namespace: "shop", labels: {}, imports: undefined, prefers: [] },
     HOST,
   );
   assert.deepEqual(
@@ -201,7 +206,7 @@ test("for a service with a wildcard the VirtualServices of the hosts that it cov
     service("edge", "shop", "hosts: [de.example.com], gateways: [edge]");
   const found = layer4VirtualServices(
     view({ yaml }),
-    { namespace: "default", labels: {}, imports: undefined },
+    { namespace: "default", labels: {}, imports: undefined, prefers: [] },
     "*.example.com",
   );
   assert.deepEqual(

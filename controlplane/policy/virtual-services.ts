@@ -1,4 +1,4 @@
-import { hostMatches, resolveHost } from "../../mesh/model/hosts.ts";
+import { hostMatches, type KnowsHost, resolveHost } from "../../mesh/model/hosts.ts";
 import { byPrecedence, type StoredObject } from "../../mesh/model/object.ts";
 import { keyOf } from "../snapshot/config-index.ts";
 import { patternsCovering } from "../snapshot/host-names.ts";
@@ -8,11 +8,15 @@ import type { Client } from "./client.ts";
 import { type HostClaim, type Visibility, virtualServiceVisibility } from "./export-to.ts";
 import { type ApplicableRoute, applicableHttpRoutes } from "./http-routes.ts";
 import { importsVirtualService } from "./imports.ts";
+import { serviceFor } from "./services.ts";
 
 type VirtualService = StoredObject<"VirtualService">;
 
 /** The side of a call by which VirtualServices are looked up. */
-export type RoutingClient = Pick<Client, "namespace" | "labels" | "imports">;
+export type RoutingClient = Pick<Client, "namespace" | "labels" | "imports" | "prefers">;
+
+/** As far as it decides which VirtualServices count. */
+export type CountingClient = Omit<RoutingClient, "labels">;
 
 const NEAREST_FIRST: readonly Visibility[] = ["private", "exported", "public"];
 
@@ -71,7 +75,7 @@ export function layer4VirtualServices(
 /** Those for the proxies of the mesh that have exactly this host and count for a client, nearest first. */
 export function meshVirtualServices(
   view: SnapshotView,
-  client: Pick<RoutingClient, "namespace" | "imports">,
+  client: CountingClient,
   pattern: string,
 ): readonly VirtualService[] {
   const all = view
@@ -86,7 +90,7 @@ export function meshVirtualServices(
  */
 export function httpHostCovering(
   view: SnapshotView,
-  client: Pick<RoutingClient, "namespace" | "imports">,
+  client: CountingClient,
   host: string,
 ): string | undefined {
   return patternsCovering(host).find((pattern) =>
@@ -101,7 +105,7 @@ function meantVirtualServices(
   pattern: string,
 ): readonly VirtualService[] {
   const { domainSuffix } = view.settings;
-  const knows = (hostname: string): boolean => view.service(hostname) !== undefined;
+  const knows = known(view, client);
   return meshVirtualServices(view, client, pattern).filter(({ spec, metadata }) =>
     spec.hosts.some((host) => resolveHost(host, metadata.namespace, domainSuffix, knows) === pattern),
   );
@@ -114,13 +118,10 @@ export function isFor(gateways: readonly string[], namespace: string, gateway: s
 }
 
 /** Whether a client's namespace sees a VirtualService and, where a Sidecar holds for it, imports it. */
-export function countsFor(
-  view: SnapshotView,
-  { namespace, imports }: Pick<RoutingClient, "namespace" | "imports">,
-  one: HostClaim,
-): boolean {
+export function countsFor(view: SnapshotView, client: CountingClient, one: HostClaim): boolean {
   return (
-    virtualServiceVisibility(view, one, namespace) !== undefined && importsVirtualService(view, imports, one)
+    virtualServiceVisibility(view, one, client.namespace) !== undefined &&
+    importsVirtualService(view.settings, client.imports, one, known(view, client))
   );
 }
 
@@ -128,10 +129,16 @@ export function countsFor(
 function counted(
   view: SnapshotView,
   list: readonly VirtualService[],
-  { namespace, imports }: Pick<RoutingClient, "namespace" | "imports">,
+  client: CountingClient,
 ): readonly VirtualService[] {
-  const imported = list.filter((one) => importsVirtualService(view, imports, one));
-  return nearestFirst(view, imported, namespace);
+  const knows = known(view, client);
+  const imported = list.filter((one) => importsVirtualService(view.settings, client.imports, one, knows));
+  return nearestFirst(view, imported, client.namespace);
+}
+
+/** Which services there are for a client. */
+function known(view: SnapshotView, client: CountingClient): KnowsHost {
+  return (hostname) => serviceFor(view, hostname, client) !== undefined;
 }
 
 /** Those that a namespace sees: private to it, exported to it, public; each in the order that they are given in. */

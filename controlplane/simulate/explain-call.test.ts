@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ExplainReply } from "../../mesh/admin-api/replies.ts";
-import { bookinfoWorkloads, sampleState } from "../../test/fakes/sample-mesh.ts";
+import { bookinfoWorkloads, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import { createTranslator } from "../translate/translator.ts";
 import { explainWith } from "./explain-workload.ts";
 
@@ -304,7 +304,7 @@ for (const { name, from, to, headers, want, outcome } of cases) {
 test("explains a captured call by its original destination", () => {
   const reply = explain("default/ratings-1", "http://reviews:9080/");
   const [connect, listener] = reply.steps;
-  assert.equal(connect?.name, `${snapshot.services.get(REVIEWS)?.addresses[0]}:9080`);
+  assert.equal(connect?.name, `${snapshot.services.get(REVIEWS)?.[0]?.addresses[0]}:9080`);
   assert.match(listener?.why ?? "", /handed on by virtualOutbound$/);
   assert.deepEqual(told(reply, "route"), ["route: #4 < VirtualService default/reviews http[3]"]);
 });
@@ -324,6 +324,33 @@ test("explains a call with TLS to a ServiceEntry", () => {
   const [cluster] = reply.steps.filter(({ step }) => step === "cluster");
   assert.match(cluster?.why ?? "", /^STRICT_DNS, .*; ServiceEntry default\/api$/);
   assert.equal(reply.outcome.arrives, true);
+});
+
+test("says whose service a host is that two teams describe", () => {
+  const described = (namespace: string): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: ${namespace} }
+spec: { hosts: [api.test], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: DNS }
+`;
+  const teams = ["shop", "bank"];
+  const captured = { interception: "redirect", discovery: "mesh" } as const;
+  const mesh = sampleState({
+    yaml: teams.map(described).join("---"),
+    workloads: [...teams, "other"].map((namespace) => workload("web", { ...captured, namespace })),
+  }).next();
+  const own = createTranslator();
+  own.publish(mesh.snapshot, mesh.changed);
+  for (const [from, entry] of [
+    ["shop", "shop/api"],
+    ["bank", "bank/api"],
+    ["other", "shop/api"],
+  ]) {
+    const asked = { to: "http://api.test/", method: "GET", headers: [] };
+    const reply = explainWith(mesh.snapshot, own, `${from}/web-1`, asked);
+    const cluster = reply?.steps.find(({ step }) => step === "cluster");
+    assert.match(cluster?.why ?? "", new RegExp(`; ServiceEntry ${entry}$`), from);
+  }
 });
 
 test("tells how an endpoint is spoken to, and how a request is changed", () => {

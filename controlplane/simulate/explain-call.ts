@@ -1,5 +1,6 @@
 import type { ExplainReply } from "../../mesh/admin-api/replies.ts";
-import { type Workload, workloadId } from "../../mesh/model/workload.ts";
+import { workloadId } from "../../mesh/model/workload.ts";
+import { serviceClient } from "../policy/client.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import type { NodeResources } from "../xds/config-source.ts";
 import { hostPort } from "./addresses.ts";
@@ -8,14 +9,14 @@ import { explainSteps, outcomeReply } from "./explain.ts";
 import { parseTarget } from "./explain-target.ts";
 import { simulate } from "./simulate.ts";
 import { failure } from "./verdict.ts";
-import { wayIn } from "./way-in.ts";
+import { type ExplainedWorkload, wayIn } from "./way-in.ts";
 import { decodeXdsConfig } from "./xds-config.ts";
 
 export interface ExplainParts {
   /** What the workload's proxy has, or would have. */
   readonly types: NodeResources["types"];
   readonly view: SnapshotView;
-  readonly workload: Pick<Workload, "name" | "namespace" | "upstreams">;
+  readonly workload: ExplainedWorkload;
   readonly request: CallQuestion;
 }
 
@@ -33,7 +34,7 @@ export function explainCall({ types, view, workload, request }: ExplainParts): O
     const error = failure("no-listener", way.reason);
     return { ...asked, steps: [], outcome: outcomeReply({ kind: "error", error }) };
   }
-  const { call, why, service } = way;
+  const { call, why } = way;
   const verdict = simulate(config, call);
   const connect = {
     step: "connect",
@@ -44,7 +45,7 @@ export function explainCall({ types, view, workload, request }: ExplainParts): O
   } as const;
   return {
     ...asked,
-    steps: [connect, ...explainSteps(verdict, view, service)],
+    steps: [connect, ...explainSteps(verdict, view, serviceClient(view, workload))],
     outcome: outcomeReply(verdict.outcome),
   };
 }

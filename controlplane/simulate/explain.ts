@@ -1,6 +1,6 @@
 import type { DecidingObject, ExplainReply, ExplainStep } from "../../mesh/admin-api/replies.ts";
-import type { Service } from "../../mesh/model/service.ts";
 import { BLACK_HOLE_CLUSTER } from "../../mesh/xds/names.ts";
+import { type ServiceClient, serviceFor } from "../policy/services.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import { policySteps } from "./explain-policies.ts";
 import { step } from "./explain-step.ts";
@@ -13,7 +13,7 @@ import type { ForwardAction, Outcome, RequestEdits, Upstream, UpstreamEndpoint, 
 export function explainSteps(
   verdict: Verdict,
   view: SnapshotView,
-  service: Service | undefined,
+  client: ServiceClient,
 ): readonly ExplainStep[] {
   const { listener, filterChain, virtualHost } = verdict;
   const steps: ExplainStep[] = [];
@@ -37,7 +37,7 @@ export function explainSteps(
       step("virtual-host", name, `domain ${domain} takes ${host || "no host"}, in routes ${configuration}`),
     );
   }
-  return [...steps, ...routeSteps(verdict, view), ...actionSteps(verdict, view, service)];
+  return [...steps, ...routeSteps(verdict, view), ...actionSteps(verdict, view, client)];
 }
 
 /** Of a chain that hands bytes on it is a VirtualService, and the rule is named; of others it is a Gateway, or nothing. */
@@ -71,7 +71,7 @@ function routeSteps({ route }: Verdict, view: SnapshotView): readonly ExplainSte
 function actionSteps(
   { action, upstreams }: Verdict,
   view: SnapshotView,
-  service: Service | undefined,
+  client: ServiceClient,
 ): readonly ExplainStep[] {
   switch (action?.kind) {
     case undefined:
@@ -85,7 +85,7 @@ function actionSteps(
     case "forward":
       return [
         ...editSteps(action),
-        ...upstreams.flatMap((upstream) => upstreamSteps(upstream, view, service, action)),
+        ...upstreams.flatMap((upstream) => upstreamSteps(upstream, view, client, action)),
       ];
     default:
       return action satisfies never;
@@ -121,12 +121,12 @@ function httpEdits(edits: RequestEdits): readonly ExplainStep[] {
 function upstreamSteps(
   upstream: Upstream,
   view: SnapshotView,
-  service: Service | undefined,
+  client: ServiceClient,
   { targets }: ForwardAction,
 ): readonly ExplainStep[] {
   const { cluster, share, discovery, balancer, error, origin, endpoints } = upstream;
   const edits = targets.find((target) => target.cluster === cluster)?.edits ?? [];
-  const why = error?.reason ?? `${discovery}, ${balancer}${entryText(cluster, view, service)}`;
+  const why = error?.reason ?? `${discovery}, ${balancer}${entryText(cluster, view, client)}`;
   const subset = /^outbound[|_]\.?\d+[|_]\.?([^|]*)[|_]/.exec(cluster)?.[1] ?? "";
   const object = objectAt(origin, subset === "" ? "" : `subset ${JSON.stringify(subset)}`);
   return [
@@ -137,14 +137,15 @@ function upstreamSteps(
 }
 
 /** Says that a host comes from a ServiceEntry, and which, where its endpoints tell. */
-function entryText(cluster: string, view: SnapshotView, service: Service | undefined): string {
+function entryText(cluster: string, view: SnapshotView, client: ServiceClient): string {
   if (cluster === BLACK_HOLE_CLUSTER) return "";
-  const hostname = cluster.split("|")[3] ?? "";
-  const named = view.service(hostname) ?? (hostname === service?.hostname ? service : undefined);
-  if (named?.source !== "ServiceEntry") return "";
-  const ids = view.endpoints(hostname).map(({ id }) => /^ServiceEntry\/([^/]+\/[^/]+)\//.exec(id)?.[1]);
+  const service = serviceFor(view, cluster.split("|")[3] ?? "", client);
+  if (service?.source !== "ServiceEntry") return "";
+  const ids = view.endpoints(service.key).map(({ id }) => /^ServiceEntry\/([^/]+\/[^/]+)\//.exec(id)?.[1]);
   const entry = ids.find((id) => id !== undefined);
-  return entry === undefined ? `; a ServiceEntry of namespace ${named.namespace}` : `; ServiceEntry ${entry}`;
+  return entry === undefined
+    ? `; a ServiceEntry of namespace ${service.namespace}`
+    : `; ServiceEntry ${entry}`;
 }
 
 function endpointStep({

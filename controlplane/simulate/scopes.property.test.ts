@@ -217,7 +217,8 @@ function counts({ snapshot }: Mesh, { steps }: ExplainReply): boolean | undefine
   if (others.length > 0) return undefined;
   const object = steps.find(({ object: one }) => one?.kind === "VirtualService")?.object;
   const decides = object && view.virtualServiceNamed(`${object.namespace}/${object.name}`);
-  return !decides || importsVirtualService(view, only?.imports, decides);
+  const knows = (host: string): boolean => view.services(host).length > 0;
+  return !decides || importsVirtualService(view.settings, only?.imports, decides, knows);
 }
 
 /**
@@ -230,7 +231,7 @@ function isKeptOut({ snapshot }: Mesh, url: string): boolean {
   assert.ok(sidecar);
   const { host } = upstreamAt(url);
   const { listeners } = sidecarScope(view, sidecar, "shop");
-  return view.service(host) !== undefined && !listeners.some(({ hosts }) => hosts.includes(host));
+  return view.services(host).length > 0 && !listeners.some(({ hosts }) => hosts.includes(host));
 }
 
 const SEEDS = 150;

@@ -2,6 +2,7 @@ import type { Service } from "../../mesh/model/service.ts";
 import type { SocketAddress, Workload } from "../../mesh/model/workload.ts";
 import type { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { serviceClient } from "../policy/client.ts";
 import { findService } from "../policy/services.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import { hostPort } from "./addresses.ts";
@@ -16,6 +17,9 @@ export interface ExplainRequest {
   readonly method: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
+
+/** Of a workload, what its way to a host depends on. */
+export type ExplainedWorkload = Pick<Workload, "name" | "namespace" | "labels" | "role" | "upstreams">;
 
 /** How a workload comes to its proxy with a call, or why it does not. */
 export type WayIn =
@@ -50,11 +54,12 @@ const DEFAULT_PORTS: Readonly<Record<CallTarget["scheme"], number>> = {
 export function wayIn(
   config: XdsConfig,
   view: SnapshotView,
-  workload: Pick<Workload, "name" | "namespace" | "upstreams">,
+  workload: ExplainedWorkload,
   request: ExplainRequest,
 ): WayIn {
   const { target } = request;
-  const service = isAddress(target) ? undefined : findService(view, target.host, workload.namespace);
+  const client = serviceClient(view, workload);
+  const service = isAddress(target) ? undefined : findService(view, target.host, workload.namespace, client);
   const port = portOf(target, service);
   for (const way of ways(config, view, workload, target, service, port)) {
     const call = callAt(way.at, request);
@@ -78,7 +83,7 @@ function portOf({ port, scheme }: CallTarget, service: Service | undefined): num
 function* ways(
   config: XdsConfig,
   view: SnapshotView,
-  { namespace, upstreams }: Pick<Workload, "namespace" | "upstreams">,
+  workload: ExplainedWorkload,
   target: CallTarget,
   service: Service | undefined,
   port: number,
@@ -87,8 +92,9 @@ function* ways(
     yield { at: { address: target.host, port }, why: "the address that is called" };
     return;
   }
-  for (const upstream of upstreams) {
-    const named = findService(view, upstream.host, namespace)?.hostname ?? upstream.host;
+  const client = serviceClient(view, workload);
+  for (const upstream of workload.upstreams) {
+    const named = findService(view, upstream.host, workload.namespace, client)?.hostname ?? upstream.host;
     if (upstream.port !== port || named !== (service?.hostname ?? target.host)) continue;
     yield { at: upstream.bind, why: `declared upstream ${upstream.host}:${upstream.port}` };
   }
@@ -96,7 +102,7 @@ function* ways(
   if (vip !== undefined) yield { at: { address: vip, port }, why: `address of ${service?.hostname}` };
   const proxy = target.scheme === "http" ? httpProxy(config) : undefined;
   if (proxy !== undefined) yield { at: proxy, why: "the HTTP proxy of the workload" };
-  const [endpoint] = service === undefined ? [] : view.endpoints(service.hostname);
+  const [endpoint] = service === undefined ? [] : view.endpoints(service.key);
   const instance = endpoint?.targets.find(({ servicePort }) => servicePort === port);
   if (instance !== undefined) yield { at: instance, why: "address of an instance, which DNS gives" };
   const who = service === undefined ? `no service of the mesh is called ${target.host}: ` : "";

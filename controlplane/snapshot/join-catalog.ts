@@ -41,8 +41,10 @@ export function joinCatalog(sources: ServiceSources, settings: MeshSettings): Jo
   });
   const all = [...joined, ...standalone.map(ownEndpoint)].sort(by(({ endpoint }) => endpoint.id));
   const banned = new Set(sources.workloads.flatMap((one) => (one.banned ? [workloadId(one)] : [])));
+  const hostname = serviceHostname(sources.service, sources.namespace, settings);
   const service: Service = {
-    hostname: serviceHostname(sources.service, sources.namespace, settings),
+    key: `${sources.namespace}/${hostname}`,
+    hostname,
     name: sources.service,
     namespace: sources.namespace,
     ports: servicePorts(all.flatMap(({ ports }) => ports)),

@@ -7,12 +7,14 @@ const HOST = "api.example.com";
 /** Flow YAML of a ServiceEntry and, where it is not default, its namespace. */
 type Entry = string | readonly [spec: string, namespace: string];
 
-/** What ServiceEntries of one host, the oldest first, make of it. */
-function joined(entries: readonly Entry[]): {
+interface Joined {
   readonly ports: string;
   readonly addresses: string;
   readonly endpoints: readonly string[];
-} {
+}
+
+/** What ServiceEntries of one host, the oldest first, make of it: services by their keys. */
+function joined(entries: readonly Entry[]): Readonly<Record<string, Joined>> {
   const documents = entries.map((entry, index) => {
     const [spec, namespace] = typeof entry === "string" ? [entry, "default"] : entry;
     return `
@@ -29,15 +31,19 @@ metadata: { name: w }
 spec: { address: 10.0.0.9, labels: { app: w } }
 `;
   const { services, endpoints } = sampleState({ yaml: [entry, ...documents].join("---") }).next().snapshot;
-  const service = services.get(HOST);
-  assert.ok(service);
-  return {
-    ports: service.ports.map(({ number, protocol }) => `${number}/${protocol}`).join(" "),
-    addresses: service.addresses.join(" "),
-    endpoints: (endpoints.get(HOST) ?? []).map(({ targets }) =>
-      targets.map(({ servicePort, address, port }) => `${servicePort}>${address}:${port}`).join(" "),
-    ),
-  };
+  const all = services.get(HOST) ?? [];
+  return Object.fromEntries(
+    all.map(({ key, ports, addresses }) => [
+      key,
+      {
+        ports: ports.map(({ number, protocol }) => `${number}/${protocol}`).join(" "),
+        addresses: addresses.join(" "),
+        endpoints: (endpoints.get(key) ?? []).map(({ targets }) =>
+          targets.map(({ servicePort, address, port }) => `${servicePort}>${address}:${port}`).join(" "),
+        ),
+      },
+    ]),
+  );
 }
 
 const HTTP = "ports: [{ number: 80, name: http, protocol: HTTP }]";
@@ -49,7 +55,7 @@ const A = `addresses: [192.0.2.1], ${HTTP}, ${at("10.0.0.1")}`;
 const table: readonly {
   readonly name: string;
   readonly entries: readonly Entry[];
-  readonly want: ReturnType<typeof joined>;
+  readonly want: Joined;
 }[] = [
   {
     name: "one for each port are one service",
@@ -86,24 +92,35 @@ const table: readonly {
       endpoints: ["80>10.0.0.9:80 443>10.0.0.9:443"],
     },
   },
-  {
-    name: "one that is resolved in another way does not count",
-    entries: [A, `${TLS}, resolution: DNS`],
-    want: { ports: "80/http", addresses: "192.0.2.1", endpoints: ["80>10.0.0.1:80"] },
-  },
-  {
-    name: "one for other namespaces does not count",
-    entries: [A, `${TLS}, exportTo: ["."], ${at("10.0.0.2")}`],
-    want: { ports: "80/http", addresses: "192.0.2.1", endpoints: ["80>10.0.0.1:80"] },
-  },
-  {
-    name: "one of another namespace does not count",
-    entries: [A, [`${TLS}, ${at("10.0.0.2")}`, "shop"]],
-    want: { ports: "80/http", addresses: "192.0.2.1", endpoints: ["80>10.0.0.1:80"] },
-  },
 ];
 for (const { name, entries, want } of table) {
   test(`of several ServiceEntries for a host, ${name}`, () => {
-    assert.deepEqual(joined(entries), want);
+    assert.deepEqual(joined(entries), { [`default/${HOST}/static`]: want });
   });
 }
+
+test("ServiceEntries of a host in other namespaces, for others, or reached in another way are services of their own", () => {
+  const other = (key: string): readonly [string, Joined] => [
+    key,
+    {
+      ports: "443/tls",
+      addresses: "192.0.2.2",
+      endpoints: key.includes("/dns") ? [`443>${HOST}:443`] : ["443>10.0.0.2:443"],
+    },
+  ];
+  const TWO = `addresses: [192.0.2.2], ${TLS}`;
+  assert.deepEqual(
+    joined([
+      A,
+      `${TWO}, resolution: DNS`,
+      `${TWO}, exportTo: ["."], ${at("10.0.0.2")}`,
+      [`${TWO}, ${at("10.0.0.2")}`, "shop"],
+    ]),
+    Object.fromEntries([
+      [`default/${HOST}/static`, { ports: "80/http", addresses: "192.0.2.1", endpoints: ["80>10.0.0.1:80"] }],
+      other(`default/${HOST}/dns`),
+      other(`default/${HOST}/static/.`),
+      other(`shop/${HOST}/static`),
+    ]),
+  );
+});

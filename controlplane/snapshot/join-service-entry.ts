@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from "node:util";
 import type { StoredObject } from "../../mesh/model/object.ts";
-import type { Endpoint, EndpointTarget, Service } from "../../mesh/model/service.ts";
+import type { Endpoint, EndpointTarget, Service, ServiceKey } from "../../mesh/model/service.ts";
 import type { ServiceEntryPort, ServiceEntrySpec } from "../../mesh/model/service-entry.ts";
 import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
 import type { WorkloadEntrySpec } from "../../mesh/model/workload-entry.ts";
@@ -18,30 +17,27 @@ export interface SelectionCandidates {
 }
 
 /**
- * What ServiceEntries, oldest first, say together of a host. The oldest has it; those of its namespace that are reached in
- * the same way by the same callers add ports, addresses and endpoints, and of two that have a port the older says what
- * is spoken there.
+ * The services that ServiceEntries, oldest first, make of a host; oldest first. Those of one namespace that are reached in
+ * the same way by the same callers are one: they add ports, addresses and endpoints, and of two that have a port the
+ * older says what is spoken there.
  */
 export function joinServiceEntries(
   entries: readonly StoredObject<"ServiceEntry">[],
   hostname: string,
   candidatesOf: (entry: StoredObject<"ServiceEntry">) => SelectionCandidates,
-): JoinedService | undefined {
-  const [first] = entries;
-  if (first === undefined) return undefined;
-  return entries
-    .filter((one) => describesSame(first, one))
-    .map((one) => joinServiceEntry(one, hostname, candidatesOf(one)))
-    .reduce(united);
+): readonly JoinedService[] {
+  const groups = Map.groupBy(entries, (one) => entryServiceKey(one, hostname));
+  return [...groups.values()].map((same) =>
+    same.map((one) => joinServiceEntry(one, hostname, candidatesOf(one))).reduce(united),
+  );
 }
 
-/** Whether two ServiceEntries of one host describe one service, so that the younger adds to the older. */
-export function describesSame(a: StoredObject<"ServiceEntry">, b: StoredObject<"ServiceEntry">): boolean {
-  return (
-    a.metadata.namespace === b.metadata.namespace &&
-    a.spec.resolution === b.spec.resolution &&
-    isDeepStrictEqual(a.spec.exportTo, b.spec.exportTo)
-  );
+/** The service of a host that a ServiceEntry describes, or adds to. */
+export function entryServiceKey(
+  { metadata, spec }: StoredObject<"ServiceEntry">,
+  hostname: string,
+): ServiceKey {
+  return `${metadata.namespace}/${hostname}/${[resolutionOf(spec), ...spec.exportTo].join("/")}`;
 }
 
 function united(older: JoinedService, younger: JoinedService): JoinedService {
@@ -84,6 +80,7 @@ function joinServiceEntry(
 ): JoinedService {
   const { spec, metadata } = entry;
   const service: Service = {
+    key: entryServiceKey(entry, hostname),
     hostname,
     name: hostname,
     namespace: metadata.namespace,

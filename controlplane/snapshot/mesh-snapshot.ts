@@ -1,7 +1,7 @@
 import { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
-import type { Endpoint, Service } from "../../mesh/model/service.ts";
+import type { Endpoint, Service, ServiceKey } from "../../mesh/model/service.ts";
 import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import type { NetworkEntry } from "./network-gateways.ts";
 import type { ListName, ObjectsOf } from "./object-lists.ts";
@@ -29,12 +29,13 @@ export interface MeshSnapshot {
   /** Revision of the config store that this snapshot has seen. */
   readonly revision: number;
   readonly settings: MeshSettings;
-  readonly services: SharedMap<Service>;
-  /** Host names of all services: oldest first, then by name. */
-  readonly hosts: readonly string[];
-  /** By host name, sorted by id; those that are unhealthy are in it and say so. */
+  /** By host name: that of a catalog or of agents first, then those of ServiceEntries, oldest first. Never empty. */
+  readonly services: SharedMap<readonly Service[]>;
+  /** All services: oldest first, then by name. */
+  readonly hosts: readonly HostOfService[];
+  /** By the key of the service, sorted by id; those that are unhealthy are in it and say so. */
   readonly endpoints: SharedMap<readonly Endpoint[]>;
-  /** By host name: the sorted names (URI SANs) that a server of the service may present. */
+  /** By the key of the service: the sorted names (URI SANs) that a server of it may present. */
   readonly identities: SharedMap<readonly string[]>;
   readonly workloads: SharedMap<PlacedWorkload>;
   /**
@@ -58,6 +59,12 @@ export interface MeshSnapshot {
   readonly lastBanMs: number;
 }
 
+/** A host that a service has, maybe not alone. */
+export interface HostOfService {
+  readonly hostname: string;
+  readonly key: ServiceKey;
+}
+
 /** The parts of a snapshot that a translation can have read, so the unit in which changes are told. */
 type SnapshotPart =
   | "service"
@@ -70,7 +77,7 @@ type SnapshotPart =
   | "mesh"
   | ListName;
 
-/** `endpoints/reviews.default.svc.cluster.local`, `mesh/settings`. */
+/** `service/reviews.default.svc.cluster.local`, `endpoints/default/reviews.default.svc.cluster.local`, `mesh/settings`. */
 export type SnapshotKey = `${SnapshotPart}/${string}`;
 
 /** Keys of the parts that are one value for the whole mesh. */

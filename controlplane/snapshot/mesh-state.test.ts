@@ -4,6 +4,7 @@ import { added, instance, objects, port, sampleState, workload } from "../../tes
 import type { MeshState } from "./mesh-state.ts";
 
 const HOST = "reviews.default.svc.cluster.local";
+const KEY = `default/${HOST}`;
 
 function changedKeys(state: MeshState): readonly string[] {
   return [...state.next().changed].sort();
@@ -21,8 +22,8 @@ spec: ${spec}
 test("a first instance brings the service, its endpoints and its names", () => {
   const state = sampleState({ instances: [instance("reviews")] });
   assert.deepEqual(changedKeys(state), [
-    `endpoints/${HOST}`,
-    `identities/${HOST}`,
+    `endpoints/${KEY}`,
+    `identities/${KEY}`,
     "mesh/hosts",
     `service/${HOST}`,
   ]);
@@ -32,7 +33,7 @@ test("one more instance of the same kind changes the endpoints alone", () => {
   const state = sampleState({ instances: [instance("reviews")] });
   state.next();
   state.setCatalog("consul", "default", "reviews", [instance("reviews"), instance("reviews", { id: "r2" })]);
-  assert.deepEqual(changedKeys(state), [`endpoints/${HOST}`]);
+  assert.deepEqual(changedKeys(state), [`endpoints/${KEY}`]);
 });
 
 test("what comes again as it was changes nothing", () => {
@@ -48,7 +49,7 @@ test("a workload's health changes its endpoint and not its own configuration", (
   state.next();
   state.setWorkloads([{ id: "default/reviews-1", workload: workload("reviews", { healthy: false }) }]);
   const { snapshot, changed } = state.next();
-  assert.deepEqual([...changed], [`endpoints/${HOST}`]);
+  assert.deepEqual([...changed], [`endpoints/${KEY}`]);
   assert.equal(snapshot.workloads.get("default/reviews-1")?.healthy, false);
 });
 
@@ -63,12 +64,12 @@ test("a workload that moves to another service leaves the first", () => {
 test("two registries that list a service are joined; one that no longer does takes only its own away", () => {
   const state = sampleState({ instances: [instance("reviews")] });
   state.setCatalog("embedded", "default", "reviews", [instance("reviews")]);
-  assert.equal(state.next().snapshot.endpoints.get(HOST)?.length, 2);
+  assert.equal(state.next().snapshot.endpoints.get(KEY)?.length, 2);
   state.setCatalog("consul", "default", "reviews", []);
   assert.deepEqual(
     state
       .next()
-      .snapshot.endpoints.get(HOST)
+      .snapshot.endpoints.get(KEY)
       ?.map(({ id }) => id),
     ["embedded/reviews-1"],
   );
@@ -93,7 +94,7 @@ test("the names of a service are those of its meshed endpoints, healthy or not",
       workload("reviews", { name: "b", serviceAccount: "sa-1" }),
     ],
   });
-  assert.deepEqual(state.next().snapshot.identities.get(HOST), [
+  assert.deepEqual(state.next().snapshot.identities.get(KEY), [
     "spiffe://cluster.local/ns/default/sa/sa-1",
     "spiffe://cluster.local/ns/default/sa/sa-2",
   ]);
@@ -110,7 +111,7 @@ test("a ServiceEntry brings its hosts with ports by Istio's order", () => {
         - { address: 10.5.0.1, ports: { pg: 25432 }, serviceAccount: db }
         - { address: 10.5.0.2 }`),
   });
-  const endpoints = state.next().snapshot.endpoints.get("db.example") ?? [];
+  const endpoints = state.next().snapshot.endpoints.get("default/db.example/static") ?? [];
   assert.deepEqual(
     endpoints.map(({ targets, meshed }) => [targets[0]?.port, meshed]),
     [
@@ -141,11 +142,14 @@ spec: { address: 10.5.0.9, labels: { app: db }, serviceAccount: db }
   assert.ok(member);
   state.setConfig(added([member]), 9);
   const { snapshot, changed } = state.next();
-  assert.deepEqual([...changed].sort(), ["endpoints/db.example", "identities/db.example"]);
-  assert.equal(snapshot.endpoints.get("db.example")?.[0]?.targets[0]?.address, "10.5.0.9");
+  assert.deepEqual([...changed].sort(), [
+    "endpoints/default/db.example/static",
+    "identities/default/db.example/static",
+  ]);
+  assert.equal(snapshot.endpoints.get("default/db.example/static")?.[0]?.targets[0]?.address, "10.5.0.9");
   assert.equal(snapshot.revision, 9);
   state.setConfig([{ key: "WorkloadEntry/default/vm-1", before: member, after: undefined }], 10);
-  assert.deepEqual(state.next().snapshot.endpoints.get("db.example"), []);
+  assert.deepEqual(state.next().snapshot.endpoints.get("default/db.example/static"), []);
 });
 
 test("a catalog's service beats a ServiceEntry for its name, which takes over when it is gone", () => {
@@ -157,9 +161,9 @@ test("a catalog's service beats a ServiceEntry for its name, which takes over wh
       endpoints: [{ address: 10.5.0.1 }]`),
     instances: [instance("reviews")],
   });
-  assert.equal(state.next().snapshot.services.get(HOST)?.source, "consul");
+  assert.equal(state.next().snapshot.services.get(HOST)?.[0]?.source, "consul");
   state.setCatalog("consul", "default", "reviews", []);
-  assert.equal(state.next().snapshot.services.get(HOST)?.source, "ServiceEntry");
+  assert.equal(state.next().snapshot.services.get(HOST)?.[0]?.source, "ServiceEntry");
 });
 
 test("configuration is indexed by the hosts and namespaces it is for, oldest first", () => {

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
+import type { Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { ConfigIndex } from "./config-index.ts";
 import { parseServiceHostname, serviceHostname } from "./host-names.ts";
-import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
 import { joinServiceEntries } from "./join-service-entry.ts";
 import { KeptVirtualServices } from "./kept-virtual-services.ts";
@@ -14,7 +14,6 @@ import { KeySets } from "./key-sets.ts";
 import { withMeshConfig } from "./mesh-settings.ts";
 import {
   emptySnapshot,
-  HOSTS_KEY,
   LAST_BAN_KEY,
   type MeshSettings,
   type MeshSnapshot,
@@ -28,8 +27,8 @@ import { isNetworkGateway, type NetworkEntry, networkEntries } from "./network-g
 import { ALL, type ListName, ObjectLists } from "./object-lists.ts";
 import { SelectedLabels } from "./selected-labels.ts";
 import { labelNames, selectorName } from "./selector-names.ts";
+import { type ServiceParts, withServices } from "./service-parts.ts";
 import { workloadConfig } from "./snapshot-view.ts";
-import { byText } from "./text-order.ts";
 import { VipAllocator } from "./vip-allocator.ts";
 
 export interface WorkloadChange {
@@ -216,53 +215,29 @@ export class MeshState {
     return next;
   }
 
-  #rejoin(changed: Set<SnapshotKey>): Pick<MeshSnapshot, "services" | "endpoints" | "identities" | "hosts"> {
-    const { services, endpoints, identities, hosts, settings } = this.#snapshot;
-    const edits = {
-      services: [] as [string, JoinedService["service"] | undefined][],
-      endpoints: [] as [string, JoinedService["endpoints"] | undefined][],
-      identities: [] as [string, readonly string[] | undefined][],
-    };
-    for (const host of drain(this.#dirty.hosts)) {
-      const joined = this.#join(host);
-      const names = joined && identitiesOf(joined, settings.trustDomain);
-      if (!isDeepStrictEqual(services.get(host), joined?.service)) {
-        edits.services.push([host, joined?.service]);
-        changed.add(`service/${host}`);
-      }
-      if (!isDeepStrictEqual(endpoints.get(host), joined?.endpoints)) {
-        edits.endpoints.push([host, joined?.endpoints]);
-        changed.add(`endpoints/${host}`);
-      }
-      if (!isDeepStrictEqual(identities.get(host), names)) {
-        edits.identities.push([host, names]);
-        changed.add(`identities/${host}`);
-      }
-    }
-    const next = services.edited(edits.services);
-    const reordered = edits.services.some(
-      ([host, service]) => services.get(host)?.createdAt !== service?.createdAt,
-    );
-    if (reordered) changed.add(HOSTS_KEY);
-    return {
-      services: next,
-      hosts: reordered ? oldestFirst(next) : hosts,
-      endpoints: endpoints.edited(edits.endpoints),
-      identities: identities.edited(edits.identities),
-    };
+  #rejoin(changed: Set<SnapshotKey>): ServiceParts {
+    const joined = drain(this.#dirty.hosts).map((host) => [host, this.#join(host)] as const);
+    return withServices(this.#snapshot, joined, changed);
   }
 
-  /** A service of a catalog or of agents beats a ServiceEntry for its name. */
-  #join(hostname: string): JoinedService | undefined {
-    const joined = this.#joinCatalog(hostname) ?? this.#joinServiceEntry(hostname);
-    if (joined === undefined) {
-      this.#vips.release(hostname);
-      return undefined;
-    }
-    const { service } = joined;
-    if (service.addresses.length > 0 || service.resolution === "none" || hostname.startsWith("*"))
-      return joined;
-    return { ...joined, service: { ...service, addresses: [this.#vips.addressOf(hostname)] } };
+  /** All services of a host. One of a catalog or of agents beats the ServiceEntries of its namespace. */
+  #join(hostname: string): readonly JoinedService[] {
+    const registered = this.#joinCatalog(hostname);
+    const entries = this.#serviceEntries.list(hostname);
+    const described = this.#joinServiceEntries(
+      hostname,
+      entries.filter(({ metadata }) => metadata.namespace !== registered?.service.namespace),
+    );
+    const joined = registered === undefined ? described : [registered, ...described];
+    if (joined.length === 0) this.#vips.release(hostname);
+    return joined.map(({ service, endpoints }) => ({ service: this.#withAddress(service), endpoints }));
+  }
+
+  /** A client has one service of a host, so they can have one address. */
+  #withAddress(service: Service): Service {
+    const { hostname, addresses, resolution } = service;
+    if (addresses.length > 0 || resolution === "none" || hostname.startsWith("*")) return service;
+    return { ...service, addresses: [this.#vips.addressOf(hostname)] };
   }
 
   #joinCatalog(hostname: string): JoinedService | undefined {
@@ -284,8 +259,11 @@ export class MeshState {
     );
   }
 
-  #joinServiceEntry(hostname: string): JoinedService | undefined {
-    return joinServiceEntries(this.#serviceEntries.list(hostname), hostname, ({ metadata, spec }) => ({
+  #joinServiceEntries(
+    hostname: string,
+    described: readonly StoredObject<"ServiceEntry">[],
+  ): readonly JoinedService[] {
+    return joinServiceEntries(described, hostname, ({ metadata, spec }) => ({
       entries: this.#workloadEntries.list(selectorName(metadata.namespace, spec.workloadSelector ?? {})),
       workloads: this.#placed(this.#workloadsIn.get(metadata.namespace)),
     }));
@@ -361,12 +339,6 @@ export class MeshState {
     removeFrom(this.#workloadsOf, hostname, id);
     this.#dirty.hosts.add(hostname);
   }
-}
-
-function oldestFirst(services: MeshSnapshot["services"]): readonly string[] {
-  return [...services.values()]
-    .sort((a, b) => a.createdAt - b.createdAt || byText(a.hostname, b.hostname))
-    .map(({ hostname }) => hostname);
 }
 
 function lowerCase(hosts: readonly string[]): readonly string[] {

@@ -1,9 +1,10 @@
 import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
-import type { Endpoint, Service } from "../../mesh/model/service.ts";
+import type { Endpoint, Service, ServiceKey } from "../../mesh/model/service.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
 import {
   HOSTS_KEY,
+  type HostOfService,
   LAST_BAN_KEY,
   type MeshSettings,
   type MeshSnapshot,
@@ -37,17 +38,18 @@ export function workloadConfig(workload: PlacedWorkload): WorkloadConfig {
 /** How policies and translations read a snapshot: by single keys, so that it can be recorded what they read. */
 export interface SnapshotView {
   readonly settings: MeshSettings;
-  /** Host names of all services, oldest first. */
-  readonly hosts: readonly string[];
+  /** All services, oldest first. */
+  readonly hosts: readonly HostOfService[];
   /** Keys of the labels by which VirtualServices and DestinationRules choose clients. */
   readonly selectedLabels: readonly string[];
   /** Where gateway workloads let other networks in. */
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody was banned last; 0: never. */
   readonly lastBanMs: number;
-  service(hostname: string): Service | undefined;
-  endpoints(hostname: string): readonly Endpoint[];
-  identities(hostname: string): readonly string[];
+  /** All services of a host, whoever may see them: `serviceFor` says which one is meant. */
+  services(hostname: string): readonly Service[];
+  endpoints(service: ServiceKey): readonly Endpoint[];
+  identities(service: ServiceKey): readonly string[];
   workload(id: WorkloadId): WorkloadConfig | undefined;
   observed(id: WorkloadId): readonly string[];
   /** By host, as `patternsCovering` spells it. */
@@ -103,9 +105,9 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
       onRead(LAST_BAN_KEY);
       return snapshot.lastBanMs;
     },
-    service: (name) => read(snapshot.services, `service/${name}`, name),
-    endpoints: (name) => read(snapshot.endpoints, `endpoints/${name}`, name) ?? [],
-    identities: (name) => read(snapshot.identities, `identities/${name}`, name) ?? [],
+    services: (hostname) => read(snapshot.services, `service/${hostname}`, hostname) ?? [],
+    endpoints: (key) => read(snapshot.endpoints, `endpoints/${key}`, key) ?? [],
+    identities: (key) => read(snapshot.identities, `identities/${key}`, key) ?? [],
     workload: (id) => read(snapshot.workloads, `workload/${id}`, id),
     observed: (id) => read(snapshot.observed, `observed/${id}`, id) ?? [],
     virtualServices: (pattern) => list("virtual-service", pattern),

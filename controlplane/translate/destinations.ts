@@ -30,7 +30,7 @@ export function resolveDestination(
   askedPort: number,
 ): ResolvedDestination {
   const { host, subset } = destination;
-  const service = findService(view, host, namespace, client.namespace);
+  const service = findService(view, host, namespace, client);
   if (service === undefined) return { kind: "missing", reason: `there is no service ${host}` };
   const only = service.ports.length === 1 ? service.ports[0]?.number : undefined;
   const port = destination.port ?? only ?? askedPort;

@@ -5,6 +5,7 @@ import type { EncodedResource } from "../../mesh/xds/encoded-resource.ts";
 import type { MessageTypes } from "../../mesh/xds/message-types.ts";
 import { parseNodeId } from "../../mesh/xds/names.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { clientOf } from "../policy/client.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
 import { viewOf } from "../snapshot/snapshot-view.ts";
@@ -131,9 +132,10 @@ class MemoTranslator implements Translator {
   }
 
   asked({ workload }: XdsNode, names: readonly string[]): readonly string[] {
-    const { discovery, namespace } = this.#snapshot?.workloads.get(workload) ?? {};
-    if (this.#snapshot === undefined || namespace === undefined || discovery !== "on-demand") return [];
+    const asking = this.#snapshot?.workloads.get(workload);
+    if (this.#snapshot === undefined || asking?.discovery !== "on-demand") return [];
     const view = viewOf(this.#snapshot);
+    const client = clientOf(view, asking);
     const known = this.#asked.get(workload) ?? new Set();
     const before = known.size;
     for (const name of names) if (known.size < MOST_ASKED && parseAsked(name) !== undefined) known.add(name);
@@ -143,7 +145,7 @@ class MemoTranslator implements Translator {
     }
     return names.filter((name) => {
       const called = known.has(name) ? parseAsked(name) : undefined;
-      return called !== undefined && calledService(view, called.host, namespace) !== undefined;
+      return called !== undefined && calledService(view, called.host, client) !== undefined;
     });
   }
 

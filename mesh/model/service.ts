@@ -17,8 +17,16 @@ export interface ServicePort {
  */
 type Resolution = "static" | "dns" | "logical-dns" | "dynamic-dns" | "none";
 
-/** A service of the mesh, or one outside it that a ServiceEntry describes. */
+/**
+ * `namespace/hostname`, and of a ServiceEntry how it is reached and by whom: a namespace has as many services of one host
+ * as there are answers to that.
+ */
+export type ServiceKey = `${string}/${string}`;
+
+/** A service of the mesh, or one outside it that a ServiceEntry describes. Several may have one host. */
 export interface Service {
+  /** Unique in the mesh. */
+  readonly key: ServiceKey;
   /** Fully qualified: `reviews.default.svc.cluster.local`, or what a ServiceEntry says. */
   readonly hostname: string;
   readonly name: string;
@@ -33,7 +41,7 @@ export interface Service {
   readonly subjectAltNames: readonly string[];
   /** Namespaces that see it: `["*"]`, `["."]` or names. */
   readonly exportTo: readonly string[];
-  /** Milliseconds since the epoch: the oldest service wins a host name. */
+  /** Milliseconds since the epoch: of services that a client sees as well as each other it gets the oldest. */
   readonly createdAt: number;
   /** `consul`, `embedded`, `agents`, or `ServiceEntry`. */
   readonly source: string;

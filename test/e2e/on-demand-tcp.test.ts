@@ -85,7 +85,7 @@ spec: { hosts: [never.test], tcp: [{ route: [{ destination: { host: cache.test }
       const newState = () => sampleState({ yaml, workloads: [lazy] });
       const mesh = cleanup.use(await RelayedMesh.start(kind, newState(), "lazy-1"));
       const call = (name: string): Caller => {
-        const [vip] = mesh.state.next().snapshot.services.get(`${name}.test`)?.addresses ?? [];
+        const [vip] = mesh.state.next().snapshot.services.get(`${name}.test`)?.[0]?.addresses ?? [];
         assert.ok(vip);
         const caller = new Caller(vip.replace(/^240/, "127"));
         cleanup.defer(() => void caller.socket.destroy());

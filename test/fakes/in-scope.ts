@@ -33,6 +33,7 @@ export function client(over: Partial<Client> = {}): Client {
     role: "sidecar",
     captured: false,
     imports: undefined,
+    prefers: [],
     ...over,
   };
 }

@@ -195,7 +195,7 @@ function portOf(to: string): number {
 
 /** The address that was given to a service by itself. */
 function vipOf(snapshot: MeshSnapshot, to: string): Place {
-  const [address = ""] = snapshot.services.get(hostOf(to))?.addresses ?? [];
+  const [address = ""] = snapshot.services.get(hostOf(to))?.[0]?.addresses ?? [];
   const vip = loopbackVip(address);
   assert.ok(vip, `there is a way to ${to}`);
   return { address: vip, port: portOf(to) };

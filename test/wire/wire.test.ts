@@ -13,6 +13,7 @@ import { PATCH_CASES } from "./cases/patches.ts";
 import { OUTLIER_CASES, POOL_CASES } from "./cases/pools.ts";
 import { RULE_CASES, TLS_CASES } from "./cases/rules.ts";
 import { SERVICE_CASES, VISIBILITY_CASES } from "./cases/services.ts";
+import { SHARED_HOST_CASES } from "./cases/shared-hosts.ts";
 import { WIRE_DATA_PLANES, WireBench } from "./wire-bench.ts";
 import type { Missing, WireCase } from "./wire-case.ts";
 
@@ -35,6 +36,7 @@ const SUITES: Readonly<Record<string, readonly WireCase[]>> = {
   "connections of HTTP/2": HTTP2_CASES,
   "outlier detection": OUTLIER_CASES,
   visibility: VISIBILITY_CASES,
+  "hosts of several teams": SHARED_HOST_CASES,
 };
 
 /** Far beyond what one needs: what hangs fails. */

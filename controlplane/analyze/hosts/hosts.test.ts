@@ -195,6 +195,24 @@ testAnalysis([
         "exportTo: [shop], resolution: DNS, ports: [{ number: 5432, name: http, protocol: HTTP }]",
       ),
     ],
+    want: [],
+  },
+  {
+    name: "one host of two teams, and a namespace that describes it for itself and for the others",
+    objects: [
+      entry("a", "db.example.com", `resolution: DNS, ${TCP}`),
+      object("ServiceEntry", "b", `{ hosts: [db.example.com], resolution: DNS, ${TCP} }`, "namespace: shop"),
+      entry("c", "db.example.com", `exportTo: ["."], resolution: DNS, ${TCP}`),
+    ],
+    want: [],
+  },
+  {
+    name: "a ServiceEntry that is had by nobody who may see it",
+    objects: [
+      entry("a", "db.example.com", `exportTo: [".", shop], resolution: DNS, ${TCP}`),
+      entry("b", "db.example.com", `exportTo: [shop], resolution: DNS, ${TCP}`),
+      entry("c", "db.example.com", `exportTo: ["~"], resolution: DNS, ${TCP}`),
+    ],
     want: ["LAT0011 ServiceEntry default/b: ServiceEntry default/a, which comes first"],
   },
   {

@@ -41,7 +41,9 @@ export function* emptyServices(mesh: MeshFacts): Iterable<Finding> {
     const selector = subject.spec.workloadSelector;
     if (selector === undefined) continue;
     const { namespace } = subject.metadata;
-    if (subject.spec.hosts.some((host) => mesh.endpoints(host.toLowerCase()).length > 0)) continue;
+    const services = subject.spec.hosts.flatMap((host) => mesh.services(host.toLowerCase()));
+    const own = services.filter((service) => service.namespace === namespace);
+    if (own.some((service) => mesh.endpoints(service).length > 0)) continue;
     const message = `no workload of namespace ${namespace} has the labels ${selectorText(selector)}: the service has no endpoint`;
     yield { code: "LAT0010", subject, path: ["spec", "workloadSelector"], message };
   }

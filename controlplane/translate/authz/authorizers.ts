@@ -1,5 +1,6 @@
 import type { AuthorizationProvider } from "../../../mesh/model/authorization-provider.ts";
 import { outboundClusterName } from "../../../mesh/xds/names.ts";
+import { serviceClient } from "../../policy/client.ts";
 import { findService } from "../../policy/services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
@@ -25,7 +26,7 @@ export interface AskedPolicies {
 /** Divides CUSTOM policies by whom they ask. */
 export function authorizersOf(
   { view, warn }: Scope,
-  workload: Pick<WorkloadConfig, "namespace">,
+  workload: Pick<WorkloadConfig, "namespace" | "labels" | "role">,
   policies: readonly AuthorizationPolicy[],
   { http }: { readonly http: boolean },
 ): AskedPolicies {
@@ -58,12 +59,9 @@ export function authorizersOf(
   return { authorizers: authorizers.sort(by(({ provider }) => provider.name)), unanswered };
 
   function serviceOf({ service, port }: AuthorizationProvider): { readonly hostname: string } | undefined {
-    const found = findService(
-      view,
-      service.host,
-      service.namespace || workload.namespace,
-      workload.namespace,
-    );
+    const { namespace } = workload;
+    const client = serviceClient(view, workload);
+    const found = findService(view, service.host, service.namespace || namespace, client);
     return found?.ports.some(({ number }) => number === port) === true ? found : undefined;
   }
 }

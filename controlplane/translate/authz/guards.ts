@@ -11,7 +11,7 @@ import type { PolicyPort } from "./permission.ts";
 import { translatePolicies } from "./policies.ts";
 import { trustDomainsOf } from "./trust-domains.ts";
 
-type Guarded = Pick<WorkloadConfig, "namespace" | "labels">;
+type Guarded = Pick<WorkloadConfig, "namespace" | "labels" | "role">;
 
 /**
  * What stands before HTTP on a workload's port, in Istio's order: authorizers that are asked (CUSTOM), the tokens of

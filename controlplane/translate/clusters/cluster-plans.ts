@@ -7,6 +7,7 @@ import {
   type RuleReference,
 } from "../../policy/destination-rules.ts";
 import { type PortPolicy, portPolicy } from "../../policy/port-policy.ts";
+import { serviceFor } from "../../policy/services.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import { type DiscoveryKind, discoveryOf } from "./discovery.ts";
 
@@ -35,7 +36,7 @@ export function clusterPlans(
   hostname: string,
   nameOf: NameOf = outboundClusterName,
 ): readonly ClusterPlan[] {
-  const service = view.service(hostname);
+  const service = serviceFor(view, hostname, client);
   if (service === undefined) return [];
   const rules = findDestinationRules(view, client, service);
   const policies = destinationPolicy(view, rules);

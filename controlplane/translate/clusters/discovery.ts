@@ -52,7 +52,7 @@ export function discoveryOf(
     case "logical-dns":
       return "logical-dns";
     case "none":
-      return hasNames(view, service.hostname) ? "strict-dns" : "eds";
+      return hasNames(view, service) ? "strict-dns" : "eds";
     default:
       return service.resolution satisfies never;
   }
@@ -133,8 +133,8 @@ function lookUps({ settings }: SnapshotView): Found {
   };
 }
 
-function hasNames(view: Pick<SnapshotView, "endpoints">, hostname: string): boolean {
+function hasNames(view: Pick<SnapshotView, "endpoints">, { key }: Service): boolean {
   return view
-    .endpoints(hostname)
+    .endpoints(key)
     .some(({ targets }) => targets.some(({ address }) => isIP(address) === 0 && !isUnixAddress(address)));
 }

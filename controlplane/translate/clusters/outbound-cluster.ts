@@ -1,4 +1,4 @@
-import type { Service, ServicePort } from "../../../mesh/model/service.ts";
+import type { Service, ServiceKey, ServicePort } from "../../../mesh/model/service.ts";
 import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { Metadata } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { destinationPolicy, type RuleReference } from "../../policy/destination-rules.ts";
@@ -22,6 +22,8 @@ import { autoSockets, isAutoMtls, meshSocket, originalDestinationSockets } from 
 export interface ClusterOf {
   readonly name: string;
   readonly hostname: string;
+  /** Which of the services of the host. */
+  readonly service: ServiceKey;
   readonly port: number;
   readonly subset: string;
   readonly rules: RuleReference | undefined;
@@ -37,7 +39,7 @@ export interface ClusterOf {
 export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
   const { view } = scope;
   const { settings } = view;
-  const service = view.service(of.hostname);
+  const service = view.services(of.hostname).find(({ key }) => key === of.service);
   const port = service?.ports.find(({ number }) => number === of.port);
   if (service === undefined || port === undefined)
     throw new Error(`no service port ${of.hostname}:${of.port}`);

@@ -51,10 +51,17 @@ type ClientPart = Pick<ClusterOf, "discovery" | "caller" | "forwardsOnly" | "fin
 
 function shared(scope: Scope, plan: ClusterPlan, part: ClientPart): EncodedResource {
   const { name, service, port, subset, rules } = plan;
-  const of: ClusterOf = { name, hostname: service.hostname, port, subset, rules, ...part };
-  return resource(scope, `cluster/${name}@${rulesKey(rules)}${JSON.stringify(part)}`, Cluster, (inner) =>
-    outboundCluster(inner, of),
-  );
+  const of: ClusterOf = {
+    name,
+    hostname: service.hostname,
+    service: service.key,
+    port,
+    subset,
+    rules,
+    ...part,
+  };
+  const key = `cluster/${service.key}/${name}@${rulesKey(rules)}${JSON.stringify(part)}`;
+  return resource(scope, key, Cluster, (inner) => outboundCluster(inner, of));
 }
 
 function clusterPart(scope: Scope, plan: ClusterPlan, client: Client): { readonly discovery: Discovery } {

@@ -3,6 +3,7 @@ import { TcpProxy } from "../../../mesh/xds/gen/envoy/extensions/filters/network
 import type { Client } from "../../policy/client.ts";
 import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
 import { portPolicy } from "../../policy/port-policy.ts";
+import { serviceFor } from "../../policy/services.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import type { ServiceDestination } from "../destinations.ts";
 import { duration } from "../durations.ts";
@@ -19,7 +20,7 @@ export function tcpSettings(
   client: Client,
   { hostname, port, subset }: ServiceDestination,
 ): Partial<TcpSettings> {
-  const service = view.service(hostname);
+  const service = serviceFor(view, hostname, client);
   if (service === undefined) return {};
   const rules = destinationPolicy(view, findDestinationRules(view, client, service));
   const policy = portPolicy(rules, subset, port, view.settings.mesh.defaultTrafficPolicy);

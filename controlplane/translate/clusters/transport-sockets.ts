@@ -55,7 +55,7 @@ export function autoSockets(view: SnapshotView, of: MeshTlsOf): Sockets {
 
 /** Endpoints that are only known as addresses cannot be told apart, so mesh TLS is for when all of them take it. */
 export function originalDestinationSockets(view: SnapshotView, of: MeshTlsOf): Sockets {
-  const targets = view.endpoints(of.service.hostname).flatMap((endpoint) => {
+  const targets = view.endpoints(of.service.key).flatMap((endpoint) => {
     const target = endpoint.targets.find(({ servicePort }) => servicePort === of.port.number);
     return target === undefined ? [] : [takesMeshTls(view, endpoint, target)];
   });
@@ -68,7 +68,7 @@ export function meshSocket(
 ): TransportSocket {
   const { trustDomain, mesh } = view.settings;
   const asked = tls?.subjectAltNames ?? [];
-  const known = asked.length > 0 ? asked : view.identities(service.hostname);
+  const known = asked.length > 0 ? asked : view.identities(service.key);
   // Before the first endpoint is known no identity is, but an empty list would accept any certificate of the mesh. By
   // default a service's account has its name.
   const expected = workloadSpiffeId(trustDomain, service.namespace, service.name);

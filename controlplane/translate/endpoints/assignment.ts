@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { Endpoint, EndpointTarget } from "../../../mesh/model/service.ts";
+import type { Endpoint, EndpointTarget, ServiceKey } from "../../../mesh/model/service.ts";
 import { Metadata } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { ClusterLoadAssignment } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
 import { LbEndpoint } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
@@ -17,6 +17,8 @@ import { type NetworkGateway, networkGateways, networkOf } from "./networks.ts";
 export interface AssignmentOf {
   readonly clusterName: string;
   readonly hostname: string;
+  /** Which of the services of the host. */
+  readonly service: ServiceKey;
   readonly port: number;
   /** Empty: all endpoints of the service. */
   readonly labels: Readonly<Record<string, string>>;
@@ -83,7 +85,7 @@ interface Usable {
 }
 
 function usable(scope: Scope, of: AssignmentOf): readonly Usable[] {
-  return [...scope.view.endpoints(of.hostname)].sort(by(({ id }) => id)).flatMap((endpoint) => {
+  return [...scope.view.endpoints(of.service)].sort(by(({ id }) => id)).flatMap((endpoint) => {
     if (!endpoint.healthy || !isIn(of.labels, scope.view, endpoint)) return [];
     const target = endpoint.targets.find(({ servicePort }) => servicePort === of.port);
     if (target === undefined) return [];

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { Endpoint } from "../../../mesh/model/service.ts";
+import { serviceFor } from "../../policy/services.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import { by } from "../../snapshot/text-order.ts";
 
@@ -10,7 +11,7 @@ export interface NetworkGateway {
   readonly port: number;
 }
 
-type View = Pick<SnapshotView, "settings" | "endpoints" | "networkEntries">;
+type View = Pick<SnapshotView, "settings" | "services" | "endpoints" | "networkEntries">;
 
 /** The gateways of a network, those of MeshNetworks and labelled workloads, sorted. */
 export function networkGateways(view: View, network: string): readonly NetworkGateway[] {
@@ -51,9 +52,13 @@ export function isRemote(view: View, from: string, network: string): boolean {
   return network !== "" && network !== from && networkGateways(view, network).length > 0;
 }
 
+/** A service that the MeshConfig names: of several the one that its own namespace has. */
 function serviceGateways(view: View, hostname: string, port: number): readonly NetworkGateway[] {
+  const { rootNamespace: namespace } = view.settings;
+  const service = serviceFor(view, hostname.toLowerCase(), { namespace, prefers: [] });
+  if (service === undefined) return [];
   return view
-    .endpoints(hostname.toLowerCase())
+    .endpoints(service.key)
     .filter(({ healthy }) => healthy)
     .flatMap(({ targets }) => {
       const target = targets.find(({ servicePort }) => servicePort === port) ?? targets[0];

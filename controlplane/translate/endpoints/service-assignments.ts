@@ -1,3 +1,4 @@
+import type { ServiceKey } from "../../../mesh/model/service.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { ClusterLoadAssignment } from "../../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
 import { meshServerName } from "../../../mesh/xds/names.ts";
@@ -35,10 +36,11 @@ export function sniDnatAssignmentsOf(
 /** What the endpoints of a cluster are made of, in terms that are equal for clients that call the same ones. */
 export function assignmentFor(scope: Scope, plan: ClusterPlan, client: Client): AssignmentOf {
   const { name, service, port, labels, policy } = plan;
-  const remote = remoteNetworks(scope, service.hostname, client.network);
+  const remote = remoteNetworks(scope, service.key, client.network);
   return {
     clusterName: name,
     hostname: service.hostname,
+    service: service.key,
     port,
     labels,
     placement: placement(scope, plan, client),
@@ -73,17 +75,17 @@ function placement(scope: Scope, { service, policy }: ClusterPlan, client: Clien
   const setting = localitySetting(policy.loadBalancer?.locality, mesh.localityLbSetting);
   const detectsOutliers = policy.outlierDetection !== undefined;
   if (setting === undefined || (setting.distribute.length === 0 && !detectsOutliers)) return ANYWHERE;
-  const localities = traits(scope, "localities", service.hostname, ({ view }, hostname) =>
-    view.endpoints(hostname).map(({ locality }) => locality),
+  const localities = traits(scope, "localities", service.key, ({ view }, key) =>
+    view.endpoints(key).map(({ locality }) => locality),
   );
   return placementOf(setting, detectsOutliers, client, localities);
 }
 
 /** The networks in which the service has endpoints that this client reaches only through gateways. */
-function remoteNetworks(scope: Scope, hostname: string, from: string): readonly string[] {
+function remoteNetworks(scope: Scope, service: ServiceKey, from: string): readonly string[] {
   if (!isMultiNetwork(scope.view)) return [];
-  const networks = traits(scope, "networks", hostname, ({ view }, of) =>
-    view.endpoints(of).map((endpoint) => networkOf(view, endpoint)),
+  const networks = traits(scope, "networks", service, ({ view }, key) =>
+    view.endpoints(key).map((endpoint) => networkOf(view, endpoint)),
   );
   return networks.filter((network) => isRemote(scope.view, from, network));
 }
@@ -92,12 +94,12 @@ function remoteNetworks(scope: Scope, hostname: string, from: string): readonly 
 function traits(
   scope: Scope,
   name: string,
-  hostname: string,
-  read: (scope: { readonly view: SnapshotView }, hostname: string) => readonly string[],
+  service: ServiceKey,
+  read: (scope: { readonly view: SnapshotView }, service: ServiceKey) => readonly string[],
 ): readonly string[] {
   return scope.get(
-    `${name}/${hostname}`,
-    (inner) => [...new Set(read(inner, hostname))].sort(byText),
+    `${name}/${service}`,
+    (inner) => [...new Set(read(inner, service))].sort(byText),
     (a, b) => a.join(" ") === b.join(" "),
   );
 }

@@ -1,9 +1,9 @@
 import { hostMatches } from "../../../mesh/model/hosts.ts";
 import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { ALPN_ISTIO, meshServerName } from "../../../mesh/xds/names.ts";
-import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
 import type { BoundServer } from "../../policy/gateways.ts";
-import { isVisible } from "../../policy/services.ts";
+import { serviceFor } from "../../policy/services.ts";
+import { clusterPlans } from "../clusters/cluster-plans.ts";
 import { tcpSettings } from "../clusters/tcp-settings.ts";
 import { configMetadata } from "../config-metadata.ts";
 import { tcpProxy } from "../filters/network-filters.ts";
@@ -21,29 +21,21 @@ export function autoPassthroughChains(
   of: GatewayClass,
   bound: BoundServer,
 ): readonly ServerChain[] {
-  return passedHosts(scope, of, [bound]).flatMap((hostname) => {
-    const ports = scope.view.service(hostname)?.ports ?? [];
-    const subsets = ["", ...subsetsOf(scope, of, hostname)];
-    return ports.flatMap(({ number }) =>
-      subsets.map((subset): ServerChain => {
-        const name = meshServerName(number, subset, hostname);
-        // What is led on is mesh TLS, so there is nothing to ask another proxy for.
-        const { tunnelingConfig: _, ...settings } = tcpSettings(scope.view, of.client, {
-          hostname,
-          port: number,
-          subset,
-        });
-        return {
-          serverNames: [name],
-          alpn: ALPN_ISTIO,
-          chain: FilterChain.fromPartial({
-            filters: [tcpProxy(name, [{ name, weight: 1 }], settings)],
-            metadata: configMetadata(bound.gateway),
-          }),
-        };
-      }),
-    );
-  });
+  const { view } = scope;
+  return passedHosts(scope, of, [bound]).flatMap((hostname) =>
+    clusterPlans(view, of.client, hostname, meshServerName).map(({ name, port, subset }): ServerChain => {
+      // What is led on is mesh TLS, so there is nothing to ask another proxy for.
+      const { tunnelingConfig: _, ...settings } = tcpSettings(view, of.client, { hostname, port, subset });
+      return {
+        serverNames: [name],
+        alpn: ALPN_ISTIO,
+        chain: FilterChain.fromPartial({
+          filters: [tcpProxy(name, [{ name, weight: 1 }], settings)],
+          metadata: configMetadata(bound.gateway),
+        }),
+      };
+    }),
+  );
 }
 
 /** Services that come through AUTO_PASSTHROUGH servers: those of the mesh that the gateway sees and a host covers. */
@@ -56,17 +48,9 @@ export function passedHosts(
     .filter(({ server }) => server.tls?.mode === "AUTO_PASSTHROUGH")
     .flatMap(({ hosts }) => hosts.map(({ host }) => host));
   if (patterns.length === 0) return [];
-  return view.hosts.filter((hostname) => {
-    if (!patterns.some((pattern) => hostMatches(pattern, hostname))) return false;
-    const service = view.service(hostname);
-    return service !== undefined && !service.external && isVisible(view, service, of.client.namespace);
+  return view.hosts.flatMap(({ hostname, key }) => {
+    if (!patterns.some((pattern) => hostMatches(pattern, hostname))) return [];
+    const service = serviceFor(view, hostname, of.client);
+    return service?.key === key && !service.external ? [hostname] : [];
   });
-}
-
-function subsetsOf({ view }: Scope, of: GatewayClass, hostname: string): readonly string[] {
-  const service = view.service(hostname);
-  if (service === undefined) return [];
-  return destinationPolicy(view, findDestinationRules(view, of.client, service)).subsets.map(
-    ({ name }) => name,
-  );
 }

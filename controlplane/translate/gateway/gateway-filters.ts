@@ -78,8 +78,8 @@ function portOf({ server }: BoundServer): PolicyPort {
 }
 
 /** The part of its workloads that policies select by. */
-function workloadOf({ client, labels }: GatewayClass): Pick<WorkloadConfig, "namespace" | "labels"> {
-  return { namespace: client.namespace, labels };
+function workloadOf({ client, labels }: GatewayClass): Pick<WorkloadConfig, "namespace" | "labels" | "role"> {
+  return { namespace: client.namespace, labels, role: client.role };
 }
 
 function placeOf({ server: { bind, port } }: BoundServer): string {

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Service } from "../../../mesh/model/service.ts";
 import type { WorkloadId } from "../../../mesh/model/workload.ts";
-import { findService, isVisible } from "../../policy/services.ts";
+import { findService, type ServiceClient, serviceFor } from "../../policy/services.ts";
 import { patternsCovering } from "../../snapshot/host-names.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 
@@ -51,18 +51,18 @@ export function parseAskedHost(name: string): AskedHost | undefined {
   };
 }
 
-/** The service that a host header means to the workloads of a namespace: by name, by wildcard, by address. */
-export function calledService(view: SnapshotView, host: string, namespace: string): Service | undefined {
+/** The service that a host header means to a client: by name, by wildcard, by address. */
+export function calledService(view: SnapshotView, host: string, client: ServiceClient): Service | undefined {
   if (isIP(host) !== 0) {
     return view.hosts
-      .map((hostname) => view.service(hostname))
-      .find((service) => service?.addresses.includes(host) === true && isVisible(view, service, namespace));
+      .map(({ hostname }) => serviceFor(view, hostname, client))
+      .find((service) => service?.addresses.includes(host) === true);
   }
-  const named = findService(view, host, namespace);
+  const named = findService(view, host, client.namespace, client);
   if (named !== undefined) return named;
   return patternsCovering(host)
-    .map((pattern) => view.service(pattern))
-    .find((service) => service !== undefined && isVisible(view, service, namespace));
+    .map((pattern) => serviceFor(view, pattern, client))
+    .find((service) => service !== undefined);
 }
 
 /** What a workload has called so far. */

@@ -1,5 +1,5 @@
 import type { Client } from "../../policy/client.ts";
-import { findService } from "../../policy/services.ts";
+import { findService, serviceFor } from "../../policy/services.ts";
 import type { Scope } from "../memo.ts";
 import { destinationsOf, routedForeignHost } from "../routes/routed-host.ts";
 import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
@@ -23,7 +23,7 @@ export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
       for (const [index, client] of clientsThrough(inner, of).entries()) {
         for (const hostname of ledTo(inner, of, client, listeners[index]?.hosts ?? [])) hosts.add(hostname);
       }
-      const beyond = proxy && findService(inner.view, proxy.host, of.client.namespace);
+      const beyond = proxy && findService(inner.view, proxy.host, of.client.namespace, of.client);
       if (beyond !== undefined) hosts.add(beyond.hostname);
       return [...hosts];
     },
@@ -34,7 +34,7 @@ export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
 /** Where calls lead that come in through one listener. */
 function ledTo(scope: Scope, of: EgressClass, client: Client, hosts: readonly string[]): readonly string[] {
   const called = hosts.flatMap((host) =>
-    (scope.view.service(host)?.ports ?? []).flatMap(({ number }) =>
+    (serviceFor(scope.view, host, client)?.ports ?? []).flatMap(({ number }) =>
       destinationsOf(scope, client, host, number),
     ),
   );

@@ -70,12 +70,12 @@ function scopeSource(view: SnapshotView, workload: WorkloadConfig, client: Clien
   if (workload.discovery !== "mesh") {
     const onDemand = workload.discovery === "on-demand";
     const declared = workload.upstreams.map(({ host, port }) => {
-      const service = findService(view, host, client.namespace);
+      const service = findService(view, host, client.namespace, client);
       return { host: normalizeHost(host), port, service };
     });
     const called = onDemand
       ? calledHosts(view, workloadId(workload)).map(({ host, port }) => {
-          return { host, port, service: calledService(view, host, client.namespace) };
+          return { host, port, service: calledService(view, host, client) };
         })
       : [];
     return { kind: "hosts", ...namedHosts(view, client, [...declared, ...called]), onDemand };

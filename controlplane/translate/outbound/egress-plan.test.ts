@@ -10,6 +10,7 @@ function service(
   addresses: readonly string[] = [],
 ): Service {
   return {
+    key: `default/${hostname}`,
     hostname,
     name: hostname,
     namespace: "default",

@@ -6,6 +6,7 @@ import { DYNAMIC_DNS_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/name
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
 import { clientKey } from "../../policy/client.ts";
 import type { EgressScope } from "../../policy/egress-scope.ts";
+import { serviceFor } from "../../policy/services.ts";
 import { checkReferences } from "../check-references.ts";
 import { blackHoleCluster, dynamicDnsCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
 import { clustersOf } from "../clusters/service-clusters.ts";
@@ -160,7 +161,7 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
     `listener-plan/${of.key}`,
     (inner) => {
       const plan = listensGenerally(of)
-        ? planEgress(listenedFor(inner, of), of.ways, (host) => inner.view.service(host), {
+        ? planEgress(listenedFor(inner, of), of.ways, (host) => serviceFor(inner.view, host, of.client), {
             onDemand: isOnDemand(of),
           })
         : NOTHING_PLANNED;

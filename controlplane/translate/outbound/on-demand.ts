@@ -67,7 +67,7 @@ function answer(scope: Scope, of: EgressClass, asked: AskedHost, unknown: Unknow
 
 function askedHost(scope: Scope, of: EgressClass, { host, port }: AskedHost): RoutedHost | undefined {
   const { client } = of;
-  const service = calledService(scope.view, host, client.namespace);
+  const service = calledService(scope.view, host, client);
   const served = service?.ports.find(({ number }) => number === port);
   if (service !== undefined && served !== undefined) {
     return mayBeHttp(served.protocol) ? routedHost(scope, client, service.hostname, port) : undefined;

@@ -45,7 +45,7 @@ export function upstreamParts(
   of: EgressClass,
   { host, port, bind }: WorkloadUpstream,
 ): UpstreamParts {
-  const service = findService(scope.view, host, of.client.namespace);
+  const service = findService(scope.view, host, of.client.namespace, of.client);
   const found = service?.ports.find(({ number }) => number === port);
   const through = service && listenerWith(scope, of, service.hostname);
   if (service !== undefined && found !== undefined && through !== undefined) {

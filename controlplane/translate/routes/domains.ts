@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
 import type { Service } from "../../../mesh/model/service.ts";
 import { loopbackVip } from "../../../mesh/model/vips.ts";
+import { type ServiceClient, serviceFor } from "../../policy/services.ts";
 import { parseServiceHostname, serviceHostname } from "../../snapshot/host-names.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 
@@ -8,35 +9,38 @@ import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 const ALIAS_NAMESPACE = "default";
 
 /**
- * All that callers of a namespace write in the host header for a service, without ports: its name, the short forms of it
- * that mean it there, its addresses.
+ * All that a client writes in the host header for a service, without ports: its name, the short forms of it that mean it
+ * in the client's namespace, its addresses.
  */
-export function serviceDomains(view: SnapshotView, service: Service, from: string): readonly string[] {
+export function serviceDomains(
+  view: SnapshotView,
+  service: Service,
+  client: ServiceClient,
+): readonly string[] {
   const { hostname, addresses } = service;
   const absolute = isIP(hostname) === 0 ? [`${hostname}.`] : [];
-  return [hostname, ...absolute, ...shortNames(view, hostname, from), ...addresses.flatMap(asDomain)];
+  return [hostname, ...absolute, ...shortNames(view, hostname, client), ...addresses.flatMap(asDomain)];
 }
 
-function shortNames(view: SnapshotView, hostname: string, from: string): readonly string[] {
+function shortNames(view: SnapshotView, hostname: string, client: ServiceClient): readonly string[] {
   const parsed = parseServiceHostname(hostname, view.settings);
   if (parsed === undefined) return [];
   const { name, namespace } = parsed;
   return [
-    ...(namespace === from ? [name] : []),
+    ...(namespace === client.namespace ? [name] : []),
     `${name}.${namespace}`,
     `${name}.${namespace}.svc`,
     `${name}.${namespace}.mesh`,
     ...(namespace === ALIAS_NAMESPACE ? [`${name}.mesh`] : []),
-    ...(isConsuls(view, name, namespace, from) ? [`${name}.service.consul`] : []),
+    ...(isConsuls(view, name, namespace, client) ? [`${name}.service.consul`] : []),
   ];
 }
 
 /** Consul's name means the service of the caller's own namespace, else that of `default`. */
-function isConsuls(view: SnapshotView, name: string, namespace: string, from: string): boolean {
-  if (namespace === from) return true;
-  return (
-    namespace === ALIAS_NAMESPACE && view.service(serviceHostname(name, from, view.settings)) === undefined
-  );
+function isConsuls(view: SnapshotView, name: string, namespace: string, client: ServiceClient): boolean {
+  if (namespace === client.namespace) return true;
+  if (namespace !== ALIAS_NAMESPACE) return false;
+  return serviceFor(view, serviceHostname(name, client.namespace, view.settings), client) === undefined;
 }
 
 /** CIDR blocks and "any address" are no hosts. A VIP of ours is also called at its loopback twin. */

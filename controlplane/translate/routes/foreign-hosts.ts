@@ -3,8 +3,9 @@ import type { Service } from "../../../mesh/model/service.ts";
 import type { HostClaim } from "../../policy/export-to.ts";
 import { applicableHttpRoutes } from "../../policy/http-routes.ts";
 import { importsService } from "../../policy/imports.ts";
-import { findService, isVisible } from "../../policy/services.ts";
+import { findService, serviceFor } from "../../policy/services.ts";
 import {
+  type CountingClient,
   countsFor,
   type GoverningRoutes,
   httpHostCovering,
@@ -19,8 +20,6 @@ import { mayBeHttp } from "../protocols.ts";
 /** Where every host of a VirtualService is called; elsewhere it is beside a service of the same object. */
 const FOREIGN_PORT = 80;
 
-type Caller = Pick<RoutingClient, "namespace" | "imports">;
-
 /** Hosts without a service for them, by port. */
 export type ForeignHosts = ReadonlyMap<number, readonly string[]>;
 
@@ -29,7 +28,11 @@ export type ForeignHosts = ReadonlyMap<number, readonly string[]>;
  * caller. There it routes all its hosts: also those that no registry knows, whose services have other ports, or that a
  * Sidecar does not import.
  */
-export function foreignHosts(view: SnapshotView, caller: Caller, claims: readonly HostClaim[]): ForeignHosts {
+export function foreignHosts(
+  view: SnapshotView,
+  caller: CountingClient,
+  claims: readonly HostClaim[],
+): ForeignHosts {
   const all = new Map<number, Set<string>>();
   for (const claim of claims) {
     if (!countsFor(view, caller, claim)) continue;
@@ -80,7 +83,7 @@ interface MeantHost {
   readonly services: readonly Service[];
 }
 
-function foreignHostsOf(view: SnapshotView, caller: Caller, claim: HostClaim): ForeignHosts {
+function foreignHostsOf(view: SnapshotView, caller: CountingClient, claim: HostClaim): ForeignHosts {
   const meant = claim.spec.hosts.map((host) => meantBy(view, caller, host, claim));
   const routed = meant.flatMap(({ host, services }) =>
     services.filter(({ hostname }) => host === hostname || isClaimed(view, caller, hostname, host, claim)),
@@ -97,28 +100,28 @@ function foreignHostsOf(view: SnapshotView, caller: Caller, claim: HostClaim): F
 
 function meantBy(
   view: SnapshotView,
-  caller: Caller,
+  caller: CountingClient,
   written: string,
   { metadata: { namespace } }: HostClaim,
 ): MeantHost {
   if (written.startsWith("*")) {
-    const covered = view.hosts.filter((hostname) => hostMatches(written, hostname));
-    const services = covered.flatMap((hostname) => view.service(hostname) ?? []);
-    return { host: written.toLowerCase(), services: services.filter((one) => canCall(view, caller, one)) };
+    const covered = view.hosts.filter(({ hostname }) => hostMatches(written, hostname));
+    const services = new Set(covered.map(({ hostname }) => serviceFor(view, hostname, caller)));
+    return { host: written.toLowerCase(), services: [...services].filter(canCall) };
   }
-  const service = findService(view, written, namespace, caller.namespace);
+  const service = findService(view, written, namespace, caller);
   if (service === undefined) return { host: written.toLowerCase(), services: [] };
-  return { host: service.hostname, services: canCall(view, caller, service) ? [service] : [] };
-}
+  return { host: service.hostname, services: [service].filter(canCall) };
 
-function canCall(view: SnapshotView, { namespace, imports }: Caller, service: Service): boolean {
-  return isVisible(view, service, namespace) && importsService(imports, service);
+  function canCall(one: Service | undefined): one is Service {
+    return one !== undefined && importsService(caller.imports, one);
+  }
 }
 
 /** Whether a wildcard is the most specific host that a service is routed by, and this the first VirtualService with it. */
 function isClaimed(
   view: SnapshotView,
-  caller: Caller,
+  caller: CountingClient,
   hostname: string,
   wildcard: string,
   claim: HostClaim,

@@ -3,6 +3,7 @@ import { RouteAction_HashPolicy } from "../../../mesh/xds/gen/envoy/config/route
 import type { Client } from "../../policy/client.ts";
 import { destinationPolicy, findDestinationRules } from "../../policy/destination-rules.ts";
 import { portPolicy } from "../../policy/port-policy.ts";
+import { serviceFor } from "../../policy/services.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import type { ServiceDestination } from "../destinations.ts";
 import { duration } from "../durations.ts";
@@ -13,7 +14,7 @@ export function hashPolicyOf(
   client: Client,
   { hostname, port, subset }: ServiceDestination,
 ): RouteAction_HashPolicy | undefined {
-  const service = view.service(hostname);
+  const service = serviceFor(view, hostname, client);
   if (service === undefined) return undefined;
   const policy = destinationPolicy(view, findDestinationRules(view, client, service));
   const base = view.settings.mesh.defaultTrafficPolicy;

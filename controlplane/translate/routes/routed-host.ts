@@ -1,4 +1,5 @@
 import { type Client, routingKey } from "../../policy/client.ts";
+import { serviceFor } from "../../policy/services.ts";
 import type { ServiceDestination } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp, mayBeHttp } from "../protocols.ts";
@@ -41,7 +42,9 @@ export function destinationsOf(
   hostname: string,
   port: number,
 ): readonly ServiceDestination[] {
-  const protocol = scope.view.service(hostname)?.ports.find(({ number }) => number === port)?.protocol;
+  const protocol = serviceFor(scope.view, hostname, client)?.ports.find(
+    ({ number }) => number === port,
+  )?.protocol;
   if (protocol === undefined) return [];
   const calls = mayBeHttp(protocol) ? routedHost(scope, client, hostname, port).destinations : [];
   if (isHttp(protocol)) return calls;

@@ -50,7 +50,7 @@ function clientsOf({ workloads }: MeshSnapshot, view: SnapshotView): readonly Cl
 function allExist(view: SnapshotView, client: Client, object: StoredObject): boolean {
   const { namespace } = object.metadata;
   return destinationsOf(object as StoredObject<"VirtualService">).every((destination) => {
-    const service = findService(view, destination.host, namespace, client.namespace);
+    const service = findService(view, destination.host, namespace, client);
     // Which port a destination without one means depends on the call: one of the service's.
     const asked = service?.ports[0]?.number ?? 0;
     return resolveDestination(view, client, destination, namespace, asked).kind === "found";

@@ -1,5 +1,5 @@
 import type { Client } from "../../policy/client.ts";
-import { isVisible } from "../../policy/services.ts";
+import { serviceFor } from "../../policy/services.ts";
 import { governingRoutes } from "../../policy/virtual-services.ts";
 import type { Scope } from "../memo.ts";
 import { serviceDomains } from "./domains.ts";
@@ -10,8 +10,8 @@ export type { RoutedHost } from "./governed-host.ts";
 
 /** How a client's calls to a port of a service are routed. */
 export function serviceVirtualHost(scope: Scope, client: Client, hostname: string, port: number): RoutedHost {
-  const service = scope.view.service(hostname);
-  const domains = service === undefined ? [hostname] : serviceDomains(scope.view, service, client.namespace);
+  const service = serviceFor(scope.view, hostname, client);
+  const domains = service === undefined ? [hostname] : serviceDomains(scope.view, service, client);
   const called = { host: hostname, port, domains };
   return (
     governedHost(scope, client, called, (view) => governingRoutes(view, client, hostname, port)) ??
@@ -30,8 +30,7 @@ export function foreignVirtualHost(
   port: number,
 ): RoutedHost | undefined {
   const { view } = scope;
-  const service = view.service(host);
-  const seen = service !== undefined && isVisible(view, service, client.namespace);
-  const domains = seen ? serviceDomains(view, service, client.namespace) : [host];
+  const service = serviceFor(view, host, client);
+  const domains = service === undefined ? [host] : serviceDomains(view, service, client);
   return governedHost(scope, client, { host, port, domains }, (as) => foreignRoutes(as, client, host, port));
 }
