@@ -171,8 +171,13 @@ for (const { name, yaml, from, host = HOST, defaultExportTo = [], want } of prec
   test(`the VirtualService that governs a host: ${name}`, () => {
     const mesh = { ...DEFAULT_MESH_CONFIG, defaultVirtualServiceExportTo: defaultExportTo };
     const seen = view({ yaml, workloads, settings: { mesh } });
-    const found = governingRoutes(seen, { namespace: from, labels: {}, imports: undefined }, host, 9080);
-    assert.equal(found?.virtualService.metadata.name, want);
+    const { governing } = governingRoutes(
+      seen,
+      { namespace: from, labels: {}, imports: undefined },
+      host,
+      9080,
+    );
+    assert.equal(governing?.virtualService.metadata.name, want);
   });
 }
 
