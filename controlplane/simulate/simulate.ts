@@ -34,6 +34,7 @@ const NOTHING: Verdict = {
   route: undefined,
   action: undefined,
   upstreams: [],
+  asksFor: [],
   outcome: { kind: "error", error: failure("no-listener", "no listener takes the call") },
 };
 
@@ -112,7 +113,7 @@ function managerIn(filters: readonly Filter[]): HttpConnectionManager | undefine
 }
 
 function simulateTcp(
-  { cluster = "", weightedClusters, hashPolicy }: TcpProxy,
+  { cluster = "", weightedClusters, hashPolicy, onDemand }: TcpProxy,
   { config, call, restored, pick }: HttpContext,
 ): Partial<HttpSteps> {
   const weighted = weightedClusters?.clusters ?? [{ name: cluster, weight: 1 }];
@@ -128,6 +129,10 @@ function simulateTcp(
   return {
     action: { kind: "forward", level: "tcp", targets, hashOn, edits: undefined },
     upstreams,
+    asksFor:
+      onDemand === undefined
+        ? []
+        : targets.map(({ cluster: name }) => name).filter((name) => !config.clusters.has(name)),
     outcome: outcomeOf(upstreams),
   };
 }
