@@ -25,12 +25,18 @@ const UNKNOWN: ProxyTypeStatus = {
   sentAt: null,
   ackedAt: null,
   rejection: null,
+  causes: [],
 };
 
+/** The objects that resources of a workload come from. */
+export type CausesOf = (workload: string, type: TypeUrl, names: readonly string[]) => readonly string[];
+
 /** The xDS server's row as the REST tells it. `agent` is who registered the workload. */
-export function toProxyReply(status: ProxyStatus, agent: string): ProxyReply {
-  const type = (name: ProxyResourceType): ProxyTypeStatus =>
-    toTypeStatus(status.types.get(TYPE_URL_OF[name]));
+export function toProxyReply(status: ProxyStatus, agent: string, causesOf: CausesOf): ProxyReply {
+  const type = (name: ProxyResourceType): ProxyTypeStatus => {
+    const url = TYPE_URL_OF[name];
+    return toTypeStatus(status.types.get(url), (names) => causesOf(status.workload, url, names));
+  };
   return {
     workload: status.workload,
     nodeId: status.nodeId,
@@ -47,7 +53,7 @@ export function toProxyReply(status: ProxyStatus, agent: string): ProxyReply {
   };
 }
 
-export function toSyncReply(result: SyncResult): Omit<SyncReply, "snapshot"> {
+export function toSyncReply(result: SyncResult, causesOf: CausesOf): Omit<SyncReply, "snapshot"> {
   return {
     acked: result.acked.length,
     total: result.acked.length + result.pending.length + result.rejected.length,
@@ -55,18 +61,24 @@ export function toSyncReply(result: SyncResult): Omit<SyncReply, "snapshot"> {
       workload,
       type: resourceTypeOf(typeUrl) ?? typeUrl,
       message: nack.message,
+      causes: causesOf(workload, typeUrl, nack.resources),
     })),
   };
 }
 
-function toTypeStatus(status: TypeStatus | undefined): ProxyTypeStatus {
+function toTypeStatus(
+  status: TypeStatus | undefined,
+  causesOf: (names: readonly string[]) => readonly string[],
+): ProxyTypeStatus {
   if (status === undefined) return UNKNOWN;
+  const refused = status.state === "REJECTED" ? (status.lastNack?.resources ?? []) : [];
   return {
     state: status.state,
     resources: status.resources,
     sentAt: toTime(status.sentAt),
     ackedAt: toTime(status.ackedAt),
     rejection: status.lastNack?.message ?? null,
+    causes: causesOf(refused),
   };
 }
 

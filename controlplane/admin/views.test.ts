@@ -13,7 +13,7 @@ import { JoinTokenStore } from "../attest/join-token-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { ProxyStatusTable } from "../xds/proxy-status.ts";
 import { toRegistryReply, toWorkloadReply } from "./catalog-view.ts";
-import { toProxyReply, toProxyResources, toSyncReply } from "./proxy-view.ts";
+import { type CausesOf, toProxyReply, toProxyResources, toSyncReply } from "./proxy-view.ts";
 import { tokenPort } from "./token-view.ts";
 
 const clock = { now: () => FAKE_NOW, monotonic: () => 0, sleep: async () => {} };
@@ -34,21 +34,30 @@ test("a proxy's row tells each type's state and the reason of a refusal", async 
   const lastNack = { at: FAKE_NOW, message: "unknown filter", resources: ["l"] };
   entry.update(TYPE_URL.listener, { state: "REJECTED", resources: 2, sentAt: FAKE_NOW, lastNack });
   const [status] = table.list();
+  const causesOf: CausesOf = (workload, _type, names) => names.map((name) => `${workload} ${name}`);
   assert.ok(status);
-  const reply = toProxyReply(status, "host-1");
+  const reply = toProxyReply(status, "host-1", causesOf);
   assert.deepEqual(reply.types.listener, {
     state: "REJECTED",
     resources: 2,
     sentAt: iso,
     ackedAt: null,
     rejection: "unknown filter",
+    causes: ["default/reviews-v1 l"],
   });
   assert.equal(reply.types.route.state, "IGNORED");
   assert.deepEqual([reply.agent, reply.connectedAt], ["host-1", iso]);
-  assert.deepEqual(toSyncReply(await table.waitForSync(7, AbortSignal.abort())), {
+  assert.deepEqual(toSyncReply(await table.waitForSync(7, AbortSignal.abort()), causesOf), {
     acked: 0,
     total: 1,
-    rejected: [{ workload: "default/reviews-v1", type: "listener", message: "unknown filter" }],
+    rejected: [
+      {
+        workload: "default/reviews-v1",
+        type: "listener",
+        message: "unknown filter",
+        causes: ["default/reviews-v1 l"],
+      },
+    ],
   });
 });
 

@@ -5,13 +5,13 @@ import {
   type Route,
 } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import type { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { originOf } from "../translate/config-metadata.ts";
 import type { Call } from "./call.ts";
 import { preflightAnswer } from "./cors.ts";
 import { findVirtualHost, hostToMatch } from "./find-virtual-host.ts";
 import { forward } from "./forward.ts";
 import { type HttpRequest, readRequest } from "./http-request.ts";
 import { routeMatchText } from "./match-route.ts";
-import { originOf } from "./origin.ts";
 import { outcomeOf } from "./outcome.ts";
 import { redirectTo, redirectToTls } from "./redirect.ts";
 import { type Routing, type TakenRoute, takeRoutes } from "./routing.ts";

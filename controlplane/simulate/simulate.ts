@@ -5,12 +5,12 @@ import {
 } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
 import { DownstreamTlsContext } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import { originOf } from "../translate/config-metadata.ts";
 import { hostPort } from "./addresses.ts";
 import type { Call } from "./call.ts";
 import { chooseFilterChain } from "./filter-chain-match.ts";
 import { findListener } from "./find-listener.ts";
 import { detect } from "./listener-filters.ts";
-import { originOf } from "./origin.ts";
 import { outcomeOf } from "./outcome.ts";
 import { guardConnection } from "./security.ts";
 import { type HttpContext, type HttpSteps, simulateHttp } from "./simulate-http.ts";

@@ -10,6 +10,7 @@ import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
 import { viewOf } from "../snapshot/snapshot-view.ts";
 import { by, byText } from "../snapshot/text-order.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "../xds/config-source.ts";
+import { causesOf, type NamedResources } from "./causes.ts";
 import { Memo } from "./memo.ts";
 import {
   classEndpoints,
@@ -43,6 +44,8 @@ export interface Translator extends ConfigSource {
   preview(id: WorkloadId): NodeResources | undefined;
   /** The same if a workload with `discovery: on-demand` had asked for these virtual hosts and clusters as well. */
   previewAsked(id: WorkloadId, names: readonly string[]): NodeResources | undefined;
+  /** The objects that resources of a workload come from: see `causesOf`. */
+  causes(id: WorkloadId, resources: NamedResources): readonly string[];
 }
 
 /** Virtual hosts and clusters that one workload may have asked for; what goes beyond is answered as unknown by its proxy. */
@@ -155,6 +158,17 @@ class MemoTranslator implements Translator {
     } finally {
       this.#forget(doubleId);
       memo.advance(snapshot, keys);
+    }
+  }
+
+  causes(id: WorkloadId, resources: NamedResources): readonly string[] {
+    const memo = this.#memo;
+    if (memo === undefined) return [];
+    const key = `causes/${id}`;
+    try {
+      return memo.root(key, (scope) => causesOf(scope, id, resources, this.#options.messageTypes));
+    } finally {
+      memo.release(key);
     }
   }
 

@@ -95,6 +95,8 @@ interface RejectedPush {
   /** `listener`, `route`, `cluster` or `endpoint`. */
   readonly type: string;
   readonly message: string;
+  /** The objects that what was refused comes from, as `Kind/namespace/name`. */
+  readonly causes: readonly string[];
 }
 
 /** How far a snapshot has come among the connected proxies. */
@@ -117,6 +119,8 @@ export interface ProxyTypeStatus {
   readonly ackedAt: string | null;
   /** Why the proxy last refused; it keeps what it had before. */
   readonly rejection: string | null;
+  /** While it refuses: the objects that what it refused comes from, as `Kind/namespace/name`. */
+  readonly causes: readonly string[];
 }
 
 /** One connected proxy: one workload (DESIGN D6). */
