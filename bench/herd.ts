@@ -7,7 +7,7 @@ import { workloadSpiffeId } from "../mesh/identity/spiffe-id.ts";
 import { backoffMs } from "../mesh/lifecycle/backoff.ts";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
-import { type Fleet, startFleet } from "./agent-fleet.ts";
+import { type Fleet, startFleet } from "../test/harness/agent-fleet.ts";
 import { percentile, type Result, rounded } from "./report.ts";
 
 const AGENTS = 1000;

@@ -47,12 +47,12 @@ function start(yaml = ROUTED) {
   return {
     translator,
     built,
-    explain(to: string, from = FROM): ExplainReply {
+    explain: (to: string, from = FROM): ExplainReply => {
       const reply = explainWith(snapshot, translator, from, { to, method: "GET", headers: [] });
       assert.ok(reply);
       return reply;
     },
-    ask(name: string, from = FROM): void {
+    ask: (name: string, from = FROM): void => {
       const [namespace = "", own = ""] = from.split("/");
       const node = { id: nodeId("10.0.0.1", own, namespace, "cluster.local"), workload: from };
       translator.asked?.(node, [name]);
