@@ -166,7 +166,7 @@ test("apply tells which proxy rejected what, without letting it write to the ter
   const rejected = [
     {
       workload: "default/reviews-v1",
-      type: "listener",
+      type: "listener" as const,
       message: "no \u{1b}[2Jfilter",
       causes: ["EnvoyFilter/default/slow", "VirtualService/a/b"],
     },

@@ -30,7 +30,16 @@ function proxy(workload: string, types: Partial<ProxyReply["types"]> = {}): Prox
     dataPlane: "envoy",
     version: "1.40.0",
     connectedAt: at,
-    types: { listener: synced, route: synced, cluster: synced, endpoint: synced, ...types },
+    types: {
+      listener: synced,
+      route: synced,
+      cluster: synced,
+      endpoint: synced,
+      secret: ignored,
+      extension: ignored,
+      "virtual-host": ignored,
+      ...types,
+    },
   };
 }
 
@@ -55,6 +64,14 @@ reviews-v1.default rejected its new listener (from EnvoyFilter default/slow): un
   assert.deepEqual(await cli.run(["ps"]), { code: 0, stdout: table, stderr: "" });
   assert.equal((await cli.run(["ps", "details", "-o", "name"])).stdout, "details.default\n");
   assert.equal((await cli.run(["ps", "nobody"])).code, 1);
+});
+
+test("proxy-status tells a refusal of what has no column of its own too", async (t) => {
+  const cli = await startCli(t);
+  const rejected: ProxyTypeStatus = { ...synced, state: "REJECTED", rejection: "no script" };
+  cli.server.proxies.push(proxy("default/details", { extension: rejected }));
+  const { stdout } = await cli.run(["proxy-status"]);
+  assert.match(stdout, /\ndetails\.default rejected its new extension: no script\n$/);
 });
 
 test("colours come only where they are taken, and do not move the columns", async (t) => {

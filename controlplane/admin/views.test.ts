@@ -7,13 +7,13 @@ import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import { type EncodedResource, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { createXdsJson, DESCRIPTORS_URL } from "../../mesh/xds/json.ts";
-import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { PUSH_ORDER, TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { FAKE_NOW } from "../../test/fakes/admin-deps.ts";
 import { JoinTokenStore } from "../attest/join-token-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { ProxyStatusTable } from "../xds/proxy-status.ts";
 import { toRegistryReply, toWorkloadReply } from "./catalog-view.ts";
-import { type CausesOf, toProxyReply, toProxyResources, toSyncReply } from "./proxy-view.ts";
+import { type CausesOf, statusTypeOf, toProxyReply, toProxyResources, toSyncReply } from "./proxy-view.ts";
 import { tokenPort } from "./token-view.ts";
 
 const clock = { now: () => FAKE_NOW, monotonic: () => 0, sleep: async () => {} };
@@ -59,6 +59,11 @@ test("a proxy's row tells each type's state and the reason of a refusal", async 
       },
     ],
   });
+});
+
+test("every type that is served has a name of its own", () => {
+  const names = PUSH_ORDER.map(statusTypeOf);
+  assert.equal(new Set(names).size, PUSH_ORDER.length);
 });
 
 test("what a proxy gets is told in ProtoJSON, by type and name", () => {
