@@ -17,7 +17,7 @@ export type RoutingClient = Pick<Client, "namespace" | "labels" | "imports">;
 const NEAREST_FIRST: readonly Visibility[] = ["private", "exported", "public"];
 
 /** What routes the HTTP calls of a host, and the routes of it that this client can meet at this port. */
-export interface GoverningRoutes {
+interface GoverningRoutes {
   readonly virtualService: VirtualService;
   /** Never empty. */
   readonly routes: readonly ApplicableRoute[];
