@@ -21,7 +21,7 @@ const RETRY = { firstMs: 200, maxMs: 2_000 };
  */
 export async function measureHerd(): Promise<readonly Result[]> {
   await using fleet = await startFleet(AGENTS);
-  const probe = new Worker(new URL("health-probe.ts", import.meta.url), {
+  const probe = new Worker(new URL("../test/harness/health-probe.ts", import.meta.url), {
     workerData: { port: fleet.healthPort },
   });
   const cpuBefore = fleet.cpuSeconds();
