@@ -15,8 +15,8 @@ import type { TrustBundle } from "../mesh/identity/trust-bundle.ts";
 import { verifyPeerSvid } from "../mesh/identity/verify-peer-svid.ts";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
+import { type Fleet, startFleet } from "../test/harness/agent-fleet.ts";
 import { eventually } from "../test/harness/eventually.ts";
-import { type Fleet, startFleet } from "./agent-fleet.ts";
 import { latencies, type Result, report } from "./report.ts";
 
 const AGENTS = 200;

@@ -7,7 +7,7 @@ import { workloadSpiffeId } from "../mesh/identity/spiffe-id.ts";
 import { backoffMs } from "../mesh/lifecycle/backoff.ts";
 import { systemClock } from "../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../mesh/telemetry/logger.ts";
-import { type Fleet, startFleet } from "./agent-fleet.ts";
+import { type Fleet, startFleet } from "../test/harness/agent-fleet.ts";
 import { percentile, type Result, rounded } from "./report.ts";
 
 const AGENTS = 1000;
@@ -21,7 +21,7 @@ const RETRY = { firstMs: 200, maxMs: 2_000 };
  */
 export async function measureHerd(): Promise<readonly Result[]> {
   await using fleet = await startFleet(AGENTS);
-  const probe = new Worker(new URL("health-probe.ts", import.meta.url), {
+  const probe = new Worker(new URL("../test/harness/health-probe.ts", import.meta.url), {
     workerData: { port: fleet.healthPort },
   });
   const cpuBefore = fleet.cpuSeconds();

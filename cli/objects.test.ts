@@ -163,14 +163,21 @@ test("apply --wait exits with 124 when not all proxies have it in time", async (
 
 test("apply tells which proxy rejected what, without letting it write to the terminal", async (t) => {
   const cli = await startCli(t);
-  const rejected = [{ workload: "default/reviews-v1", type: "listener", message: "no \u{1b}[2Jfilter" }];
+  const rejected = [
+    {
+      workload: "default/reviews-v1",
+      type: "listener" as const,
+      message: "no \u{1b}[2Jfilter",
+      causes: ["EnvoyFilter/default/slow", "VirtualService/a/b"],
+    },
+  ];
   cli.server.sync = { acked: 1, total: 2, rejected };
   const file = join(cli.directory, "a.yaml");
   writeFileSync(file, object("a"));
   assert.deepEqual(await cli.run(["apply", "-f", file]), {
     code: 1,
     stdout: "virtualservice/a created (synced 1/2 proxies in 240 ms)\n",
-    stderr: `default/reviews-v1 rejected its new listener: no \u{fffd}[2Jfilter
+    stderr: `default/reviews-v1 rejected its new listener (from EnvoyFilter default/slow, VirtualService a/b): no \u{fffd}[2Jfilter
 these proxies keep what they had
 try: lateen proxy-status
 `,

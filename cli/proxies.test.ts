@@ -5,13 +5,21 @@ import { FAKE_NOW } from "../test/fakes/admin-deps.ts";
 import { startCli } from "../test/harness/run-cli.ts";
 
 const at = new Date(FAKE_NOW).toISOString();
-const synced: ProxyTypeStatus = { state: "SYNCED", resources: 3, sentAt: at, ackedAt: at, rejection: null };
+const synced: ProxyTypeStatus = {
+  state: "SYNCED",
+  resources: 3,
+  sentAt: at,
+  ackedAt: at,
+  rejection: null,
+  causes: [],
+};
 const ignored: ProxyTypeStatus = {
   state: "IGNORED",
   resources: 0,
   sentAt: null,
   ackedAt: null,
   rejection: null,
+  causes: [],
 };
 
 function proxy(workload: string, types: Partial<ProxyReply["types"]> = {}): ProxyReply {
@@ -22,13 +30,27 @@ function proxy(workload: string, types: Partial<ProxyReply["types"]> = {}): Prox
     dataPlane: "envoy",
     version: "1.40.0",
     connectedAt: at,
-    types: { listener: synced, route: synced, cluster: synced, endpoint: synced, ...types },
+    types: {
+      listener: synced,
+      route: synced,
+      cluster: synced,
+      endpoint: synced,
+      secret: ignored,
+      extension: ignored,
+      "virtual-host": ignored,
+      ...types,
+    },
   };
 }
 
 test("proxy-status lines up each type's state, and tells why a proxy refused", async (t) => {
   const cli = await startCli(t);
-  const rejected: ProxyTypeStatus = { ...synced, state: "REJECTED", rejection: "unknown filter x" };
+  const rejected: ProxyTypeStatus = {
+    ...synced,
+    state: "REJECTED",
+    rejection: "unknown filter x",
+    causes: ["EnvoyFilter/default/slow"],
+  };
   cli.server.proxies.push(
     proxy("default/reviews-v1", { listener: rejected }),
     proxy("default/details", { route: ignored }),
@@ -36,12 +58,20 @@ test("proxy-status lines up each type's state, and tells why a proxy refused", a
   const table = `NAME                 CDS           LDS             EDS           RDS           DATA PLANE     AGENT
 details.default      SYNCED (3m)   SYNCED (3m)     SYNCED (3m)   IGNORED       envoy 1.40.0   host-1
 reviews-v1.default   SYNCED (3m)   REJECTED (3m)   SYNCED (3m)   SYNCED (3m)   envoy 1.40.0   host-1
-reviews-v1.default rejected its new listener: unknown filter x
+reviews-v1.default rejected its new listener (from EnvoyFilter default/slow): unknown filter x
 `;
   assert.deepEqual(await cli.run(["proxy-status"]), { code: 0, stdout: table, stderr: "" });
   assert.deepEqual(await cli.run(["ps"]), { code: 0, stdout: table, stderr: "" });
   assert.equal((await cli.run(["ps", "details", "-o", "name"])).stdout, "details.default\n");
   assert.equal((await cli.run(["ps", "nobody"])).code, 1);
+});
+
+test("proxy-status tells a refusal of what has no column of its own too", async (t) => {
+  const cli = await startCli(t);
+  const rejected: ProxyTypeStatus = { ...synced, state: "REJECTED", rejection: "no script" };
+  cli.server.proxies.push(proxy("default/details", { extension: rejected }));
+  const { stdout } = await cli.run(["proxy-status"]);
+  assert.match(stdout, /\ndetails\.default rejected its new extension: no script\n$/);
 });
 
 test("colours come only where they are taken, and do not move the columns", async (t) => {

@@ -10,7 +10,7 @@ import { accessTokenPort } from "./admin/access-token-view.ts";
 import { banPort, caPort } from "./admin/ca-view.ts";
 import { toRegistryReply, toServiceReply, toWorkloadReply } from "./admin/catalog-view.ts";
 import type { AdminDeps } from "./admin/ports.ts";
-import { toProxyReply, toProxyResources, toSyncReply } from "./admin/proxy-view.ts";
+import { type CausesOf, toProxyReply, toProxyResources, toSyncReply } from "./admin/proxy-view.ts";
 import { tokenPort } from "./admin/token-view.ts";
 import type { AgentBundles } from "./agents/agent-bundles.ts";
 import type { AgentStreams } from "./agents/agent-streams.ts";
@@ -74,6 +74,7 @@ export function adminDeps(parts: AdminParts): AdminDeps {
     const agentId = placements.get(workload)?.agentId ?? "";
     return agents.get(agentId)?.nodeName ?? agentId;
   };
+  const causesOf: CausesOf = (workload, type, names) => translator.causes(workload, { type, names });
   const xdsJson = createXdsJson(messageTypes);
   return {
     store,
@@ -81,11 +82,12 @@ export function adminDeps(parts: AdminParts): AdminDeps {
     embedded,
     sync: {
       snapshotWith: (revision, signal) => publisher.snapshotWith(revision, signal),
-      waitForSync: async (snapshot, signal) => toSyncReply(await ads.status.waitForSync(snapshot, signal)),
+      waitForSync: async (snapshot, signal) =>
+        toSyncReply(await ads.status.waitForSync(snapshot, signal), causesOf),
     },
     warnings: () => translator.report().warnings,
     proxies: {
-      list: () => ads.status.list().map((proxy) => toProxyReply(proxy, nodeNameOf(proxy.workload))),
+      list: () => ads.status.list().map((proxy) => toProxyReply(proxy, nodeNameOf(proxy.workload), causesOf)),
       config(workload, types) {
         const resources = translator.preview(workload);
         return resources && toProxyResources(xdsJson, resources, types);

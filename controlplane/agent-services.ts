@@ -6,7 +6,7 @@ import type { Logger } from "../mesh/telemetry/logger.ts";
 import { adsService } from "../mesh/xds/ads-service.ts";
 import { parseNodeId } from "../mesh/xds/names.ts";
 import type { ServerMetrics } from "./admin/metrics.ts";
-import { resourceTypeOf } from "./admin/proxy-view.ts";
+import { statusTypeOf } from "./admin/proxy-view.ts";
 import type { AgentBundles } from "./agents/agent-bundles.ts";
 import { agentServiceHandlers } from "./agents/agent-service.ts";
 import type { AgentStreams } from "./agents/agent-streams.ts";
@@ -93,8 +93,8 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     server: options.serverName,
     logger: options.logger.child("xds"),
     clock,
-    onPush: (typeUrl) => metrics.pushed(resourceTypeOf(typeUrl)),
-    onNack: (typeUrl) => metrics.rejected(resourceTypeOf(typeUrl)),
+    onPush: (typeUrl) => metrics.pushed(statusTypeOf(typeUrl)),
+    onNack: (typeUrl) => metrics.rejected(statusTypeOf(typeUrl)),
     onPropagation: ({ ms }) => metrics.converged(ms),
   });
   const note = (event: AuditEvent): void => options.audit.note(event);

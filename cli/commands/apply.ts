@@ -7,6 +7,7 @@ import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
 import { readInputs } from "../input-files.ts";
 import { objectLabel } from "../kinds.ts";
+import { causesText } from "../output/causes.ts";
 import { printable } from "../output/table.ts";
 import { tellViolations } from "../output/violations.ts";
 import {
@@ -99,8 +100,9 @@ function describeSync({ acked, total }: SyncReply, tookMs: number): string {
 }
 
 function concludeSync(context: CliContext, sync: SyncReply, insisted: boolean): number {
-  for (const { workload, type, message } of sync.rejected) {
-    context.stderr.write(`${workload} rejected its new ${type}: ${printable(message)}\n`);
+  for (const { workload, type, message, causes } of sync.rejected) {
+    const from = causesText(causes);
+    context.stderr.write(`${workload} rejected its new ${type}${from}: ${printable(message)}\n`);
   }
   if (sync.rejected.length > 0) {
     context.stderr.write("these proxies keep what they had\ntry: lateen proxy-status\n");

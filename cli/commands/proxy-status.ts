@@ -4,6 +4,7 @@ import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { formatAge } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
+import { causesText } from "../output/causes.ts";
 import { type Column, render } from "../output/render.ts";
 import { printable, type TonedCell } from "../output/table.ts";
 import { workloadCandidates, workloadLabel } from "../workload-name.ts";
@@ -93,9 +94,10 @@ function stateCell({ state, ackedAt, sentAt }: ProxyTypeStatus, now: number): st
 
 function tellRejections(context: CliContext, items: readonly ProxyReply[]): void {
   for (const { workload, types } of items) {
-    for (const [type, { state, rejection }] of Object.entries(types)) {
+    for (const [type, { state, rejection, causes }] of Object.entries(types)) {
       if (state !== "REJECTED" || rejection === null) continue;
-      context.stdout.write(`${workloadLabel(workload)} rejected its new ${type}: ${printable(rejection)}\n`);
+      const what = `${type}${causesText(causes)}`;
+      context.stdout.write(`${workloadLabel(workload)} rejected its new ${what}: ${printable(rejection)}\n`);
     }
   }
 }

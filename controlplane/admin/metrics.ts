@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { ProxyResourceType, RegistryReply } from "../../mesh/admin-api/replies.ts";
+import type { ProxyStatusType, RegistryReply } from "../../mesh/admin-api/replies.ts";
 import { SERVER_METRICS as NAMES } from "../../mesh/telemetry/metric-names.ts";
 import type { JoinOutcome } from "../attest/join-agent.ts";
 
@@ -7,11 +7,14 @@ import type { JoinOutcome } from "../attest/join-agent.ts";
 const CONVERGENCE_BUCKETS_S = [0.01, 0.03, 0.1, 0.5, 1, 3, 5, 10, 20, 30];
 
 /** Istio's short names of the xDS types, as its dashboards select them. */
-const XDS_TYPE: Readonly<Record<ProxyResourceType, string>> = {
+const XDS_TYPE: Readonly<Record<ProxyStatusType, string>> = {
   listener: "lds",
   route: "rds",
   cluster: "cds",
   endpoint: "eds",
+  secret: "sds",
+  extension: "ecds",
+  "virtual-host": "vhds",
 };
 
 /** What is true now; read at each scrape. */
@@ -30,9 +33,8 @@ export interface MetricSources {
 
 /** What the server's parts tell as it happens, and the text for Prometheus. */
 export interface ServerMetrics {
-  /** `undefined` is a type that the server does not serve: not counted. */
-  pushed(type: ProxyResourceType | undefined): void;
-  rejected(type: ProxyResourceType | undefined): void;
+  pushed(type: ProxyStatusType): void;
+  rejected(type: ProxyStatusType): void;
   /** Milliseconds from a change to one data plane's ACK. */
   converged(ms: number): void;
   certificateRequested(): void;
@@ -64,8 +66,8 @@ export function createServerMetrics(sources: MetricSources, options: MetricOptio
   const converged = define.histogram(NAMES.convergence, CONVERGENCE_BUCKETS_S);
 
   return {
-    pushed: (type) => type && pushes({ type: XDS_TYPE[type] }),
-    rejected: (type) => type && rejections({ type: XDS_TYPE[type] }),
+    pushed: (type) => pushes({ type: XDS_TYPE[type] }),
+    rejected: (type) => rejections({ type: XDS_TYPE[type] }),
     converged: (ms) => converged(ms / 1_000),
     certificateRequested: () => requested({}),
     certificateIssued: () => issued({}),

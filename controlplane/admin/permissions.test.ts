@@ -164,6 +164,7 @@ function twoNamespaces(): FakeServer {
       workload: `${namespace}/web-1`,
       type: "route",
       message: "no",
+      causes: [],
     })),
   };
   return server;

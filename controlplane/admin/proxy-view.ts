@@ -1,10 +1,10 @@
-import {
-  PROXY_RESOURCE_TYPES,
-  type ProxyReply,
-  type ProxyResourceReply,
-  type ProxyResourceType,
-  type ProxyTypeStatus,
-  type SyncReply,
+import type {
+  ProxyReply,
+  ProxyResourceReply,
+  ProxyResourceType,
+  ProxyStatusType,
+  ProxyTypeStatus,
+  SyncReply,
 } from "../../mesh/admin-api/replies.ts";
 import type { XdsJson } from "../../mesh/xds/json.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
@@ -12,12 +12,18 @@ import type { NodeResources } from "../xds/config-source.ts";
 import type { ProxyStatus, SyncResult, TypeStatus } from "../xds/proxy-status.ts";
 
 /** The xDS types as people name them. */
-const TYPE_URL_OF: Readonly<Record<ProxyResourceType, TypeUrl>> = {
+const TYPE_URL_OF: Readonly<Record<ProxyStatusType, TypeUrl>> = {
   listener: TYPE_URL.listener,
   route: TYPE_URL.route,
   cluster: TYPE_URL.cluster,
   endpoint: TYPE_URL.endpoints,
+  secret: TYPE_URL.secret,
+  extension: TYPE_URL.extension,
+  "virtual-host": TYPE_URL.virtualHost,
 };
+const NAME_OF = new Map<TypeUrl, ProxyStatusType>(
+  (Object.keys(TYPE_URL_OF) as ProxyStatusType[]).map((name) => [TYPE_URL_OF[name], name]),
+);
 
 const UNKNOWN: ProxyTypeStatus = {
   state: "IGNORED",
@@ -25,12 +31,18 @@ const UNKNOWN: ProxyTypeStatus = {
   sentAt: null,
   ackedAt: null,
   rejection: null,
+  causes: [],
 };
 
+/** The objects that resources of a workload come from. */
+export type CausesOf = (workload: string, type: TypeUrl, names: readonly string[]) => readonly string[];
+
 /** The xDS server's row as the REST tells it. `agent` is who registered the workload. */
-export function toProxyReply(status: ProxyStatus, agent: string): ProxyReply {
-  const type = (name: ProxyResourceType): ProxyTypeStatus =>
-    toTypeStatus(status.types.get(TYPE_URL_OF[name]));
+export function toProxyReply(status: ProxyStatus, agent: string, causesOf: CausesOf): ProxyReply {
+  const type = (name: ProxyStatusType): ProxyTypeStatus => {
+    const url = TYPE_URL_OF[name];
+    return toTypeStatus(status.types.get(url), (names) => causesOf(status.workload, url, names));
+  };
   return {
     workload: status.workload,
     nodeId: status.nodeId,
@@ -43,36 +55,47 @@ export function toProxyReply(status: ProxyStatus, agent: string): ProxyReply {
       route: type("route"),
       cluster: type("cluster"),
       endpoint: type("endpoint"),
+      secret: type("secret"),
+      extension: type("extension"),
+      "virtual-host": type("virtual-host"),
     },
   };
 }
 
-export function toSyncReply(result: SyncResult): Omit<SyncReply, "snapshot"> {
+export function toSyncReply(result: SyncResult, causesOf: CausesOf): Omit<SyncReply, "snapshot"> {
   return {
     acked: result.acked.length,
     total: result.acked.length + result.pending.length + result.rejected.length,
     rejected: result.rejected.map(({ workload, typeUrl, nack }) => ({
       workload,
-      type: resourceTypeOf(typeUrl) ?? typeUrl,
+      type: statusTypeOf(typeUrl),
       message: nack.message,
+      causes: causesOf(workload, typeUrl, nack.resources),
     })),
   };
 }
 
-function toTypeStatus(status: TypeStatus | undefined): ProxyTypeStatus {
+function toTypeStatus(
+  status: TypeStatus | undefined,
+  causesOf: (names: readonly string[]) => readonly string[],
+): ProxyTypeStatus {
   if (status === undefined) return UNKNOWN;
+  const refused = status.state === "REJECTED" ? (status.lastNack?.resources ?? []) : [];
   return {
     state: status.state,
     resources: status.resources,
     sentAt: toTime(status.sentAt),
     ackedAt: toTime(status.ackedAt),
     rejection: status.lastNack?.message ?? null,
+    causes: causesOf(refused),
   };
 }
 
-/** The short name of an xDS type; undefined for secrets, which the server does not serve. */
-export function resourceTypeOf(typeUrl: TypeUrl): ProxyResourceType | undefined {
-  return PROXY_RESOURCE_TYPES.find((name) => TYPE_URL_OF[name] === typeUrl);
+/** The short name of an xDS type. */
+export function statusTypeOf(typeUrl: TypeUrl): ProxyStatusType {
+  const name = NAME_OF.get(typeUrl);
+  if (name === undefined) throw new Error(`no name is known for ${typeUrl}`);
+  return name;
 }
 
 function toTime(at: number | undefined): string | null {

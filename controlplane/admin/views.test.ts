@@ -7,13 +7,13 @@ import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import { type EncodedResource, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { Cluster } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { createXdsJson, DESCRIPTORS_URL } from "../../mesh/xds/json.ts";
-import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import { PUSH_ORDER, TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { FAKE_NOW } from "../../test/fakes/admin-deps.ts";
 import { JoinTokenStore } from "../attest/join-token-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { ProxyStatusTable } from "../xds/proxy-status.ts";
 import { toRegistryReply, toWorkloadReply } from "./catalog-view.ts";
-import { toProxyReply, toProxyResources, toSyncReply } from "./proxy-view.ts";
+import { type CausesOf, statusTypeOf, toProxyReply, toProxyResources, toSyncReply } from "./proxy-view.ts";
 import { tokenPort } from "./token-view.ts";
 
 const clock = { now: () => FAKE_NOW, monotonic: () => 0, sleep: async () => {} };
@@ -34,22 +34,36 @@ test("a proxy's row tells each type's state and the reason of a refusal", async 
   const lastNack = { at: FAKE_NOW, message: "unknown filter", resources: ["l"] };
   entry.update(TYPE_URL.listener, { state: "REJECTED", resources: 2, sentAt: FAKE_NOW, lastNack });
   const [status] = table.list();
+  const causesOf: CausesOf = (workload, _type, names) => names.map((name) => `${workload} ${name}`);
   assert.ok(status);
-  const reply = toProxyReply(status, "host-1");
+  const reply = toProxyReply(status, "host-1", causesOf);
   assert.deepEqual(reply.types.listener, {
     state: "REJECTED",
     resources: 2,
     sentAt: iso,
     ackedAt: null,
     rejection: "unknown filter",
+    causes: ["default/reviews-v1 l"],
   });
   assert.equal(reply.types.route.state, "IGNORED");
   assert.deepEqual([reply.agent, reply.connectedAt], ["host-1", iso]);
-  assert.deepEqual(toSyncReply(await table.waitForSync(7, AbortSignal.abort())), {
+  assert.deepEqual(toSyncReply(await table.waitForSync(7, AbortSignal.abort()), causesOf), {
     acked: 0,
     total: 1,
-    rejected: [{ workload: "default/reviews-v1", type: "listener", message: "unknown filter" }],
+    rejected: [
+      {
+        workload: "default/reviews-v1",
+        type: "listener",
+        message: "unknown filter",
+        causes: ["default/reviews-v1 l"],
+      },
+    ],
   });
+});
+
+test("every type that is served has a name of its own", () => {
+  const names = PUSH_ORDER.map(statusTypeOf);
+  assert.equal(new Set(names).size, PUSH_ORDER.length);
 });
 
 test("what a proxy gets is told in ProtoJSON, by type and name", () => {

@@ -23,7 +23,7 @@ import {
   serviceEntryPortNames,
   serviceEntryProtocols,
 } from "./service-entries.ts";
-import { sidecarImports, sidecars } from "./sidecars.ts";
+import { sidecarEgressProxies, sidecarImports, sidecars } from "./sidecars.ts";
 import { virtualServiceClaims } from "./virtual-service/claims.ts";
 import { virtualServiceDelegates } from "./virtual-service/delegates.ts";
 import { virtualServiceDestinations } from "./virtual-service/destinations.ts";
@@ -61,6 +61,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   serviceEntryHosts,
   serviceEntryPortNames,
   serviceEntryProtocols,
+  sidecarEgressProxies,
   sidecarImports,
   sidecars,
   virtualServiceClaims,

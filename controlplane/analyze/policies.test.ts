@@ -279,6 +279,31 @@ testAnalysis([
     want: ["IST0174 DestinationRule default/c: none is no service"],
   },
   {
+    name: "a Sidecar's proxy for unknown hosts that is not there",
+    objects: [
+      ...[
+        ["gone", "out", 3128],
+        ["closed", "reviews", 3128],
+        ["good", "reviews", 9080],
+      ].map(([name, host, port]) =>
+        object(
+          "Sidecar",
+          String(name),
+          `{ workloadSelector: { labels: { a: b } }, outboundTrafficPolicy: { mode: ALLOW_ANY, egressProxy: { host: ${host}, port: { number: ${port} } } } }`,
+          'annotations: { galley.istio.io/analyze-suppress: "IST0002" }',
+        ),
+      ),
+      service("reviews"),
+    ],
+    want: [
+      "IST0101 Sidecar default/closed: no workload of the namespace",
+      "IST0101 Sidecar default/closed: reviews has no port 3128",
+      "IST0101 Sidecar default/gone: no workload of the namespace",
+      "IST0101 Sidecar default/gone: out is no service of the mesh",
+      "IST0101 Sidecar default/good: no workload of the namespace",
+    ],
+  },
+  {
     name: "fields that Istio has replaced",
     objects: [
       object(

@@ -64,6 +64,23 @@ export function* sidecarImports(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
+/** A proxy for unknown hosts that is not there: calls to them would fail. */
+export function* sidecarEgressProxies(mesh: MeshFacts): Iterable<Finding> {
+  for (const subject of mesh.list("Sidecar")) {
+    const { host, port } = subject.spec.outboundTrafficPolicy?.egressProxy ?? {};
+    if (host === undefined) continue;
+    const path = ["spec", "outboundTrafficPolicy", "egressProxy"];
+    const service = mesh.findService(host, subject.metadata.namespace);
+    if (service === undefined) {
+      const message = `${host} is no service of the mesh, so calls to unknown hosts fail`;
+      yield { code: "IST0101", subject, path: [...path, "host"], message };
+    } else if (!service.ports.some(({ number }) => number === port)) {
+      const message = `${host} has no port ${port}, so calls to unknown hosts fail`;
+      yield { code: "IST0101", subject, path: [...path, "port", "number"], message };
+    }
+  }
+}
+
 /** VirtualServices are imported by themselves, also those for hosts that no registry knows. */
 function routed(mesh: MeshFacts, namespace: string, host: string): boolean {
   return mesh

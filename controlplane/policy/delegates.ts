@@ -20,6 +20,8 @@ export interface OwnedRoute {
 interface DelegateProblem {
   readonly index: number;
   readonly reason: string;
+  /** There is nothing to delegate to, so that the whole route is left out. */
+  readonly absent: boolean;
 }
 
 export interface ExpandedRoutes {
@@ -43,7 +45,7 @@ export function expandDelegates(view: SnapshotView, root: VirtualService): Expan
     if (route.delegate === undefined) return [{ route, owner: root, index }];
     const found = delegateOf(view, root, route.delegate);
     if (typeof found === "string") {
-      problems.push({ index, reason: found });
+      problems.push({ index, reason: found, absent: true });
       return [];
     }
     const asked = Math.max(1, route.match.length) * matchesIn(found.spec.http);
@@ -52,6 +54,7 @@ export function expandDelegates(view: SnapshotView, root: VirtualService): Expan
       problems.push({
         index,
         reason: `with those of ${namespace}/${name} there would be more than ${MOST_MATCHES} matches`,
+        absent: false,
       });
       return [];
     }
@@ -67,7 +70,7 @@ export function expandDelegates(view: SnapshotView, root: VirtualService): Expan
       const merged = mergeRoute(parent, root.metadata.namespace, child, found.metadata.namespace);
       if (typeof merged !== "string") return [{ route: merged, owner: found, index: at }];
       const { namespace, name } = found.metadata;
-      problems.push({ index, reason: `spec.http[${at}] of ${namespace}/${name} ${merged}` });
+      problems.push({ index, reason: `spec.http[${at}] of ${namespace}/${name} ${merged}`, absent: false });
       return [];
     });
   });
@@ -79,7 +82,8 @@ function matchesIn(routes: readonly HttpRoute[]): number {
   return routes.reduce((sum, { match }) => sum + Math.max(1, match.length), 0);
 }
 
-function delegateOf(
+/** What a route delegates to; a text says why there is nothing to delegate to. */
+export function delegateOf(
   view: SnapshotView,
   root: VirtualService,
   { name, namespace }: NonNullable<HttpRoute["delegate"]>,

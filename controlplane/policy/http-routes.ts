@@ -38,6 +38,23 @@ export function applicableHttpRoutes(
   return applicable;
 }
 
+/** Whether this client and port would meet a route of a VirtualService, were what it delegates to there. */
+export function lacksDelegate(
+  view: SnapshotView,
+  virtualService: StoredObject<"VirtualService">,
+  client: RoutingClient,
+  port: number,
+): boolean {
+  const { spec, metadata } = virtualService;
+  return expandDelegates(view, virtualService).problems.some(({ index, absent }) => {
+    const { match = [] } = spec.http[index] ?? {};
+    return (
+      absent &&
+      (match.length === 0 || match.some((one) => meets(one, metadata.namespace, client, port, undefined)))
+    );
+  });
+}
+
 /** Whether every request meets it. */
 export function isCatchAll(match: HttpMatch | undefined): boolean {
   if (match === undefined) return true;

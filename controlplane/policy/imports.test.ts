@@ -106,7 +106,7 @@ for (const [egress, want] of GOVERNING) {
       clients: [client],
     } = clients(egress);
     assert.ok(client);
-    assert.equal(governingRoutes(view, client, HOST, 9080)?.virtualService.metadata.name, want);
+    assert.equal(governingRoutes(view, client, HOST, 9080).governing?.virtualService.metadata.name, want);
   });
 }
 
@@ -118,7 +118,7 @@ test("each listener of a Sidecar imports its own VirtualServices", () => {
     listeners,
   } = clients(`[{ ${port}, hosts: ["bank/*", "./*"] }, { hosts: ["bank/*"] }]`);
   assert.deepEqual(
-    all.map((client) => governingRoutes(view, client, HOST, 9080)?.virtualService.metadata.name),
+    all.map((client) => governingRoutes(view, client, HOST, 9080).governing?.virtualService.metadata.name),
     ["own", "bank"],
   );
   assert.deepEqual(listeners[0]?.hosts, listeners[1]?.hosts);

@@ -171,13 +171,13 @@ for (const { name, yaml, from, host = HOST, defaultExportTo = [], want } of prec
   test(`the VirtualService that governs a host: ${name}`, () => {
     const mesh = { ...DEFAULT_MESH_CONFIG, defaultVirtualServiceExportTo: defaultExportTo };
     const seen = view({ yaml, workloads, settings: { mesh } });
-    const found = governingRoutes(
+    const { governing } = governingRoutes(
       seen,
       { namespace: from, labels: {}, imports: undefined, prefers: [] },
       host,
       9080,
     );
-    assert.equal(found?.virtualService.metadata.name, want);
+    assert.equal(governing?.virtualService.metadata.name, want);
   });
 }
 

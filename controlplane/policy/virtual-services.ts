@@ -6,7 +6,7 @@ import { gatewayKey, MESH_GATEWAY } from "../snapshot/object-lists.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import type { Client } from "./client.ts";
 import { type HostClaim, type Visibility, virtualServiceVisibility } from "./export-to.ts";
-import { type ApplicableRoute, applicableHttpRoutes } from "./http-routes.ts";
+import { type ApplicableRoute, applicableHttpRoutes, lacksDelegate } from "./http-routes.ts";
 import { importsVirtualService } from "./imports.ts";
 import { serviceFor } from "./services.ts";
 
@@ -21,32 +21,51 @@ export type CountingClient = Omit<RoutingClient, "labels">;
 const NEAREST_FIRST: readonly Visibility[] = ["private", "exported", "public"];
 
 /** What routes the HTTP calls of a host, and the routes of it that this client can meet at this port. */
-export interface GoverningRoutes {
+interface GoverningRoutes {
   readonly virtualService: VirtualService;
   /** Never empty. */
   readonly routes: readonly ApplicableRoute[];
 }
 
+export interface Governing {
+  /** Undefined: the service's default route. */
+  readonly governing: GoverningRoutes | undefined;
+  /** Those before it that would govern, were what they delegate to there. */
+  readonly lost: readonly VirtualService[];
+}
+
 /**
  * The one VirtualService whose HTTP routes govern a host for a client. The most specific host wins; among those the
  * nearest: private to the client's namespace, exported to it, public; among those the oldest. They are never merged,
- * but one that has no route for this client and port claims nothing. Undefined: the service's default route.
+ * but one that has no route for this client and port claims nothing.
  */
 export function governingRoutes(
   view: SnapshotView,
   client: RoutingClient,
   hostname: string,
   port: number,
-): GoverningRoutes | undefined {
+): Governing {
   for (const pattern of patternsCovering(hostname)) {
     const candidates = meantVirtualServices(view, client, pattern);
-    for (const virtualService of candidates) {
-      const routes = applicableHttpRoutes(view, virtualService, client, port, undefined);
-      if (routes.length > 0) return { virtualService, routes };
-    }
-    if (candidates.length > 0) return undefined;
+    if (candidates.length > 0) return firstWithRoutes(view, client, candidates, port);
   }
-  return undefined;
+  return { governing: undefined, lost: [] };
+}
+
+/** The first of some VirtualServices that has a route for a client at a port. */
+export function firstWithRoutes(
+  view: SnapshotView,
+  client: RoutingClient,
+  candidates: readonly VirtualService[],
+  port: number,
+): Governing {
+  const lost: VirtualService[] = [];
+  for (const virtualService of candidates) {
+    const routes = applicableHttpRoutes(view, virtualService, client, port, undefined);
+    if (routes.length > 0) return { governing: { virtualService, routes }, lost };
+    if (lacksDelegate(view, virtualService, client, port)) lost.push(virtualService);
+  }
+  return { governing: undefined, lost };
 }
 
 /**

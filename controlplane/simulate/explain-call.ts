@@ -13,17 +13,17 @@ import { type ExplainedWorkload, wayIn } from "./way-in.ts";
 import { decodeXdsConfig } from "./xds-config.ts";
 
 export interface ExplainParts {
-  /** What the workload's proxy has, or would have. */
-  readonly types: NodeResources["types"];
+  /** What the workload's proxy has, or would have if it asked for these virtual hosts and clusters. */
+  readonly resources: (asked: readonly string[]) => NodeResources["types"];
   readonly view: SnapshotView;
   readonly workload: ExplainedWorkload;
   readonly request: CallQuestion;
 }
 
 /** How a workload's call would fare. Throws `admin.request` for a URL that nobody can call. */
-export function explainCall({ types, view, workload, request }: ExplainParts): Omit<ExplainReply, "notes"> {
+export function explainCall({ resources, view, workload, request }: ExplainParts): ExplainReply {
   const target = parseTarget(request.to);
-  const config = decodeXdsConfig(types);
+  const config = decodeXdsConfig(resources([]));
   const way = wayIn(config, view, workload, { target, method: request.method, headers: request.headers });
   const isHttp = target.scheme !== "tcp" && target.scheme !== "tls";
   const asked = {
@@ -32,10 +32,12 @@ export function explainCall({ types, view, workload, request }: ExplainParts): O
   };
   if (way.kind === "none") {
     const error = failure("no-listener", way.reason);
-    return { ...asked, steps: [], outcome: outcomeReply({ kind: "error", error }) };
+    return { ...asked, steps: [], outcome: outcomeReply({ kind: "error", error }), notes: [] };
   }
   const { call, why } = way;
-  const verdict = simulate(config, call);
+  const first = simulate(config, call);
+  const { asksFor } = first;
+  const verdict = asksFor.length === 0 ? first : simulate(decodeXdsConfig(resources(asksFor)), call);
   const connect = {
     step: "connect",
     name: hostPort(call.address, call.port),
@@ -47,5 +49,6 @@ export function explainCall({ types, view, workload, request }: ExplainParts): O
     ...asked,
     steps: [connect, ...explainSteps(verdict, view, serviceClient(view, workload))],
     outcome: outcomeReply(verdict.outcome),
+    notes: asksFor.map((name) => `the proxy asks for ${name} when it is called (discovery: on-demand)`),
   };
 }

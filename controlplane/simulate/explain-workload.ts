@@ -18,7 +18,7 @@ type Warnings = () => readonly PublishWarning[];
  */
 export function explainWith(
   snapshot: MeshSnapshot,
-  translator: Pick<Translator, "preview">,
+  translator: Pick<Translator, "preview" | "previewAsked">,
   from: string,
   request: CallQuestion,
   warnings: Warnings = () => [],
@@ -28,8 +28,14 @@ export function explainWith(
   if (workload === undefined || resources === undefined) return undefined;
   const told = warnings();
   const view = inForce(viewOf(snapshot), told);
-  const reply = explainCall({ types: resources.types, view, workload, request });
-  return { ...reply, notes: notesOf(reply, told) };
+  const reply = explainCall({
+    resources: (asked) =>
+      (asked.length === 0 ? resources : (translator.previewAsked(from, asked) ?? resources)).types,
+    view,
+    workload,
+    request,
+  });
+  return { ...reply, notes: [...reply.notes, ...notesOf(reply, told)] };
 }
 
 /** The view with the revisions that stay in force, so that the rules are those which the routes were made from. */

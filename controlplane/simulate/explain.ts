@@ -2,9 +2,9 @@ import type { DecidingObject, ExplainReply, ExplainStep } from "../../mesh/admin
 import { BLACK_HOLE_CLUSTER } from "../../mesh/xds/names.ts";
 import { type ServiceClient, serviceFor } from "../policy/services.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
+import { objectAt } from "../translate/config-metadata.ts";
 import { policySteps } from "./explain-policies.ts";
 import { step } from "./explain-step.ts";
-import { objectAt } from "./origin.ts";
 import { ruleOfChain } from "./rule-of-chain.ts";
 import { ruleOfRoute } from "./rule-of-route.ts";
 import type { ForwardAction, Outcome, RequestEdits, Upstream, UpstreamEndpoint, Verdict } from "./verdict.ts";

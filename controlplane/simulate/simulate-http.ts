@@ -5,13 +5,13 @@ import {
   type Route,
 } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import type { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+import { originOf } from "../translate/config-metadata.ts";
 import type { Call } from "./call.ts";
 import { preflightAnswer } from "./cors.ts";
 import { findVirtualHost, hostToMatch } from "./find-virtual-host.ts";
 import { forward } from "./forward.ts";
 import { type HttpRequest, readRequest } from "./http-request.ts";
 import { routeMatchText } from "./match-route.ts";
-import { originOf } from "./origin.ts";
 import { outcomeOf } from "./outcome.ts";
 import { redirectTo, redirectToTls } from "./redirect.ts";
 import { type Routing, type TakenRoute, takeRoutes } from "./routing.ts";
@@ -31,7 +31,7 @@ import type { XdsConfig } from "./xds-config.ts";
 /** The steps from the connection manager on. */
 export type HttpSteps = Pick<
   Verdict,
-  "policies" | "virtualHost" | "route" | "action" | "upstreams" | "outcome"
+  "policies" | "virtualHost" | "route" | "action" | "upstreams" | "asksFor" | "outcome"
 >;
 
 export interface HttpContext {
@@ -42,7 +42,14 @@ export interface HttpContext {
   readonly nowMs: number | undefined;
 }
 
-const NO_STEPS = { policies: [], virtualHost: undefined, route: undefined, action: undefined, upstreams: [] };
+const NO_STEPS = {
+  policies: [],
+  virtualHost: undefined,
+  route: undefined,
+  action: undefined,
+  upstreams: [],
+  asksFor: [],
+};
 
 export function simulateHttp(manager: HttpConnectionManager, context: HttpContext): HttpSteps {
   const read = readRequest(manager, context.call);
@@ -70,7 +77,12 @@ function inConfiguration(
   if (found === undefined) {
     const host = hostToMatch(configuration, request.authority);
     const reason = `no virtual host of ${configuration.name} has a domain for ${JSON.stringify(host)}`;
-    return { ...NO_STEPS, outcome: { kind: "error", error: failure("no-virtual-host", reason, 404) } };
+    const asksFor = configuration.vhds === undefined ? [] : [`${configuration.name}/${host}`];
+    return {
+      ...NO_STEPS,
+      asksFor,
+      outcome: { kind: "error", error: failure("no-virtual-host", reason, 404) },
+    };
   }
   const { virtualHost, domain, host } = found;
   const step = { configuration: configuration.name, name: virtualHost.name, domain, host };
@@ -88,7 +100,8 @@ function inConfiguration(
     };
   }
   const routing: Routing = { configuration, virtualHost, ...taken };
-  return { virtualHost: step, route: routeStep(taken, others), ...act(manager, context, routing, request) };
+  const acted = act(manager, context, routing, request);
+  return { virtualHost: step, route: routeStep(taken, others), asksFor: [], ...acted };
 }
 
 function routeStep({ route, match, index, share }: TakenRoute, others: readonly TakenRoute[]): RouteStep {

@@ -5,12 +5,12 @@ import {
 } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { TcpProxy } from "../../mesh/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts";
 import { DownstreamTlsContext } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
+import { originOf } from "../translate/config-metadata.ts";
 import { hostPort } from "./addresses.ts";
 import type { Call } from "./call.ts";
 import { chooseFilterChain } from "./filter-chain-match.ts";
 import { findListener } from "./find-listener.ts";
 import { detect } from "./listener-filters.ts";
-import { originOf } from "./origin.ts";
 import { outcomeOf } from "./outcome.ts";
 import { guardConnection } from "./security.ts";
 import { type HttpContext, type HttpSteps, simulateHttp } from "./simulate-http.ts";
@@ -34,6 +34,7 @@ const NOTHING: Verdict = {
   route: undefined,
   action: undefined,
   upstreams: [],
+  asksFor: [],
   outcome: { kind: "error", error: failure("no-listener", "no listener takes the call") },
 };
 
@@ -112,7 +113,7 @@ function managerIn(filters: readonly Filter[]): HttpConnectionManager | undefine
 }
 
 function simulateTcp(
-  { cluster = "", weightedClusters, hashPolicy }: TcpProxy,
+  { cluster = "", weightedClusters, hashPolicy, onDemand }: TcpProxy,
   { config, call, restored, pick }: HttpContext,
 ): Partial<HttpSteps> {
   const weighted = weightedClusters?.clusters ?? [{ name: cluster, weight: 1 }];
@@ -128,6 +129,10 @@ function simulateTcp(
   return {
     action: { kind: "forward", level: "tcp", targets, hashOn, edits: undefined },
     upstreams,
+    asksFor:
+      onDemand === undefined
+        ? []
+        : targets.map(({ cluster: name }) => name).filter((name) => !config.clusters.has(name)),
     outcome: outcomeOf(upstreams),
   };
 }

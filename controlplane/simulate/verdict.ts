@@ -12,6 +12,8 @@ export interface Verdict {
   readonly action: Action | undefined;
   /** Where a forwarded call goes. */
   readonly upstreams: readonly Upstream[];
+  /** Virtual hosts and clusters that the proxy would ask its server for before it goes on. */
+  readonly asksFor: readonly string[];
   readonly outcome: Outcome;
 }
 

@@ -1,4 +1,5 @@
 import type { Service } from "../../mesh/model/service.ts";
+import { loopbackVip } from "../../mesh/model/vips.ts";
 import type { SocketAddress, Workload } from "../../mesh/model/workload.ts";
 import type { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
@@ -99,7 +100,9 @@ function* ways(
     yield { at: upstream.bind, why: `declared upstream ${upstream.host}:${upstream.port}` };
   }
   const vip = service?.addresses[0]?.split("/")[0];
-  if (vip !== undefined) yield { at: { address: vip, port }, why: `address of ${service?.hostname}` };
+  for (const address of [vip, loopbackVip(vip ?? "")]) {
+    if (address !== undefined) yield { at: { address, port }, why: `address of ${service?.hostname}` };
+  }
   const proxy = target.scheme === "http" ? httpProxy(config) : undefined;
   if (proxy !== undefined) yield { at: proxy, why: "the HTTP proxy of the workload" };
   const [endpoint] = service === undefined ? [] : view.endpoints(service.key);

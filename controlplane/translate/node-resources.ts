@@ -84,7 +84,8 @@ function namedMap(resources: readonly EncodedResource[]): SharedMap<EncodedResou
   return SharedMap.of(resources.map((one) => [one.name, one] as const));
 }
 
-function nodeMap(scope: Scope, id: WorkloadId, type: TypeUrl): SharedMap<EncodedResource> {
+/** What a workload has of a type before it is patched. */
+export function nodeMap(scope: Scope, id: WorkloadId, type: TypeUrl): SharedMap<EncodedResource> {
   return scope.get(
     `node-type/${type}/${id}`,
     (inner) => {

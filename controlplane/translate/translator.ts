@@ -11,6 +11,7 @@ import type { NodeFailure, PublishReport } from "../snapshot/publish-report.ts";
 import { viewOf } from "../snapshot/snapshot-view.ts";
 import { by, byText } from "../snapshot/text-order.ts";
 import type { ConfigSource, NodeResources, XdsNode } from "../xds/config-source.ts";
+import { causesOf, type NamedResources } from "./causes.ts";
 import { Memo } from "./memo.ts";
 import {
   classEndpoints,
@@ -42,6 +43,10 @@ export interface Translator extends ConfigSource {
   report(): PublishReport;
   /** What there would be for a workload, served or not: for `proxy-config` and status. */
   preview(id: WorkloadId): NodeResources | undefined;
+  /** The same if a workload with `discovery: on-demand` had asked for these virtual hosts and clusters as well. */
+  previewAsked(id: WorkloadId, names: readonly string[]): NodeResources | undefined;
+  /** The objects that resources of a workload come from: see `causesOf`. */
+  causes(id: WorkloadId, resources: NamedResources): readonly string[];
 }
 
 /** Virtual hosts and clusters that one workload may have asked for; what goes beyond is answered as unknown by its proxy. */
@@ -129,6 +134,43 @@ class MemoTranslator implements Translator {
       return { snapshot: served.snapshot, types: served.composed?.types ?? this.#composed(served) };
     }
     return { snapshot: snapshot.version, types: this.#composed(served) };
+  }
+
+  previewAsked(id: WorkloadId, names: readonly string[]): NodeResources | undefined {
+    const [memo, snapshot] = [this.#memo, this.#snapshot];
+    const workload = snapshot?.workloads.get(id);
+    if (memo === undefined || snapshot === undefined || workload?.discovery !== "on-demand")
+      return this.preview(id);
+    // A workload like this one, under a name that no other can have, so that what is in force stays untouched.
+    const double = { ...workload, name: `${workload.name}?` };
+    const doubleId = workloadId(double);
+    const asked = new Set([...(snapshot.observed.get(id) ?? []), ...names]);
+    const supposed: MeshSnapshot = {
+      ...snapshot,
+      workloads: snapshot.workloads.edited([[doubleId, double]]),
+      observed: snapshot.observed.edited([[doubleId, [...asked].sort(byText)]]),
+    };
+    const keys = new Set<SnapshotKey>([`workload/${doubleId}`, `observed/${doubleId}`]);
+    memo.advance(supposed, keys);
+    try {
+      this.#translate(memo, supposed, doubleId);
+      const served = this.#served.get(doubleId);
+      return served && { snapshot: snapshot.version, types: this.#composed(served) };
+    } finally {
+      this.#forget(doubleId);
+      memo.advance(snapshot, keys);
+    }
+  }
+
+  causes(id: WorkloadId, resources: NamedResources): readonly string[] {
+    const memo = this.#memo;
+    if (memo === undefined) return [];
+    const key = `causes/${id}`;
+    try {
+      return memo.root(key, (scope) => causesOf(scope, id, resources, this.#options.messageTypes));
+    } finally {
+      memo.release(key);
+    }
   }
 
   asked({ workload }: XdsNode, names: readonly string[]): readonly string[] {

@@ -3,22 +3,15 @@
  * as it is not in `ads-handlers.test.ts` and the subscriptions' own tests.
  */
 import assert from "node:assert/strict";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as openHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
-import { adsService } from "../../mesh/xds/ads-service.ts";
-import { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import {
-  DeltaDiscoveryRequest,
-  type DeltaDiscoveryResponse,
-} from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { deltaLine } from "../../test/harness/ads-clients.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startAds } from "../../test/harness/running-ads.ts";
+import { UnreadClient } from "../../test/harness/unread-client.ts";
 
 const { cluster, endpoints, listener } = TYPE_URL;
-const METHOD = adsService.deltaAggregatedResources;
 const NODE = { id: "node-1" };
 
 describe("delta", () => {
@@ -175,7 +168,7 @@ describe("back-pressure", () => {
     // More than a client takes unread, so that it cannot leave the server.
     const big = "c".repeat(200_000);
     server.source.publish("node-1", { cluster: { [big]: "1" }, endpoints: { e: "1" } });
-    using client = new UnreadClient(server.address);
+    using client = new UnreadClient(NODE, () => connect(server.address.slice("unix:".length)));
     client.request(cluster, []);
     client.request(endpoints, ["e"]);
     const sent = () => server.ads.status.list()[0]?.types;
@@ -193,52 +186,3 @@ describe("back-pressure", () => {
     assert.equal(second && deltaLine(second), "endpoints +e@50");
   });
 });
-
-/** A delta client on bare HTTP/2, which leaves what comes unread (grpc-js reads ahead). */
-class UnreadClient implements Disposable {
-  readonly #session: ClientHttp2Session;
-  readonly #stream: ClientHttp2Stream;
-  #node: { readonly id: string } | undefined = NODE;
-
-  constructor(address: string) {
-    const createConnection = () => connect(address.slice("unix:".length));
-    this.#session = openHttp2("http://localhost", { createConnection });
-    this.#session.on("error", () => undefined);
-    this.#stream = this.#session.request({
-      ":method": "POST",
-      ":path": METHOD.path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    this.#stream.on("error", () => undefined);
-  }
-
-  request(typeUrl: string, resourceNamesSubscribe: string[]): void {
-    const node = this.#node === undefined ? undefined : Node.fromPartial(this.#node);
-    this.#node = undefined;
-    const message = DeltaDiscoveryRequest.fromPartial({ node, typeUrl, resourceNamesSubscribe });
-    const bytes = METHOD.requestSerialize(message);
-    const head = Buffer.alloc(5);
-    head.writeUInt32BE(bytes.length, 1);
-    this.#stream.write(Buffer.concat([head, bytes]));
-  }
-
-  async read(count: number): Promise<readonly DeltaDiscoveryResponse[]> {
-    const responses: DeltaDiscoveryResponse[] = [];
-    let bytes = Buffer.alloc(0);
-    for await (const chunk of this.#stream) {
-      bytes = Buffer.concat([bytes, chunk as Buffer]);
-      while (bytes.length >= 5 && bytes.length >= 5 + bytes.readUInt32BE(1)) {
-        const end = 5 + bytes.readUInt32BE(1);
-        responses.push(METHOD.responseDeserialize(bytes.subarray(5, end)));
-        bytes = bytes.subarray(end);
-      }
-      if (responses.length >= count) break;
-    }
-    return responses;
-  }
-
-  [Symbol.dispose](): void {
-    this.#session.destroy();
-  }
-}

@@ -92,9 +92,10 @@ export interface DeleteReply {
 interface RejectedPush {
   /** `namespace/name` of the workload. */
   readonly workload: string;
-  /** `listener`, `route`, `cluster` or `endpoint`. */
-  readonly type: string;
+  readonly type: ProxyStatusType;
   readonly message: string;
+  /** The objects that what was refused comes from, as `Kind/namespace/name`. */
+  readonly causes: readonly string[];
 }
 
 /** How far a snapshot has come among the connected proxies. */
@@ -107,6 +108,8 @@ export interface SyncReply {
 
 export const PROXY_RESOURCE_TYPES = ["listener", "route", "cluster", "endpoint"] as const;
 export type ProxyResourceType = (typeof PROXY_RESOURCE_TYPES)[number];
+/** The state of these is told as well; what is in them is not. */
+export type ProxyStatusType = ProxyResourceType | "secret" | "extension" | "virtual-host";
 
 export interface ProxyTypeStatus {
   /** `NOT SENT`: subscribed and nothing to send yet. `IGNORED`: never asked for. */
@@ -117,6 +120,8 @@ export interface ProxyTypeStatus {
   readonly ackedAt: string | null;
   /** Why the proxy last refused; it keeps what it had before. */
   readonly rejection: string | null;
+  /** While it refuses: the objects that what it refused comes from, as `Kind/namespace/name`. */
+  readonly causes: readonly string[];
 }
 
 /** One connected proxy: one workload (DESIGN D6). */
@@ -128,7 +133,7 @@ export interface ProxyReply {
   readonly dataPlane: string;
   readonly version: string;
   readonly connectedAt: string;
-  readonly types: Readonly<Record<ProxyResourceType, ProxyTypeStatus>>;
+  readonly types: Readonly<Record<ProxyStatusType, ProxyTypeStatus>>;
 }
 
 /** A resource as the server would send it to one proxy now, in ProtoJSON. */

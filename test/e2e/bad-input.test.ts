@@ -134,7 +134,10 @@ spec:
       destinationRule("reviews", { trafficPolicy: { tls } }),
     );
     assert.equal(applied.code, 1, applied.stdout);
-    assert.match(applied.stderr, /default\/caller rejected its new cluster: .+/);
+    assert.match(
+      applied.stderr,
+      /default\/caller rejected its new cluster \(from DestinationRule default\/reviews\): .+/,
+    );
     const proxy = await mesh().proxy("caller");
     assert.equal(proxy?.types.cluster.state, "REJECTED");
     assert.match(proxy.types.cluster.rejection ?? "", /outbound\|9080\|\|reviews.default.svc.cluster.local/);

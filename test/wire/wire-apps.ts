@@ -50,7 +50,7 @@ const PORTS = { http: 8080, tls: 8443, tcp: 9090 } as const;
 
 /**
  * The applications of the table. Each is at an address of its own. HTTP: `a`, `b`, `c`, `d`, `h2` (prior knowledge), `unix`,
- * `tls` (`secure.test`), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `mesh` over mesh
+ * `tls` (`secure.test`), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `tunix` (a unix socket), `mesh` over mesh
  * TLS, `greeter` (speaks first), `silent` (never says a word); `tunnel` is a CONNECT proxy to `ta`.
  */
 export class WireApps implements AsyncDisposable {
@@ -62,7 +62,7 @@ export class WireApps implements AsyncDisposable {
 
   static async start(block: string, folder: string): Promise<WireApps> {
     const apps = new WireApps();
-    const all = [...apps.#http(folder), ...apps.#tcp()];
+    const all = [...apps.#http(folder), ...apps.#tcp(folder)];
     for (const [index, { name, port, path, make }] of all.entries()) {
       const at = path === undefined ? { host: `${block}.${index + 10}`, port } : { path };
       apps.#apps.set(name, await App.start(make, at));
@@ -113,11 +113,13 @@ export class WireApps implements AsyncDisposable {
     yield { name: "tls", port: PORTS.tls, make: () => overTls(tls, server("tls")) };
   }
 
-  *#tcp(): Iterable<AppSpec> {
+  *#tcp(folder: string): Iterable<AppSpec> {
     const { secure, mesh, root } = CERTIFICATES;
     for (const name of ["ta", "tb", "tc"]) {
       yield { name, port: PORTS.tcp, make: () => createTcpServer(AT_ONCE, tcpEcho(name)) };
     }
+    const path = join(folder, "tcp.sock");
+    yield { name: "tunix", port: 0, path, make: () => createTcpServer(AT_ONCE, tcpEcho("tunix")) };
     const tls = { cert: secure.pem, key: secure.keyPem, ...AT_ONCE };
     for (const name of ["tta", "ttb"]) {
       yield { name, port: PORTS.tls, make: () => createTlsServer(tls, tcpEcho(name)) };

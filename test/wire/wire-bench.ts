@@ -44,7 +44,7 @@ export class WireBench implements AsyncDisposable {
   readonly names: NameServer;
   readonly #block: string;
   /**
-   * Where `roots.pem`, `stranger.pem`, `client.pem` and `secure.pem` are, `.key` beside them, and what the roots have
+   * Where `roots.pem`, `stranger.pem`, `client.pem`, `secure.pem` and `rsa.pem` are, `.key` beside the last three, and what the roots have
    * taken back: both of these in `both.crl`, nothing in `nobody.crl`. `FOLDER` in the objects of a case.
    */
   readonly #folder: string;
@@ -72,7 +72,7 @@ export class WireBench implements AsyncDisposable {
     await using started = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), "lateen-wire-"));
     started.defer(() => rm(folder, { recursive: true, force: true }));
-    const { root, client, secure, stranger } = CERTIFICATES;
+    const { root, client, secure, rsa, stranger } = CERTIFICATES;
     await writeFiles(folder, {
       "roots.pem": root.pem,
       "stranger.pem": stranger.pem,
@@ -80,6 +80,8 @@ export class WireBench implements AsyncDisposable {
       "client.key": client.keyPem,
       "secure.pem": secure.pem,
       "secure.key": secure.keyPem,
+      "rsa.pem": rsa.pem,
+      "rsa.key": rsa.keyPem,
       "both.crl": mintCrl(root, [client, secure]),
       "nobody.crl": mintCrl(root),
     });

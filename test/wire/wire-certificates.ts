@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { SAN_DNS } from "../../mesh/identity/certificate-facts.ts";
 import { mint, mintRoot, mintSvid } from "../harness/test-certificates.ts";
 
@@ -10,6 +11,12 @@ export const CERTIFICATES = {
     issuer: root,
     commonName: "secure",
     sans: [{ tag: SAN_DNS, value: "secure.test" }],
+  }),
+  /** The same server with a key of another kind. */
+  rsa: mint({
+    issuer: root,
+    sans: [{ tag: SAN_DNS, value: "secure.test" }],
+    key: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey,
   }),
   client: mint({ issuer: root, commonName: "client" }),
   stranger: mintRoot("stranger"),

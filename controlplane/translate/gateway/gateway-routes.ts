@@ -82,9 +82,9 @@ function routesOf(
     (inner) =>
       governedHost(inner, of.client, { host: gatewayKey, port, domains: [], gateway }, (view) => {
         const current = view.virtualServicesOf(gatewayKey).find((one) => keyOf(one) === key);
-        if (current === undefined) return undefined;
+        if (current === undefined) return { governing: undefined, lost: [] };
         const routes = applicableHttpRoutes(view, current, of.client, port, gatewayKey);
-        return { virtualService: current, routes };
+        return { governing: { virtualService: current, routes }, lost: [] };
       }),
   );
   return governed?.virtualHost.routes ?? [];

@@ -220,8 +220,12 @@ export function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {
   const { mode, egressProxy } = egressScope(scope, of).outboundTrafficPolicy;
   if (mode === "REGISTRY_ONLY" || of.client.role === "gateway") return to(undefined);
   if (egressProxy !== undefined) {
-    const { namespace } = of.client;
-    return to(clusterOf(resolveDestination(scope.view, of.client, egressProxy, namespace, 0)));
+    const proxy = resolveDestination(scope.view, of.client, egressProxy, of.client.namespace, 0);
+    if (proxy.kind === "missing" && of.source.kind === "sidecar") {
+      const message = `spec.outboundTrafficPolicy.egressProxy: ${proxy.reason}; calls to unknown hosts fail`;
+      scope.warn({ subject: of.source.key, message });
+    }
+    return to(clusterOf(proxy));
   }
   const onward = of.ways.captured ? PASSTHROUGH_CLUSTER : undefined;
   return mode === "ALLOW_ANY" ? to(onward) : { calls: DYNAMIC_DNS_CLUSTER, connections: onward };

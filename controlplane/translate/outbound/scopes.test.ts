@@ -59,9 +59,10 @@ function mesh(over: Partial<Workload>, yaml = "", asked: readonly string[] = [])
   state.setObserved("default/web-1", asked);
   const { snapshot, changed } = state.next();
   const translator = createTranslator();
-  const report = translator.publish(snapshot, changed);
+  translator.publish(snapshot, changed);
   const types = translator.preview("default/web-1")?.types;
-  assert.deepEqual(translator.publish(snapshot, new Set()).failures, []);
+  const report = translator.publish(snapshot, new Set());
+  assert.deepEqual(report.failures, []);
   const clusters = [...(types?.get(TYPE_URL.cluster)?.keys() ?? [])].flatMap(
     (name) => /^outbound\|.*\|([^|.]+)[^|]*$/.exec(name)?.[1] ?? [],
   );
@@ -92,6 +93,31 @@ test("the destinations of a host that only a VirtualService has are brought in b
   assert.equal(narrow.ends("http://nowhere.example.com/"), "reviews");
   assert.equal(narrow.ends("http://a.nowhere.example.org/"), "reviews");
   assert.equal(narrow.ends("http://elsewhere.example.com/"), "502");
+});
+
+test("a proxy for unknown hosts that is not there is told, and calls to them fail", () => {
+  const through = (host: string, port: number) =>
+    mesh(
+      CAPTURED,
+      sidecar('"net/*"').replace(
+        "mode: REGISTRY_ONLY",
+        `mode: ALLOW_ANY, egressProxy: { host: ${host}, port: { number: ${port} } }`,
+      ),
+    );
+  const told = ({ report }: ReturnType<typeof mesh>): readonly string[] =>
+    report.warnings
+      .filter(({ subject }) => subject === "Sidecar/default/default")
+      .map(({ message }) => message.replace("spec.outboundTrafficPolicy.egressProxy: ", ""));
+  const nobody = through("nobody", 9080);
+  assert.deepEqual(told(nobody), ["there is no service nobody; calls to unknown hosts fail"]);
+  assert.equal(nobody.ends("http://unknown.example.com/"), "503");
+  assert.match(
+    told(through("reviews", 1))[0] ?? "",
+    /reviews\S* has no port 1 .*; calls to unknown hosts fail/,
+  );
+  const there = through("reviews", 9080);
+  assert.deepEqual(told(there), []);
+  assert.equal(there.ends("http://unknown.example.com/"), "reviews");
 });
 
 const IMPORTS: readonly (readonly [hosts: string, clusters: string, ends: string])[] = [

@@ -14,7 +14,7 @@ import { byText } from "../../snapshot/text-order.ts";
 import { encodedResource } from "../encode.ts";
 import type { Scope } from "../memo.ts";
 import { parseAskedHost } from "../outbound/called-hosts.ts";
-import type { ResourceContext, Target } from "./patch.ts";
+import type { Patch, ResourceContext, Target } from "./patch.ts";
 import { patchCluster } from "./patch-cluster.ts";
 import { patchListener } from "./patch-listener.ts";
 import { patchRouteConfiguration, patchVirtualHost } from "./patch-routes.ts";
@@ -117,6 +117,20 @@ export class PatchSet {
     return found;
   }
 
+  /** The subjects whose patches add a resource, or change the one that there is. */
+  behind(
+    type: TypeUrl,
+    name: string,
+    resource: EncodedResource | undefined,
+    workload: PatchedWorkload,
+  ): readonly string[] {
+    if (resource === undefined) return [this.added(type).get(name)?.ifTaken.subject ?? []].flat();
+    return this.subjects.filter((subject) => {
+      const alone = new PatchSet(this.#types, listsOf(this.#lists, subject), "");
+      return alone.patch(type, resource, workload).resource !== resource;
+    });
+  }
+
   /** A resource with its patches, under its name. Never throws: what cannot be patched stays as it is. */
   patch(type: TypeUrl, resource: EncodedResource, { role, services }: PatchedWorkload): PatchOutcome {
     const problems: PatchProblem[] = [];
@@ -132,6 +146,14 @@ export class PatchSet {
       return { resource, problems: patches.map(({ subject, index }) => ({ subject, index, reason })) };
     }
   }
+}
+
+function listsOf(lists: PatchLists, subject: string): PatchLists {
+  const only = Object.entries(lists).map(([target, list]) => [
+    target,
+    (list as readonly Patch<Target>[]).filter((patch) => patch.subject === subject),
+  ]);
+  return Object.fromEntries(only) as PatchLists;
 }
 
 function patchedBytes(

@@ -74,7 +74,7 @@ function ownMap(scope: Scope, patches: PatchSet, { id, ownParts }: UnpatchedNode
   });
 }
 
-function patchedWorkload(scope: Scope, id: WorkloadId): PatchedWorkload {
+export function patchedWorkload(scope: Scope, id: WorkloadId): PatchedWorkload {
   const { role, service, namespace } = workloadOf(scope, id);
   const { settings } = scope.view;
   return { role, services: service === "" ? [] : [serviceHostname(service, namespace, settings)] };

@@ -9,7 +9,7 @@ import {
 } from "../destinations.ts";
 import type { Scope } from "../memo.ts";
 
-/** A destination that does not exist. */
+/** A destination, or a delegate, that does not exist. */
 export interface MissingDestination {
   /** The object that names it. */
   readonly owner: StoredObject;

@@ -1,13 +1,13 @@
 import { hostMatches } from "../../../mesh/model/hosts.ts";
 import type { Service } from "../../../mesh/model/service.ts";
 import type { HostClaim } from "../../policy/export-to.ts";
-import { applicableHttpRoutes } from "../../policy/http-routes.ts";
 import { importsService } from "../../policy/imports.ts";
 import { findService, serviceFor } from "../../policy/services.ts";
 import {
   type CountingClient,
   countsFor,
-  type GoverningRoutes,
+  firstWithRoutes,
+  type Governing,
   httpHostCovering,
   meshVirtualServices,
   type RoutingClient,
@@ -56,7 +56,9 @@ export function foreignHostCovering(
   port: number,
 ): string | undefined {
   const pattern = httpHostCovering(view, client, host);
-  return pattern !== undefined && foreignRoutes(view, client, pattern, port) ? pattern : undefined;
+  if (pattern === undefined) return undefined;
+  const { governing, lost } = foreignRoutes(view, client, pattern, port);
+  return governing !== undefined || lost.length > 0 ? pattern : undefined;
 }
 
 /** What routes such a host for a client at a port, `host` being as it is in `foreignHosts`. */
@@ -65,14 +67,11 @@ export function foreignRoutes(
   client: RoutingClient,
   host: string,
   port: number,
-): GoverningRoutes | undefined {
-  for (const virtualService of meshVirtualServices(view, client, host)) {
-    const hosts = foreignHostsOf(view, client, virtualService).get(port);
-    if (hosts?.includes(host) !== true) continue;
-    const routes = applicableHttpRoutes(view, virtualService, client, port, undefined);
-    if (routes.length > 0) return { virtualService, routes };
-  }
-  return undefined;
+): Governing {
+  const candidates = meshVirtualServices(view, client, host).filter(
+    (one) => foreignHostsOf(view, client, one).get(port)?.includes(host) === true,
+  );
+  return firstWithRoutes(view, client, candidates, port);
 }
 
 /** A host of a VirtualService, as it means something to a caller. */

@@ -6,7 +6,7 @@ import { objects, sampleState, workload } from "../../../test/fakes/sample-mesh.
 import { keyOf } from "../../snapshot/config-index.ts";
 import { Memo } from "../memo.ts";
 import { routedHost } from "./routed-host.ts";
-import { serviceVirtualHost } from "./virtual-host.ts";
+import { foreignVirtualHost, serviceVirtualHost } from "./virtual-host.ts";
 
 const HOST = "reviews.default.svc.cluster.local";
 
@@ -124,6 +124,56 @@ test("of a root and its delegates only those stay back that lead nowhere", () =>
     { newest: bad, kept },
   ]);
   assert.equal(host.virtualHost.routes.length, 2, "the root's newest revision is in force");
+});
+
+const DELEGATED = { name: "part", hosts: "[]" };
+const part: Revisions = { newest: revision(1, route("details"), DELEGATED) };
+const NO_PART = "spec.http[0].delegate: there is no VirtualService default/gone to delegate to";
+
+test("a new revision that delegates to what is not there leaves the one before in force, and a warning says so", () => {
+  const kept = revision(2, delegate("part"));
+  for (const http of [delegate("gone"), `${delegate("gone")}, ${route("ratings")}`]) {
+    const { cluster, warnings } = routedBy([part, { newest: revision(3, http), kept }]);
+    assert.equal(cluster, "details");
+    assert.deepEqual(warnings, [
+      {
+        subject: "VirtualService/default/reviews",
+        message: `${NO_PART}; revision 2, whose destinations all exist, stays in force`,
+        inForce: 2,
+      },
+    ]);
+  }
+});
+
+test("without an earlier revision, what delegates to nothing alone leaves the host to its service, with a warning", () => {
+  const told = ({ warnings }: ReturnType<typeof routedBy>): readonly string[] =>
+    warnings.map(({ message }) => message);
+  const alone = routedBy([{ newest: revision(1, delegate("gone")) }]);
+  assert.equal(alone.cluster, "reviews");
+  assert.deepEqual(told(alone), [`${NO_PART}; no route is left: its calls go as if it were not there`]);
+  const beside = routedBy([{ newest: revision(1, `${delegate("gone")}, ${route("details")}`) }]);
+  assert.equal(beside.cluster, "details");
+  assert.deepEqual(told(beside), [`${NO_PART}; it is left out`]);
+});
+
+test("a VirtualService that has no route for the client anyway lacks nothing", () => {
+  const elsewhere = `{ match: [{ port: 1 }], ${delegate("gone").slice(1)}`;
+  const { cluster, warnings } = routedBy([{ newest: revision(1, elsewhere) }]);
+  assert.deepEqual([cluster, warnings], ["reviews", []]);
+});
+
+test("the same of a host that only VirtualServices have: its routes stay, and without earlier ones it has none", () => {
+  const hosts = "[book.example.com]";
+  const newest = revision(2, delegate("gone"), { hosts });
+  for (const kept of [undefined, revision(1, route("details"), { hosts })]) {
+    const state = sampleState({ workloads: [workload("details")] });
+    state.setConfig([{ key: keyOf(newest), before: undefined, after: newest, kept }], 2);
+    const { value, warnings } = inScope(state.next().snapshot, (scope) =>
+      foreignVirtualHost(scope, client(), "book.example.com", 80),
+    );
+    assert.equal(value?.virtualService, kept);
+    assert.match(warnings[0]?.message ?? "", kept ? /revision 1, .* stays in force/ : /no route is left/);
+  }
 });
 
 test("the labels that a kept revision chooses clients by are looked at as long as it is kept", () => {

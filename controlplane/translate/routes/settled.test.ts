@@ -46,6 +46,7 @@ const cases: readonly {
   { name: "nothing was kept and all exist", newest: to("details"), want: true },
   { name: "one is missing", newest: `${to("details")}, ${to("nothing")}`, kept: to("reviews"), want: false },
   { name: "one is missing and nothing was kept", newest: to("nothing"), want: false },
+  { name: "what it delegates to is missing", newest: "{ delegate: { name: gone } }", want: false },
   {
     name: "a mirror is missing",
     newest: "{ mirror: { host: nothing }, route: [{ destination: { host: details } }] }",

@@ -1,6 +1,7 @@
 import type { StoredObject } from "../../../mesh/model/object.ts";
 import type { Destination } from "../../../mesh/model/virtual-service.ts";
 import { type Client, clientOf, routingKey } from "../../policy/client.ts";
+import { delegateOf } from "../../policy/delegates.ts";
 import { mirrorsOf } from "../../policy/mirrors.ts";
 import { findService } from "../../policy/services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
@@ -11,8 +12,8 @@ import type { Unsettled } from "../../store/config-store.ts";
 import { resolveDestination, weighted } from "../destinations.ts";
 
 /**
- * Of objects that are not settled, those whose newest revision has shown that it can be in force: all its destinations
- * exist for some workload, and for every other for which those of the kept revision do; and nothing that is published has
+ * Of objects that are not settled, those whose newest revision has shown that it can be in force: all its destinations and
+ * delegates exist for some workload, and for every other for which those of the kept revision do; and nothing that is published has
  * the kept one. Looks at all workloads of the snapshot, whether or not their agents are connected: after a restart a kept
  * revision has to wait for them.
  */
@@ -48,8 +49,11 @@ function clientsOf({ workloads }: MeshSnapshot, view: SnapshotView): readonly Cl
 }
 
 function allExist(view: SnapshotView, client: Client, object: StoredObject): boolean {
+  const virtualService = object as StoredObject<"VirtualService">;
+  const delegates = virtualService.spec.http.flatMap(({ delegate }) => delegate ?? []);
+  if (delegates.some((one) => typeof delegateOf(view, virtualService, one) === "string")) return false;
   const { namespace } = object.metadata;
-  return destinationsOf(object as StoredObject<"VirtualService">).every((destination) => {
+  return destinationsOf(virtualService).every((destination) => {
     const service = findService(view, destination.host, namespace, client);
     // Which port a destination without one means depends on the call: one of the service's.
     const asked = service?.ports[0]?.number ?? 0;
@@ -57,7 +61,7 @@ function allExist(view: SnapshotView, client: Client, object: StoredObject): boo
   });
 }
 
-/** What it names itself: of its delegates each is an object of its own. */
+/** What it names itself: where its delegates lead is their own affair. */
 function destinationsOf({ spec }: StoredObject<"VirtualService">): readonly Destination[] {
   const mirrors = spec.http.flatMap(mirrorsOf).filter(({ percent }) => percent > 0);
   const routes = [...spec.http, ...spec.tls, ...spec.tcp].flatMap(({ route }) =>

@@ -179,6 +179,20 @@ export const LOCALITY_CASES: readonly WireCase[] = [
     },
   },
   {
+    name: "zoneAwareLbSetting: failover names the region that is next, as it does there",
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP", [
+        { ...at("a"), locality: "ap/south/1" },
+        { ...at("b"), locality: "us/east/1" },
+      ]) + policy(`${OUTLIERS}, loadBalancer: { zoneAwareLbSetting: { failover: [{ from: eu, to: us }] } }`),
+    caller: IN_EU,
+    calls: [many(12, http(CALL, {}), { b: [12, 12] })],
+    run: async (wire) => {
+      await wire.apps.down("b");
+      await only(wire, "a");
+    },
+  },
+  {
     name: "failoverPriority goes by the caller's labels, then by those that it names",
     yaml: (at) =>
       entry(SHOP, "80 HTTP", [

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { SAN_DNS } from "../../../mesh/identity/certificate-facts.ts";
 import { secret } from "../../harness/mesh-gateways.ts";
 import { mint, mintCrl } from "../../harness/test-certificates.ts";
@@ -11,6 +11,7 @@ const SERVER = "serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.
 
 /** The built-in proxy takes a gateway's certificate from Secrets alone. */
 const FILES = { refuses: "tls_certificates" };
+const FOREIGN = { refuses: "a client certificate that is not the mesh's" };
 
 const withTls = (at: At, settings: string): string =>
   gateway(at, `port: { number: 8443, name: tls, protocol: TLS }, tls: { ${settings} }`) +
@@ -34,12 +35,14 @@ const suite = (ciphers: string): TcpCall["offers"] => ({ ...only("TLSv1.2"), cip
 
 const CLIENT_NAMES = "caCertificates: FOLDER/roots.pem, mode: MUTUAL";
 
-const { root, client, secure, stranger } = CERTIFICATES;
-const rsa = mint({
-  issuer: root,
-  sans: [{ tag: SAN_DNS, value: "secure.test" }],
-  key: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey,
-});
+const { root, client, secure, rsa, stranger } = CERTIFICATES;
+const named = mint({ issuer: root, commonName: "named", sans: [{ tag: SAN_DNS, value: "named.test" }] });
+
+/** The base64 of the SHA-256 of a certificate's public key. */
+function spkiHash({ pem }: { readonly pem: string }): string {
+  const spki = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(spki).digest("base64");
+}
 
 export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   {
@@ -106,6 +109,68 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
     calls: [call("ta", showing(client)), call("nobody", showing(stranger)), call("nobody")],
   },
   {
+    name: "tlsCertificates: each of several pairs of the host's files is shown to whom it suits",
+    builtin: FILES,
+    yaml: (at) =>
+      withTls(
+        at,
+        "mode: SIMPLE, tlsCertificates: [{ serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.key }, { serverCertificate: FOLDER/rsa.pem, privateKey: FOLDER/rsa.key }]",
+      ),
+    caller: AT_GATEWAY,
+    calls: [
+      call("ta", suite("ECDHE-ECDSA-AES128-GCM-SHA256")),
+      call("ta", suite("ECDHE-RSA-AES128-GCM-SHA256")),
+    ],
+  },
+  {
+    name: "caCertCredentialName: clients are checked with the roots of another Secret",
+    builtin: FOREIGN,
+    yaml: (at) =>
+      `${withTls(at, "mode: MUTUAL, credentialName: edge, caCertCredentialName: roots")}\n${secret("edge", secure, stranger)}\n${secret("roots", secure, root)}`,
+    caller: AT_GATEWAY,
+    calls: [call("ta", showing(client)), call("nobody", showing(stranger))],
+  },
+  ...(
+    [
+      ["subjectAltNames", "named.test"],
+      ["verifyCertificateSpki", spkiHash(named)],
+      ["verifyCertificateHash", new X509Certificate(named.pem).fingerprint256],
+    ] as const
+  ).map(
+    ([field, value]): WireCase => ({
+      name: `${field}: of those who have a certificate of the roots, only who it fits comes in`,
+      builtin: FILES,
+      yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, ${field}: ["${value}"]`),
+      caller: AT_GATEWAY,
+      calls: [call("ta", showing(named)), call("nobody", showing(client))],
+    }),
+  ),
+  {
+    name: "insecureSkipVerify: a client shows a certificate, whoever signed it",
+    builtin: FILES,
+    yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, insecureSkipVerify: true`),
+    caller: AT_GATEWAY,
+    calls: [call("ta", showing(mint({ issuer: stranger, commonName: "foreign" }))), call("nobody")],
+  },
+  {
+    name: "PASSTHROUGH: TLS goes on as it is to where its name leads, and what has no route stays out",
+    yaml: (at) =>
+      gateway(at, "port: { number: 8443, name: tls, protocol: TLS }, tls: { mode: PASSTHROUGH }") +
+      entry("a.test", "4430 TLS", [at("tta")]) +
+      entry("b.test", "4430 TLS", [at("ttb")]) +
+      routes(
+        ["one.test", "two.test"],
+        "gateways: [edge], tls: [{ match: [{ sniHosts: [one.test] }], route: [{ destination: { host: a.test } }] }, { match: [{ sniHosts: [two.test] }], route: [{ destination: { host: b.test } }] }]",
+        "{ name: edge }",
+      ),
+    caller: AT_GATEWAY,
+    calls: [
+      tcp("gateway x:8443", { from: "tta", echo: { serverName: "one.test" } }, { serverName: "one.test" }),
+      tcp("gateway x:8443", { from: "ttb", echo: { serverName: "two.test" } }, { serverName: "two.test" }),
+      tcp("gateway x:8443", "nobody", { serverName: "three.test" }),
+    ],
+  },
+  {
     name: "caCrl: a client whose certificate is taken back stays out, and nobody else",
     builtin: FILES,
     yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, caCrl: FOLDER/both.crl`),
@@ -124,7 +189,7 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "ca.crl of a Secret: a client whose certificate is taken back stays out, and nobody else",
-    builtin: { refuses: "a client certificate that is not the mesh's" },
+    builtin: FOREIGN,
     yaml: (at) =>
       `${withTls(at, "mode: MUTUAL, credentialName: edge")}\n${secret("edge", secure, root, mintCrl(root, [client]))}`,
     caller: AT_GATEWAY,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type At, http, type WireCase } from "../wire-case.ts";
+import { type At, http, tcp, type WireCase } from "../wire-case.ts";
+import type { WireRun } from "../wire-run.ts";
 
 const TO = "gateway app.test:8085";
 
@@ -23,7 +24,41 @@ kind: AuthorizationPolicy
 metadata: { name: denied }
 spec: { selector: { matchLabels: { app: caller } }, action: DENY, rules: [{ ${rule} }] }`;
 
+const LIMIT = "{ http: { http2MaxRequests: 1 } }";
+
+/** How many of four calls that are there at once the application has. */
+async function served(wire: WireRun): Promise<number> {
+  const answers = await wire.atOnce(4, TO, { headers: { "x-delay": "300" } });
+  return answers.filter(({ status }) => status === 200).length;
+}
+
 export const INBOUND_CASES: readonly WireCase[] = [
+  {
+    name: "without a pool of its own an application has all calls at once",
+    yaml: ingress,
+    run: async (wire) => assert.equal(await served(wire), 4),
+  },
+  {
+    name: "inboundConnectionPool: an application has no more calls at once than it says",
+    yaml: (at) => `${ingress(at)}\n  inboundConnectionPool: ${LIMIT}`,
+    run: async (wire) => assert.equal(await served(wire), 1),
+  },
+  {
+    name: "connectionPool of an ingress: it goes before that of the Sidecar",
+    yaml: (at) =>
+      `${ingress(at)}\n      connectionPool: ${LIMIT}\n  inboundConnectionPool: { http: { http2MaxRequests: 100 } }`,
+    run: async (wire) => assert.equal(await served(wire), 1),
+  },
+  {
+    name: "tls of an ingress: the application's own TLS ends at the proxy",
+    builtin: { refuses: "tls_certificates" },
+    yaml: (at) =>
+      `${ingress(at, ", protocol: TLS")}\n      tls: { mode: SIMPLE, serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.key }`.replace(
+        `defaultEndpoint: ${at("unix").address}`,
+        `defaultEndpoint: ${at("tunix").address}`,
+      ),
+    calls: [tcp(TO, "tunix", { serverName: "secure.test" }), tcp(TO, "nobody")],
+  },
   {
     name: "a call that the application was never sent is tried twice more",
     yaml: ingress,

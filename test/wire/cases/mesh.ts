@@ -83,6 +83,32 @@ export const MESH_CASES: readonly WireCase[] = [
     calls: [http(CALL, "nobody"), http("given.test:80", "b")],
   },
   {
+    name: "defaultDestinationRuleExportTo: for rules that say nothing themselves",
+    yaml: (at) =>
+      mesh(`defaultDestinationRuleExportTo: ["."]`) +
+      ["kept", "given"]
+        .map(
+          (name) =>
+            entry(`${name}.test`, "80 HTTP", [at("a")], undefined, `{ name: ${name}, namespace: team }`) +
+            rule(
+              `${name}.test`,
+              `trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }${name === "given" ? ', exportTo: ["*"]' : ""}`,
+              `{ name: ${name}, namespace: team }`,
+            ),
+        )
+        .join(""),
+    upstreams: ["kept.test:80", "given.test:80"],
+    run: async (wire) => {
+      for (const [to, step] of [
+        ["kept.test:80", 0],
+        ["given.test:80", 1],
+      ] as const) {
+        const [first, second] = [await wire.http(to), await wire.http(to)];
+        assert.equal((second.echo?.connection ?? 0) - (first.echo?.connection ?? 0), step, to);
+      }
+    },
+  },
+  {
     name: "localityLbSetting: for rules that say nothing of localities",
     yaml: (at) =>
       entry(SHOP, "80 HTTP", [

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../harness/eventually.ts";
+import type { Place } from "../wire-apps.ts";
 import { type At, entry, http, many, routes, rule, tcp, type WireCase } from "../wire-case.ts";
 import type { WireRun } from "../wire-run.ts";
 
@@ -42,6 +44,22 @@ async function passed(wire: WireRun, times: number): Promise<number> {
   const through = answers.filter(({ status }) => status === 200).length;
   assert.equal(answers.filter(({ status }) => status === 503).length, times - through);
   return through;
+}
+
+/**
+ * In how many seconds the kernel will ask on a connection to a place, by proc_pid_net(5) `tcp`; undefined: it will not. A
+ * timer of kind 2 is that of keep-alive.
+ */
+async function keepAliveSeconds({ address, port }: Place): Promise<number | undefined> {
+  const bytes = address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
+  const remote = `${bytes.toReversed().join("")}:${port.toString(16).padStart(4, "0")}`.toUpperCase();
+  const table = await readFile("/proc/self/net/tcp", "utf8");
+  const lines = table.split("\n").map((line) => line.trim().split(/\s+/));
+  const timers = lines.flatMap(([, , to, state, , timer = ""]) =>
+    to === remote && state === "01" ? [timer.split(":")] : [],
+  );
+  const running = timers.find(([kind]) => kind === "02");
+  return running && Number.parseInt(running[1] ?? "", 16) / 100;
 }
 
 const RETRIED = routes(
@@ -131,6 +149,29 @@ export const POOL_CASES: readonly WireCase[] = [
         await eventually("the proxy closes it", () => held.closed, 2_000);
       } finally {
         clearInterval(busy);
+      }
+    },
+  },
+  {
+    name: "tcpKeepalive: the kernel asks whether a silent server is still there, after the time that it says",
+    yaml: (at) =>
+      entry(DB, "9000 TCP", [at("ta")]) +
+      entry("other.test", "9000 TCP", [at("tb")]) +
+      rule(
+        DB,
+        "trafficPolicy: { connectionPool: { tcp: { tcpKeepalive: { time: 200s, interval: 30s, probes: 4 } } } }",
+      ),
+    upstreams: [`${DB}:9000`, "other.test:9000"],
+    run: async (wire) => {
+      for (const [to, app, wanted] of [
+        [`${DB}:9000`, "ta", true],
+        ["other.test:9000", "tb", false],
+      ] as const) {
+        const held = await wire.open(to);
+        const timer = await keepAliveSeconds(wire.apps.at(app));
+        held.destroy();
+        if (wanted) assert.ok(timer !== undefined && timer > 150 && timer <= 200, `${to}: ${timer} s`);
+        else assert.equal(timer, undefined, to);
       }
     },
   },

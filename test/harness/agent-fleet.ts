@@ -6,20 +6,21 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { AgentState } from "../agent/identity/agent-state.ts";
-import { parseAgentSvid } from "../agent/identity/agent-state.ts";
-import { UNBOUND } from "../controlplane/attest/agent-binding.ts";
-import { loadServerConfig } from "../controlplane/config.ts";
-import { openServerState, type ServerState } from "../controlplane/server-state.ts";
-import { agentSpiffeId } from "../mesh/identity/spiffe-id.ts";
-import type { TrustBundle } from "../mesh/identity/trust-bundle.ts";
-import { systemClock } from "../mesh/lifecycle/clock.ts";
-import { silentLogger } from "../mesh/telemetry/logger.ts";
-import { PLAIN_SIDECAR } from "../test/fakes/sample-mesh.ts";
-import { adminAt } from "../test/harness/admin-at.ts";
-import { eventually } from "../test/harness/eventually.ts";
+import type { AgentState } from "../../agent/identity/agent-state.ts";
+import { parseAgentSvid } from "../../agent/identity/agent-state.ts";
+import { UNBOUND } from "../../controlplane/attest/agent-binding.ts";
+import { loadServerConfig } from "../../controlplane/config.ts";
+import { openServerState, type ServerState } from "../../controlplane/server-state.ts";
+import { agentSpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
+import type { Workload } from "../../mesh/model/workload.ts";
+import { silentLogger } from "../../mesh/telemetry/logger.ts";
+import { PLAIN_SIDECAR } from "../fakes/sample-mesh.ts";
+import { adminAt } from "./admin-at.ts";
+import { eventually } from "./eventually.ts";
 
-const LATEEN = resolve(import.meta.dirname, "../cli/lateen.js");
+const LATEEN = resolve(import.meta.dirname, "../../cli/lateen.js");
 
 /** A server in a process of its own, which knows agents that have joined before; their states are told. */
 export interface Fleet extends AsyncDisposable {
@@ -33,10 +34,16 @@ export interface Fleet extends AsyncDisposable {
   cpuSeconds(): number;
 }
 
-/** Each agent has a workload placed on its host, `default/web-<n>`, of an account of its own. */
-export async function startFleet(count: number): Promise<Fleet> {
+/**
+ * Each agent has a workload placed on its host, `default/web-<n>`, of an account of its own; it has declared upstreams, and
+ * so none, unless `discovery` says otherwise.
+ */
+export async function startFleet(
+  count: number,
+  discovery: Workload["discovery"] = PLAIN_SIDECAR.discovery,
+): Promise<Fleet> {
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), "lateen-bench-fleet-"));
+  const directory = await mkdtemp(join(tmpdir(), "lateen-fleet-"));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const [port, healthPort, adminPort] = [await freePort(), await freePort(), await freePort()];
   const flags = {
@@ -48,7 +55,7 @@ export async function startFleet(count: number): Promise<Fleet> {
     logLevel: "warn" as const,
   };
   const address = `127.0.0.1:${port}`;
-  const { agents, bundle } = await prepare(flags, count, address);
+  const { agents, bundle } = await prepare(flags, count, address, discovery);
   const file = join(directory, "server.yaml");
   await writeFile(file, JSON.stringify(flags), { mode: 0o600 });
   const server = spawn(process.execPath, [LATEEN, "server", "--config", file], {
@@ -94,12 +101,13 @@ async function prepare(
   flags: Readonly<Record<string, unknown>>,
   count: number,
   address: string,
+  discovery: Workload["discovery"],
 ): Promise<Pick<Fleet, "agents" | "bundle">> {
   const config = loadServerConfig({ environment: {}, flags });
   const { signal } = new AbortController();
   await using state = await openServerState(config, { clock: systemClock, logger: silentLogger, signal });
   const agents = await Promise.all(
-    Array.from({ length: count }, (_, index) => enrolled(state, `agent-${index}`, index, address)),
+    Array.from({ length: count }, (_, index) => enrolled(state, `agent-${index}`, index, address, discovery)),
   );
   return { agents, bundle: state.ca.bundle };
 }
@@ -109,13 +117,15 @@ async function enrolled(
   agentId: string,
   index: number,
   address: string,
+  discovery: Workload["discovery"],
 ): Promise<AgentState> {
   const { trustDomain } = ca.bundle;
   const attested = { method: "join-token", subject: "", keyHash: "", ttlMs: undefined } as const;
-  agents.put({ id: agentId, nodeName: `host-${index}`, version: "bench", binding: UNBOUND, attested });
+  agents.put({ id: agentId, nodeName: `host-${index}`, version: "0", binding: UNBOUND, attested });
   placements.replace(agentId, [
     {
       ...PLAIN_SIDECAR,
+      discovery,
       name: `web-${index}`,
       namespace: "default",
       service: "web",

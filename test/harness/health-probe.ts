@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 
-/** In a thread of its own, which the agents of a benchmark do not hold up: asks ten times a second until it is told to stop. */
+/** In a thread of its own, which the agents of a test do not hold up: asks ten times a second until it is told to stop. */
 const { port } = workerData as { readonly port: number };
 const answers: number[] = [];
 const over = new AbortController();
