@@ -14,7 +14,7 @@ export interface MeshSize {
 
 export type SizePart = keyof MeshSize;
 
-/** What a server of a few GiB holds, with as much again while it goes from one configuration to the next. */
+/** A bound against what takes all memory, not a promise: so many clusters with endpoints of their own take more than 4 GB. */
 export const MESH_BUDGET: MeshSize = {
   clusters: 250_000,
   endpoints: 2_000_000,
