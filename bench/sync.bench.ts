@@ -11,6 +11,7 @@ import { DATA_PLANES, type DataPlaneKind } from "../test/harness/mesh.ts";
 import { type CatalogName, measureDataPlane } from "./data-plane-sync.ts";
 import { measureFanOut } from "./fan-out.ts";
 import { type Result, report } from "./report.ts";
+import { measureServiceChurn } from "./service-churn.ts";
 import { measureSnapshotCost } from "./snapshot-cost.ts";
 
 const SUBSCRIBERS = [10, 200];
@@ -23,6 +24,7 @@ for (const catalog of ["embedded", "consul"] as const) {
 }
 for (const subscribers of SUBSCRIBERS) results.push(...(await measureFanOut(subscribers)));
 results.push(...measureSnapshotCost());
+results.push(...[1_000, 10_000].map(measureServiceChurn));
 await report("sync", results);
 
 function isThere(catalog: CatalogName, dataPlane: DataPlaneKind): boolean {

@@ -6,8 +6,8 @@ import { nowUs, type SubscriberAnswers, type SubscriberRequests } from "./xds-me
 import { answerParent } from "./xds-processes.ts";
 import type { ScannedResponse } from "./xds-response.ts";
 
-/** The agents' (grpc-js's default). What a connection may send at once is also what TLS keeps memory for. */
-const WINDOW_BYTES = 65_535;
+/** The agents', of streams and of the connection. */
+const WINDOW_BYTES = 1 << 20;
 /** Handshakes at a time. */
 const CONNECTING = 32;
 
@@ -110,6 +110,7 @@ async function open({
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     session.once("connect", () => {
+      session.setLocalWindowSize(WINDOW_BYTES);
       resolve();
     });
     session.on("error", (error) => {

@@ -27,6 +27,7 @@ const BY_CODE: Partial<Readonly<Record<ErrorCode, number>>> = {
   "cli.usage": EXIT.usage,
   "config.invalid": EXIT.invalidInput,
   internal: EXIT.undecided,
+  "mesh.too-large": EXIT.invalidInput,
   "object.invalid": EXIT.invalidInput,
   "registry.unavailable": EXIT.undecided,
   "store.failed": EXIT.undecided,

@@ -266,3 +266,38 @@ test("render takes a MeshConfig from a file", async (t) => {
   const none = await runCli([...argv, "--mesh-config", at("none")]);
   assert.equal(none.code, 64);
 });
+
+test("validate, analyze, render and diff refuse what would be more than a server holds, all in the same words", async (t) => {
+  const numbers = (length: number, text: (index: number) => string): string =>
+    Array.from({ length }, (_, index) => text(index)).join(", ");
+  const entries = Array.from(
+    { length: 11 },
+    (_, index) => `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: many-${index} }
+spec:
+  hosts: [${numbers(250, (host) => `h${host}.example.com`)}]
+  ports: [${numbers(100, (port) => `{ number: ${8000 + port}, name: http-${port}, protocol: HTTP }`)}]
+  resolution: DNS
+`,
+  );
+  const at = directory(t, { "a.yaml": `${REVIEWS}${entries.join("")}`, "b.yaml": REVIEWS });
+  const told = new Set<string>();
+  for (const args of [
+    ["validate", "-f", at("a.yaml")],
+    ["analyze", "-f", at("a.yaml")],
+    ["render", "--workload", "reviews-v1", "-f", at("a.yaml")],
+    ["diff", "-f", at("a.yaml"), "--against", at("b.yaml")],
+  ]) {
+    const { code, stdout, stderr } = await runCli(args);
+    assert.equal(code, 65, `${args[0]}: ${stderr}`);
+    assert.equal(stdout, "");
+    told.add(stderr);
+  }
+  assert.deepEqual(told.size, 1, [...told].join());
+  assert.match(
+    [...told].join(),
+    /275,00\d clusters .*at most 250,000 .*ServiceEntry\/default\/many-\d+ adds most/,
+  );
+});

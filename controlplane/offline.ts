@@ -11,6 +11,7 @@ export { analyzeFiles } from "./offline/analyze-files.ts";
 export { checkAuthzInFiles, whoMayCallInFiles } from "./offline/authz-files.ts";
 export { diffFiles } from "./offline/diff-files.ts";
 export { explainFiles } from "./offline/explain-files.ts";
+export { admitFiles } from "./offline/file-state.ts";
 export { readFiles as parseFiles } from "./offline/read-files.ts";
 export { type RenderedResource, type RenderedResources, renderWorkload } from "./offline/render-workload.ts";
 export { parseQuestion } from "./simulate/call-question.ts";

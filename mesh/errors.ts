@@ -32,6 +32,7 @@ export type ErrorCode =
   | "config.invalid"
   | "identity.invalid"
   | "internal"
+  | "mesh.too-large"
   | "object.conflict"
   | "object.invalid"
   | "object.not-found"

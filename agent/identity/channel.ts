@@ -30,6 +30,9 @@ export interface ServerChannelOptions {
 
 const NEXT_ADDRESS = { firstMs: 100, maxMs: 10_000 } as const;
 
+/** What may be on its way: at 100 ms there and back, 10 MiB/s. With HTTP/2's 64 KiB it would be a twentieth of that. */
+const WINDOW_BYTES = 1 << 20;
+
 const CHANNEL_OPTIONS: ChannelOptions = {
   // The server is known by its SPIFFE ID; its name is not looked at, and an IP address must not be sent as SNI.
   "grpc.ssl_target_name_override": "lateen-server",
@@ -38,6 +41,7 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 10_000,
   "grpc.max_receive_message_length": 256 << 20,
+  "grpc-node.flow_control_window": WINDOW_BYTES,
   // Each channel has sockets of its own, so that one with a renewed certificate does not reuse the old connection.
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_http_proxy": 0,

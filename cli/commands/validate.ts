@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { parseFiles } from "../../controlplane/offline.ts";
+import { admitFiles, parseFiles } from "../../controlplane/offline.ts";
 import { listOf } from "../../mesh/admin-api/replies.ts";
 import type { LocatedViolation } from "../../mesh/model/violation.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -49,6 +49,7 @@ export function validateCommand(context: CliContext, exit: Exit): Command {
 async function validate(context: CliContext, options: ValidateOptions): Promise<number> {
   const files = await readInputs(options.filename, context, options);
   const { objects, violations } = parseFiles(files, { defaultNamespace: options.namespace });
+  if (!violations.some(({ severity }) => severity === "error")) admitFiles(objects);
   const text = options.output === "table";
   const items = violations.filter(({ severity }) => !text || severity !== "info").map(toItem);
   const none = `${count(objects.length, "object")} in ${count(files.length, "file")}: nothing is wrong`;

@@ -41,6 +41,7 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   "ca.unavailable": 503,
   "config.invalid": 422,
   "identity.invalid": 422,
+  "mesh.too-large": 422,
   "object.conflict": 409,
   "object.invalid": 422,
   "object.not-found": 404,

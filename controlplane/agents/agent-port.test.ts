@@ -342,6 +342,15 @@ test("a stranger sees the whole chain with the pinned root, over TLS 1.3 and no 
   await assert.rejects(once(old, "secureConnect"), { code: "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" });
 });
 
+test("who speaks another protocol than HTTP/2 gets no further than the handshake", async () => {
+  await using state = await stateDirectory();
+  await using port = await startAgentPort(state.path);
+  const other = { host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] };
+  await assert.rejects(once(connect({ port: port.port, ...other }), "secureConnect"), {
+    code: "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+  });
+});
+
 test("a renewed server certificate is shown to new connections, and old ones live on", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path, { lifetimes: { serverMs: 2000, minMs: 1000 } });

@@ -5,7 +5,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { MeshError } from "../../mesh/errors.ts";
+import { AgentListener, type ListenAt } from "./agent-listener.ts";
+import { writeInPieces } from "./short-writes.ts";
 
 /** A service and what answers it. */
 export interface AgentFacingService {
@@ -13,10 +14,7 @@ export interface AgentFacingService {
   readonly handlers: UntypedServiceImplementation;
 }
 
-export interface ServeAgentsOptions {
-  readonly address: string;
-  /** 0: any free port. */
-  readonly port: number;
+export interface ServeAgentsOptions extends ListenAt {
   readonly credentials: ServerCredentials;
   readonly services: readonly AgentFacingService[];
   /** Aborted: no new connections, calls may finish, then what is left is cut off. */
@@ -49,29 +47,22 @@ const OPTIONS: ServerOptions = {
 export async function serveAgents(options: ServeAgentsOptions): Promise<ServingAgents> {
   const server = new Server(OPTIONS);
   for (const { definition, handlers } of options.services) server.addService(definition, handlers);
-  const port = await bind(server, options);
-  return { port, stopped: stopWith(server, options.signal, options.drainMs) };
+  const injector = server.createConnectionInjector(options.credentials);
+  const listener = await AgentListener.open(options, (socket) => injector.injectConnection(socket));
+  writeInPieces(listener.port, options.signal);
+  return { port: listener.port, stopped: stopWith(server, listener, options) };
 }
 
-function bind(server: Server, { address, port, credentials }: ServeAgentsOptions): Promise<number> {
-  const target = `${address.includes(":") ? `[${address}]` : address}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, credentials, (cause, bound) => {
-      if (cause === null) resolve(bound);
-      else {
-        const hint = "is another server running there? set agents.address and agents.port";
-        reject(new MeshError("config.invalid", `listen for agents on ${target}`, { cause, hint }));
-      }
-    });
-  });
-}
-
-async function stopWith(server: Server, signal: AbortSignal, drainMs: number): Promise<void> {
+async function stopWith(
+  server: Server,
+  listener: AgentListener,
+  { signal, drainMs }: ServeAgentsOptions,
+): Promise<void> {
   await aborted(signal);
   const drained = Promise.withResolvers<void>();
-  const force = setTimeout(() => server.forceShutdown(), drainMs);
+  const force = setTimeout(() => listener.cut(), drainMs);
   server.tryShutdown(() => drained.resolve());
-  await drained.promise;
+  await Promise.all([drained.promise, listener.close()]);
   clearTimeout(force);
 }
 

@@ -1,13 +1,23 @@
 import type { MeshConfigSpec } from "../../mesh/model/mesh-config.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
+import type { FiledObject } from "../../mesh/model/parse-files.ts";
 import { workloadId } from "../../mesh/model/workload.ts";
 import { asAdded } from "../snapshot/added-objects.ts";
 import { DEFAULT_SETTINGS, withMeshConfig } from "../snapshot/mesh-settings.ts";
+import { MeshSizes } from "../snapshot/mesh-sizes.ts";
 import type { MeshSettings } from "../snapshot/mesh-snapshot.ts";
 import { MeshState, type SnapshotChange } from "../snapshot/mesh-state.ts";
+import { asStored } from "./stored-objects.ts";
 import { workloadsFromEntries } from "./workloads-from-entries.ts";
 
-/** The snapshot of a mesh of objects alone: its workloads are what the WorkloadEntries say. */
+/** Throws `mesh.too-large` when a mesh of these objects alone would be more than a server holds. */
+export function admitFiles(objects: readonly FiledObject[]): void {
+  new MeshSizes(DEFAULT_SETTINGS).admit(asAdded(asStored(objects)));
+}
+
+/**
+ * The snapshot of a mesh of objects alone: its workloads are what the WorkloadEntries say. Throws `mesh.too-large`.
+ */
 export function fileSnapshot(
   objects: readonly StoredObject[],
   mesh: MeshConfigSpec | undefined,
@@ -24,7 +34,9 @@ export function fileSnapshot(
 
 function stateOf(objects: readonly StoredObject[], settings: MeshSettings): MeshState {
   const state = new MeshState(settings);
-  state.setConfig(asAdded(objects), 1);
+  const changes = asAdded(objects);
+  state.admit(changes);
+  state.setConfig(changes, 1);
   return state;
 }
 

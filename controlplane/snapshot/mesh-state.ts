@@ -12,6 +12,7 @@ import { joinServiceEntries } from "./join-service-entry.ts";
 import { KeptVirtualServices } from "./kept-virtual-services.ts";
 import { KeySets } from "./key-sets.ts";
 import { withMeshConfig } from "./mesh-settings.ts";
+import { MeshSizes } from "./mesh-sizes.ts";
 import {
   emptySnapshot,
   LAST_BAN_KEY,
@@ -23,6 +24,7 @@ import {
   type SnapshotKey,
   type SnapshotLists,
 } from "./mesh-snapshot.ts";
+import { addTo, removeFrom } from "./named-sets.ts";
 import { isNetworkGateway, type NetworkEntry, networkEntries } from "./network-gateways.ts";
 import { ALL, type ListName, ObjectLists } from "./object-lists.ts";
 import { SelectedLabels } from "./selected-labels.ts";
@@ -72,6 +74,7 @@ export class MeshState {
   );
   readonly #vips = new VipAllocator();
   #lastBanMs = 0;
+  readonly #sizes: MeshSizes;
   /** Names to be looked at again by `next`. */
   readonly #dirty = {
     hosts: new Set<string>(),
@@ -83,6 +86,7 @@ export class MeshState {
     this.#base = settings;
     this.#snapshot = emptySnapshot(settings);
     this.#lists = new ObjectLists(settings);
+    this.#sizes = new MeshSizes(settings);
   }
 
   /** All instances that a registry has of one service; none means that it has the service no longer. */
@@ -94,6 +98,7 @@ export class MeshState {
   ): void {
     const hostname = this.#hostnameOf(service, namespace);
     const known = this.#instances.get(hostname) ?? new Map<string, readonly CatalogInstance[]>();
+    this.#sizes.catalog(hostname, namespace, known.get(registry), instances);
     if (instances.length === 0) known.delete(registry);
     else known.set(registry, instances);
     if (known.size === 0) this.#instances.delete(hostname);
@@ -108,11 +113,18 @@ export class MeshState {
       if (workload === undefined) this.#workloads.delete(id);
       else this.#link(id, workload);
       this.#dirty.workloads.add(id);
-      for (const one of [before, workload]) {
-        if (one === undefined) continue;
-        for (const name of labelNames(one.namespace, one.labels)) this.#touchSelecting(name);
+      for (const [one, sign] of [[before, -1] as const, [workload, 1] as const]) {
+        for (const name of one === undefined ? [] : labelNames(one.namespace, one.labels)) {
+          this.#sizes.selectable(name, sign);
+          this.#touchSelecting(name);
+        }
       }
     }
+  }
+
+  /** Throws `mesh.too-large` when with these changes there would be too much. Changes nothing. */
+  admit(changes: readonly StoreChange[]): void {
+    this.#sizes.admit(changes);
   }
 
   /** `revision` is that of the store after these changes. */
@@ -121,6 +133,7 @@ export class MeshState {
     for (const change of changes) {
       this.#lists.update(change);
       this.setKept(change.key, change.kept);
+      this.#sizes.update(change);
       this.#selectedLabels.update(change);
       for (const host of this.#serviceEntries.update(change)) this.#dirty.hosts.add(host);
       this.#selectingEntries.update(change);
@@ -160,8 +173,9 @@ export class MeshState {
     to.setLastBan(this.#lastBanMs);
   }
 
-  /** The snapshot of everything taken in so far, and in what it differs from the one of the call before. */
+  /** The snapshot of all that was taken in, and how it differs from the last. Throws `mesh.too-large`. */
   next(): SnapshotChange {
+    this.#sizes.check();
     const before = this.#snapshot;
     const changed = new Set<SnapshotKey>();
     const lists = this.#nextLists(changed);
@@ -343,16 +357,6 @@ export class MeshState {
 
 function lowerCase(hosts: readonly string[]): readonly string[] {
   return [...new Set(hosts.map((host) => host.toLowerCase()))];
-}
-
-function addTo(sets: Map<string, Set<WorkloadId>>, name: string, id: WorkloadId): void {
-  sets.set(name, (sets.get(name) ?? new Set()).add(id));
-}
-
-function removeFrom(sets: Map<string, Set<WorkloadId>>, name: string, id: WorkloadId): void {
-  const known = sets.get(name);
-  known?.delete(id);
-  if (known?.size === 0) sets.delete(name);
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

@@ -207,3 +207,45 @@ test("listeners hear of each snapshot until their signal is aborted", async () =
   await settle();
   assert.deepEqual(heard, [1]);
 });
+
+test("a mesh that is too large is not taken over: the last good one stays in force, and the status says so", async () => {
+  await using it = harness();
+  it.start();
+  change(it, "a");
+  await settle();
+  const { current } = it.publisher;
+  const ports = Array.from(
+    { length: 100 },
+    (_, index) => `{ number: ${8000 + index}, name: http-${index}, protocol: HTTP }`,
+  );
+  const [entry] = objects(`apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: many }
+spec:
+  hosts: [${Array.from({ length: 250 }, (_, index) => `h${index}.example.com`).join(", ")}]
+  ports: [${ports.join(", ")}]
+  resolution: DNS
+`);
+  assert.ok(entry !== undefined);
+  const many = Array.from({ length: 11 }, (_, index) => ({
+    ...entry,
+    metadata: { ...entry.metadata, name: `many-${index}` },
+  }));
+  const tooLarge = { code: "mesh.too-large" };
+  assert.throws(() => it.publisher.admit(added(many)), tooLarge);
+  assert.throws(() => it.publisher.whatIf(many), tooLarge);
+  it.publisher.setConfig(added(many), 1);
+  it.clock.advance(100);
+  await settle();
+  assert.equal(it.publisher.current, current);
+  assert.equal(it.publisher.status.error?.code, "mesh.too-large");
+  assert.equal(it.published.length, 1);
+  it.publisher.setConfig(
+    added(many).map(({ key, after }) => ({ key, before: after, after: undefined })),
+    2,
+  );
+  it.clock.advance(100);
+  await settle();
+  assert.equal(it.publisher.status.error, undefined);
+  assert.equal(it.publisher.current.revision, 2);
+});

@@ -11,7 +11,7 @@ import { Debounce, type DebounceOptions } from "./debounce.ts";
 import { regrouped } from "./grouped-workload.ts";
 import { keptBefore } from "./kept-virtual-services.ts";
 import { emptySnapshot, type MeshSettings, type MeshSnapshot, type SnapshotKey } from "./mesh-snapshot.ts";
-import { MeshState, type WorkloadChange } from "./mesh-state.ts";
+import { MeshState, type SnapshotChange, type WorkloadChange } from "./mesh-state.ts";
 import type { PublishReport } from "./publish-report.ts";
 
 /**
@@ -72,7 +72,10 @@ export class Publisher {
     return this.#status;
   }
 
-  /** What would be with these objects and the catalogs and workloads of now. Nothing of it comes into force. */
+  /**
+   * What would be with these objects and the catalogs and workloads of now. Nothing of it comes into force. Throws
+   * `mesh.too-large`.
+   */
   whatIf(objects: readonly StoredObject[]): MeshSnapshot {
     const state = new MeshState(this.#options.settings);
     const groups = new Map(
@@ -83,6 +86,7 @@ export class Publisher {
     );
     this.#state.copySources(state, (workload) => regrouped(workload, groups));
     const changes = asAdded(objects, (one) => keptBefore(this.#current, one));
+    state.admit(changes);
     state.setConfig(changes, this.#current.revision);
     return state.next().snapshot;
   }
@@ -119,6 +123,11 @@ export class Publisher {
   setLastBan(atMs: number): void {
     this.#state.setLastBan(atMs);
     this.#debounce.trigger();
+  }
+
+  /** Throws `mesh.too-large` when with these changes the mesh would be more than a server holds. Changes nothing. */
+  admit(changes: readonly StoreChange[]): void {
+    this.#state.admit(changes);
   }
 
   /** `revision` is that of the store after these changes. */
@@ -170,7 +179,14 @@ export class Publisher {
   }
 
   #publish(): void {
-    const { snapshot, changed } = this.#state.next();
+    let next: SnapshotChange;
+    try {
+      next = this.#state.next();
+    } catch (thrown) {
+      this.#fail(this.#current.version + 1, MeshError.from(thrown));
+      return;
+    }
+    const { snapshot, changed } = next;
     this.#changed = this.#changed.union(changed);
     const first = this.#current.version === 0;
     // Nothing new for any proxy; but who waits for a revision of the store must learn of it, and status is of now.

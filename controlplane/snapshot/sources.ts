@@ -69,6 +69,7 @@ export function publishSources(options: SourcesOptions): Sources {
         asAdded(store.list(), (object) => kept.get(object)),
         store.revision,
       );
+      store.guard((changes) => publisher.admit(changes), signal);
       store.onChange((changes) => publisher.setConfig(changes, store.revision), signal);
       publisher.setWorkloads(
         placements.list().map((workload) => ({ id: `${workload.namespace}/${workload.name}`, workload })),

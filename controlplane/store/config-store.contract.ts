@@ -48,6 +48,27 @@ export function testConfigStore(name: string, open: () => StoreUnderTest): void 
     assert.equal(store.revision, 0);
   });
 
+  test(`${name}: what a guard refuses is not stored, in a dry run neither; what changes nothing is not asked about`, () => {
+    const { store } = open();
+    const asked: (readonly string[])[] = [];
+    const stop = new AbortController();
+    store.guard((changes) => {
+      asked.push(changes.map(({ after }) => after?.metadata.name ?? ""));
+      if (changes.length > 1) throw new MeshError("mesh.too-large", "too many");
+    }, stop.signal);
+    const two = [policyObject("a"), policyObject("b")];
+    for (const dryRun of [true, false]) {
+      assert.throws(() => store.apply(two, { ...API, dryRun }), { code: "mesh.too-large" });
+    }
+    assert.deepEqual(names(store), []);
+    store.apply([policyObject("a")], API);
+    store.apply([policyObject("a")], API);
+    assert.deepEqual(asked, [["a", "b"], ["a", "b"], ["a"]]);
+    stop.abort();
+    store.apply(two, API);
+    assert.deepEqual(names(store).toSorted(), ["a", "b"]);
+  });
+
   test(`${name}: apply tells created, unchanged and configured`, () => {
     const { store } = open();
     const outcomes = (mode: string): readonly string[] =>

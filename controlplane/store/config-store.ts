@@ -43,7 +43,7 @@ export interface ConfigStore {
   /**
    * Stores all objects in one transaction, or none. An object that is equal to the stored one stays untouched;
    * `createdAt` is set on the first apply and kept for good. An object that belongs to another origin (the watched
-   * directory) is refused with `object.conflict`.
+   * directory) is refused with `object.conflict`; what a guard throws is thrown, and nothing is stored.
    */
   apply(objects: readonly ParsedObject[], options: ApplyOptions): readonly AppliedObject[];
   /** False when there was no such object. That of another origin is refused with `object.conflict`. */
@@ -55,6 +55,8 @@ export interface ConfigStore {
   unsettled(): readonly Unsettled[];
   /** These revisions are in force: what was kept for them is deleted. A revision that is no longer the newest is passed over. */
   settle(objects: readonly StoredObject[]): void;
+  /** Asks before each apply that would change something, a dry run too, until the signal is aborted. To refuse, throw. */
+  guard(check: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void;
   /** Calls back after each transaction that changed something, until the signal is aborted. */
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void;
 }

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { MeshError } from "../../mesh/errors.ts";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { MemoryConfigStore } from "../../test/fakes/memory-config-store.ts";
@@ -304,4 +305,19 @@ test("without notifications the slow re-scan finds the directory", async (t) => 
   await eventually("stored: a=STRICT", () => setup.stored().join() === "a=STRICT");
   stop.abort();
   await running;
+});
+
+test("a file that a guard of the store refuses keeps its last good version, and the status tells why and what to do", async (t) => {
+  const setup = new Setup(t);
+  setup.write("a.yaml", ["a", "STRICT"]);
+  await setup.source.scan();
+  const { signal } = new AbortController();
+  setup.store.guard((changes) => {
+    if (changes.length > 1) throw new MeshError("mesh.too-large", "too many", { hint: "name fewer" });
+  }, signal);
+  setup.write("a.yaml", ["a", "DISABLE"], ["b", "STRICT"]);
+  setup.write("c.yaml", ["c", "STRICT"]);
+  await setup.source.scan();
+  assert.deepEqual(setup.stored(), ["a=STRICT", "c=STRICT"]);
+  assert.equal(setup.reason("a.yaml"), "too many: name fewer");
 });

@@ -170,7 +170,8 @@ export class DirectorySource {
         warnings: violations.filter(({ severity }) => severity === "warning"),
       };
     } catch (error) {
-      return { state: "refused", reason: MeshError.from(error).message, violations };
+      const { message, hint } = MeshError.from(error);
+      return { state: "refused", reason: hint === undefined ? message : `${message}: ${hint}`, violations };
     }
   }
 

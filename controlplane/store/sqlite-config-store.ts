@@ -19,6 +19,7 @@ import {
   planApply,
   unsettledOf,
 } from "./apply-plan.ts";
+import { ChangeGuards } from "./change-guards.ts";
 import { ChangeListeners } from "./change-listeners.ts";
 import type { AppliedObject, ApplyOptions, ConfigStore, StoreChange, Unsettled } from "./config-store.ts";
 import { inTransaction } from "./database.ts";
@@ -62,6 +63,7 @@ export class SqliteConfigStore implements ConfigStore {
   readonly #logger: Logger;
   readonly #listeners: ChangeListeners;
   readonly #kept: KeptRevisions;
+  readonly #guards = new ChangeGuards();
   readonly #holdings = new Map<ObjectKey, Holding>();
   readonly #unreadable = new Map<ObjectKey, UnreadableObject>();
   #sorted: readonly StoredObject[] | undefined;
@@ -103,6 +105,7 @@ export class SqliteConfigStore implements ConfigStore {
   apply(objects: readonly ParsedObject[], options: ApplyOptions): readonly AppliedObject[] {
     const at = { now: this.#clock.now(), revision: this.#revision + 1 };
     const { applied, changes } = planApply(this.#holdings, objects, options, at);
+    this.#guards.ask(changes);
     if (options.dryRun !== true) this.#commit(changes);
     return applied;
   }
@@ -126,6 +129,10 @@ export class SqliteConfigStore implements ConfigStore {
     if (settled.length === 0) return;
     this.#stored(`settle ${settled.length} objects`, () => this.#kept.remove(settled.map(({ key }) => key)));
     for (const { key, held } of settled) if (held) this.#holdings.set(key, { ...held, pending: undefined });
+  }
+
+  guard(check: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void {
+    this.#guards.add(check, signal);
   }
 
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void {

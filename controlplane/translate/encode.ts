@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { EncodedResource } from "../xds/config-source.ts";
 
 interface Codec<T> {
@@ -15,6 +15,14 @@ export function encodeResource<T>(name: string, codec: Codec<T>, message: T): En
 
 /** A resource from its bytes. */
 export function encodedResource(name: string, bytes: Uint8Array): EncodedResource {
-  const version = createHash("sha256").update(bytes).digest("base64url").slice(0, VERSION_LENGTH);
-  return { name, version, bytes };
+  return { name, version: digest(bytes), bytes };
+}
+
+/** A short name for plain data, equal for equal data. */
+export function contentKey(data: unknown): string {
+  return digest(JSON.stringify(data));
+}
+
+function digest(content: Uint8Array | string): string {
+  return hash("sha256", content, "base64url").slice(0, VERSION_LENGTH);
 }

@@ -9,8 +9,8 @@ export interface Scope {
   get<T>(key: string, build: Build<T>, same?: Same<T>): T;
   /**
    * The union of what each of `members` builds under names of its own. Kept in step by member: when only some have
-   * changed, only those are built again, and the map shares the rest with the one before. `members` is compared by
-   * identity, so it has to come from an entry itself.
+   * changed, come or gone, only those are looked at, and the map shares the rest with the one before. What a member is
+   * built from beside what its build reads is in its name.
    */
   collect<T>(key: string, members: readonly string[], build: BuildMember<T>): SharedMap<T>;
   readonly warn: (warning: PublishWarning) => void;
@@ -105,8 +105,8 @@ export class Memo {
       value: undefined,
       built: false,
       fresh: false,
-      reads: new Set(),
-      children: new Set(),
+      reads: NONE,
+      children: NONE,
       parents: new Set(),
       pinned: false,
       warnings: [],
@@ -160,7 +160,7 @@ export class Memo {
 
   #collection<T>(entry: Entry, members: readonly string[], build: BuildMember<T>): SharedMap<T> {
     const before = entry.collected;
-    if (before?.members !== members) {
+    if (before === undefined || !sameItems(before.members, members)) {
       // A member whose build throws leaves it so: what there is then is not what this list gives.
       entry.fresh = false;
       this.#collectAll(entry, members, build);
@@ -171,21 +171,27 @@ export class Memo {
   }
 
   #collectAll<T>(entry: Entry, members: readonly string[], build: BuildMember<T>): void {
-    const entries = new Map(members.map((member) => [member, this.#entry(`${entry.key}>${member}`)]));
-    for (const [member, child] of entries) {
+    const before = entry.collected;
+    const entries = new Map<string, Entry>();
+    const stale = new Set(before?.stale);
+    for (const member of members) {
+      const known = before?.entries.get(member);
+      const child = known ?? this.#entry(`${entry.key}>${member}`);
+      entries.set(member, child);
+      if (known !== undefined) continue;
       child.parents.add(entry);
       child.member = member;
+      stale.add(member);
     }
-    const collected: Collected = {
-      members,
-      entries,
-      parts: entry.collected?.parts ?? new Map(),
-      stale: new Set([...(entry.collected?.parts.keys() ?? []), ...members]),
-    };
+    for (const member of before?.entries.keys() ?? []) if (!entries.has(member)) stale.add(member);
+    const collected: Collected = { members, entries, parts: before?.parts ?? new Map(), stale };
     entry.value ??= SharedMap.empty<T>();
     entry.collected = collected;
-    this.#setChildren(entry, new Set(entries.values()));
+    const children = new Set(entries.values());
+    // Those that are gone are let go last: what comes in their place may use the same.
+    entry.children = entry.children.union(children);
     this.#takeOver(entry, collected, build);
+    this.#setChildren(entry, children);
   }
 
   /** Brings the map up to date in some of its members. One whose build throws leaves all as it was. */
@@ -212,22 +218,25 @@ export class Memo {
   }
 
   #setReads(entry: Entry, reads: ReadonlySet<SnapshotKey>): void {
-    for (const key of entry.reads.difference(reads)) {
+    for (const key of entry.reads) {
+      if (reads.has(key)) continue;
       const readers = this.#readers.get(key);
       readers?.delete(entry);
       if (readers?.size === 0) this.#readers.delete(key);
     }
     for (const key of reads) {
+      if (entry.reads.has(key)) continue;
       const readers = this.#readers.get(key) ?? new Set();
       this.#readers.set(key, readers.add(entry));
     }
-    entry.reads = reads;
+    entry.reads = reads.size === 0 ? NONE : reads;
   }
 
   #setChildren(entry: Entry, children: ReadonlySet<Entry>): void {
-    const gone = entry.children.difference(children);
-    entry.children = children;
-    for (const child of gone) {
+    const before = entry.children;
+    entry.children = children.size === 0 ? NONE : children;
+    for (const child of before) {
+      if (children.has(child)) continue;
       child.parents.delete(entry);
       this.#dropUnused(child);
     }
@@ -237,9 +246,16 @@ export class Memo {
     if (entry.pinned || entry.parents.size > 0) return;
     this.#entries.delete(entry.key);
     this.#warning.delete(entry);
-    this.#setReads(entry, new Set());
-    this.#setChildren(entry, new Set());
+    this.#setReads(entry, NONE);
+    this.#setChildren(entry, NONE);
   }
+}
+
+/** Most entries read nothing themselves, or use no other. */
+const NONE: ReadonlySet<never> = new Set<never>();
+
+function sameItems(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
 }
 
 function markStale(entry: Entry): void {

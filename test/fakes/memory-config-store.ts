@@ -6,6 +6,7 @@ import {
   planApply,
   unsettledOf,
 } from "../../controlplane/store/apply-plan.ts";
+import { ChangeGuards } from "../../controlplane/store/change-guards.ts";
 import { ChangeListeners } from "../../controlplane/store/change-listeners.ts";
 import type {
   AppliedObject,
@@ -29,6 +30,7 @@ export class MemoryConfigStore implements ConfigStore {
   readonly #clock: Pick<Clock, "now">;
   readonly #holdings = new Map<ObjectKey, Holding>();
   readonly #listeners = new ChangeListeners(silentLogger);
+  readonly #guards = new ChangeGuards();
   #revision = 0;
 
   constructor(clock: Pick<Clock, "now">) {
@@ -60,6 +62,7 @@ export class MemoryConfigStore implements ConfigStore {
   apply(objects: readonly ParsedObject[], options: ApplyOptions): readonly AppliedObject[] {
     const at = { now: this.#clock.now(), revision: this.#revision + 1 };
     const { applied, changes } = planApply(this.#holdings, objects, options, at);
+    this.#guards.ask(changes);
     if (options.dryRun !== true) this.#commit(changes);
     return applied;
   }
@@ -83,6 +86,10 @@ export class MemoryConfigStore implements ConfigStore {
       if (held?.object?.revision === object.revision)
         this.#holdings.set(key, { ...held, pending: undefined });
     }
+  }
+
+  guard(check: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void {
+    this.#guards.add(check, signal);
   }
 
   onChange(listener: (changes: readonly StoreChange[]) => void, signal: AbortSignal): void {

@@ -4,23 +4,30 @@ import { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.t
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { DYNAMIC_DNS_CLUSTER, PASSTHROUGH_CLUSTER } from "../../../mesh/xds/names.ts";
 import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
-import { clientKey } from "../../policy/client.ts";
+import { type Client, clientKey } from "../../policy/client.ts";
 import type { EgressScope } from "../../policy/egress-scope.ts";
 import { serviceFor } from "../../policy/services.ts";
 import { checkReferences } from "../check-references.ts";
 import { blackHoleCluster, dynamicDnsCluster, passthroughCluster } from "../clusters/fixed-clusters.ts";
 import { clustersOf } from "../clusters/service-clusters.ts";
 import { clusterOf, resolveDestination } from "../destinations.ts";
+import { contentKey } from "../encode.ts";
 import { assignmentsOf } from "../endpoints/service-assignments.ts";
 import { clientCredentials } from "../gateway/credentials.ts";
 import type { Scope } from "../memo.ts";
 import { resource, sameMap, sameResource } from "../resource.ts";
 import { clusterHosts } from "./cluster-hosts.ts";
 import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
-import { type EgressPlan, type PlannedListener, planEgress } from "./egress-plan.ts";
+import { type EgressPlan, type PlannedListener, type PlannedRoutes, planEgress } from "./egress-plan.ts";
 import { onDemandRouteConfiguration } from "./on-demand.ts";
 import { plannedListener } from "./planned-listener.ts";
-import { placeRouteConfiguration, portRouteConfiguration, type UnknownHosts } from "./route-configuration.ts";
+import {
+  type ForeignPlaces,
+  foreignPlaces,
+  placeRouteConfiguration,
+  portRouteConfiguration,
+  type UnknownHosts,
+} from "./route-configuration.ts";
 import { virtualOutbound } from "./virtual-outbound.ts";
 
 type Resources = SharedMap<EncodedResource>;
@@ -88,11 +95,17 @@ function assignments(scope: Scope, of: EgressClass): Resources {
 
 function listeners(scope: Scope, of: EgressClass): Resources {
   const build = (inner: Scope): Resources => {
-    const { names } = listenerPlan(inner, of);
-    const services = inner.collect(`service-listeners/${of.key}`, names, (member, name) => {
-      const planned = listenerPlan(member, of).plan.listeners.get(name);
+    const clients = clientsThrough(inner, of);
+    const unknown = unknownHosts(inner, of);
+    const shared = sharedKey(of, clients, unknown);
+    const parts = listenerPlan(inner, of).listeners;
+    const services = inner.collect(`service-listeners/${shared}`, [...parts.keys()], (member, content) => {
+      const planned = parts.get(content);
       if (planned === undefined) return NONE;
-      return byName([classListener(member, of, planned)]);
+      const how = { planned, clients, unknown, onDemand: isOnDemand(of) };
+      return byName([
+        resource(member, `listener/${shared}/${content}`, Listener, (own) => plannedListener(own, of, how)),
+      ]);
     });
     if (!of.ways.captured) return services;
     const virtual = resource(inner, `listener/virtual-outbound/${of.key}`, Listener, (own) =>
@@ -103,35 +116,59 @@ function listeners(scope: Scope, of: EgressClass): Resources {
   return scope.get(`listeners/${of.key}`, build, sameMap);
 }
 
-/** Has what it depends on of the scope in its key: a service that comes or goes leaves the listeners of others as they are. */
-function classListener(scope: Scope, of: EgressClass, planned: PlannedListener): EncodedResource {
-  const clients = clientsThrough(scope, of);
-  const unknown = unknownHosts(scope, of);
-  const imports = clients.map((client) => client.imports);
-  const key = `listener/${of.key}/${planned.name}/${JSON.stringify([planned, unknown, imports])}`;
-  return resource(scope, key, Listener, (inner) =>
-    plannedListener(inner, of, { planned, clients, unknown, onDemand: isOnDemand(of) }),
-  );
+function routes(scope: Scope, of: EgressClass): Resources {
+  return scope.get(`routes/${of.key}`, (inner) => {
+    const clients = clientsThrough(inner, of);
+    const unknown = unknownHosts(inner, of);
+    const shared = sharedKey(of, clients, unknown);
+    const parts = new Map(
+      [...listenerPlan(inner, of).routes].map(([content, planned]) => {
+        const foreign = foreignIn(inner, of, planned, clients);
+        return [`${content}${contentKey(foreign)}`, { planned, foreign }] as const;
+      }),
+    );
+    return inner.collect(`service-routes/${shared}`, [...parts.keys()], (member, content) => {
+      const part = parts.get(content);
+      if (part === undefined) return NONE;
+      const build = (own: Scope): EncodedResource => {
+        if (part.planned.anyHost) return placeRouteConfiguration(own, of, part.planned, clients);
+        if (isOnDemand(of)) return onDemandRouteConfiguration(part.planned);
+        return portRouteConfiguration(own, of, { ...part, clients, unknown });
+      };
+      return byName([member.get(`route/${shared}/${content}`, build, sameResource)]);
+    });
+  });
 }
 
-function routes(scope: Scope, of: EgressClass): Resources {
-  return scope.get(`routes/${of.key}`, (inner) =>
-    inner.collect(`service-routes/${of.key}`, listenerPlan(inner, of).routeNames, (member, name) => {
-      const planned = listenerPlan(member, of).plan.routes.get(name);
-      if (planned === undefined) return NONE;
-      const built = member.get(
-        `route/${of.key}/${name}`,
-        (own) => {
-          const now = listenerPlan(own, of).plan.routes.get(name) ?? planned;
-          if (now.anyHost) return placeRouteConfiguration(own, of, now);
-          if (isOnDemand(of)) return onDemandRouteConfiguration(now);
-          return portRouteConfiguration(own, of, now, unknownHosts(own, of));
-        },
-        sameResource,
-      );
-      return byName([built]);
-    }),
-  );
+function foreignIn(
+  scope: Scope,
+  of: EgressClass,
+  planned: PlannedRoutes,
+  clients: readonly Client[],
+): readonly ForeignPlaces[] {
+  return planned.anyHost || isOnDemand(of) ? [] : foreignPlaces(scope, of, planned, clients);
+}
+
+/** A class's, with what all its listeners and routes have in common. */
+function sharedKey({ key }: EgressClass, clients: readonly Client[], unknown: UnknownHosts): string {
+  return `${key}/${contentKey([unknown, clients.map(({ imports }) => imports)])}`;
+}
+
+/**
+ * A plan's parts as members of collections, under names that change with their content: a service that comes or goes leaves
+ * what is built from the others as it is.
+ */
+interface ListenerPlan {
+  readonly listeners: ReadonlyMap<string, PlannedListener>;
+  readonly routes: ReadonlyMap<string, PlannedRoutes>;
+}
+
+function byContent<T extends { readonly name: string }>(parts: Iterable<T>): ReadonlyMap<string, T> {
+  return new Map([...parts].map((part) => [`${part.name}#${contentKey(part)}`, part]));
+}
+
+function sameKeys(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  return a.size === b.size && [...a.keys()].every((key) => b.has(key));
 }
 
 /** Credentials that DestinationRules name for calls of these clients. */
@@ -139,21 +176,14 @@ function secrets(scope: Scope, of: EgressClass): Resources {
   return scope.get(
     `secrets/${of.key}`,
     (inner) => {
-      const all = clusterHosts(inner, of).flatMap((hostname) =>
-        inner.get(`secrets-of/${hostname}/${clientKey(of.client)}`, (own) =>
-          clientCredentials(own, of.client, [hostname]),
-        ),
-      );
-      return SharedMap.of(byName(all));
+      const all = inner.collect(`secrets-of/${of.key}`, clusterHosts(inner, of), (member, hostname) => {
+        const own = clientCredentials(member, of.client, [hostname]);
+        return new Map(own.length === 0 ? [] : [[hostname, own] as const]);
+      });
+      return SharedMap.of(byName([...all.values()].flat()));
     },
     sameMap,
   );
-}
-
-interface ListenerPlan {
-  readonly plan: EgressPlan;
-  readonly names: readonly string[];
-  readonly routeNames: readonly string[];
 }
 
 function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
@@ -167,15 +197,15 @@ function listenerPlan(scope: Scope, of: EgressClass): ListenerPlan {
         : NOTHING_PLANNED;
       for (const { hostname, message } of plan.conflicts)
         inner.warn({ subject: `Service/${hostname}`, message });
-      return { plan, names: [...plan.listeners.keys()], routeNames: [...plan.routes.keys()] };
+      return { listeners: byContent(plan.listeners.values()), routes: byContent(plan.routes.values()) };
     },
-    (a, b) => planText(a.plan) === planText(b.plan),
+    (a, b) => sameKeys(a.listeners, b.listeners) && sameKeys(a.routes, b.routes),
   );
 }
 
 /** Where listeners for captured connections take what is not HTTP. */
 function capturedTcpPorts(scope: Scope, of: EgressClass): readonly number[] {
-  const all = [...listenerPlan(scope, of).plan.listeners.values()];
+  const all = [...listenerPlan(scope, of).listeners.values()];
   const ports = all.filter(({ binds, tcp }) => !binds && tcp.length > 0).map(({ bind }) => bind.port);
   return [...new Set(ports)].sort((a, b) => a - b);
 }
@@ -210,10 +240,6 @@ function listenedFor(scope: Scope, of: EgressClass): EgressScope {
 }
 
 const NOTHING_PLANNED: EgressPlan = { listeners: new Map(), routes: new Map(), conflicts: [] };
-
-function planText({ listeners: listenersByName, routes: routesByName }: EgressPlan): string {
-  return JSON.stringify([[...listenersByName.values()], [...routesByName.values()]]);
-}
 
 /** Where calls go that no service is for: on, where that is known and allowed. */
 export function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {

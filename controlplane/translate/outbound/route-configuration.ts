@@ -10,7 +10,7 @@ import { plainForward } from "../routes/route-action.ts";
 import { LONGEST_DIRECT_RESPONSE, outboundRouteConfiguration } from "../routes/route-configuration.ts";
 import { routedForeignHost, routedHost } from "../routes/routed-host.ts";
 import type { RoutedHost } from "../routes/virtual-host.ts";
-import { clientsThrough, type EgressClass } from "./egress-class.ts";
+import type { EgressClass } from "./egress-class.ts";
 import { HTTP_PROXY_ROUTES, type PlannedRoutes, type ServicePlace } from "./egress-plan.ts";
 import { foreignHostsAt, foreignHostsFor } from "./foreign-hosts.ts";
 
@@ -20,6 +20,21 @@ export interface UnknownHosts {
   readonly calls: string | undefined;
   /** Other connections; undefined: they are closed. */
   readonly connections: string | undefined;
+}
+
+/** Hosts by port, as clients call them through one listener of their scope. */
+export interface ForeignPlaces {
+  readonly through: number;
+  readonly places: readonly (readonly [port: number, hosts: readonly string[]])[];
+}
+
+/** What the routes of a port are built from beside its services: few changes of a mesh change it. */
+export interface PortRoutes {
+  readonly planned: PlannedRoutes;
+  readonly foreign: readonly ForeignPlaces[];
+  /** The class as clients, by the `through` of places. */
+  readonly clients: readonly Client[];
+  readonly unknown: UnknownHosts;
 }
 
 /** Field 2 of RouteConfiguration, length-delimited. */
@@ -37,16 +52,14 @@ interface EncodedHost {
 export function portRouteConfiguration(
   scope: Scope,
   of: EgressClass,
-  planned: PlannedRoutes,
-  unknown: UnknownHosts,
+  { planned, foreign, clients, unknown }: PortRoutes,
 ): EncodedResource {
   const proxied = planned.name === HTTP_PROXY_ROUTES;
-  const clients = clientsThrough(scope, of);
   const hosts = planned.places.map(({ hostname, port, through }) =>
     encodedHost(scope, clients[through] ?? of.client, { hostname, port }, proxied),
   );
-  for (const through of planned.through) {
-    hosts.push(...encodedForeignHosts(scope, of, clients[through] ?? of.client, planned.port));
+  for (const { through, places } of foreign) {
+    hosts.push(...encodedForeignHosts(scope, clients[through] ?? of.client, places, proxied));
   }
   const writer = new BinaryWriter();
   writer.raw(
@@ -79,8 +92,8 @@ export function placeRouteConfiguration(
   scope: Scope,
   of: EgressClass,
   { name, places }: PlannedRoutes,
+  clients: readonly Client[],
 ): EncodedResource {
-  const clients = clientsThrough(scope, of);
   const [routed] = places.map(({ hostname, port, through }) =>
     routedHost(scope, clients[through] ?? of.client, hostname, port),
   );
@@ -97,17 +110,30 @@ function encodedHost(
   return scope.get(key, (inner) => encoded(routedHost(inner, client, hostname, port), proxied));
 }
 
-/** Of hosts that only VirtualServices have, at one port or at all; without those that they have no route for. */
-function encodedForeignHosts(
+/** The hosts that only VirtualServices have, at the port of these routes, or at each when they are of several. */
+export function foreignPlaces(
   scope: Scope,
   of: EgressClass,
+  { through, port }: PlannedRoutes,
+  clients: readonly Client[],
+): readonly ForeignPlaces[] {
+  return through.map((index) => {
+    const client = clients[index] ?? of.client;
+    const places =
+      port === undefined
+        ? [...foreignHostsFor(scope, of, client)]
+        : [[port, foreignHostsAt(scope, of, client, port)] as const];
+    return { through: index, places };
+  });
+}
+
+/** Without those that VirtualServices have no route for. */
+function encodedForeignHosts(
+  scope: Scope,
   client: Client,
-  port: number | undefined,
+  places: ForeignPlaces["places"],
+  proxied: boolean,
 ): readonly EncodedHost[] {
-  const proxied = port === undefined;
-  const places = proxied
-    ? [...foreignHostsFor(scope, of, client)]
-    : [[port, foreignHostsAt(scope, of, client, port)] as const];
   return places.flatMap(([at, hosts]) =>
     hosts.flatMap((host) =>
       scope.get(`${hostKind("foreign-host", proxied)}/${host}:${at}/${routingKey(client)}`, (inner) => {
