@@ -7,7 +7,8 @@ import type { HeaderList } from "../tables/header-list.ts";
  * are said by the fields here, and written anew by the codec of the next hop.
  */
 export type BodyLength =
-  | { readonly kind: "none" }
+  /** `announced`: of an answer without its body (to HEAD, or 304), how long it would be, where that was said. */
+  | { readonly kind: "none"; readonly announced?: number }
   /** As announced; the codec has seen to it that exactly so much comes. */
   | { readonly kind: "sized"; readonly bytes: number }
   | { readonly kind: "streamed" };
@@ -114,6 +115,14 @@ export interface ClientSession {
   destroy(reason: string): void;
 }
 
+/** What the owner of a client session hears of it. */
+export interface ClientSessionObserver {
+  /** `capacity` or `closing` are others than they were. */
+  changed(): void;
+  /** The connection is gone; exactly once, after everything else. */
+  closed(): void;
+}
+
 /** A connection that serves. */
 export interface ServerSession {
   readonly active: number;
@@ -124,3 +133,21 @@ export interface ServerSession {
 
 /** What a serving codec calls for each request whose head was accepted. */
 export type RequestHandler = (head: RequestHead, stream: ServerStream) => void;
+
+/** A request that the codec has answered by itself: its head or its framing could be read in more than one way. */
+export interface RefusedRequest {
+  /** As far as they could be read; otherwise empty. */
+  readonly method: string;
+  readonly target: string;
+  readonly status: number;
+  /** For logs: the sender is told the status alone. */
+  readonly detail: string;
+}
+
+/** What a server session's owner hears. */
+export interface ServerSessionObserver {
+  readonly request: RequestHandler;
+  refused(request: RefusedRequest): void;
+  /** The connection is gone; exactly once, after everything else. */
+  closed(): void;
+}

@@ -1,3 +1,6 @@
+/** With this much pending a codec sends no more of its bodies; `drained` tells when there is room again. */
+export const FULL_BYTES = 65_536;
+
 /**
  * The two directions of one connection, TLS or not, as codecs see it. What a codec writes is collected and goes out once
  * a turn of the event loop, in one write; under TLS one write is in flight at a time.
@@ -13,7 +16,7 @@ export interface Output {
   reserve(count: number): Buffer;
   /** After everything written so far the sending direction is closed (FIN). */
   end(): void;
-  /** Cuts the connection. */
+  /** Cuts the connection so that the other end cannot take what it has for everything (TCP reset). */
   destroy(): void;
 }
 
@@ -22,7 +25,7 @@ export interface Input {
   bytes(chunk: Buffer): void;
   /** The other end sends no more. */
   ended(): void;
-  /** `pending` has fallen far enough to go on writing. */
+  /** `pending`, which was `FULL_BYTES` or more, has fallen far enough to go on writing. */
   drained(): void;
   /** The connection is gone; exactly once. */
   closed(reason: string): void;
