@@ -41,19 +41,22 @@ export class HeaderList {
     return list;
   }
 
+  /** Throws for a value that would not be one field's: no line ends, nothing beyond ISO 8859-1. */
   append(name: string, value: string): void {
+    assertValue(value);
     this.appendAs(isLower(name) ? name : name.toLowerCase(), name, value);
   }
 
-  /** For who knows the name in lower case already. */
+  /** For who has checked name and value already, and knows the name in lower case. */
   appendAs(name: string, written: string, value: string): void {
     this.#names.push(name);
     this.#written.push(written);
     this.#values.push(value);
   }
 
-  /** Where it is there once it stays where it is. `name` is lower case. */
+  /** Where it is there once it stays where it is. `name` is lower case; throws like `append`. */
   set(name: string, value: string): void {
+    assertValue(value);
     const index = this.#names.indexOf(name);
     if (index < 0) {
       this.appendAs(name, name, value);
@@ -120,6 +123,14 @@ export class HeaderList {
   /** Names as they came and values, in turn. */
   toRaw(): string[] {
     return this.#written.flatMap((name, index) => [name, this.valueAt(index)]);
+  }
+}
+
+function assertValue(value: string): void {
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if ((code < 32 && code !== 9) || code === 127 || code > 255)
+      throw new Error("the value of a header has characters that none can have");
   }
 }
 

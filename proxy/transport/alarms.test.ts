@@ -5,8 +5,8 @@ import { Alarm, Alarms } from "./alarms.ts";
 interface Ground {
   readonly alarms: Alarms;
   readonly rung: string[];
-  alarm(name: string): Alarm;
-  pass(ms: number): void;
+  readonly alarm: (name: string) => Alarm;
+  readonly pass: (ms: number) => void;
 }
 
 function ground(timers: { tick(ms: number): void; enable(options: { apis: ["setTimeout"] }): void }): Ground {
@@ -17,7 +17,7 @@ function ground(timers: { tick(ms: number): void; enable(options: { apis: ["setT
     alarms: new Alarms(() => now),
     rung,
     alarm: (name) => new Alarm(() => rung.push(`${name}@${now}`)),
-    pass(ms) {
+    pass: (ms) => {
       for (let left = ms; left > 0; left--) {
         now++;
         timers.tick(1);

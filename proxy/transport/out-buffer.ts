@@ -35,7 +35,10 @@ export class OutBuffer {
       const left = chunk.length - at;
       const piece = this.#room(Math.min(left, LARGEST_PIECE));
       const count = Math.min(left, piece.segment.length - piece.to);
-      piece.segment.set(at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count), piece.to);
+      piece.segment.set(
+        at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count),
+        piece.to,
+      );
       piece.to += count;
       at += count;
       this.#length += count;

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { OutBuffer, type Piece } from "./out-buffer.ts";
+import { type Reading, readTapped } from "./reading.ts";
 import { giveSegment } from "./segments.ts";
-import type { StaticReader } from "./static-reader.ts";
 import { flushThisTurn } from "./turn.ts";
 import { FULL_BYTES, type Input, type Output, type Wire } from "./wire.ts";
 
@@ -16,7 +16,7 @@ const LOW_BYTES = FULL_BYTES / 4;
 export class SocketWire implements Wire, Output {
   readonly #socket: Socket;
   readonly #cut: (socket: Socket) => void;
-  readonly #reader: StaticReader | undefined;
+  readonly #reading: Reading;
   readonly #secure: boolean;
   readonly #buffer = new OutBuffer();
   /** What the kernel is about to take. */
@@ -29,11 +29,11 @@ export class SocketWire implements Wire, Output {
   #reason = "the connection was closed";
   readonly #written = (): void => this.#wrote();
 
-  /** The socket has error listeners already; `reader`: it was made with. */
-  constructor(socket: Socket, cut: (socket: Socket) => void, reader?: StaticReader) {
+  /** The socket has error listeners already. */
+  constructor(socket: Socket, cut: (socket: Socket) => void, reading: Reading = readTapped(socket)) {
     this.#socket = socket;
     this.#cut = cut;
-    this.#reader = reader;
+    this.#reading = reading;
     this.#secure = socket instanceof TLSSocket;
     socket.on("error", (error) => (this.#reason = error.message));
     socket.on("close", () => this.#over());
@@ -54,18 +54,15 @@ export class SocketWire implements Wire, Output {
       return;
     }
     this.#socket.on("end", () => input.ended());
-    if (this.#reader) {
-      this.#reader.readTo((chunk) => input.bytes(chunk));
-      this.#socket.resume();
-    } else this.#socket.on("data", (chunk: Buffer) => input.bytes(chunk));
+    this.#reading.start((chunk) => input.bytes(chunk));
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    if (!this.#closed) this.#socket.resume();
+    if (!this.#closed) this.#reading.resume();
   }
 
   latin1(text: string): void {

@@ -6,10 +6,18 @@ const MOST_SIZE_DIGITS = 12;
 const MOST_EXTENSION_BYTES = 16_384;
 const MOST_TRAILER_BYTES = 8192;
 const SEMICOLON = 59;
+const EQUALS = 61;
+const QUOTE = 34;
+const BACKSLASH = 92;
 
 type State =
   | "size"
-  | "extension"
+  | "extension-start"
+  | "extension-name"
+  | "extension-value-start"
+  | "extension-value"
+  | "extension-quoted"
+  | "extension-end"
   | "size-end"
   | "data"
   | "data-end"
@@ -62,11 +70,13 @@ export class ChunkedReader {
     switch (this.#state) {
       case "size":
         return this.#size(code);
-      case "extension":
-        if (code === CR) this.#state = "size-end";
-        else if (!isValue(code)) this.problem = "chunk";
-        else if (++this.#extensionBytes > MOST_EXTENSION_BYTES) this.problem = "chunk extensions";
-        return;
+      case "extension-start":
+      case "extension-name":
+      case "extension-value-start":
+      case "extension-value":
+      case "extension-quoted":
+      case "extension-end":
+        return this.#extension(code);
       case "size-end":
         this.#digits = 0;
         return this.#expect(code === LF, this.#left === 0 ? "trailer-start" : "data");
@@ -87,8 +97,30 @@ export class ChunkedReader {
       else this.#left = this.#left * 16 + Number.parseInt(String.fromCharCode(code), 16);
     } else if (this.#digits === 0) this.problem = "chunk";
     else if (code === CR) this.#state = "size-end";
-    else if (code === SEMICOLON) this.#state = "extension";
+    else if (code === SEMICOLON) this.#state = "extension-start";
     else this.problem = "chunk";
+  }
+
+  /** `;name`, `;name=token` or `;name="quoted"`, without blanks and without escapes. */
+  #extension(code: number): void {
+    if (++this.#extensionBytes > MOST_EXTENSION_BYTES) {
+      this.problem = "chunk extensions";
+      return;
+    }
+    const state = this.#state;
+    if (state === "extension-quoted") {
+      if (code === QUOTE) this.#state = "extension-end";
+      else if (!isValue(code) || code === BACKSLASH) this.problem = "chunk";
+      return;
+    }
+    if (isToken(code) && state !== "extension-end") {
+      if (state === "extension-start") this.#state = "extension-name";
+      else if (state === "extension-value-start") this.#state = "extension-value";
+    } else if (code === EQUALS && state === "extension-name") this.#state = "extension-value-start";
+    else if (code === QUOTE && state === "extension-value-start") this.#state = "extension-quoted";
+    else if (state === "extension-start" || state === "extension-value-start") this.problem = "chunk";
+    else if (code === SEMICOLON) this.#state = "extension-start";
+    else this.#expect(code === CR, "size-end");
   }
 
   #trailer(code: number): void {

@@ -96,7 +96,8 @@ export class Http1ClientSession implements ClientSession, Input, RequestEvents {
       this.#stream?.receiver.end(undefined);
       this.#closeRaw();
     } else if (this.#state === "body" && this.#untilClose) this.#answerOver();
-    else if (this.#state !== "over") this.#fail({ kind: "disconnected", reason: "the server closed the connection" });
+    else if (this.#state !== "over")
+      this.#fail({ kind: "disconnected", reason: "the server closed the connection" });
   }
 
   drained(): void {
@@ -129,7 +130,7 @@ export class Http1ClientSession implements ClientSession, Input, RequestEvents {
     if (this.#reading || this.#closed) return;
     const rest = this.#held.take();
     if (rest !== undefined) this.#read(rest);
-    if (this.#stream?.held !== true) this.#held.release();
+    if (this.#held.isEmpty && this.#stream?.held !== true) this.#held.release();
   }
 
   abandoned(): void {
@@ -160,8 +161,9 @@ export class Http1ClientSession implements ClientSession, Input, RequestEvents {
   #readHead(input: Buffer, at: number): number {
     const stream = this.#stream;
     const text = this.#heads.read(input, at);
+    if (this.#heads.problem !== undefined)
+      return this.#broken(`${this.#heads.problem} of the response's head`);
     if (text === undefined || stream === undefined) return input.length;
-    if (text === "too-long" || text === "broken") return this.#broken(`${text} head of the response`);
     const read = readResponseHead(text, stream.method);
     if (!read.ok) return this.#broken(read.reason);
     const { head } = read;
@@ -199,7 +201,8 @@ export class Http1ClientSession implements ClientSession, Input, RequestEvents {
 
   #readRaw(input: Buffer, at: number): number {
     const stream = this.#stream;
-    if (stream !== undefined && !stream.receiver.data(at === 0 ? input : input.subarray(at))) stream.held = true;
+    if (stream !== undefined && !stream.receiver.data(at === 0 ? input : input.subarray(at)))
+      stream.held = true;
     return input.length;
   }
 

@@ -1,5 +1,5 @@
 import { HeaderList } from "../../tables/header-list.ts";
-import { CR, isToken, isUnderscore, isUpper, isValue, LF, COLON, SPACE, TAB } from "./syntax.ts";
+import { COLON, CR, isToken, isUnderscore, isUpper, isValue, LF, SPACE, TAB } from "./syntax.ts";
 
 /** The header section of a message: what is passed on, and apart from it what is between two neighbours alone. */
 export interface Fields {

@@ -11,6 +11,8 @@ export class HeadReader {
   #length = 0;
   /** Where in the last chunk the head ended. */
   next = 0;
+  /** Why there will be no head: nothing that follows is believed. */
+  problem: "too long" | "line end" | undefined;
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes;
@@ -21,19 +23,20 @@ export class HeadReader {
     return this.#length > 0;
   }
 
-  /** Undefined: it takes more. The head is the caller's, and the reader ready for the next. */
-  read(chunk: Buffer, from: number): string | "too-long" | "broken" | undefined {
+  /** Undefined: it takes more, or there is a problem. The head is the caller's, and the reader ready for the next. */
+  read(chunk: Buffer, from: number): string | undefined {
     if (this.#held !== undefined) return this.#readOn(this.#held, chunk, from);
     const end = chunk.indexOf(END_OF_HEAD, from);
     if (end < 0) return this.#hold(chunk, from);
     this.next = end + END_OF_HEAD.length;
-    return end - from > this.#mostBytes ? "too-long" : chunk.toString("latin1", from, end + 2);
+    if (end - from > this.#mostBytes) return this.#fail("too long");
+    return chunk.toString("latin1", from, end + 2);
   }
 
-  #hold(chunk: Buffer, from: number): "too-long" | "broken" | undefined {
+  #hold(chunk: Buffer, from: number): undefined {
     const count = chunk.length - from;
-    if (count > this.#mostBytes) return "too-long";
-    if (hasBareLineFeed(chunk, from, from)) return "broken";
+    if (count > this.#mostBytes) return this.#fail("too long");
+    if (hasBareLineFeed(chunk, from, from)) return this.#fail("line end");
     const held = Buffer.allocUnsafe(Math.max(FIRST_ROOM, count));
     chunk.copy(held, 0, from);
     this.#held = held;
@@ -41,7 +44,7 @@ export class HeadReader {
     return undefined;
   }
 
-  #readOn(held: Buffer, chunk: Buffer, from: number): string | "too-long" | "broken" | undefined {
+  #readOn(held: Buffer, chunk: Buffer, from: number): string | undefined {
     const before = this.#length;
     const count = Math.min(chunk.length - from, this.#mostBytes + END_OF_HEAD.length - before);
     const room = this.#room(held, before + count);
@@ -55,9 +58,14 @@ export class HeadReader {
       this.#length = 0;
       return head;
     }
-    if (known.length > this.#mostBytes) return "too-long";
-    if (hasBareLineFeed(known, 0, before)) return "broken";
+    if (known.length > this.#mostBytes) return this.#fail("too long");
+    if (hasBareLineFeed(known, 0, before)) return this.#fail("line end");
     this.#length = known.length;
+    return undefined;
+  }
+
+  #fail(problem: "too long" | "line end"): undefined {
+    this.problem = problem;
     return undefined;
   }
 

@@ -14,6 +14,10 @@ export class HeldInput {
     return this.#holding;
   }
 
+  get isEmpty(): boolean {
+    return this.#rest === undefined;
+  }
+
   /** Keeps what `input` has from `from` on, and stops the connection. */
   hold(input: Buffer, from: number): void {
     if (from < input.length) {

@@ -76,10 +76,16 @@ function readMessage(method: string, written: string, fields: Fields): ReadReque
 }
 
 /** RFC 9112 §6.3, without the leniency: exactly `chunked` or one length, and never both. */
-function bodyOf({ codings, coding, lengths, length }: Fields): BodyLength | Pick<Refusal, "status" | "detail"> {
+function bodyOf({
+  codings,
+  coding,
+  lengths,
+  length,
+}: Fields): BodyLength | Pick<Refusal, "status" | "detail"> {
   if (codings > 0) {
     if (lengths > 0) return { status: 400, detail: "content-length with transfer-encoding" };
-    if (codings > 1 || coding.toLowerCase() !== "chunked") return { status: 501, detail: "transfer-encoding" };
+    if (codings > 1 || coding.toLowerCase() !== "chunked")
+      return { status: 501, detail: "transfer-encoding" };
     return STREAMED;
   }
   if (lengths === 0) return NO_BODY;

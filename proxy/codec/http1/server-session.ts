@@ -5,8 +5,8 @@ import { BodyReader } from "./body-reader.ts";
 import { HeadReader } from "./head-reader.ts";
 import { HeldInput } from "./held-input.ts";
 import { readRequestHead } from "./request-head.ts";
-import { ServerTimes, type ServerTimeLimits } from "./server-times.ts";
 import { type AnswerEvents, Http1ServerStream } from "./server-stream.ts";
+import { type ServerTimeLimits, ServerTimes } from "./server-times.ts";
 import { writeRefusal } from "./write-head.ts";
 
 export interface Http1ServerOptions extends ServerTimeLimits {
@@ -115,9 +115,9 @@ export class Http1ServerSession implements ServerSession, Input, AnswerEvents {
   proceed(): void {
     if (this.#reading || this.#closed) return;
     const rest = this.#held.take();
-    // What is held stays so until it was read: reading may stop again in the middle.
     if (rest !== undefined) this.#read(rest);
-    if (this.#mayRead()) this.#held.release();
+    // Reading may have stopped again in the middle. Without a reason it goes on, if only to see that the sender is gone.
+    if (this.#held.isEmpty && this.#stream?.held !== true) this.#held.release();
   }
 
   switched(): void {
@@ -180,11 +180,12 @@ export class Http1ServerSession implements ServerSession, Input, AnswerEvents {
   #readHead(input: Buffer, at: number): number {
     const text = this.#heads.read(input, at);
     if (text === undefined) {
+      const { problem } = this.#heads;
+      if (problem === "too long") return this.#refuse({ ...UNREAD, status: 431, detail: "header size" });
+      if (problem !== undefined) return this.#refuse({ ...UNREAD, status: 400, detail: problem });
       this.#times.waitForHead();
       return input.length;
     }
-    if (text === "too-long") return this.#refuse({ ...UNREAD, status: 431, detail: "header size" });
-    if (text === "broken") return this.#refuse({ ...UNREAD, status: 400, detail: "line end" });
     // One empty line before a request is forgiven (RFC 9112 §2.2).
     const read = readRequestHead(text.startsWith("\r\n") ? text.slice(2) : text);
     if (!read.ok) return this.#refuse(read);

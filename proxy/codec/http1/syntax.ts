@@ -14,7 +14,8 @@ const CLASSES = classes();
 function classes(): Uint8Array {
   const table = new Uint8Array(256);
   const add = (characters: string, kind: number): void => {
-    for (const character of characters) table[character.charCodeAt(0)] = (table[character.charCodeAt(0)] ?? 0) | kind;
+    for (const character of characters)
+      table[character.charCodeAt(0)] = (table[character.charCodeAt(0)] ?? 0) | kind;
   };
   const digits = "0123456789";
   const lower = "abcdefghijklmnopqrstuvwxyz";

@@ -44,7 +44,11 @@ function statusLine(status: number): string {
 }
 
 /** An answer as it goes out; `last`: the connection closes after it. */
-export function writeResponseHead({ status, headers, body }: ResponseHead, method: string, last: boolean): string {
+export function writeResponseHead(
+  { status, headers, body }: ResponseHead,
+  method: string,
+  last: boolean,
+): string {
   const bare = method === "HEAD" || status === 304 || status === 204;
   const noBody = bare ? announced(body) : "content-length: 0\r\n";
   const framing = status === 204 ? "" : bare ? headLine(body, noBody) : bodyLine(body, noBody);
@@ -72,6 +76,8 @@ function bodyLine(body: BodyLength, noBody: string): string {
       return `content-length: ${body.bytes}\r\n`;
     case "streamed":
       return "transfer-encoding: chunked\r\n";
+    default:
+      return body satisfies never;
   }
 }
 

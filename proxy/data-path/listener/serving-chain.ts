@@ -85,7 +85,6 @@ export class ServingChain {
   /** Cuts what is left. */
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
-    this.#http?.close();
     this.#tls?.close();
   }
 

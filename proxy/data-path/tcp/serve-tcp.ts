@@ -118,7 +118,7 @@ async function connectUpstream(
     record.upstream.workload = host.endpoint.workload;
     try {
       const variant = cluster.variantOf(host, "", ends);
-      const connection = await cluster.connect(host, signal, { variant });
+      const connection = await cluster.connect(host, signal, variant);
       record.upstream.id = connection.peer?.uri;
       const { connectTimeoutMs } = cluster.model;
       const stream =

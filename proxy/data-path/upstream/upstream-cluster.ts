@@ -1,18 +1,27 @@
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { ClientSessionObserver } from "../../codec/stream.ts";
 import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
 import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
+import type { Alarms } from "../../transport/alarms.ts";
+import { readStatic } from "../../transport/reading.ts";
+import { SocketWire } from "../../transport/socket-wire.ts";
+import { StaticReader } from "../../transport/static-reader.ts";
+import { breakOff } from "../break-off.ts";
 import { ClientTls } from "../tls/client-tls.ts";
 import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
+import { openClientSession } from "./client-protocols.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
+import type { OpenedSession, PoolSource } from "./host-pool.ts";
 import { type CallEnds, proxyHeader } from "./proxy-header.ts";
 import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
 
@@ -20,6 +29,7 @@ export interface UpstreamDeps {
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly resolve: Resolver;
+  readonly alarms: Alarms;
 }
 
 export interface UpstreamConnection {
@@ -37,6 +47,8 @@ export interface ClusterCounts {
   total: number;
   retries: number;
 }
+
+const NEVER = new AbortController().signal;
 
 type TlsClients = ReadonlyMap<Transport, ClientTls | ForeignTls>;
 
@@ -171,34 +183,37 @@ export class UpstreamCluster {
   async connect(
     host: UpstreamHost,
     signal: AbortSignal,
-    {
-      mayWait = false,
-      variant,
-    }: { readonly mayWait?: boolean; readonly variant?: PoolVariant | undefined } = {},
+    variant: PoolVariant | undefined,
   ): Promise<UpstreamConnection> {
-    const { connectTimeoutMs, limits, keepAliveMs } = this.#model;
-    // One that serves nobody gives way; it counts until it is closed.
-    const room = this.counts.connections >= limits.maxConnections && this.#closeIdle();
-    const maxConnections = room ? Number.POSITIVE_INFINITY : limits.maxConnections;
-    if (mayWait) await this.#slots.takeInTurn({ maxConnections, maxPending: limits.maxPending });
-    else this.#slots.take(maxConnections);
-    try {
-      const raw = await dial(host.endpoint, connectTimeoutMs, signal);
-      if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-      const connection = await this.#secure(raw, host, signal, variant);
-      connection.socket.once("close", () => this.#slots.release());
-      return connection;
-    } catch (error) {
-      this.#slots.release();
-      throw error;
-    } finally {
-      if (mayWait) this.#slots.arrive();
-    }
+    this.#slots.take(this.#roomForOneMore());
+    return await this.#dial(host, signal, variant);
   }
 
-  /** True while requests wait for a connection: one that has done its part should make room. */
-  get crowded(): boolean {
-    return this.#slots.wanted;
+  /** What a pool of connections to a host lives on. */
+  poolSource(host: UpstreamHost, variant: PoolVariant | undefined): PoolSource {
+    const slots = this.#slots;
+    const limits = (): Cluster => this.#model;
+    return {
+      alarms: this.#deps.alarms,
+      get limits() {
+        return limits();
+      },
+      get crowded() {
+        return slots.wanted;
+      },
+      takeSlot: (taker) => {
+        if (slots.open >= this.#roomForOneMore()) {
+          slots.wait(taker);
+          return;
+        }
+        slots.take(Number.POSITIVE_INFINITY);
+        taker();
+      },
+      leaveLine: (taker) => slots.leave(taker),
+      enter: () => slots.enter(this.#model.limits.maxPending),
+      arrive: () => slots.arrive(),
+      open: async (observer) => await this.#openSession(host, variant, observer),
+    };
   }
 
   /** What pooled connections of a host were made under; another value means that they must not be used again. */
@@ -210,6 +225,54 @@ export class UpstreamCluster {
   close(): void {
     this.#dns?.stop();
     for (const host of this.#hosts.values()) host.retirePools();
+  }
+
+  /** How many connections there may be: one that serves nobody gives way to another, and counts until it is gone. */
+  #roomForOneMore(): number {
+    const { maxConnections } = this.#model.limits;
+    return this.#slots.open >= maxConnections && this.#closeIdle()
+      ? Number.POSITIVE_INFINITY
+      : maxConnections;
+  }
+
+  #isSecure({ endpoint }: UpstreamHost): boolean {
+    return this.#transportOf(endpoint).kind === "tls";
+  }
+
+  async #openSession(
+    host: UpstreamHost,
+    variant: PoolVariant | undefined,
+    observer: ClientSessionObserver,
+  ): Promise<OpenedSession> {
+    const reader = this.#isSecure(host) ? undefined : new StaticReader();
+    // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
+    const { socket, peer } = await this.#dial(host, NEVER, variant, reader);
+    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    const { alpnProtocol } = socket as Partial<TLSSocket>;
+    const session = openClientSession(alpnProtocol || undefined, wire, observer, this.#deps.alarms);
+    return { session, peer };
+  }
+
+  /** With a slot that was taken. */
+  async #dial(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+    reader?: StaticReader,
+  ): Promise<UpstreamConnection> {
+    const { connectTimeoutMs, keepAliveMs } = this.#model;
+    try {
+      const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
+      if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
+      const connection = await this.#secure(raw, host, signal, variant);
+      if (connection.socket.destroyed)
+        throw new UpstreamConnectError("UF", "the connection was closed at once");
+      connection.socket.once("close", () => this.#slots.release());
+      return connection;
+    } catch (error) {
+      this.#slots.release();
+      throw error;
+    }
   }
 
   async #secure(
