@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
-import { createServer as createTlsServer, type TLSSocket, connect as tlsConnect } from "node:tls";
+import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
 import { eventually } from "../../test/harness/eventually.ts";
 import { mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
 import { type Reading, readEvents, readStatic, readTapped } from "./reading.ts";

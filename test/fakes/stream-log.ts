@@ -1,5 +1,6 @@
 import type {
   BodySink,
+  RequestHandler,
   RequestHead,
   ResetCause,
   ResponseHead,
@@ -71,7 +72,7 @@ export class RequestLog implements ServerSessionObserver {
     this.#then = then;
   }
 
-  readonly request = (head: RequestHead, stream: ServerStream): void => {
+  readonly request: RequestHandler = (head, stream) => {
     const logged: LoggedRequest = { head, stream, sink: new SinkLog(), closed: undefined, writables: 0 };
     this.requests.push(logged);
     stream.observe({
