@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { messageOf } from "../../mesh/errors.ts";
 import { OutBuffer, type Piece } from "./out-buffer.ts";
 import { type Reading, readTapped } from "./reading.ts";
 import { giveSegment } from "./segments.ts";
@@ -54,7 +55,7 @@ export class SocketWire implements Wire, Output {
       return;
     }
     this.#socket.on("end", () => input.ended());
-    this.#reading.start((chunk) => input.bytes(chunk));
+    this.#reading.start((chunk) => this.#take(input, chunk));
   }
 
   pause(): void {
@@ -104,6 +105,16 @@ export class SocketWire implements Wire, Output {
         return;
       }
       this.#write(piece);
+    }
+  }
+
+  #take(input: Input, chunk: Buffer): void {
+    try {
+      input.bytes(chunk);
+    } catch (error) {
+      // The last resort: a defect of a codec costs this connection, not the process.
+      this.#reason = `internal: ${messageOf(error)}`;
+      this.destroy();
     }
   }
 

@@ -136,7 +136,13 @@ class Forwarding implements AttemptEvents, Bearer {
       this.#repeat();
       return;
     }
-    this.#deliver(head);
+    try {
+      this.#deliver(head);
+    } catch {
+      // The last resort: a defect here costs this request, not the process.
+      this.#attempt?.cancel();
+      this.#end(() => replyLocally(this.#exchange, { status: 500, details: "internal", close: true }));
+    }
   }
 
   failed(failure: AttemptFailure): void {
@@ -248,7 +254,11 @@ class Forwarding implements AttemptEvents, Bearer {
         this.#exchange.complete = true;
         if (!this.#over) this.#deadlines.requestOver();
       },
-      broken: () => this.gone(),
+      broken: (cause) => {
+        // The codec answers what is no body, or none in time; nobody is there to answer otherwise.
+        if (cause.kind === "protocol") record.flags.add("DPE");
+        this.gone();
+      },
     });
   }
 
@@ -265,9 +275,9 @@ class Forwarding implements AttemptEvents, Bearer {
       this.#upgraded = new UpgradedExchange(exchange, head, attempt.stream);
       return;
     }
-    exchange.answered = true;
-    if (exchange.closing) exchange.stream.closeAfter();
     const headers = answerHeaders(exchange, head.headers, this.#decision.responseEdits);
+    if (exchange.closing) exchange.stream.closeAfter();
+    exchange.answered = true;
     exchange.stream.respond({ status: head.status, headers, body: head.body });
   }
 

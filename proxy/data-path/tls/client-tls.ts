@@ -6,7 +6,7 @@ import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { MeshTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
-import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
+import { type TlsMaterial, tlsEpoch, tlsMaterial } from "./contexts.ts";
 import { judgePeer, namedTrustDomains, type PeerVerdict } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 import type { TlsConnection } from "./server-tls.ts";
@@ -48,7 +48,7 @@ export class ClientTls {
 
   /** Changes with identity or trust; connections of another epoch are not to be used for new requests. */
   get epoch(): string {
-    return tlsMaterial(this.#options.secrets, this.#options.tls)?.epoch ?? "";
+    return tlsEpoch(this.#options.secrets, this.#options.tls);
   }
 
   /** Makes a connected socket a TLS one. On failure, which is a rejection with the reason, it is destroyed. */
