@@ -184,6 +184,21 @@ test("a connection closes after `connection: close`, and when it drains", () => 
   assert.ok(draining.wire.isEnded);
 });
 
+test("a connection that drains in the middle of an answer serves another request before it closes", () => {
+  const { wire, log, session } = serve();
+  wire.receive(GET);
+  const [first] = log.requests;
+  first?.stream.respond({ status: 200, headers: new HeaderList(), body: { kind: "streamed" } });
+  session.drain();
+  first?.stream.end(undefined);
+  assert.equal(wire.isEnded, false, "its head has promised more");
+  wire.take();
+  wire.receive(GET);
+  answer(log.requests[1] as LoggedRequest);
+  assert.match(wire.take(), /\r\nconnection: close\r\n/);
+  assert.ok(wire.isEnded);
+});
+
 test("the rest of a body that nobody wants is dropped, and the connection used again, within bounds", () => {
   const { wire, log } = serve();
   wire.receive("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nabc");

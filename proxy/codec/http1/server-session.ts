@@ -57,10 +57,10 @@ export class Http1ServerSession implements ServerSession, Input, AnswerEvents {
     return this.#stream === undefined ? 0 : 1;
   }
 
-  /** The next answer closes the connection. */
+  /** The next answer that can say so closes the connection: closed without a word it could cost the next request. */
   drain(): void {
     this.#draining = true;
-    this.#stream?.closeAfter();
+    if (this.#stream?.unanswered) this.#stream.closeAfter();
   }
 
   destroy(_reason: string): void {
