@@ -1,3 +1,6 @@
+/** How the tunnel is called in ALPN (docs/lateen-mux.md §1). */
+export const TUNNEL_ALPN = "lateen-mux/1";
+
 /**
  * The frames of `lateen-mux/1` (docs/lateen-mux.md §3): eight octets of header, then the payload.
  *

@@ -3,44 +3,38 @@ import type { ClientStream, ResetCause, ResponseHead, ResponseReceiver } from ".
 import { ReceiveHalf } from "./receive-half.ts";
 import { SendHalf } from "./send-half.ts";
 import { codeOf, type Tunnel, type TunnelStream } from "./tunnel.ts";
-import type { BytesReceiver } from "./tunnel-client.ts";
 
-/** A request, or a TCP connection, at the end that opened it. */
+/** A request at the end that sent it. */
 export class TunnelClientStream implements ClientStream, TunnelStream {
   readonly outgoing: SendHalf;
   readonly incoming: ReceiveHalf;
   readonly #tunnel: Tunnel;
   readonly #id: number;
-  readonly #receiver: BytesReceiver;
-  /** Undefined: it is a TCP connection. */
-  readonly #answers: ResponseReceiver | undefined;
+  readonly #receiver: ResponseReceiver;
   #answered = false;
   #over = false;
 
-  constructor(tunnel: Tunnel, id: number, receiver: BytesReceiver, answers: ResponseReceiver | undefined) {
+  constructor(tunnel: Tunnel, id: number, receiver: ResponseReceiver) {
     this.#tunnel = tunnel;
     this.#id = id;
     this.#receiver = receiver;
-    this.#answers = answers;
     this.outgoing = new SendHalf(tunnel.writer, id, tunnel.peer.window);
     this.incoming = new ReceiveHalf(tunnel.writer, id, tunnel.own.window);
-    if (answers === undefined) this.incoming.receive(receiver);
-    tunnel.streams.set(id, this);
   }
 
   get takesBody(): boolean {
-    return this.#answered || this.#answers === undefined;
+    return this.#answered;
   }
 
   /** False: it does not come in its turn. */
   answer(interim: boolean, head: ResponseHead, fin: boolean): boolean {
-    if (this.#answers === undefined || this.#answered || interim !== isInterim(head.status)) return false;
+    if (this.#answered || interim !== isInterim(head.status)) return false;
     if (interim) {
-      this.#answers.inform(head.status, head.headers);
+      this.#receiver.inform(head.status, head.headers);
       return !fin;
     }
     this.#answered = true;
-    this.#answers.head(head);
+    this.#receiver.head(head);
     if (this.#over) return true;
     this.incoming.expect(head.body);
     this.incoming.receive(this.#receiver);

@@ -1,6 +1,6 @@
+import type { Alarms } from "../../transport/alarms.ts";
 import type { Wire } from "../../transport/wire.ts";
 import type {
-  BodySink,
   ClientSession,
   ClientSessionObserver,
   ClientStream,
@@ -11,9 +11,7 @@ import { FrameKind, MOST, type Settings } from "./frames.ts";
 import { decodeResponse, encodeRequest } from "./heads.ts";
 import { Tunnel } from "./tunnel.ts";
 import { TunnelClientStream } from "./tunnel-client-stream.ts";
-
-/** What hears of a TCP connection through the tunnel. */
-export type BytesReceiver = BodySink & Pick<ResponseReceiver, "writable">;
+import { type ByteStream, TunnelServerStream } from "./tunnel-server-stream.ts";
 
 /** The end of a tunnel that opens streams. */
 export class TunnelClient implements ClientSession {
@@ -22,7 +20,7 @@ export class TunnelClient implements ClientSession {
   /** It opens nothing any more. */
   #closing = false;
 
-  constructor(wire: Wire, observer: ClientSessionObserver, own?: Settings) {
+  constructor(wire: Wire, observer: ClientSessionObserver, alarms: Alarms, own?: Settings) {
     this.#observer = observer;
     this.#tunnel = new Tunnel(
       wire,
@@ -35,6 +33,7 @@ export class TunnelClient implements ClientSession {
           observer.closed();
         },
       },
+      alarms,
       own,
     );
   }
@@ -54,27 +53,24 @@ export class TunnelClient implements ClientSession {
   request(head: RequestHead, receiver: ResponseReceiver): ClientStream {
     const fin = head.body.kind === "none" && head.upgrade === undefined && head.method !== "CONNECT";
     const id = this.#next();
-    const stream = new TunnelClientStream(this.#tunnel, id, receiver, receiver);
+    const stream = new TunnelClientStream(this.#tunnel, id, receiver);
+    this.#tunnel.add(id, stream);
     this.#tunnel.writer.head(FrameKind.request, id, encodeRequest(head), fin);
     if (fin) stream.outgoing.finish();
     return stream;
   }
 
   /** Opens a TCP connection: bytes both ways, each direction with its own end. */
-  connect(receiver: BytesReceiver): ClientStream {
+  connect(): ByteStream {
     const id = this.#next();
-    const stream = new TunnelClientStream(this.#tunnel, id, receiver, undefined);
+    const stream = new TunnelServerStream(this.#tunnel, id, "bytes");
+    this.#tunnel.add(id, stream);
     this.#tunnel.writer.connect(id);
     return stream;
   }
 
   drain(): void {
     this.#leave(MOST);
-  }
-
-  /** See `Tunnel.tick`. */
-  tick(nowMs: number): void {
-    this.#tunnel.tick(nowMs);
   }
 
   destroy(reason: string): void {
@@ -96,7 +92,8 @@ export class TunnelClient implements ClientSession {
     if (stream === undefined) return undefined;
     const decoded = decodeResponse(payload, fin);
     if (!decoded.ok) return tunnel.broken(`an answer: ${decoded.reason}`);
-    const taken = (stream as TunnelClientStream).answer(kind === FrameKind.interim, decoded.head, fin);
+    const taken =
+      stream instanceof TunnelClientStream && stream.answer(kind === FrameKind.interim, decoded.head, fin);
     return taken ? undefined : tunnel.broken("an answer out of turn");
   }
 

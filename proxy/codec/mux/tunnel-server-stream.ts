@@ -1,12 +1,22 @@
 import type { HeaderList } from "../../tables/header-list.ts";
-import type { BodySink, ResetCause, ResponseHead, ServerStream, ServerStreamObserver } from "../stream.ts";
+import type {
+  BodySink,
+  BodySource,
+  ResetCause,
+  ResponseHead,
+  ServerStream,
+  ServerStreamObserver,
+} from "../stream.ts";
 import { FrameKind, ResetCode } from "./frames.ts";
 import { encodeResponse } from "./heads.ts";
 import { ReceiveHalf } from "./receive-half.ts";
 import { SendHalf } from "./send-half.ts";
 import { codeOf, type Tunnel, type TunnelStream } from "./tunnel.ts";
 
-/** A request, or a TCP connection, at the end that serves it. */
+/** A TCP connection through the tunnel: bytes both ways, each with its own end. */
+export type ByteStream = BodySource & BodySink & Pick<ServerStream, "observe">;
+
+/** A request at the end that serves it; or a TCP connection, which is the same at both ends. */
 export class TunnelServerStream implements ServerStream, TunnelStream {
   readonly outgoing: SendHalf;
   readonly incoming: ReceiveHalf;

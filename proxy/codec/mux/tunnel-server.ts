@@ -1,19 +1,10 @@
+import { Alarm, type Alarms } from "../../transport/alarms.ts";
 import type { Wire } from "../../transport/wire.ts";
-import type {
-  BodySink,
-  BodySource,
-  RefusedRequest,
-  RequestHandler,
-  ServerSession,
-  ServerStream,
-} from "../stream.ts";
+import type { RefusedRequest, RequestHandler, ServerSession } from "../stream.ts";
 import { FrameKind, MOST, ResetCode, type Settings } from "./frames.ts";
 import { decodeRequest } from "./heads.ts";
 import { Tunnel } from "./tunnel.ts";
-import { TunnelServerStream } from "./tunnel-server-stream.ts";
-
-/** A TCP connection that came through the tunnel: bytes both ways, each with its own end. */
-export type ByteStream = BodySource & BodySink & Pick<ServerStream, "observe">;
+import { type ByteStream, TunnelServerStream } from "./tunnel-server-stream.ts";
 
 /** What a filter chain serves: the kind of stream that it has no handler for is refused. */
 export interface TunnelServerObserver {
@@ -24,22 +15,39 @@ export interface TunnelServerObserver {
   closed(): void;
 }
 
+export interface TunnelServerOptions {
+  readonly alarms: Alarms;
+  /** After so long without a stream the client is asked to leave, and after as long again it is cut off; 0 is never. */
+  readonly idleMs: number;
+  readonly settings?: Settings;
+}
+
 /** The end of a tunnel that streams are opened to. */
 export class TunnelServer implements ServerSession {
   readonly #tunnel: Tunnel;
   readonly #observer: TunnelServerObserver;
+  readonly #options: TunnelServerOptions;
+  readonly #idle = new Alarm(() => this.#idleTooLong());
+  #askedToLeave = false;
 
-  constructor(wire: Wire, observer: TunnelServerObserver, own?: Settings) {
+  constructor(wire: Wire, observer: TunnelServerObserver, options: TunnelServerOptions) {
     this.#observer = observer;
+    this.#options = options;
     this.#tunnel = new Tunnel(
       wire,
       {
         head: (kind, id, payload, fin) => this.#open(kind, id, payload, fin),
         goaway: () => this.#answerGoaway(),
-        closed: () => observer.closed(),
+        changed: () => this.#watchIdle(),
+        closed: () => {
+          this.#idle.clear();
+          observer.closed();
+        },
       },
-      own,
+      options.alarms,
+      options.settings,
     );
+    this.#watchIdle();
   }
 
   get active(): number {
@@ -51,13 +59,23 @@ export class TunnelServer implements ServerSession {
     this.#tunnel.goaway(MOST);
   }
 
-  /** See `Tunnel.tick`. */
-  tick(nowMs: number): void {
-    this.#tunnel.tick(nowMs);
-  }
-
   destroy(reason: string): void {
     this.#tunnel.destroy(reason);
+  }
+
+  #watchIdle(): void {
+    if (this.active === 0) this.#idle.set(this.#options.alarms, this.#options.idleMs);
+  }
+
+  #idleTooLong(): void {
+    if (this.active > 0) return;
+    if (this.#askedToLeave) {
+      this.destroy("nothing was asked");
+      return;
+    }
+    this.#askedToLeave = true;
+    this.drain();
+    this.#watchIdle();
   }
 
   #answerGoaway(): void {
@@ -88,7 +106,7 @@ export class TunnelServer implements ServerSession {
     const stream = new TunnelServerStream(tunnel, id, method === "CONNECT" ? "connect" : "request");
     stream.incoming.expect(decoded.head.body);
     if (fin) stream.incoming.finish(undefined);
-    tunnel.streams.set(id, stream);
+    tunnel.add(id, stream);
     return handler(decoded.head, stream);
   }
 
@@ -96,7 +114,7 @@ export class TunnelServer implements ServerSession {
     const handler = this.#observer.bytes;
     if (handler === undefined) return this.#tunnel.writer.reset(id, ResetCode.protocol);
     const stream = new TunnelServerStream(this.#tunnel, id, "bytes");
-    this.#tunnel.streams.set(id, stream);
+    this.#tunnel.add(id, stream);
     return handler(stream);
   }
 }

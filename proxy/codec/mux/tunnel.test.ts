@@ -3,10 +3,12 @@ import { test } from "node:test";
 import { type WirePair, wirePair } from "../../../test/fakes/wire-pair.ts";
 import { Random } from "../../../test/harness/random.ts";
 import { HeaderList } from "../../tables/header-list.ts";
+import { Alarms } from "../../transport/alarms.ts";
 import type { BodyLength, RequestHead, ResponseHead, ServerStream } from "../stream.ts";
 import type { Settings } from "./frames.ts";
 import { TunnelClient } from "./tunnel-client.ts";
-import { type ByteStream, TunnelServer } from "./tunnel-server.ts";
+import { TunnelServer } from "./tunnel-server.ts";
+import type { ByteStream } from "./tunnel-server-stream.ts";
 
 const NONE: BodyLength = { kind: "none" };
 const STREAMED: BodyLength = { kind: "streamed" };
@@ -61,7 +63,10 @@ interface Both extends WirePair {
   readonly ends: string[];
 }
 
-function both(settings: Partial<Settings> = {}): Both {
+const IDLE_MS = 600_000;
+const ALARMS = new Alarms(() => performance.now());
+
+function both(settings: Partial<Settings> = {}, alarms = ALARMS): Both {
   const pair = wirePair();
   const served: Served[] = [];
   const ends: string[] = [];
@@ -71,10 +76,15 @@ function both(settings: Partial<Settings> = {}): Both {
     stream.observe({ writable: () => one.writable++, closed: (complete) => one.closed.push(complete) });
   };
   const own = { maxStreams: 100, window: 65_536, ...settings };
-  const tunnel = new TunnelClient(pair.client, { changed: () => {}, closed: () => ends.push("client") }, own);
+  const tunnel = new TunnelClient(
+    pair.client,
+    { changed: () => {}, closed: () => ends.push("client") },
+    alarms,
+    own,
+  );
   const bytes = (stream: ByteStream): void => take(undefined, stream);
   const observer = { request: take, bytes, refused: () => {}, closed: () => ends.push("server") };
-  const serving = new TunnelServer(pair.server, observer, own);
+  const serving = new TunnelServer(pair.server, observer, { alarms, idleMs: IDLE_MS, settings: own });
   pair.settle();
   const newest = (): Served & { stream: ServerStream } => served.at(-1) as Served & { stream: ServerStream };
   return { ...pair, tunnel, serving, served, ends, newest };
@@ -242,7 +252,10 @@ test("either end gives a stream up, and the other hears why", () => {
 test("a TCP connection has two directions, each with its own end", () => {
   const { tunnel, serving, served, settle } = both();
   const heard = new Heard();
-  const sent = tunnel.connect(heard);
+  const closed: boolean[] = [];
+  const sent = tunnel.connect();
+  sent.observe({ writable: () => {}, closed: (complete) => closed.push(complete) });
+  sent.receive(heard);
   settle();
   const stream = served[0]?.stream;
   assert.ok(stream && served[0]?.head === undefined);
@@ -256,7 +269,8 @@ test("a TCP connection has two directions, each with its own end", () => {
   stream.data(Buffer.from(" bye"));
   stream.end(undefined);
   settle();
-  assert.deepEqual([heard.body, heard.events, served[0]?.closed], ["220 hello bye", ["end"], [true]]);
+  assert.deepEqual([heard.body, heard.events], ["220 hello bye", ["end"]]);
+  assert.deepEqual([closed, served[0]?.closed], [[true], [true]]);
   assert.equal(tunnel.active + serving.active, 0);
 });
 
@@ -299,7 +313,7 @@ test("more streams than the other end takes are not opened, and refused by it", 
   assert.equal(served.length, 2);
   // A client that has not heard the settings yet.
   const early = wirePair();
-  const client = new TunnelClient(early.client, { changed: () => {}, closed: () => {} });
+  const client = new TunnelClient(early.client, { changed: () => {}, closed: () => {} }, ALARMS);
   const heard = [1, 2, 3].map(() => {
     const one = new Heard();
     client.request(request(), one);
@@ -308,10 +322,7 @@ test("more streams than the other end takes are not opened, and refused by it", 
   const serving = new TunnelServer(
     early.server,
     { request: () => {}, bytes: undefined, refused: () => {}, closed: () => {} },
-    {
-      maxStreams: 2,
-      window: 10,
-    },
+    { alarms: ALARMS, idleMs: 0, settings: { maxStreams: 2, window: 10 } },
   );
   early.settle();
   assert.equal(serving.active, 2);
@@ -390,17 +401,17 @@ test("a connection that breaks is told to every stream, once, and to the owner",
   assert.equal(server.state, "destroyed");
 });
 
-test("a silent other end is asked for a sign of life while streams wait, and then given up", () => {
-  const { tunnel, serving, settle, client } = both();
+test("a silent other end is asked for a sign of life while streams wait, and then given up", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  const { tunnel, settle, client } = both({}, new Alarms(() => now));
   const heard = new Heard();
   tunnel.request(request(), heard);
   settle();
-  let now = 1000;
   const pass = (ms: number, answered: boolean): void => {
     for (const until = now + ms; now < until; ) {
-      now += 1000;
-      tunnel.tick(now);
-      serving.tick(now);
+      now += 500;
+      t.mock.timers.tick(500);
       if (answered) settle();
     }
   };
@@ -412,10 +423,41 @@ test("a silent other end is asked for a sign of life while streams wait, and the
   assert.deepEqual([heard.events, client.state], [["reset disconnected"], "destroyed"]);
 });
 
-test("nothing waits for a sign of life when nothing is asked", () => {
-  const { tunnel, client } = both();
-  for (let now = 0; now < 100_000; now += 1000) tunnel.tick(now);
+test("nothing waits for a sign of life when nothing is asked", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  const { tunnel, newest, client, settle } = both({}, new Alarms(() => now));
+  tunnel.request(request(), new Heard());
+  settle();
+  newest().stream.respond(answer(200, NONE));
+  settle();
+  for (; now < 100_000; now += 1000) t.mock.timers.tick(1000);
   assert.deepEqual([client.state, client.take().length], ["open", 0]);
+});
+
+test("a client that asks nothing is asked to leave, and cut off when it is not there to hear it", (t) => {
+  for (const isThere of [true, false]) {
+    t.mock.timers.reset();
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let now = 0;
+    const { tunnel, newest, server, settle } = both({}, new Alarms(() => now));
+    tunnel.request(request(), new Heard());
+    settle();
+    const pass = (ms: number): void => {
+      now += ms;
+      t.mock.timers.tick(ms);
+      if (isThere) settle();
+    };
+    pass(3 * IDLE_MS);
+    if (isThere) assert.equal(server.state, "open", "it has a request, which it does not forget");
+    newest().stream.respond(answer(200, NONE));
+    settle();
+    pass(IDLE_MS);
+    assert.equal(server.state, isThere ? "ended" : "open");
+    if (isThere) server.fail("both ends have closed it");
+    pass(IDLE_MS);
+    assert.equal(server.state, isThere ? "ended" : "destroyed");
+  }
 });
 
 test("random exchanges, in random pieces, come out as they went in", () => {

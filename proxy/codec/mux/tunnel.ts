@@ -1,4 +1,5 @@
 import type { HeaderList } from "../../tables/header-list.ts";
+import { Alarm, type Alarms } from "../../transport/alarms.ts";
 import type { Input, Wire } from "../../transport/wire.ts";
 import type { ResetCause } from "../stream.ts";
 import { FrameReader, type FrameReceiver } from "./frame-reader.ts";
@@ -10,9 +11,8 @@ import type { SendHalf } from "./send-half.ts";
 
 /** With more than this waiting for the kernel, the other end does not read what it asks for. */
 const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
-/** Silence after which the other end is asked for a sign of life, and after which it is given up. */
-const ASK_AFTER_MS = 5000;
-const GIVE_UP_AFTER_MS = 10_000;
+/** After so much silence the other end is asked for a sign of life, and after as much again it is given up. */
+const SILENCE_MS = 5000;
 
 /** A stream as its connection sees it. */
 export interface TunnelStream {
@@ -52,12 +52,14 @@ export class Tunnel implements Input, FrameReceiver {
   #peer = INITIAL_SETTINGS;
   #said: "nothing" | "goaway" | "end" = "nothing";
   #closed = false;
-  #heard = false;
-  #heardMs: number | undefined;
+  readonly #alarms: Alarms;
+  /** Streams wait for an other end that says nothing. A host that vanished is noticed by TCP in a quarter of an hour. */
+  readonly #silence = new Alarm(() => this.#askOrGiveUp());
   #asked = false;
   #ending = false;
 
-  constructor(wire: Wire, role: TunnelRole, own: Settings = INITIAL_SETTINGS) {
+  constructor(wire: Wire, role: TunnelRole, alarms: Alarms, own: Settings = INITIAL_SETTINGS) {
+    this.#alarms = alarms;
     this.#wire = wire;
     this.#role = role;
     this.own = own;
@@ -94,23 +96,10 @@ export class Tunnel implements Input, FrameReceiver {
     this.writer.goaway(last);
   }
 
-  /**
-   * To be called every second or so: asks a silent other end for a sign of life while streams wait for it, and gives up
-   * one that gives none. A host that vanished says nothing, and TCP takes a quarter of an hour to notice.
-   */
-  tick(nowMs: number): void {
-    if (this.#heard || this.streams.size === 0 || this.#heardMs === undefined) {
-      this.#heard = false;
-      this.#heardMs = nowMs;
-      this.#asked = false;
-      return;
-    }
-    const silentMs = nowMs - this.#heardMs;
-    if (silentMs >= GIVE_UP_AFTER_MS) this.destroy("no sign of life");
-    else if (silentMs >= ASK_AFTER_MS && !this.#asked) {
-      this.#asked = true;
-      this.writer.ping(0);
-    }
+  /** Opened here, or by the other end. */
+  add(id: number, stream: TunnelStream): void {
+    this.streams.set(id, stream);
+    if (this.streams.size === 1) this.#expectNews();
   }
 
   destroy(reason: string): void {
@@ -122,7 +111,8 @@ export class Tunnel implements Input, FrameReceiver {
   // Input
 
   bytes(chunk: Buffer): void {
-    this.#heard = true;
+    this.#asked = false;
+    this.#silence.postpone();
     this.#reader.read(chunk);
   }
 
@@ -145,6 +135,7 @@ export class Tunnel implements Input, FrameReceiver {
   closed(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#silence.clear();
     this.#reader.stop();
     const left = [...this.streams.values()];
     this.streams.clear();
@@ -188,6 +179,22 @@ export class Tunnel implements Input, FrameReceiver {
         // Left to later versions.
         return undefined;
     }
+  }
+
+  #expectNews(): void {
+    this.#asked = false;
+    this.#silence.set(this.#alarms, SILENCE_MS);
+  }
+
+  #askOrGiveUp(): void {
+    if (this.streams.size === 0) return;
+    if (this.#asked) {
+      this.destroy("no sign of life");
+      return;
+    }
+    this.#expectNews();
+    this.#asked = true;
+    this.writer.ping(0);
   }
 
   #settings(payload: Buffer): void {

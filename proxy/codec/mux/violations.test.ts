@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { FakeWire, wirePair } from "../../../test/fakes/wire-pair.ts";
 import { Random } from "../../../test/harness/random.ts";
 import { HeaderList } from "../../tables/header-list.ts";
+import { Alarms } from "../../transport/alarms.ts";
 import type { RequestHead, ResponseReceiver, ServerStream } from "../stream.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -25,6 +26,7 @@ const GET: RequestHead = {
 const POST: RequestHead = { ...GET, method: "POST", body: { kind: "sized", bytes: 5 } };
 const PUT: RequestHead = { ...GET, method: "PUT", body: { kind: "streamed" } };
 
+const ALARMS = new Alarms(() => performance.now());
 const NOBODY = { request: undefined, bytes: undefined, refused: () => {}, closed: () => {} };
 
 interface Told {
@@ -198,10 +200,7 @@ for (const { name, write, outcome } of cases) {
     const serving = new TunnelServer(
       wire,
       { ...NOBODY, request: (_, stream) => streams.push(stream) },
-      {
-        maxStreams: 4,
-        window: WINDOW,
-      },
+      { alarms: ALARMS, idleMs: 0, settings: { maxStreams: 4, window: WINDOW } },
     );
     wire.take();
     const from = new FakeWire();
@@ -267,7 +266,7 @@ for (const { name, write, outcome } of answers) {
   test(`a client that is sent ${name}: ${told(outcome)}`, () => {
     const wire = new FakeWire();
     const events: string[] = [];
-    const tunnel = new TunnelClient(wire, { changed: () => {}, closed: () => {} });
+    const tunnel = new TunnelClient(wire, { changed: () => {}, closed: () => {} }, ALARMS);
     tunnel.request(GET, receiver(events));
     wire.take();
     const from = new FakeWire();
@@ -310,7 +309,11 @@ function receiver(events: string[]): ResponseReceiver {
 test("pings that nobody reads the answers of end the connection", () => {
   const wire = new FakeWire();
   const ends: string[] = [];
-  const serving = new TunnelServer(wire, { ...NOBODY, closed: () => ends.push("told") });
+  const serving = new TunnelServer(
+    wire,
+    { ...NOBODY, closed: () => ends.push("told") },
+    { alarms: ALARMS, idleMs: 0 },
+  );
   wire.pending = 100_000_000;
   const from = new FakeWire();
   new FrameWriter(from).ping(1);
@@ -337,7 +340,7 @@ test("whatever comes, nothing throws, streams stay below their number, and a liv
         },
         bytes: random.chance(0.5) ? (stream) => stream.end(undefined) : undefined,
       },
-      { maxStreams: 4, window: WINDOW },
+      { alarms: ALARMS, idleMs: 0, settings: { maxStreams: 4, window: WINDOW } },
     );
     const bytes = noise(random);
     for (let at = 0; at < bytes.length; ) {

@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type Http1ServerOptions, Http1ServerSession } from "../../codec/http1/server-session.ts";
+import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
+import { TunnelServer } from "../../codec/mux/tunnel-server.ts";
 import type { ServerSession, ServerSessionObserver } from "../../codec/stream.ts";
 import type { Wire } from "../../transport/wire.ts";
 
@@ -15,8 +17,12 @@ type ServerSessionFactory = (
 const http1: ServerSessionFactory = (wire, observer, options) =>
   new Http1ServerSession(wire, observer, options);
 
+const tunnel: ServerSessionFactory = (wire, observer, options) =>
+  new TunnelServer(wire, { ...observer, bytes: undefined }, options);
+
 /** What HTTP chains speak, by its name in ALPN; the first that a client offers is chosen. */
 const SERVER_PROTOCOLS: ReadonlyMap<string, ServerSessionFactory> = new Map([
+  [TUNNEL_ALPN, tunnel],
   ["http/1.1", http1],
   // Istio's own names for it, offered among sidecars.
   ["istio", http1],

@@ -85,7 +85,12 @@ async function dial(
 }
 
 test("a session is resumed, and both ends still know who the other is", async () => {
-  const client = new ClientTls({ tls: upstream, secrets: store(CLIENT), clock: systemClock });
+  const client = new ClientTls({
+    tls: upstream,
+    secrets: store(CLIENT),
+    clock: systemClock,
+    offersTunnel: false,
+  });
   assert.deepEqual(await dial(client), { resumed: false, peer: SERVER });
   assert.deepEqual(await dial(client), { resumed: true, peer: SERVER });
   assert.deepEqual(
@@ -96,7 +101,7 @@ test("a session is resumed, and both ends still know who the other is", async ()
 
 test("no session outlives the client's identity, its bundle, or the server's identity", async () => {
   const secrets = store(CLIENT);
-  const client = new ClientTls({ tls: upstream, secrets, clock: systemClock });
+  const client = new ClientTls({ tls: upstream, secrets, clock: systemClock, offersTunnel: false });
   await dial(client);
   renew(secrets, CLIENT);
   assert.equal((await dial(client)).resumed, false, "a new SVID");
@@ -110,7 +115,7 @@ test("no session outlives the client's identity, its bundle, or the server's ide
 test("a peer whose certificate has expired is refused on a resumed session too", async () => {
   let ahead = 0;
   const clock = { ...systemClock, now: () => Date.now() + ahead };
-  const client = new ClientTls({ tls: upstream, secrets: store(CLIENT), clock });
+  const client = new ClientTls({ tls: upstream, secrets: store(CLIENT), clock, offersTunnel: false });
   await dial(client);
   assert.equal((await dial(client)).resumed, true);
   ahead = 3_600_000;

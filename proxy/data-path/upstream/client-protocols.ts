@@ -1,4 +1,6 @@
 import { Http1ClientSession } from "../../codec/http1/client-session.ts";
+import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
+import { TunnelClient } from "../../codec/mux/tunnel-client.ts";
 import type { ClientSession, ClientSessionObserver } from "../../codec/stream.ts";
 import type { Alarms } from "../../transport/alarms.ts";
 import type { Wire } from "../../transport/wire.ts";
@@ -8,8 +10,11 @@ type ClientSessionFactory = (wire: Wire, observer: ClientSessionObserver, alarms
 const http1: ClientSessionFactory = (wire, observer, alarms) =>
   new Http1ClientSession(wire, observer, alarms);
 
+const tunnel: ClientSessionFactory = (wire, observer, alarms) => new TunnelClient(wire, observer, alarms);
+
 /** How servers can be asked, by what ALPN has agreed upon; also what is offered of a cluster's list. */
 const CLIENT_PROTOCOLS: ReadonlyMap<string, ClientSessionFactory> = new Map([
+  [TUNNEL_ALPN, tunnel],
   ["http/1.1", http1],
   // Istio's own names for it, chosen among sidecars.
   ["istio", http1],

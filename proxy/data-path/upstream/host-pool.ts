@@ -6,6 +6,8 @@ import type { SlotTaker } from "./connection-slots.ts";
 import { UpstreamConnectError } from "./dial.ts";
 
 const MOST_IDLE_CONNECTIONS = 64;
+/** More requests than ever wait at a time. */
+const MANY = 1_000_000;
 
 /** A connection with its codec, opened; the observer is told from then on. */
 export interface OpenedSession {
@@ -18,6 +20,8 @@ export interface OpenedSession {
 export interface PoolSource {
   readonly limits: Pick<Cluster, "idleTimeoutMs" | "maxRequestsPerConnection" | "maxConnectionMs">;
   readonly alarms: Alarms;
+  /** One connection may turn out to have room for many requests: the first is waited for before more are made. */
+  readonly mayShare: boolean;
   /** True while requests to other hosts wait for one of the cluster's connections. */
   readonly crowded: boolean;
   /** Takes one of the cluster's connections now, or in its turn. */
@@ -49,11 +53,12 @@ export class HostPool {
   /** Connections that are being made, or will be. */
   #coming = 0;
   /** Requests that a new connection will have room for, by what the last one had. */
-  #expected = 1;
+  #expected: number;
   #retired = false;
 
   constructor(source: PoolSource) {
     this.#source = source;
+    this.#expected = source.mayShare ? MANY : 1;
   }
 
   /** Gives the user a connection: at once where there is one. */
@@ -153,7 +158,10 @@ export class HostPool {
   }
 
   #makeEnough(): void {
-    while (this.#coming * this.#expected < this.#users.length) {
+    while (
+      this.#users.length > 0 &&
+      (this.#coming === 0 || this.#coming * this.#expected < this.#users.length)
+    ) {
       this.#coming++;
       const taker = (): boolean => {
         const index = this.#takers.indexOf(taker);

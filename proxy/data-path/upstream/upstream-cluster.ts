@@ -198,6 +198,7 @@ export class UpstreamCluster {
       get limits() {
         return limits();
       },
+      mayShare: this.#mayShare(host),
       get crowded() {
         return slots.wanted;
       },
@@ -237,6 +238,12 @@ export class UpstreamCluster {
 
   #isSecure({ endpoint }: UpstreamHost): boolean {
     return this.#transportOf(endpoint).kind === "tls";
+  }
+
+  /** The server may be one that takes many requests on a connection. */
+  #mayShare({ endpoint }: UpstreamHost): boolean {
+    const transport = this.#transportOf(endpoint);
+    return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
   }
 
   async #openSession(
@@ -347,7 +354,9 @@ export class UpstreamCluster {
       const { tls } = transport;
       clients.set(
         transport,
-        tls.kind === "mesh" ? new ClientTls({ tls, ...this.#deps }) : new ForeignTls({ tls, ...this.#deps }),
+        tls.kind === "mesh"
+          ? new ClientTls({ tls, ...this.#deps, offersTunnel: transport.proxyProtocol === undefined })
+          : new ForeignTls({ tls, ...this.#deps }),
       );
     }
     return clients;
