@@ -102,6 +102,17 @@ const connection: readonly Case[] = [
     want: ["goaway 1 compressionError"],
   },
   {
+    name: "§4.3.1 the end of the table, once agreed to, is said at the beginning of the next block",
+    frames: [HELLO, SETTINGS_ACK, frame(HEADERS, 5, 1, Buffer.concat([Buffer.from([0x20]), block(GET)]))],
+    want: [],
+    requests: 1,
+  },
+  {
+    name: "§4.3.1 the end of the table, once agreed to, is not said",
+    frames: [HELLO, SETTINGS_ACK, headers(1, GET)],
+    want: ["goaway 1 compressionError"],
+  },
+  {
     name: "§4.3 a frame between the frames of a block",
     frames: [HELLO, fragment(1, 1, GET), frame(PRIORITY, 0, 3, Buffer.alloc(5))],
     want: ["goaway 0 protocolError"],

@@ -14,7 +14,8 @@ export class Http2ServerSession implements ServerSession {
   readonly #observer: ServerSessionObserver;
   readonly #fields: RequestFields;
   readonly #most: number;
-  /** The client's highest stream so far. */
+  /** The client's highest stream so far, and the highest that was looked at. */
+  #seenId = 0;
   #lastId = 0;
   /** Goodbye in two steps (RFC 9113 §6.8): warned first, then, when the warning has been read, the last stream is named. */
   #goodbye: "none" | "warned" | "final" = "none";
@@ -47,7 +48,7 @@ export class Http2ServerSession implements ServerSession {
     return {
       isServer: true,
       lastId: () => this.#lastId,
-      isIdle: (id) => id % 2 === 0 || id > this.#lastId,
+      isIdle: (id) => id % 2 === 0 || id > this.#seenId,
       block: (id, bytes, start, end, endStream) => this.#open(id, bytes, start, end, endStream),
       peerLeaves: () => {
         this.#clientLeaves = true;
@@ -76,12 +77,15 @@ export class Http2ServerSession implements ServerSession {
   #open(id: number, bytes: Buffer, start: number, end: number, endStream: boolean): void {
     const connection = this.#connection;
     if (id % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, "stream of the server's numbers");
-    if (id <= this.#lastId) {
+    if (id <= this.#seenId) {
       this.#reopened(id, bytes, start, end);
       return;
     }
+    this.#seenId = id;
     if (this.#goodbye === "final") {
+      // The client knows by the last GOAWAY that nobody looks at it.
       connection.skipBlock(bytes, start, end);
+      connection.recent.add(id, true);
       connection.floods.reset();
       return;
     }
