@@ -49,7 +49,7 @@ const floods: readonly Flood[] = [
   { name: "malformed requests", step: (index) => headers(odd(index), [...GET, ["upgrade", "x"]]), most: 201 },
   {
     name: "heads that are too large",
-    step: (index) => headers(odd(index), [...GET, ...new Array(100).fill(["a", "b"])]),
+    step: (index) => headers(odd(index), [...GET, ...Array.from({ length: 100 }, () => ["a", "b"] as const)]),
     most: 201,
   },
   { name: "more streams than allowed", step: (index) => headers(odd(index), GET), most: 301 },

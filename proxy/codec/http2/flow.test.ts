@@ -87,7 +87,11 @@ test("the connection's window is shared, and given out in turn", () => {
     65_535,
   );
   server.send(windowUpdate(0, 40_000));
-  assert.deepEqual(server.heard(), ["data 1 1", ...new Array(4).fill("data 3 8192"), "data 3 7231"]);
+  assert.deepEqual(server.heard(), [
+    "data 1 1",
+    ...Array.from({ length: 4 }, () => "data 3 8192"),
+    "data 3 7231",
+  ]);
 });
 
 test("two that wait take turns, a frame each", () => {

@@ -20,6 +20,7 @@ export class Http2ServerSession implements ServerSession {
   /** Goodbye in two steps (RFC 9113 §6.8): warned first, then, when the warning has been read, the last stream is named. */
   #goodbye: "none" | "warned" | "final" = "none";
   #clientLeaves = false;
+  readonly #drain = (): void => this.drain();
 
   constructor(wire: Wire, observer: ServerSessionObserver, options: Partial<Http2Options> = {}) {
     const all = { ...SERVER_OPTIONS, ...options };
@@ -100,7 +101,7 @@ export class Http2ServerSession implements ServerSession {
     } else if (this.active >= this.#most) {
       connection.refuseStream(id, ErrorCode.refusedStream);
     } else {
-      const stream = new Http2ServerStream(id, connection, head, () => this.drain());
+      const stream = new Http2ServerStream(id, connection, head, this.#drain);
       connection.streams.set(id, stream);
       this.#observer.request(head, stream);
     }

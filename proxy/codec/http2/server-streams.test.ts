@@ -33,7 +33,7 @@ test("the first SETTINGS ask for no table, no more than a hundred requests, and 
   assert.equal(hello?.type, FrameType.settings);
   assert.equal(
     hello?.payload.toString("hex"),
-    "000100000000" + "000400010000" + "00060000f000" + "000300000064" + "000800000001",
+    ["000100000000", "000400010000", "00060000f000", "000300000064", "000800000001"].join(""),
   );
 });
 

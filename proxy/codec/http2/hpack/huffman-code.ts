@@ -24,7 +24,7 @@ export interface HuffmanCode {
 export const HUFFMAN_CODES: readonly HuffmanCode[] = assign(
   LENGTHS.split(/\s/).flatMap((run) => {
     const [length = "", count = "1"] = run.split("*");
-    return new Array<number>(Number(count)).fill(Number(length));
+    return Array.from({ length: Number(count) }, () => Number(length));
   }),
 );
 

@@ -49,7 +49,7 @@ export class TestListener implements AsyncDisposable {
 }
 
 /** A client session to a port of loopback. */
-export function dial(port: number, options: Partial<Http2Options> = {}): Http2ClientSession {
+function dial(port: number, options: Partial<Http2Options> = {}): Http2ClientSession {
   return new Http2ClientSession(
     wire(connect(port, "127.0.0.1")),
     { changed: () => {}, closed: () => {} },

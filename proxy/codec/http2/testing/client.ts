@@ -5,7 +5,7 @@ import type { Http2Options } from "../options.ts";
 import { describeFrames } from "./describe.ts";
 import { FakeWire } from "./fake-wire.ts";
 
-export const REQUEST: RequestHead = {
+const REQUEST: RequestHead = {
   method: "GET",
   target: "/",
   authority: "a.example",
