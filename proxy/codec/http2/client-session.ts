@@ -1,3 +1,4 @@
+import type { Alarms } from "../../transport/alarms.ts";
 import type { Wire } from "../../transport/wire.ts";
 import type {
   ClientSession,
@@ -29,12 +30,17 @@ export class Http2ClientSession implements ClientSession {
   /** The highest stream that the server still answers. */
   #serverLast = MAX_STREAM_ID;
 
-  constructor(wire: Wire, observer: ClientSessionObserver, options: Partial<Http2Options> = {}) {
+  constructor(
+    wire: Wire,
+    observer: ClientSessionObserver,
+    alarms: Alarms,
+    options: Partial<Http2Options> = {},
+  ) {
     const all = { ...CLIENT_OPTIONS, ...options };
     this.#observer = observer;
     this.#fields = new ResponseFields(all);
     this.#most = all.maxConcurrentStreams;
-    this.#connection = new Connection(wire, this.#role(), all);
+    this.#connection = new Connection(wire, this.#role(), alarms, all);
   }
 
   get capacity(): number {
@@ -62,9 +68,8 @@ export class Http2ClientSession implements ClientSession {
       return stream;
     }
     this.#nextId += 2;
-    connection.streams.set(stream.id, stream);
+    connection.add(stream);
     connection.writer.headers(stream.id, encodeRequest(head), head.body.kind === "none");
-    connection.floods.streamOpened();
     if (head.body.kind === "none") stream.outgoing.close();
     return stream;
   }
@@ -98,6 +103,7 @@ export class Http2ClientSession implements ClientSession {
       },
       peerLeaves: (lastId) => this.#serverLeaves(lastId),
       pong: () => {},
+      idle: () => this.drain(),
       settled: () => this.#observer.changed(),
       streamGone: () => {
         this.#quiet();

@@ -1,3 +1,4 @@
+import type { Alarms } from "../../transport/alarms.ts";
 import { FULL_BYTES, type Input, type Output, type Wire } from "../../transport/wire.ts";
 import type { ResetCause } from "../stream.ts";
 import { ConnectionError, ErrorCode } from "./error-code.ts";
@@ -13,6 +14,7 @@ import { ReceiveWindow } from "./receive-window.ts";
 import { TrailerFields } from "./received-fields.ts";
 import { RecentStreams } from "./recent-streams.ts";
 import { SendFlow } from "./send-flow.ts";
+import { SessionTimes } from "./session-times.ts";
 import { encodeSettings, type PeerSettings, unsaidSettings } from "./settings.ts";
 
 /** Bytes that are let pass after the goodbye of a failed connection, so that the peer reads it. */
@@ -35,6 +37,8 @@ export interface Role {
   pong(): void;
   /** A stream has gone. */
   streamGone(): void;
+  /** There has been none for its time. */
+  idle(): void;
   /** The connection is over, and all its streams are. */
   closed(): void;
 }
@@ -51,6 +55,8 @@ export class Connection implements Input {
   readonly streams = new Map<number, Http2Stream>();
   readonly recent = new RecentStreams();
   readonly role: Role;
+  readonly alarms: Alarms;
+  readonly times: SessionTimes;
   readonly #output: Output;
   readonly #window: ReceiveWindow;
   readonly #frames: FrameDispatch;
@@ -60,8 +66,9 @@ export class Connection implements Input {
   #closed = false;
   #afterwards = 0;
 
-  constructor(wire: Wire, role: Role, options: Http2Options) {
+  constructor(wire: Wire, role: Role, alarms: Alarms, options: Http2Options) {
     this.options = options;
+    this.alarms = alarms;
     this.role = role;
     this.#output = wire.output;
     this.floods = new Floods(options.now);
@@ -76,6 +83,11 @@ export class Connection implements Input {
     if (!role.isServer) wire.output.latin1(CLIENT_PREFACE);
     this.writer.settings(encodeSettings({ ...options, isServer: role.isServer }));
     if (window > DEFAULT_WINDOW) this.writer.windowUpdate(0, window - DEFAULT_WINDOW);
+    this.times = new SessionTimes(options, alarms, {
+      late: () => this.#fail(new ConnectionError(ErrorCode.enhanceYourCalm, "head timeout")),
+      idle: () => role.idle(),
+      stuck: () => this.#stuck(),
+    });
     wire.listen(this);
   }
 
@@ -119,6 +131,7 @@ export class Connection implements Input {
     this.#leave(reason);
     if (this.#closed) return;
     this.#closed = true;
+    this.times.closed();
     this.role.closed();
   }
 
@@ -161,16 +174,24 @@ export class Connection implements Input {
     this.floods.reset();
   }
 
+  add(stream: Http2Stream): void {
+    this.streams.set(stream.id, stream);
+    this.floods.streamOpened();
+    if (this.streams.size === 1) this.times.busy();
+  }
+
   /** The stream takes no frames any more. */
   forget(id: number, resetHere: boolean): void {
     this.streams.delete(id);
     this.recent.add(id, resetHere);
+    if (this.streams.size === 0 && this.#open) this.times.quiet();
   }
 
   /** After everything that has been written the connection closes. */
   finish(reason: string): void {
     if (!this.#open) return;
     this.#output.end();
+    this.times.linger();
     this.#leave(reason);
   }
 
@@ -196,9 +217,15 @@ export class Connection implements Input {
     this.finish(message);
   }
 
+  #stuck(): void {
+    if (!this.#open) this.#output.destroy();
+    else if (this.streams.size === 0) this.destroy("the peer does not answer");
+  }
+
   #leave(reason: string): void {
     if (!this.#open) return;
     this.#open = false;
+    this.times.stop();
     const cause: ResetCause = { kind: "disconnected", reason };
     for (const stream of this.streams.values()) stream.lost(cause);
   }

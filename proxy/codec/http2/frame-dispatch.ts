@@ -110,6 +110,7 @@ export class FrameDispatch implements FrameHandler {
     if ((flags & Flag.endHeaders) !== 0) {
       this.#fieldBlock(id, bytes, start, end, endStream);
     } else {
+      this.#connection.times.waitForHead();
       this.#block = new BlockAssembler(id, endStream, this.#connection.options.maxHeaderBytes);
       this.#block.add(bytes, start, end, this.#connection.floods);
     }
@@ -121,6 +122,7 @@ export class FrameDispatch implements FrameHandler {
     block.add(bytes, start, end, this.#connection.floods);
     if ((flags & Flag.endHeaders) === 0) return;
     this.#block = undefined;
+    this.#connection.times.headCame();
     const whole = block.whole();
     this.#fieldBlock(id, whole, 0, whole.length, block.endStream);
   }
@@ -155,10 +157,11 @@ export class FrameDispatch implements FrameHandler {
   }
 
   #settings(bytes: Buffer, start: number, end: number): void {
-    const { floods, peer, streams, writer, role } = this.#connection;
+    const { floods, peer, streams, times, writer, role } = this.#connection;
     floods.answered("SETTINGS");
     const before = peer.initialWindow;
     applySettings(peer, bytes, start, end, !role.isServer);
+    if (!this.#settled) times.headCame();
     this.#settled = true;
     const change = peer.initialWindow - before;
     if (change !== 0) for (const { outgoing } of streams.values()) widen(outgoing, change);

@@ -42,6 +42,11 @@ export class Incoming {
     return this.#ended;
   }
 
+  /** Somebody takes the body now. */
+  get wanted(): boolean {
+    return this.#sink !== undefined && !this.#paused;
+  }
+
   /** So many bytes make up the body. */
   expect(bytes: number): void {
     this.#announced = bytes;

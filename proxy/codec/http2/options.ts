@@ -1,4 +1,8 @@
-export interface Http2Options {
+import type { SessionTimeLimits } from "./session-times.ts";
+
+export interface Http2Options extends SessionTimeLimits {
+  /** Milliseconds from a request's head to the end of its body; 0 is without limit. */
+  readonly requestMs: number;
   /** Requests at once: what a server lets its clients do, and the most that a client does though its server allows more. */
   readonly maxConcurrentStreams: number;
   /** Bytes of one body that the peer may send ahead of what has been taken; 65 535 or more. */
@@ -17,6 +21,9 @@ const COMMON = {
   streamWindow: 65_536,
   maxHeaderBytes: 61_440,
   maxHeaderCount: 100,
+  headMs: 10_000,
+  idleMs: 0,
+  requestMs: 0,
   now: () => performance.now(),
 };
 

@@ -1,3 +1,4 @@
+import type { Alarms } from "../../transport/alarms.ts";
 import type { Wire } from "../../transport/wire.ts";
 import type { ServerSession, ServerSessionObserver } from "../stream.ts";
 import { Connection, type Role } from "./connection.ts";
@@ -22,12 +23,17 @@ export class Http2ServerSession implements ServerSession {
   #clientLeaves = false;
   readonly #drain = (): void => this.drain();
 
-  constructor(wire: Wire, observer: ServerSessionObserver, options: Partial<Http2Options> = {}) {
+  constructor(
+    wire: Wire,
+    observer: ServerSessionObserver,
+    alarms: Alarms,
+    options: Partial<Http2Options> = {},
+  ) {
     const all = { ...SERVER_OPTIONS, ...options };
     this.#observer = observer;
     this.#fields = new RequestFields(all);
     this.#most = all.maxConcurrentStreams;
-    this.#connection = new Connection(wire, this.#role(), all);
+    this.#connection = new Connection(wire, this.#role(), alarms, all);
   }
 
   get active(): number {
@@ -39,6 +45,7 @@ export class Http2ServerSession implements ServerSession {
     this.#goodbye = "warned";
     this.#connection.writer.goaway(MAX_STREAM_ID, ErrorCode.noError, "");
     this.#connection.writer.ping("goodbye.", 0);
+    this.#quiet();
   }
 
   destroy(reason: string): void {
@@ -57,6 +64,7 @@ export class Http2ServerSession implements ServerSession {
       },
       pong: () => this.#warningRead(),
       settled: () => {},
+      idle: () => this.drain(),
       streamGone: () => this.#quiet(),
       closed: () => this.#observer.closed(),
     };
@@ -70,9 +78,9 @@ export class Http2ServerSession implements ServerSession {
   }
 
   #quiet(): void {
-    if (this.active === 0 && (this.#goodbye === "final" || this.#clientLeaves)) {
-      this.#connection.finish("drained");
-    }
+    if (this.active > 0) return;
+    if (this.#goodbye === "final" || this.#clientLeaves) this.#connection.finish("drained");
+    else if (this.#goodbye === "warned") this.#connection.times.linger();
   }
 
   #open(id: number, bytes: Buffer, start: number, end: number, endStream: boolean): void {
@@ -91,7 +99,6 @@ export class Http2ServerSession implements ServerSession {
       return;
     }
     this.#lastId = id;
-    connection.floods.streamOpened();
     const fields = this.#fields;
     fields.begin();
     connection.decoder.decode(bytes, start, end, fields);
@@ -102,7 +109,7 @@ export class Http2ServerSession implements ServerSession {
       connection.refuseStream(id, ErrorCode.refusedStream);
     } else {
       const stream = new Http2ServerStream(id, connection, head, this.#drain);
-      connection.streams.set(id, stream);
+      connection.add(stream);
       this.#observer.request(head, stream);
     }
   }

@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import { ErrorCode } from "./error-code.ts";
 import { encodeHeaders, encodeStatus, literal } from "./hpack/encoder.ts";
 import { Http2Stream } from "./http2-stream.ts";
+import { RequestTimes } from "./request-times.ts";
 
 const CANCELLED: ResetCause = { kind: "cancelled" };
 
@@ -18,6 +19,7 @@ const CANCELLED: ResetCause = { kind: "cancelled" };
 export class Http2ServerStream extends Http2Stream implements ServerStream {
   readonly #drain: () => void;
   readonly #upgrade: boolean;
+  readonly #times: RequestTimes | undefined;
   #observer: ServerStreamObserver | undefined;
   #answered = false;
   #complete = false;
@@ -28,6 +30,10 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.#upgrade = head.upgrade !== undefined;
     if (head.body.kind === "sized") this.incoming.expect(head.body.bytes);
     else if (head.body.kind === "none") this.incoming.end(undefined);
+    if (head.body.kind === "none" || this.#upgrade || head.method === "CONNECT") return;
+    const late = (): void => this.#late();
+    const wants = (): boolean => this.incoming.wanted;
+    this.#times = new RequestTimes(head.body, connection.options.requestMs, connection.alarms, late, wants);
   }
 
   receive(sink: BodySink): void {
@@ -61,8 +67,15 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     if (this.over) observer.closed(this.#complete);
   }
 
+  override body(bytes: Buffer, start: number, end: number, padded: number, endStream: boolean): void {
+    this.#times?.received(end - start);
+    super.body(bytes, start, end, padded, endStream);
+    if (this.incoming.ended) this.#times?.stop();
+  }
+
   override headers(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     this.trailersCame(bytes, start, end, endStream);
+    this.#times?.stop();
   }
 
   /** A stream that was given up before anything came of it costs the client nothing (CVE-2023-44487). */
@@ -93,7 +106,15 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
 
   protected override gone(complete: boolean): void {
     this.#complete = complete;
+    this.#times?.stop();
     this.incoming.abort(CANCELLED);
     this.#observer?.closed(complete);
+  }
+
+  /** The body does not come: who waits for it is told, and the client where nothing else has been said. */
+  #late(): void {
+    const cause: ResetCause = { kind: "limit", reason: "request timeout" };
+    if (!this.#answered) this.connection.writer.headers(this.id, encodeStatus(408), true);
+    this.giveUp(this.#answered ? ErrorCode.cancel : ErrorCode.noError, false, cause);
   }
 }

@@ -1,10 +1,14 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { Alarms } from "../../../transport/alarms.ts";
+import { readTapped } from "../../../transport/reading.ts";
 import { SocketWire } from "../../../transport/socket-wire.ts";
 import type { ServerSessionObserver } from "../../stream.ts";
 import { Http2ClientSession } from "../client-session.ts";
 import type { Http2Options } from "../options.ts";
 import { Http2ServerSession } from "../server-session.ts";
 import { passThrough } from "./pass-through.ts";
+
+const alarms = new Alarms(() => performance.now());
 
 export async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -16,7 +20,7 @@ export async function listen(server: Server): Promise<number> {
 function wire(socket: Socket): SocketWire {
   socket.on("error", () => {});
   socket.setNoDelay(true);
-  return new SocketWire(socket, (cut) => cut.destroy());
+  return new SocketWire(socket, (cut) => cut.destroy(), readTapped(socket));
 }
 
 /** Serves HTTP/2 on loopback. */
@@ -29,7 +33,7 @@ export class TestListener implements AsyncDisposable {
   private constructor(observer: ServerSessionObserver, options: Partial<Http2Options>) {
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
-      this.sessions.push(new Http2ServerSession(wire(socket), observer, options));
+      this.sessions.push(new Http2ServerSession(wire(socket), observer, alarms, options));
     });
   }
 
@@ -53,6 +57,7 @@ function dial(port: number, options: Partial<Http2Options> = {}): Http2ClientSes
   return new Http2ClientSession(
     wire(connect(port, "127.0.0.1")),
     { changed: () => {}, closed: () => {} },
+    alarms,
     options,
   );
 }

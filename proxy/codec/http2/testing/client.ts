@@ -1,4 +1,5 @@
 import { HeaderList } from "../../../tables/header-list.ts";
+import { Alarms } from "../../../transport/alarms.ts";
 import type { ClientStream, RequestHead, ResetCause, ResponseHead, ResponseReceiver } from "../../stream.ts";
 import { Http2ClientSession } from "../client-session.ts";
 import type { Http2Options } from "../options.ts";
@@ -67,7 +68,8 @@ export class TestClient {
     this.session = new Http2ClientSession(
       this.wire,
       { changed: () => this.changed++, closed: () => this.closed++ },
-      { now: () => this.nowMs, ...options },
+      new Alarms(() => this.nowMs),
+      { now: () => this.nowMs, headMs: 0, ...options },
     );
   }
 

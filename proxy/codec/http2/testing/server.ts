@@ -1,4 +1,5 @@
 import { HeaderList } from "../../../tables/header-list.ts";
+import { Alarms } from "../../../transport/alarms.ts";
 import type { BodySink, RefusedRequest, RequestHead, ResetCause, ServerStream } from "../../stream.ts";
 import type { Http2Options } from "../options.ts";
 import { Http2ServerSession } from "../server-session.ts";
@@ -79,7 +80,8 @@ export class TestServer {
         refused: (request) => this.refused.push(request),
         closed: () => this.closed++,
       },
-      { now: () => this.nowMs, ...options },
+      new Alarms(() => this.nowMs),
+      { now: () => this.nowMs, headMs: 0, ...options },
     );
   }
 
