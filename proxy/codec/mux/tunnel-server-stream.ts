@@ -38,6 +38,7 @@ export class TunnelServerStream implements ServerStream, TunnelStream {
 
   observe(observer: ServerStreamObserver): void {
     this.#observer = observer;
+    this.#told = false;
     if (this.#over !== "no") this.#tell();
   }
 

@@ -135,9 +135,15 @@ test("the answer to ALPN is one that was offered, and never istio-peer-exchange"
     ["tcp", ["istio"], ["istio-peer-exchange", "istio"], "istio"],
     ["tcp", ["istio"], ["postgresql"], "postgresql"],
     ["tcp", ["istio-peer-exchange", "istio"], ["istio-peer-exchange"], undefined],
+    ["tcp", ["istio"], ["lateen-mux/1"], undefined],
+    ["tcp", ["istio"], ["lateen-mux/1", "istio-peer-exchange", "istio"], "istio"],
+    ["http", ["h2", "http/1.1"], ["lateen-mux/1", "istio"], "istio"],
   ];
-  for (const [protocol, configured, offered, want] of cases) {
-    assert.equal(chooseAlpn(protocol, configured, offered), want, `${protocol} ${offered.join()}`);
+  for (const [protocol, alpn, offered, want] of cases) {
+    const tls = { alpn, roots: undefined };
+    assert.equal(chooseAlpn({ protocol, tls }, offered), want, `${protocol} ${offered.join()}`);
+    const asked = chooseAlpn({ protocol, tls: { alpn, roots: "ROOTCA" } }, [...offered, "lateen-mux/1"]);
+    assert.equal(asked, "lateen-mux/1", "who is asked for an SVID may have the tunnel");
   }
 });
 

@@ -13,6 +13,7 @@ import { readStatic } from "../../transport/reading.ts";
 import { SocketWire } from "../../transport/socket-wire.ts";
 import { StaticReader } from "../../transport/static-reader.ts";
 import { breakOff } from "../break-off.ts";
+import { WireEnd } from "../tcp/byte-end.ts";
 import { ClientTls } from "../tls/client-tls.ts";
 import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
@@ -22,6 +23,7 @@ import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
 import type { OpenedSession, PoolSource } from "./host-pool.ts";
+import type { OpenedEnd } from "./host-tunnel.ts";
 import { type CallEnds, proxyHeader } from "./proxy-header.ts";
 import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
 
@@ -86,6 +88,10 @@ export class UpstreamCluster {
       retries: 0,
     };
     this.update(model);
+  }
+
+  get alarms(): Alarms {
+    return this.#deps.alarms;
   }
 
   get model(): Cluster {
@@ -186,7 +192,26 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
   ): Promise<UpstreamConnection> {
     this.#slots.take(this.#roomForOneMore());
-    return await this.#dial(host, signal, variant);
+    return await this.#dialForSlot(host, signal, variant);
+  }
+
+  /** A TCP connection of its own to a host, through a tunnel where there is one; `release` when it is over. */
+  async openBytes(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+  ): Promise<OpenedEnd & { readonly release: () => void }> {
+    const slots = this.#slots;
+    slots.take(this.#roomForOneMore());
+    try {
+      const opened = this.#mayShare(host)
+        ? await host.tunnel(() => this.#dial(host, NEVER, variant)).open()
+        : await this.#openAlone(host, signal, variant);
+      return { ...opened, release: () => slots.release() };
+    } catch (error) {
+      slots.release();
+      throw error;
+    }
   }
 
   /** What a pool of connections to a host lives on. */
@@ -253,14 +278,41 @@ export class UpstreamCluster {
   ): Promise<OpenedSession> {
     const reader = this.#isSecure(host) ? undefined : new StaticReader();
     // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
-    const { socket, peer } = await this.#dial(host, NEVER, variant, reader);
+    const { socket, peer } = await this.#dialForSlot(host, NEVER, variant, reader);
     const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
     const { alpnProtocol } = socket as Partial<TLSSocket>;
     const session = openClientSession(alpnProtocol || undefined, wire, observer, this.#deps.alarms);
     return { session, peer };
   }
 
-  /** With a slot that was taken. */
+  async #openAlone(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+  ): Promise<OpenedEnd> {
+    const reader = this.#isSecure(host) ? undefined : new StaticReader();
+    const { socket, peer } = await this.#dial(host, signal, variant, reader);
+    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    return { end: new WireEnd(wire, () => socket.destroy()), peer };
+  }
+
+  /** With a slot that was taken, until the connection is gone. */
+  async #dialForSlot(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+    reader?: StaticReader,
+  ): Promise<UpstreamConnection> {
+    try {
+      const connection = await this.#dial(host, signal, variant, reader);
+      connection.socket.once("close", () => this.#slots.release());
+      return connection;
+    } catch (error) {
+      this.#slots.release();
+      throw error;
+    }
+  }
+
   async #dial(
     host: UpstreamHost,
     signal: AbortSignal,
@@ -268,18 +320,12 @@ export class UpstreamCluster {
     reader?: StaticReader,
   ): Promise<UpstreamConnection> {
     const { connectTimeoutMs, keepAliveMs } = this.#model;
-    try {
-      const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
-      if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-      const connection = await this.#secure(raw, host, signal, variant);
-      if (connection.socket.destroyed)
-        throw new UpstreamConnectError("UF", "the connection was closed at once");
-      connection.socket.once("close", () => this.#slots.release());
-      return connection;
-    } catch (error) {
-      this.#slots.release();
-      throw error;
-    }
+    const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
+    if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
+    const connection = await this.#secure(raw, host, signal, variant);
+    if (connection.socket.destroyed)
+      throw new UpstreamConnectError("UF", "the connection was closed at once");
+    return connection;
   }
 
   async #secure(

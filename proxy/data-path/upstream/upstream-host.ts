@@ -1,9 +1,12 @@
 import type { Endpoint } from "../../model/cluster.ts";
 import { type Host, hostKey } from "../../tables/balancer.ts";
 import { newStanding, type Standing } from "../../tables/outlier.ts";
+import type { Alarms } from "../../transport/alarms.ts";
 import type { CalledHost } from "../tls/foreign-tls.ts";
 import { HostPool, type PoolSource } from "./host-pool.ts";
+import { HostTunnel } from "./host-tunnel.ts";
 import type { CallEnds } from "./proxy-header.ts";
+import type { UpstreamConnection } from "./upstream-cluster.ts";
 
 /** Of pools that are for one called host, or one caller. The oldest goes. */
 const MOST_VARIANTS = 100;
@@ -20,6 +23,7 @@ export interface PoolVariant {
 
 /** The part of its cluster that a host needs. */
 interface Dialer {
+  readonly alarms: Alarms;
   epochOf(host: UpstreamHost): string;
   poolSource(host: UpstreamHost, variant: PoolVariant | undefined): PoolSource;
 }
@@ -37,6 +41,7 @@ export class UpstreamHost implements Host {
   readonly #dialer: Dialer;
   #pool: HostPool | undefined;
   readonly #variants = new Map<string, HostPool>();
+  #tunnel: HostTunnel | undefined;
   #epoch = "";
 
   constructor(endpoint: Endpoint, dialer: Dialer, sinceMs: number) {
@@ -48,12 +53,17 @@ export class UpstreamHost implements Host {
 
   /** The pool for the next request: a fresh one when identity or trust has changed since the last. */
   pool(variant?: PoolVariant): HostPool {
-    const epoch = this.#dialer.epochOf(this);
-    if (epoch !== this.#epoch) this.retirePools();
-    this.#epoch = epoch;
+    this.#followEpoch();
     if (variant) return this.#variantPool(variant);
     this.#pool ??= new HostPool(this.#dialer.poolSource(this, undefined));
     return this.#pool;
+  }
+
+  /** How TCP connections get there; a fresh tunnel when identity or trust has changed since the last. */
+  tunnel(dial: () => Promise<UpstreamConnection>): HostTunnel {
+    this.#followEpoch();
+    this.#tunnel ??= new HostTunnel(this.#dialer.alarms, dial);
+    return this.#tunnel;
   }
 
   /** Closes one idle connection; false when there is none. */
@@ -66,6 +76,14 @@ export class UpstreamHost implements Host {
     for (const pool of this.#pools()) pool.retire();
     this.#pool = undefined;
     this.#variants.clear();
+    this.#tunnel?.retire();
+    this.#tunnel = undefined;
+  }
+
+  #followEpoch(): void {
+    const epoch = this.#dialer.epochOf(this);
+    if (epoch !== this.#epoch) this.retirePools();
+    this.#epoch = epoch;
   }
 
   #pools(): HostPool[] {
