@@ -13,15 +13,16 @@ export function tally<T extends string>(
   },
 ): Tally {
   const counts = new Map<string, { readonly values: readonly string[]; count: number }>();
-  new Counter<T>({
+  const counter = new Counter<T>({
     ...config,
     labelNames: [...config.labelNames],
-    registers: [registry],
+    registers: [],
     collect() {
       this.reset();
       for (const { values, count } of counts.values()) this.labels(...values).inc(count);
     },
   });
+  registry.registerMetric(counter);
   return {
     add(...values) {
       const key = values.join("\0");

@@ -19,6 +19,11 @@ export class BodyReader {
     return this.#chunked === undefined ? this.#left === 0 : this.#chunked.over;
   }
 
+  /** It ends with the connection, and with nothing else. */
+  get untilClose(): boolean {
+    return this.#left === Number.POSITIVE_INFINITY;
+  }
+
   /** Undefined: as far as it was read, the body is one. */
   get problem(): string | undefined {
     return this.#chunked?.problem;

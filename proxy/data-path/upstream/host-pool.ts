@@ -8,6 +8,8 @@ import { UpstreamConnectError } from "./dial.ts";
 const MOST_IDLE_CONNECTIONS = 64;
 /** More requests than ever wait at a time. */
 const MANY = 1_000_000;
+/** At once: hundreds of handshakes side by side would all be late. Who waits gets the first connection with room. */
+const MOST_COMING = 16;
 
 /** A connection with its codec, opened; the observer is told from then on. */
 export interface OpenedSession {
@@ -158,10 +160,7 @@ export class HostPool {
   }
 
   #makeEnough(): void {
-    while (
-      this.#users.length > 0 &&
-      (this.#coming === 0 || this.#coming * this.#expected < this.#users.length)
-    ) {
+    while (this.#coming < MOST_COMING && this.#coming * this.#expected < this.#users.length) {
       this.#coming++;
       const taker = (): boolean => {
         const index = this.#takers.indexOf(taker);
@@ -197,15 +196,19 @@ export class HostPool {
       this.#sessions.add(pooled);
       pooled.age.set(this.#source.alarms, this.#source.limits.maxConnectionMs);
       this.changed(pooled);
-    } catch (error) {
-      this.#coming--;
-      const failure = asConnectError(error);
-      for (let left = this.#expected; left > 0 && this.#users.length > 0; left--) {
-        const user = this.#users.shift();
-        this.#source.arrive();
-        user?.unable(failure);
-      }
       this.#makeEnough();
+    } catch (error) {
+      this.#failShare(asConnectError(error));
+      this.#coming--;
+    }
+  }
+
+  /** Each connection that is being made stands for its share of those who wait: when none comes about, all are told. */
+  #failShare(failure: UpstreamConnectError): void {
+    for (let left = Math.ceil(this.#users.length / this.#coming); left > 0; left--) {
+      const user = this.#users.shift();
+      this.#source.arrive();
+      user?.unable(failure);
     }
   }
 }
