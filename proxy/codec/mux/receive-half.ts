@@ -2,11 +2,26 @@ import type { HeaderList } from "../../tables/header-list.ts";
 import type { BodyLength, BodySink, ResetCause } from "../stream.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 
-/** What the other end sends on one stream. Credit follows what was taken, so at most one window is kept here. */
+/** Octets by which the windows of all streams of a connection may have grown, together. */
+export interface WindowBudget {
+  left: number;
+}
+
+/** A stream that is taken as fast as it comes may have so much on its way. */
+const MOST_WINDOW_BYTES = 1_048_576;
+
+/**
+ * What the other end sends on one stream. Credit follows what was taken, so at most one window is kept here; the window
+ * of a stream that is never held up grows, for each half of it costs a turn to and fro.
+ */
 export class ReceiveHalf {
   readonly #writer: FrameWriter;
   readonly #stream: number;
-  readonly #window: number;
+  readonly #budget: WindowBudget;
+  #window: number;
+  /** By how much it has grown. */
+  #grown = 0;
+  #heldUp = false;
   /** What the other end may still send. */
   #credit: number;
   /** Of the body that was announced: what has not come yet. */
@@ -19,7 +34,8 @@ export class ReceiveHalf {
   #end: { readonly trailers: HeaderList | undefined } | undefined;
   #done = false;
 
-  constructor(writer: FrameWriter, stream: number, window: number) {
+  constructor(writer: FrameWriter, stream: number, window: number, budget: WindowBudget) {
+    this.#budget = budget;
     this.#writer = writer;
     this.#stream = stream;
     this.#window = window;
@@ -48,6 +64,7 @@ export class ReceiveHalf {
 
   pause(): void {
     this.#paused = true;
+    this.#heldUp = true;
   }
 
   resume(): void {
@@ -81,7 +98,7 @@ export class ReceiveHalf {
   /** The stream is over; whoever receives hears it unless all had come, or it is the one who gave it up. */
   abandon(cause: ResetCause | undefined): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#finish();
     this.#kept = [];
     if (cause) this.#sink?.reset(cause);
   }
@@ -96,22 +113,40 @@ export class ReceiveHalf {
     }
     if (this.#done || this.#kept.length > 0 || this.#paused) return;
     if (this.#end) {
-      this.#done = true;
+      this.#finish();
       sink.end(this.#end.trailers);
     } else this.#giveBack();
   }
 
   #hand(sink: BodySink, bytes: Buffer): void {
     this.#owed += bytes.length;
-    if (!sink.data(bytes)) this.#paused = true;
+    if (!sink.data(bytes)) this.pause();
     else this.#giveBack();
   }
 
   /** Half a window at a time, so that credit does not cost a frame for each of data. */
   #giveBack(): void {
     if (this.#end || this.#done || this.#owed < this.#window / 2) return;
-    this.#writer.credit(this.#stream, this.#owed);
-    this.#credit += this.#owed;
+    const credit = this.#owed + this.#growth();
+    this.#writer.credit(this.#stream, credit);
+    this.#credit += credit;
     this.#owed = 0;
+    this.#heldUp = false;
+  }
+
+  /** As much again, where nothing speaks against it. */
+  #growth(): number {
+    const more = this.#window;
+    if (this.#heldUp || 2 * more > MOST_WINDOW_BYTES || more > this.#budget.left) return 0;
+    this.#budget.left -= more;
+    this.#grown += more;
+    this.#window += more;
+    return more;
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#budget.left += this.#grown;
+    this.#grown = 0;
   }
 }

@@ -19,7 +19,7 @@ export class TunnelClientStream implements ClientStream, TunnelStream {
     this.#id = id;
     this.#receiver = receiver;
     this.outgoing = new SendHalf(tunnel.writer, id, tunnel.peer.window);
-    this.incoming = new ReceiveHalf(tunnel.writer, id, tunnel.own.window);
+    this.incoming = new ReceiveHalf(tunnel.writer, id, tunnel.own.window, tunnel.windowBudget);
   }
 
   get takesBody(): boolean {

@@ -33,7 +33,7 @@ export class TunnelServerStream implements ServerStream, TunnelStream {
     this.#id = id;
     this.#kind = kind;
     this.outgoing = new SendHalf(tunnel.writer, id, tunnel.peer.window);
-    this.incoming = new ReceiveHalf(tunnel.writer, id, tunnel.own.window);
+    this.incoming = new ReceiveHalf(tunnel.writer, id, tunnel.own.window, tunnel.windowBudget);
   }
 
   observe(observer: ServerStreamObserver): void {

@@ -6,9 +6,11 @@ import { FrameReader, type FrameReceiver } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { FrameKind, INITIAL_SETTINGS, MOST, ResetCode, type Settings } from "./frames.ts";
 import { decodeHeaders } from "./heads.ts";
-import type { ReceiveHalf } from "./receive-half.ts";
+import type { ReceiveHalf, WindowBudget } from "./receive-half.ts";
 import type { SendHalf } from "./send-half.ts";
 
+/** Windows of streams grow by so much, together. */
+const MOST_GROWTH_BYTES = 16 * 1024 * 1024;
 /** With more than this waiting for the kernel, the other end does not read what it asks for. */
 const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
 /** After so much silence the other end is asked for a sign of life, and after as much again it is given up. */
@@ -44,6 +46,7 @@ export class Tunnel implements Input, FrameReceiver {
   readonly writer: FrameWriter;
   readonly streams = new Map<number, TunnelStream>();
   readonly own: Settings;
+  readonly windowBudget: WindowBudget = { left: MOST_GROWTH_BYTES };
   /** Highest stream that was opened here (client) or seen (server). */
   last = 0;
   readonly #role: TunnelRole;
