@@ -11,6 +11,7 @@ import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
 import { CallLog } from "./telemetry/call-log.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
 import { decidedCall, decisionOf, type TrafficObserver } from "./telemetry/records.ts";
+import { Alarms } from "./transport/alarms.ts";
 
 export interface ProxyOptions {
   readonly logger: Logger;
@@ -53,6 +54,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
       options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
     ),
     clock,
+    alarms: new Alarms(() => clock.monotonic()),
     random,
     logger,
     drainMs,

@@ -3,6 +3,7 @@ import type { ConnectionFacts } from "../tables/facts.ts";
 import type { RouteTable } from "../tables/route-table.ts";
 import type { Random } from "../tables/weighted.ts";
 import type { Ends, TrafficObserver } from "../telemetry/records.ts";
+import type { Alarms } from "../transport/alarms.ts";
 import type { PeerCertificate } from "./tls/peer.ts";
 import type { UpstreamCluster } from "./upstream/upstream-cluster.ts";
 
@@ -28,4 +29,5 @@ export interface DataPathDeps {
   readonly observer: TrafficObserver;
   readonly clock: Clock;
   readonly random: Random;
+  readonly alarms: Alarms;
 }

@@ -1,11 +1,12 @@
-import type { IncomingMessage } from "node:http";
 import type { AuthorizationService, ExtAuthz } from "../../model/ext-authz.ts";
 import type { StringMatch } from "../../model/match.ts";
-import { HeaderList } from "../../tables/header-list.ts";
+import type { HeaderList } from "../../tables/header-list.ts";
 import { compileString } from "../../tables/matchers.ts";
 import { compileMetadata } from "../../tables/metadata.ts";
-import { attemptRequest } from "./attempt.ts";
-import { type AcceptedRequest, addToAnswer, type Exchange, type LocalReply } from "./exchange.ts";
+import type { AcceptedRequest } from "./accept-request.ts";
+import { type Answer, askOnce } from "./ask-once.ts";
+import type { Exchange } from "./exchange.ts";
+import type { LocalReply } from "./local-reply.ts";
 
 type AuthorizerAnswer =
   | { readonly kind: "passed"; readonly routeAgain: boolean }
@@ -60,21 +61,17 @@ function compileService(
   const onAllow = anyOf(service.toDownstreamOnAllow);
   const onDeny = service.toDownstreamOnDeny.length === 0 ? () => true : anyOf(service.toDownstreamOnDeny);
   return async (exchange, accepted) => {
-    const signal = AbortSignal.any([exchange.gone, AbortSignal.timeout(service.timeoutMs)]);
-    const response = await question(exchange, accepted, service, inCheck, signal);
-    if (response === undefined) return undefined;
-    const status = response.statusCode ?? 0;
-    const headers = HeaderList.fromRaw(response.rawHeaders);
+    const answer = await question(exchange, accepted, service, inCheck);
+    if (answer === undefined) return undefined;
+    const { status, headers, body } = answer;
     if (status === 200) {
-      response.resume();
       for (const [name, value] of entriesOf(headers)) {
         if (toUpstream(name)) accepted.headers.set(name, value);
-        if (onAllow(name)) addToAnswer(exchange, [{ name, value, action: "append" }]);
+        if (onAllow(name)) exchange.addToAnswer([{ name, value, action: "append" }]);
       }
       return { kind: "allowed" };
     }
-    const body = await textOf(response, signal);
-    if (body === undefined || status < 200 || status >= 500) return undefined;
+    if (status < 200 || status >= 500) return undefined;
     headers.keep((name) => !NEVER_TOLD.has(name) && (ALWAYS_TOLD.has(name) || onDeny(name)));
     return { kind: "denied", reply: { status, headers, body, flag: "UAEX", details: "ext_authz_denied" } };
   };
@@ -83,10 +80,9 @@ function compileService(
 async function question(
   exchange: Exchange,
   { facts, headers }: AcceptedRequest,
-  { cluster: name, pathPrefix, additional }: AuthorizationService,
+  { cluster: name, pathPrefix, additional, timeoutMs }: AuthorizationService,
   inCheck: (name: string) => boolean,
-  signal: AbortSignal,
-): Promise<IncomingMessage | undefined> {
+): Promise<Answer | undefined> {
   const { deps, connection } = exchange;
   const cluster = deps.tables.cluster(name);
   const host = cluster?.pick(deps.random);
@@ -94,38 +90,23 @@ async function question(
   const asked = headers.clone();
   asked.keep((header) => ALWAYS_ASKED.has(header) || (!NEVER_TOLD.has(header) && inCheck(header)));
   for (const [header, value] of additional) asked.set(header, value);
-  asked.set("host", facts.authority);
-  asked.set("content-length", "0");
-  const result = await attemptRequest({
-    host,
-    variant: cluster.variantOf(host, facts.authority, connection.facts),
-    method: facts.method,
-    target: pathPrefix + facts.path + facts.query,
-    headers: asked.toRaw(),
-    body: undefined,
-    perTryTimeoutMs: 0,
-    signal,
+  return await askOnce({
+    pool: host.pool(cluster.variantOf(host, facts.authority, connection.facts)),
+    head: {
+      method: facts.method,
+      target: pathPrefix + facts.path + facts.query,
+      authority: facts.authority,
+      scheme: undefined,
+      upgrade: undefined,
+      headers: asked,
+      body: { kind: "none" },
+      expectsContinue: false,
+    },
+    alarms: deps.alarms,
+    timeoutMs,
+    mostBytes: LARGEST_DENIAL_BYTES,
+    gone: exchange.gone,
   });
-  return result.kind === "response" ? result.response : undefined;
-}
-
-async function textOf(response: IncomingMessage, signal: AbortSignal): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const cut = (): void => void response.destroy();
-  signal.addEventListener("abort", cut, { once: true });
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > LARGEST_DENIAL_BYTES) return undefined;
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  } catch {
-    return undefined;
-  } finally {
-    signal.removeEventListener("abort", cut);
-  }
 }
 
 function entriesOf(headers: HeaderList): readonly (readonly [string, string])[] {

@@ -1,124 +1,149 @@
-import { type ClientRequest, type IncomingMessage, request as startRequest } from "node:http";
-import type { Socket } from "node:net";
-import { messageOf } from "../../../mesh/errors.ts";
+import type {
+  BodySink,
+  ClientSession,
+  ClientStream,
+  RequestHead,
+  ResetCause,
+  ResponseHead,
+  ResponseReceiver,
+} from "../../codec/stream.ts";
+import type { HeaderList } from "../../tables/header-list.ts";
+import { Alarm, type Alarms } from "../../transport/alarms.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
-import { UpstreamConnectError } from "../upstream/dial.ts";
-import { type PoolVariant, peerOf, type UpstreamHost } from "../upstream/upstream-host.ts";
+import type { UpstreamConnectError } from "../upstream/dial.ts";
+import type { HostPool, PoolUser } from "../upstream/host-pool.ts";
 import type { RequestBody } from "./request-body.ts";
 
-export type AttemptResult =
-  | {
-      readonly kind: "response";
-      readonly request: ClientRequest;
-      readonly response: IncomingMessage;
-      readonly peer: PeerCertificate | undefined;
-    }
-  | {
-      readonly kind: "upgraded";
-      readonly response: IncomingMessage;
-      readonly socket: Socket;
-      readonly head: Buffer;
-      readonly peer: PeerCertificate | undefined;
-    }
-  | {
-      readonly kind: "failed";
-      readonly cause: "connect" | "overflow" | "reset" | "protocol" | "per-try-timeout" | "aborted";
-      readonly reason: string;
-      /** False when not a byte of the request has left. */
-      readonly requestSent: boolean;
-      /** The connection had served before: the server may just have closed it for being idle. */
-      readonly reused: boolean;
-    };
+export interface AttemptFailure {
+  readonly cause: "connect" | "overflow" | "reset" | "protocol" | "per-try-timeout";
+  readonly reason: string;
+  /** False when not a byte of the request was looked at. */
+  readonly requestSent: boolean;
+  /** The connection had served before: the server may just have closed it for being idle. */
+  readonly reused: boolean;
+}
+
+/** What becomes of an attempt: one of the first two, once, unless it is cancelled; after an answer its body. */
+export interface AttemptEvents extends BodySink {
+  answered(head: ResponseHead): void;
+  failed(failure: AttemptFailure): void;
+  /** The upstream takes more of the request. */
+  moreWanted(): void;
+}
 
 export interface AttemptOptions {
-  readonly host: UpstreamHost;
-  /** Undefined: any connection to the host will do. */
-  readonly variant: PoolVariant | undefined;
-  readonly method: string;
-  readonly target: string;
-  /** Flat list with host and framing. */
-  readonly headers: readonly string[];
-  /** Undefined: there is none. */
+  readonly pool: HostPool;
+  readonly head: RequestHead;
+  /** Undefined: there is none, or the events' owner sends it (after an upgrade). */
   readonly body: RequestBody | undefined;
   /** 0 is without limit. */
   readonly perTryTimeoutMs: number;
-  /** Aborted when the caller is gone or the route's time is over. */
-  readonly signal: AbortSignal;
+  readonly alarms: Alarms;
 }
-
-/** As Envoy takes it from an upstream. */
-const LARGEST_RESPONSE_HEAD = 80 * 1024;
 
 /**
- * Sends the request to one host and waits for the head of the response. The body starts when there is a connection,
- * so a failure to connect has sent nothing. Never rejects.
+ * Sends the request to one host and waits for the head of the answer. The body starts when there is a connection, so a
+ * failure to connect has sent nothing.
  */
-export async function attemptRequest(options: AttemptOptions): Promise<AttemptResult> {
-  const { host, body, signal, perTryTimeoutMs } = options;
-  const request = startRequest({
-    agent: host.pool(options.variant),
-    host: host.endpoint.address,
-    port: host.endpoint.port,
-    method: options.method,
-    path: options.target,
-    headers: options.headers,
-    setHost: false,
-    maxHeaderSize: LARGEST_RESPONSE_HEAD,
-  });
-  let sent = false;
-  let socket: Socket | undefined;
-  return await new Promise<AttemptResult>((resolve) => {
-    const fail = (cause: Extract<AttemptResult, { kind: "failed" }>["cause"], reason: string): void => {
-      settle({ kind: "failed", cause, reason, requestSent: sent, reused: request.reusedSocket });
-      request.destroy();
-    };
-    const abort = (): void => fail("aborted", "the caller is gone");
-    const timer =
-      perTryTimeoutMs > 0
-        ? setTimeout(() => fail("per-try-timeout", "per try timeout"), perTryTimeoutMs)
-        : undefined;
-    const settle = (result: AttemptResult): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-      if (result.kind === "failed") body?.detach(request);
-      resolve(result);
-    };
-    signal.addEventListener("abort", abort, { once: true });
-    request.on("error", (error) => fail(causeOf(error, sent), messageOf(error)));
-    request.on("socket", (connected) => {
-      socket = connected;
-      sent = true;
-      if (body) body.sendTo(request);
-      else request.end();
-    });
-    request.on("response", (response) => {
-      const problem = framingProblem(response);
-      if (problem) fail("protocol", problem);
-      else settle({ kind: "response", request, response, peer: socket && peerOf(socket) });
-    });
-    request.on("upgrade", (response, upgraded: Socket, head) => {
-      settle({ kind: "upgraded", response, socket: upgraded, head, peer: peerOf(upgraded) });
-    });
-    if (signal.aborted) abort();
-  });
-}
+export class Attempt implements PoolUser, ResponseReceiver {
+  readonly #options: AttemptOptions;
+  readonly #events: AttemptEvents;
+  readonly #timeout = new Alarm(() => this.#giveUp());
+  #state: "new" | "waiting" | "sent" | "answered" | "over" = "new";
+  #stream: ClientStream | undefined;
+  #reused = false;
+  /** The server that got the request. */
+  peer: PeerCertificate | undefined;
 
-function causeOf(error: Error, sent: boolean): "connect" | "overflow" | "reset" | "protocol" {
-  if (error instanceof UpstreamConnectError) return error.flag === "UO" ? "overflow" : "connect";
-  if (!sent) return "connect";
-  return "code" in error && String(error.code).startsWith("HPE_") ? "protocol" : "reset";
-}
-
-/** A response that two readers could end at different places must not be passed on. */
-function framingProblem(response: IncomingMessage): string | undefined {
-  const codings: string[] = [];
-  let lengths = 0;
-  for (let index = 0; index < response.rawHeaders.length; index += 2) {
-    const name = response.rawHeaders[index]?.toLowerCase();
-    if (name === "transfer-encoding") codings.push(response.rawHeaders[index + 1]?.toLowerCase() ?? "");
-    if (name === "content-length") lengths++;
+  constructor(options: AttemptOptions, events: AttemptEvents) {
+    this.#options = options;
+    this.#events = events;
   }
-  if (lengths > 1 || (lengths === 1 && codings.length > 0)) return "ambiguous length of the response";
-  if (codings.length > 0 && codings.join() !== "chunked") return "transfer-encoding of the response";
-  return undefined;
+
+  start(): void {
+    const { pool, perTryTimeoutMs, alarms } = this.#options;
+    this.#state = "waiting";
+    this.#timeout.set(alarms, perTryTimeoutMs);
+    pool.request(this);
+  }
+
+  /** The connection that was asked on, once there is one. */
+  get stream(): ClientStream | undefined {
+    return this.#stream;
+  }
+
+  /** Nothing is heard of it any more. */
+  cancel(): void {
+    if (this.#state === "over") return;
+    this.#end();
+    this.#stream?.reset({ kind: "cancelled" });
+  }
+
+  ready(session: ClientSession, peer: PeerCertificate | undefined, reused: boolean): void {
+    if (this.#state !== "waiting") return;
+    const { head, body } = this.#options;
+    this.#reused = reused;
+    this.peer = peer;
+    this.#state = "sent";
+    try {
+      this.#stream = session.request(head, this);
+    } catch (error) {
+      this.#fail("protocol", String(error), false);
+      return;
+    }
+    body?.sendTo(this.#stream);
+  }
+
+  unable({ flag, message }: UpstreamConnectError): void {
+    this.#fail(flag === "UO" ? "overflow" : "connect", message, false);
+  }
+
+  inform(): void {}
+
+  head(head: ResponseHead): void {
+    if (this.#state !== "sent") return;
+    this.#state = "answered";
+    this.#timeout.clear();
+    this.#events.answered(head);
+  }
+
+  data(bytes: Buffer): boolean {
+    return this.#state === "answered" && this.#events.data(bytes);
+  }
+
+  end(trailers: HeaderList | undefined): void {
+    if (this.#state === "answered") this.#events.end(trailers);
+  }
+
+  reset(cause: ResetCause): void {
+    if (this.#state === "answered") this.#events.reset(cause);
+    else if (this.#state === "sent") {
+      const kind = cause.kind === "protocol" ? "protocol" : "reset";
+      this.#fail(kind, "reason" in cause ? cause.reason : cause.kind, cause.kind !== "refused");
+    }
+  }
+
+  writable(): void {
+    this.#options.body?.resume();
+    this.#events.moreWanted();
+  }
+
+  #giveUp(): void {
+    const sent = this.#state === "sent";
+    this.#fail("per-try-timeout", "per try timeout", sent);
+    this.#stream?.reset({ kind: "limit", reason: "per try timeout" });
+  }
+
+  #fail(cause: AttemptFailure["cause"], reason: string, requestSent: boolean): void {
+    if (this.#state === "over") return;
+    this.#end();
+    this.#events.failed({ cause, reason, requestSent, reused: this.#reused });
+  }
+
+  #end(): void {
+    if (this.#state === "waiting") this.#options.pool.leave(this);
+    this.#state = "over";
+    this.#timeout.clear();
+    if (this.#stream) this.#options.body?.detach(this.#stream);
+  }
 }

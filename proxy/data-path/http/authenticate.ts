@@ -4,7 +4,9 @@ import { claimHeaders, reservedHeaders, tokenMetadata } from "../../../mesh/jwt/
 import { tokensIn } from "../../../mesh/jwt/find-tokens.ts";
 import type { RequestFacts } from "../../tables/facts.ts";
 import { HeaderList } from "../../tables/header-list.ts";
-import type { AcceptedRequest, LocalReply } from "./exchange.ts";
+import type { AcceptedRequest } from "./accept-request.ts";
+import type { HeadFacts } from "./head-facts.ts";
+import type { LocalReply } from "./local-reply.ts";
 
 /** Envoy's name for what this filter leaves behind. */
 const JWT_METADATA = "envoy.filters.http.jwt_authn";
@@ -39,7 +41,7 @@ export function compileJwt(authentication: JwtAuthentication): Authenticator {
     for (const one of verified) take(one, accepted);
     return {
       kind: "passed",
-      accepted: { ...accepted, facts: withoutTokens(facts, verified) },
+      accepted: { headers, facts: withoutTokens(facts, verified) },
       issuer: verified[0]?.provider.issuer ?? "",
       routeAgain: verified.some(({ provider }) => provider.clearsRoute),
     };
@@ -59,7 +61,7 @@ function take(verified: VerifiedToken, { facts, headers }: AcceptedRequest): voi
 }
 
 /** The request with a query that has no token which is not to be forwarded. */
-function withoutTokens(facts: RequestFacts, verified: readonly VerifiedToken[]): RequestFacts {
+function withoutTokens(facts: HeadFacts, verified: readonly VerifiedToken[]): HeadFacts {
   const taken = verified.flatMap(({ provider, place }) =>
     provider.forward || place.kind !== "query" ? [] : [place.name],
   );
@@ -68,7 +70,7 @@ function withoutTokens(facts: RequestFacts, verified: readonly VerifiedToken[]):
     .slice(1)
     .split("&")
     .filter((pair) => !taken.some((name) => pair === name || pair.startsWith(`${name}=`)));
-  return { ...facts, query: kept.length === 0 ? "" : `?${kept.join("&")}` };
+  return facts.withQuery(kept.length === 0 ? "" : `?${kept.join("&")}`);
 }
 
 /** RFC 6750 §3: with a token that is no good, and without one, different things are told. */

@@ -1,6 +1,8 @@
 import type { RbacFilter } from "../../model/rbac.ts";
 import { compileRbac, type RbacVerdict } from "../../tables/rbac.ts";
-import type { AcceptedRequest, Exchange, LocalReply } from "./exchange.ts";
+import type { AcceptedRequest } from "./accept-request.ts";
+import type { Exchange } from "./exchange.ts";
+import type { LocalReply } from "./local-reply.ts";
 
 /** Envoy's name for what this filter leaves behind. */
 const RBAC_METADATA = "envoy.filters.http.rbac";

@@ -1,61 +1,49 @@
-import type { IncomingMessage } from "node:http";
+import { Alarm, type Alarms } from "../../transport/alarms.ts";
 
-/** The times that one exchange may take, as one signal for all that works on it. */
+type Limit = "route" | "idle";
+
+/** The times that one exchange may take. */
 export class Deadlines {
-  readonly #abort = new AbortController();
-  readonly #gone: AbortSignal;
-  readonly #onGone: () => void;
-  #idle: NodeJS.Timeout | undefined;
-  #route: NodeJS.Timeout | undefined;
-  #expired: "route" | "idle" | undefined;
+  readonly #alarms: Alarms;
+  readonly #idle: Alarm;
+  readonly #route: Alarm;
+  readonly #routeMs: number;
+  #expired: Limit | undefined;
 
-  /** `idleMs` of 0 is without limit. */
-  constructor(gone: AbortSignal, { idleMs }: { readonly idleMs: number }) {
-    this.#gone = gone;
-    this.#onGone = () => this.#abort.abort();
-    if (gone.aborted) this.#abort.abort();
-    gone.addEventListener("abort", this.#onGone, { once: true });
-    if (idleMs > 0) this.#idle = setTimeout(() => this.#expire("idle"), idleMs);
+  /** Milliseconds; 0 is without limit. */
+  constructor(
+    alarms: Alarms,
+    { idleMs, routeMs }: { readonly idleMs: number; readonly routeMs: number },
+    expire: () => void,
+  ) {
+    const ring = (limit: Limit) => (): void => {
+      this.#expired = limit;
+      expire();
+    };
+    this.#alarms = alarms;
+    this.#idle = new Alarm(ring("idle"));
+    this.#route = new Alarm(ring("route"));
+    this.#routeMs = routeMs;
+    this.#idle.set(alarms, idleMs);
   }
 
-  /** Aborted when the caller is gone or a time is over. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  /** Which time is over; undefined when the caller has gone away or nothing has happened. */
-  get expired(): "route" | "idle" | undefined {
+  /** Which time is over; undefined: none. */
+  get expired(): Limit | undefined {
     return this.#expired;
   }
 
-  /** The route's timeout runs from the end of the request on (Envoy); 0 is without limit. */
-  startRouteTimer(request: IncomingMessage, timeoutMs: number): void {
-    if (timeoutMs <= 0) return;
-    const start = (): void => {
-      this.#route ??= setTimeout(() => this.#expire("route"), timeoutMs);
-    };
-    if (request.complete || hasNoBody(request)) start();
-    else request.once("end", start);
+  /** The route's timeout runs from the end of the request on (Envoy). */
+  requestOver(): void {
+    this.#route.set(this.#alarms, this.#routeMs);
   }
 
   /** Something has moved. */
   touch(): void {
-    this.#idle?.refresh();
+    this.#idle.postpone();
   }
 
   stop(): void {
-    clearTimeout(this.#idle);
-    clearTimeout(this.#route);
-    this.#gone.removeEventListener("abort", this.#onGone);
+    this.#idle.clear();
+    this.#route.clear();
   }
-
-  #expire(kind: "route" | "idle"): void {
-    this.#expired = kind;
-    this.#abort.abort();
-  }
-}
-
-function hasNoBody({ headers }: IncomingMessage): boolean {
-  const length = headers["content-length"];
-  return headers["transfer-encoding"] === undefined && (length === undefined || length === "0");
 }

@@ -1,35 +1,38 @@
-import type { Readable, Writable } from "node:stream";
+import type { BodySink, BodySource, ResetCause } from "../../codec/stream.ts";
+import type { HeaderList } from "../../tables/header-list.ts";
 
 /** Envoy buffers as much of a request for its retries by default, and gives up retrying beyond. */
 const MOST_KEPT_BYTES = 65_536;
-const MOST_BEHIND_BYTES = 1_048_576;
+
+export interface RequestBodyEvents {
+  passed(bytes: number): void;
+  /** The sender has sent everything. */
+  ended(): void;
+  /** The sender broke off, or what it sent is no body. */
+  broken(cause: ResetCause): void;
+}
 
 /**
  * The body of a request on its way to one upstream after another: what has passed is kept, as long as it is little, so
  * that a next attempt starts from the beginning. Holds the sender back when the upstream is slow.
  */
-export class RequestBody {
-  readonly #source: Readable;
+export class RequestBody implements BodySink {
+  readonly #source: BodySource;
   readonly #keep: boolean;
-  readonly #onBytes: (count: number) => void;
+  readonly #events: RequestBodyEvents;
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #lost = false;
   #ended = false;
-  #sink: Writable | undefined;
-  #copies: readonly Writable[] = [];
+  #started = false;
+  #sink: BodySink | undefined;
+  #copies: readonly BodySink[] = [];
 
-  constructor(
-    source: Readable,
-    options: { readonly keep: boolean; readonly onBytes: (count: number) => void },
-  ) {
+  /** `keep`: there may be another attempt. */
+  constructor(source: BodySource, keep: boolean, events: RequestBodyEvents) {
     this.#source = source;
-    this.#keep = options.keep;
-    this.#onBytes = options.onBytes;
-    source.pause();
-    source.on("data", (chunk: Buffer) => this.#take(chunk));
-    source.on("end", () => this.#end());
-    // Adding a data listener does not start a stream that was paused before.
+    this.#keep = keep;
+    this.#events = events;
   }
 
   /** True when all that was sent so far can be sent again. */
@@ -43,66 +46,60 @@ export class RequestBody {
   }
 
   /** Sends the body from its beginning; only while `replayable`. */
-  sendTo(sink: Writable): void {
+  sendTo(sink: BodySink): void {
     this.#sink = sink;
-    for (const chunk of this.#kept) sink.write(chunk);
-    if (this.#ended) {
-      sink.end();
-      return;
+    for (const chunk of this.#kept) sink.data(chunk);
+    if (this.#ended) sink.end(undefined);
+    else if (this.#started) this.#source.resume();
+    else {
+      this.#started = true;
+      this.#source.receive(this);
     }
-    sink.on("drain", () => {
-      if (this.#sink === sink) this.#source.resume();
-    });
-    this.#source.resume();
   }
 
   /** Sends all of the body there too, as it comes; for copies, which the original never waits for. */
-  copyTo(sink: Writable): void {
+  copyTo(sink: BodySink): void {
     this.#copies = [...this.#copies, sink];
   }
 
+  /** Who gets the body takes more. */
+  resume(): void {
+    if (this.#sink !== undefined) this.#source.resume();
+  }
+
   /** The attempt is over: the sender waits for the next. */
-  detach(sink: Writable): void {
+  detach(sink: BodySink): void {
     if (this.#sink !== sink) return;
     this.#sink = undefined;
     this.#source.pause();
   }
 
-  /** Nobody wants the rest: it is read and dropped, so that the connection can be used again. */
-  discard(): void {
-    this.#sink = undefined;
-    this.#lost = true;
-    this.#kept = [];
-    this.#source.resume();
+  data(bytes: Buffer): boolean {
+    this.#events.passed(bytes.length);
+    this.#remember(bytes);
+    for (const copy of this.#copies) copy.data(bytes);
+    return this.#sink?.data(bytes) ?? false;
   }
 
-  #take(chunk: Buffer): void {
-    this.#onBytes(chunk.length);
-    this.#remember(chunk);
-    for (const copy of this.#copies) writeCopy(copy, chunk);
-    if (this.#sink?.write(chunk) === false) this.#source.pause();
+  end(_trailers: HeaderList | undefined): void {
+    this.#ended = true;
+    this.#events.ended();
+    this.#sink?.end(undefined);
+    for (const copy of this.#copies) copy.end(undefined);
   }
 
-  #remember(chunk: Buffer): void {
+  reset(cause: ResetCause): void {
+    for (const copy of this.#copies) copy.reset(cause);
+    this.#events.broken(cause);
+  }
+
+  #remember(bytes: Buffer): void {
     if (this.#lost) return;
-    this.#keptBytes += chunk.length;
-    if (this.#keep && this.#keptBytes <= MOST_KEPT_BYTES) this.#kept.push(chunk);
+    this.#keptBytes += bytes.length;
+    if (this.#keep && this.#keptBytes <= MOST_KEPT_BYTES) this.#kept.push(Buffer.from(bytes));
     else {
       this.#lost = true;
       this.#kept = [];
     }
   }
-
-  #end(): void {
-    this.#ended = true;
-    this.#sink?.end();
-    for (const copy of this.#copies) copy.end();
-  }
-}
-
-/** A copy that falls too far behind is dropped. */
-function writeCopy(copy: Writable, chunk: Buffer): void {
-  if (copy.destroyed) return;
-  if (copy.writableLength > MOST_BEHIND_BYTES) copy.destroy();
-  else copy.write(chunk);
 }

@@ -2,22 +2,44 @@ import type { InjectedFault } from "../../tables/fault.ts";
 import { applyEdits } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
 import type { Decision } from "../../tables/route-table.ts";
-import { type AcceptedRequest, acceptRequest, addToAnswer, type Exchange, replyLocally } from "./exchange.ts";
+import { type AcceptedRequest, acceptRequest } from "./accept-request.ts";
+import type { Exchange } from "./exchange.ts";
 import { forwardRequest } from "./forward.ts";
+import { replyLocally } from "./local-reply.ts";
 
-/** Takes a request through filters and routing. Never rejects: whatever goes wrong is an answer. */
-export async function serveRequest(exchange: Exchange): Promise<void> {
-  const accepted = acceptRequest(exchange);
-  if (accepted === undefined) return;
-  const { manager, record } = exchange;
-  const routed: Routed = { accepted, decision: decide(exchange, accepted) };
-  record.route = routed.decision?.route ?? "";
-  for (const filter of manager.filters) {
-    // Only what waits is awaited.
-    const done = runFilter(exchange, routed, filter);
-    if (typeof done === "boolean" ? done : await done) return;
+/** Takes a request through filters and routing. Never throws: whatever goes wrong is an answer. */
+export function serveRequest(exchange: Exchange): void {
+  try {
+    const accepted = acceptRequest(exchange);
+    if (accepted === undefined) return;
+    const routed: Routed = { accepted, decision: decide(exchange, accepted) };
+    exchange.record.route = routed.decision?.route ?? "";
+    runFilters(exchange, routed, 0);
+  } catch {
+    replyInternal(exchange);
   }
-  await route(exchange, routed.accepted, routed.decision);
+}
+
+/** The last resort: a defect here costs this request, not the process. */
+function replyInternal(exchange: Exchange): void {
+  replyLocally(exchange, { status: 500, details: "internal", close: true });
+}
+
+/** Runs the filters from this one on, and then routes. Only what waits is waited for. */
+function runFilters(exchange: Exchange, routed: Routed, from: number): void {
+  const { filters } = exchange.manager;
+  for (let index = from; index < filters.length; index++) {
+    const filter = filters[index];
+    const done = filter !== undefined && runFilter(exchange, routed, filter);
+    if (done === true) return;
+    if (done !== false) {
+      done
+        .then((isAnswered) => (isAnswered ? undefined : runFilters(exchange, routed, index + 1)))
+        .catch(() => replyInternal(exchange));
+      return;
+    }
+  }
+  route(exchange, routed.accepted, routed.decision);
 }
 
 interface Routed {
@@ -58,12 +80,12 @@ function runFilter(exchange: Exchange, routed: Routed, filter: Filter): boolean 
 
 /** Holds the request until the virtual host that it is for is known, or there is none. */
 async function askForHost(exchange: Exchange, routed: Routed): Promise<boolean> {
-  const { manager, deps, gone } = exchange;
+  const { manager, deps } = exchange;
   const table = manager.routes(deps.tables);
   if (!table?.onDemand) return false;
-  await deps.tables.askForHost(table.name, routed.accepted.facts.authority, gone);
+  await deps.tables.askForHost(table.name, routed.accepted.facts.authority, exchange.gone);
   redecide(exchange, routed);
-  return gone.aborted;
+  return exchange.over;
 }
 
 function answerPreflight(
@@ -74,7 +96,7 @@ function answerPreflight(
   if (decision?.kind !== "forward") return false;
   const verdict = decision.cors?.(facts, exchange.deps.random);
   if (verdict === undefined) return false;
-  addToAnswer(exchange, verdict.headers);
+  exchange.addToAnswer(verdict.headers);
   if (verdict.kind === "permitted") return false;
   replyLocally(exchange, { status: 200, details: "cors_preflight" });
   return true;
@@ -93,7 +115,7 @@ async function askAuthorizer(exchange: Exchange, routed: Routed, ask: Question):
     return true;
   }
   if (answer.routeAgain) redecide(exchange, routed);
-  return exchange.gone.aborted;
+  return exchange.over;
 }
 
 function authenticate(exchange: Exchange, routed: Routed, check: Authenticator): boolean {
@@ -130,10 +152,9 @@ function injectFault(
 }
 
 async function delayed(exchange: Exchange, fault: InjectedFault): Promise<boolean> {
-  const { deps, record, gone } = exchange;
-  record.flags.add("DI");
-  await deps.clock.sleep(fault.delayMs, gone);
-  return gone.aborted || aborted(exchange, fault);
+  exchange.record.flags.add("DI");
+  await exchange.deps.clock.sleep(fault.delayMs, exchange.gone);
+  return exchange.over || aborted(exchange, fault);
 }
 
 function aborted(exchange: Exchange, { abort }: InjectedFault): boolean {
@@ -149,17 +170,13 @@ function aborted(exchange: Exchange, { abort }: InjectedFault): boolean {
   return true;
 }
 
-async function route(
-  exchange: Exchange,
-  accepted: AcceptedRequest,
-  decision: Decision | undefined,
-): Promise<void> {
+function route(exchange: Exchange, accepted: AcceptedRequest, decision: Decision | undefined): void {
   if (decision === undefined) {
     replyLocally(exchange, { status: 404, flag: "NR", details: "route_not_found" });
     return;
   }
   if (decision.kind === "forward") {
-    await forwardRequest(exchange, accepted, decision);
+    forwardRequest(exchange, accepted, decision);
     return;
   }
   const headers = new HeaderList();

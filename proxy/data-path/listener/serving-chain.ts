@@ -1,14 +1,23 @@
 import type { Socket } from "node:net";
+import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
+import { TunnelServer } from "../../codec/mux/tunnel-server.ts";
 import type { FilterChain, FilterChainMatch, Listener } from "../../model/listener.ts";
 import type { ConnectionHello } from "../../tables/filter-chains.ts";
 import { compileRbac, type RbacJudge } from "../../tables/rbac.ts";
+import { SocketWire } from "../../transport/socket-wire.ts";
+import { breakOff } from "../break-off.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { HttpFront } from "../http/http-front.ts";
+import { protocolOf } from "../http/server-protocols.ts";
+import { type ByteEnd, WireEnd } from "../tcp/byte-end.ts";
 import { compileTcpProxy, type TcpServer } from "../tcp/serve-tcp.ts";
 import { secretNames } from "../tls/contexts.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
 import { ServerTls } from "../tls/server-tls.ts";
+
+/** A tunnel on which nobody opens a stream. */
+const TUNNEL_IDLE_MS = 600_000;
 
 export interface ChainDeps extends DataPathDeps {
   readonly secrets: SecretStore;
@@ -27,6 +36,7 @@ export class ServingChain {
   readonly #tls: ServerTls | undefined;
   readonly #http: HttpFront | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #tunnels = new Set<TunnelServer>();
   #model: FilterChain;
   #rbac: readonly RbacJudge[];
   #tcp: TcpServer | undefined;
@@ -70,22 +80,48 @@ export class ServingChain {
       return;
     }
     if (this.#http) this.#http.accept(socket, connection);
-    else await this.#tcp?.(socket, connection);
+    else if (protocolOf(socket) === TUNNEL_ALPN) this.#serveTunnel(socket, connection);
+    else await this.#tcp?.(new WireEnd(new SocketWire(socket, breakOff), () => socket.destroy()), connection);
+  }
+
+  /** Each of its streams is judged as a connection by itself: policies may have changed since the first. */
+  #serveTunnel(socket: Socket, connection: Connection): void {
+    const session: TunnelServer = new TunnelServer(
+      new SocketWire(socket, breakOff),
+      {
+        request: undefined,
+        bytes: (stream) => this.#serveStream(stream, connection),
+        refused: () => {},
+        closed: () => this.#tunnels.delete(session),
+      },
+      { alarms: this.#deps.alarms, idleMs: TUNNEL_IDLE_MS },
+    );
+    this.#tunnels.add(session);
+  }
+
+  #serveStream(stream: ByteEnd, connection: Connection): void {
+    if (!this.#rbac.every((judge) => this.#admits(connection, judge))) {
+      stream.reset({ kind: "limit", reason: "policy" });
+      this.#deps.observer.tcpRefused(connection.ends, this.#model.terminal.accessLog);
+      return;
+    }
+    this.#tcp?.(stream, connection).catch(() => stream.reset({ kind: "cancelled" }));
   }
 
   /** HTTP answers close their connections from now on. */
   drain(): void {
     this.#http?.drain();
+    for (const tunnel of this.#tunnels) tunnel.drain();
   }
 
   closeIdle(): void {
     this.#http?.closeIdle();
+    for (const tunnel of this.#tunnels) if (tunnel.active === 0) tunnel.destroy("the listener is closed");
   }
 
   /** Cuts what is left. */
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
-    this.#http?.close();
     this.#tls?.close();
   }
 

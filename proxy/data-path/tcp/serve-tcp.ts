@@ -1,31 +1,30 @@
-import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { messageOf } from "../../../mesh/errors.ts";
-import type { TcpProxy } from "../../model/listener.ts";
+import type { TcpProxy, Tunnel } from "../../model/listener.ts";
 import { weightedChoice } from "../../tables/weighted.ts";
 import { xxHash64 } from "../../tables/xx-hash.ts";
 import { newUpstreamEnd, type TcpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
-import { joinStreams } from "../join-streams.ts";
 import { UpstreamConnectError } from "../upstream/dial.ts";
-import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
+import type { UpstreamCluster, UpstreamConnection } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
+import type { ByteEnd } from "./byte-end.ts";
+import { DuplexEnd } from "./duplex-end.ts";
+import { joinEnds } from "./join-ends.ts";
 import { openTunnel } from "./tunnel.ts";
 
 const WARMING_MS = 5000;
 
-/** Passes a connection on, byte for byte. */
-export type TcpServer = (socket: Socket, connection: Connection) => Promise<void>;
+/** Passes a connection on, byte for byte; resolves when it is over. */
+export type TcpServer = (end: ByteEnd, connection: Connection) => Promise<void>;
 
 export function compileTcpProxy(model: TcpProxy, deps: DataPathDeps): TcpServer {
   const choose = weightedChoice(model.clusters);
-  return async (socket, connection) => {
+  return async (end, connection) => {
     const record = newRecord(connection, deps);
     deps.observer.tcpOpened(record);
     try {
-      await serve(socket, { record, ends: connection.facts }, choose(deps.random).name, model, deps);
+      await serve(end, { record, ends: connection.facts }, choose(deps.random).name, model, deps);
     } finally {
-      socket.destroy();
       deps.observer.tcpDone(record, deps.clock.monotonic() - record.startedMonotonic, model.accessLog);
     }
   };
@@ -43,13 +42,21 @@ function newRecord(connection: Connection, deps: DataPathDeps): TcpRecord {
   };
 }
 
+interface Upstream {
+  readonly cluster: UpstreamCluster;
+  readonly host: UpstreamHost;
+  readonly end: ByteEnd;
+  /** To be called when it is over. */
+  readonly release: () => void;
+}
+
 interface Caller {
   readonly record: TcpRecord;
   readonly ends: Connection["facts"];
 }
 
 async function serve(
-  socket: Socket,
+  end: ByteEnd,
   caller: Caller,
   clusterName: string,
   model: TcpProxy,
@@ -58,31 +65,46 @@ async function serve(
   const { record } = caller;
   record.upstream.cluster = clusterName;
   const gone = new AbortController();
-  socket.once("close", () => gone.abort());
-  const cluster = await clusterFor(clusterName, model, deps, gone.signal);
-  if (cluster === undefined) {
-    record.flags.add("NC");
+  end.observe({ writable: () => {}, closed: () => gone.abort() });
+  const upstream = await upstreamOf(clusterName, caller, model, deps, gone.signal);
+  if (upstream === undefined) {
+    end.reset({ kind: "refused" });
     return;
   }
-  if (!cluster.warm) await Promise.race([cluster.whenWarm(), deps.clock.sleep(WARMING_MS, gone.signal)]);
-  const upstream = await connectUpstream(cluster, caller, model, deps, gone.signal);
-  if (upstream === undefined) return;
-  const { host, stream } = upstream;
+  const { host, cluster } = upstream;
   cluster.counts.total++;
   cluster.counts.active++;
   host.active++;
   host.total++;
   try {
-    await joinStreams(socket, stream, {
+    await joinEnds(end, upstream.end, {
+      alarms: cluster.alarms,
       idleMs: model.idleTimeoutMs,
       longestMs: model.longestMs,
       fromLeft: (count) => (record.bytesReceived += count),
       fromRight: (count) => (record.bytesSent += count),
     });
   } finally {
+    upstream.release();
     cluster.counts.active--;
     host.active--;
   }
+}
+
+async function upstreamOf(
+  clusterName: string,
+  caller: Caller,
+  model: TcpProxy,
+  deps: DataPathDeps,
+  gone: AbortSignal,
+): Promise<Upstream | undefined> {
+  const cluster = await clusterFor(clusterName, model, deps, gone);
+  if (cluster === undefined) {
+    caller.record.flags.add("NC");
+    return undefined;
+  }
+  if (!cluster.warm) await Promise.race([cluster.whenWarm(), deps.clock.sleep(WARMING_MS, gone)]);
+  return await connectUpstream(cluster, caller, model, deps, gone);
 }
 
 /** Where the listener says so, one that is not there is asked for. */
@@ -104,7 +126,7 @@ async function connectUpstream(
   model: TcpProxy,
   deps: DataPathDeps,
   signal: AbortSignal,
-): Promise<{ readonly host: UpstreamHost; readonly stream: Duplex } | undefined> {
+): Promise<Upstream | undefined> {
   const tried = new Set<UpstreamHost>();
   const hash = model.hashesSource ? xxHash64(ends.remoteAddress) : undefined;
   for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
@@ -118,15 +140,13 @@ async function connectUpstream(
     record.upstream.workload = host.endpoint.workload;
     try {
       const variant = cluster.variantOf(host, "", ends);
-      const connection = await cluster.connect(host, signal, { variant });
-      record.upstream.id = connection.peer?.uri;
-      const { connectTimeoutMs } = cluster.model;
-      const stream =
+      const { end, peer, release } =
         model.tunnel === undefined
-          ? connection.socket
-          : await openTunnel(connection.socket, model.tunnel, connectTimeoutMs, signal);
+          ? await cluster.openBytes(host, signal, variant)
+          : await throughProxy(model.tunnel, await cluster.connect(host, signal, variant), cluster, signal);
+      record.upstream.id = peer?.uri;
       cluster.report(host, 200, deps.random);
-      return { host, stream };
+      return { cluster, host, end, release };
     } catch (error) {
       host.failures++;
       if (!(error instanceof UpstreamConnectError && error.flag === "UO"))
@@ -136,4 +156,15 @@ async function connectUpstream(
     }
   }
   return undefined;
+}
+
+async function throughProxy(
+  tunnel: Tunnel,
+  { socket, peer }: UpstreamConnection,
+  { model }: UpstreamCluster,
+  signal: AbortSignal,
+): Promise<Omit<Upstream, "cluster" | "host"> & Pick<UpstreamConnection, "peer">> {
+  const stream = await openTunnel(socket, tunnel, model.connectTimeoutMs, signal);
+  // Its slot goes with the socket.
+  return { end: new DuplexEnd(stream), peer, release: () => {} };
 }

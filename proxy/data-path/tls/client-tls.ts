@@ -3,10 +3,11 @@ import { isIP, type Socket } from "node:net";
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
 import type { MeshTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
-import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
+import { type TlsMaterial, tlsEpoch, tlsMaterial } from "./contexts.ts";
 import { judgePeer, namedTrustDomains, type PeerVerdict } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
 import type { TlsConnection } from "./server-tls.ts";
@@ -17,6 +18,8 @@ export interface ClientTlsOptions {
   readonly tls: MeshTls;
   readonly secrets: SecretStore;
   readonly clock: Clock;
+  /** The tunnel is offered: connections have nothing of their own to say first. */
+  readonly offersTunnel: boolean;
 }
 
 interface Armed {
@@ -43,12 +46,13 @@ export class ClientTls {
   constructor(options: ClientTlsOptions) {
     this.#options = options;
     this.#sans = options.tls.sans.map(compileString);
-    this.#alpn = options.tls.alpn.filter((name) => name !== "h2" && name !== "istio-h2");
+    const spoken = options.tls.alpn.filter((name) => name !== "h2" && name !== "istio-h2");
+    this.#alpn = options.offersTunnel ? [TUNNEL_ALPN, ...spoken] : spoken;
   }
 
   /** Changes with identity or trust; connections of another epoch are not to be used for new requests. */
   get epoch(): string {
-    return tlsMaterial(this.#options.secrets, this.#options.tls)?.epoch ?? "";
+    return tlsEpoch(this.#options.secrets, this.#options.tls);
   }
 
   /** Makes a connected socket a TLS one. On failure, which is a rejection with the reason, it is destroyed. */

@@ -30,8 +30,20 @@ export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | MeshTls):
     },
     certificate,
     roots,
-    epoch: `${certificate.version}/${roots?.version ?? 0}`,
+    epoch: epochOf(certificate, roots),
   };
+}
+
+/** Of the material that there would be; empty as long as there is none. */
+export function tlsEpoch(secrets: SecretStore, tls: DownstreamTls | MeshTls): string {
+  const certificate = secrets.certificate(tls.certificate);
+  const roots = secrets.roots(tls.roots);
+  const isComplete = certificate !== undefined && (tls.roots === undefined || roots !== undefined);
+  return isComplete ? epochOf(certificate, roots) : "";
+}
+
+function epochOf(certificate: HeldCertificate, roots: HeldRoots | undefined): string {
+  return `${certificate.version}/${roots?.version ?? 0}`;
 }
 
 /** Versions, suites and curves as OpenSSL takes them. */

@@ -85,7 +85,12 @@ async function dial(
 }
 
 test("a session is resumed, and both ends still know who the other is", async () => {
-  const client = new ClientTls({ tls: upstream, secrets: store(CLIENT), clock: systemClock });
+  const client = new ClientTls({
+    tls: upstream,
+    secrets: store(CLIENT),
+    clock: systemClock,
+    offersTunnel: false,
+  });
   assert.deepEqual(await dial(client), { resumed: false, peer: SERVER });
   assert.deepEqual(await dial(client), { resumed: true, peer: SERVER });
   assert.deepEqual(
@@ -96,7 +101,7 @@ test("a session is resumed, and both ends still know who the other is", async ()
 
 test("no session outlives the client's identity, its bundle, or the server's identity", async () => {
   const secrets = store(CLIENT);
-  const client = new ClientTls({ tls: upstream, secrets, clock: systemClock });
+  const client = new ClientTls({ tls: upstream, secrets, clock: systemClock, offersTunnel: false });
   await dial(client);
   renew(secrets, CLIENT);
   assert.equal((await dial(client)).resumed, false, "a new SVID");
@@ -110,7 +115,7 @@ test("no session outlives the client's identity, its bundle, or the server's ide
 test("a peer whose certificate has expired is refused on a resumed session too", async () => {
   let ahead = 0;
   const clock = { ...systemClock, now: () => Date.now() + ahead };
-  const client = new ClientTls({ tls: upstream, secrets: store(CLIENT), clock });
+  const client = new ClientTls({ tls: upstream, secrets: store(CLIENT), clock, offersTunnel: false });
   await dial(client);
   assert.equal((await dial(client)).resumed, true);
   ahead = 3_600_000;
@@ -130,9 +135,15 @@ test("the answer to ALPN is one that was offered, and never istio-peer-exchange"
     ["tcp", ["istio"], ["istio-peer-exchange", "istio"], "istio"],
     ["tcp", ["istio"], ["postgresql"], "postgresql"],
     ["tcp", ["istio-peer-exchange", "istio"], ["istio-peer-exchange"], undefined],
+    ["tcp", ["istio"], ["lateen-mux/1"], undefined],
+    ["tcp", ["istio"], ["lateen-mux/1", "istio-peer-exchange", "istio"], "istio"],
+    ["http", ["h2", "http/1.1"], ["lateen-mux/1", "istio"], "istio"],
   ];
-  for (const [protocol, configured, offered, want] of cases) {
-    assert.equal(chooseAlpn(protocol, configured, offered), want, `${protocol} ${offered.join()}`);
+  for (const [protocol, alpn, offered, want] of cases) {
+    const tls = { alpn, roots: undefined };
+    assert.equal(chooseAlpn({ protocol, tls }, offered), want, `${protocol} ${offered.join()}`);
+    const asked = chooseAlpn({ protocol, tls: { alpn, roots: "ROOTCA" } }, [...offered, "lateen-mux/1"]);
+    assert.equal(asked, "lateen-mux/1", "who is asked for an SVID may have the tunnel");
   }
 });
 

@@ -2,9 +2,11 @@ import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { MeshError } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
 import type { DownstreamTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
+import { SERVER_ALPN } from "../http/server-protocols.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, namedTrustDomains, type PeerCertificate } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
@@ -50,7 +52,7 @@ export class ServerTls {
       rejectUnauthorized: options.tls.roots !== undefined,
       handshakeTimeout: options.tls.handshakeTimeoutMs,
       allowHalfOpen: true,
-      ALPNCallback: ({ protocols }) => chooseAlpn(options.protocol, options.tls.alpn, protocols),
+      ALPNCallback: ({ protocols }) => chooseAlpn(options, protocols),
     });
     this.#server.on("error", () => {});
     this.#server.on("secureConnection", (socket) => this.#take(socket)?.resolve(socket));
@@ -139,12 +141,15 @@ function peerKey(socket: Socket): string {
  * bytes of its own.
  */
 export function chooseAlpn(
-  protocol: "http" | "tcp",
-  configured: readonly string[],
+  {
+    protocol,
+    tls,
+  }: Pick<ServerTlsOptions, "protocol"> & { readonly tls: Pick<DownstreamTls, "alpn" | "roots"> },
   offered: readonly string[],
 ): string | undefined {
-  if (protocol === "http")
-    return ["http/1.1", "istio", "istio-http/1.1"].find((name) => offered.includes(name));
-  const own = configured.find((name) => offered.includes(name) && name !== "istio-peer-exchange");
-  return own ?? offered.find((name) => name !== "istio-peer-exchange");
+  // The tunnel is for peers who prove who they are.
+  if (tls.roots !== undefined && offered.includes(TUNNEL_ALPN)) return TUNNEL_ALPN;
+  const others = offered.filter((name) => name !== TUNNEL_ALPN && name !== "istio-peer-exchange");
+  if (protocol === "http") return SERVER_ALPN.find((name) => others.includes(name));
+  return tls.alpn.find((name) => others.includes(name)) ?? others[0];
 }

@@ -134,7 +134,12 @@ async function ourServer(): Promise<Verifier> {
     requireClientCertificate: true,
     handshakeTimeoutMs: 5_000,
   };
-  const server = new ServerTls({ tls, protocol: "tcp", secrets: ownSecrets(), clock: systemClock });
+  const server = new ServerTls({
+    tls,
+    protocol: "tcp",
+    secrets: ownSecrets(),
+    clock: systemClock,
+  });
   const open = new Set<Socket>();
   const listener = createServer((raw) => {
     open.add(raw);
@@ -157,7 +162,7 @@ async function ourServer(): Promise<Verifier> {
 
 async function ourClient(): Promise<Verifier> {
   const tls: MeshTls = { ...common, kind: "mesh", alpn: ["istio"], serverName: "outbound_.80_._.reviews" };
-  const client = new ClientTls({ tls, secrets: ownSecrets(), clock: systemClock });
+  const client = new ClientTls({ tls, secrets: ownSecrets(), clock: systemClock, offersTunnel: false });
   return {
     async accepts(certificate) {
       await using peer = await impostor(certificate);

@@ -1,16 +1,14 @@
 import { UpstreamConnectError } from "./dial.ts";
 
-export interface SlotLimits {
-  readonly maxConnections: number;
-  readonly maxPending: number;
-}
+/** Uses a slot that has become free, or has no more use for one: false. */
+export type SlotTaker = () => boolean;
 
 /**
  * Keeps count of the connections of a cluster, and of the requests that wait for one: in line behind the limit, or for
  * their own to be made, which Envoy counts alike.
  */
 export class ConnectionSlots {
-  readonly #line: (() => void)[] = [];
+  readonly #line = new Set<SlotTaker>();
   #open = 0;
   #pending = 0;
 
@@ -20,7 +18,7 @@ export class ConnectionSlots {
 
   /** True while somebody is in line: a connection that has nothing to do should close. */
   get wanted(): boolean {
-    return this.#line.length > 0;
+    return this.#line.size > 0;
   }
 
   /** Takes a slot, at once or not at all. Throws `UO` when there is none. */
@@ -29,23 +27,32 @@ export class ConnectionSlots {
     this.#open++;
   }
 
-  /** Takes a slot for a request that can wait, until `arrive`. Rejects with `UO` when too many wait. */
-  async takeInTurn({ maxConnections, maxPending }: SlotLimits): Promise<void> {
-    if (this.#pending >= maxPending) throw new UpstreamConnectError("UO", "too many pending requests");
-    this.#pending++;
-    if (this.#open < maxConnections) this.#open++;
-    // The slot is handed over: the count stays.
-    else await new Promise<void>((resolve) => this.#line.push(resolve));
+  /** Gets in line; at its turn the taker is called once. */
+  wait(taker: SlotTaker): void {
+    this.#line.add(taker);
   }
 
-  /** The request of `takeInTurn` has its connection, or will have none. */
-  arrive(): void {
-    this.#pending--;
+  leave(taker: SlotTaker): void {
+    this.#line.delete(taker);
   }
 
   release(): void {
-    const next = this.#line.shift();
-    if (next) next();
-    else this.#open--;
+    for (const taker of this.#line) {
+      this.#line.delete(taker);
+      // The slot is handed over: the count stays.
+      if (taker()) return;
+    }
+    this.#open--;
+  }
+
+  /** A request begins to wait. Throws `UO` when too many do. */
+  enter(maxPending: number): void {
+    if (this.#pending >= maxPending) throw new UpstreamConnectError("UO", "too many pending requests");
+    this.#pending++;
+  }
+
+  /** It has its connection, or will have none. */
+  arrive(): void {
+    this.#pending--;
   }
 }

@@ -1,18 +1,29 @@
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { ClientSessionObserver } from "../../codec/stream.ts";
 import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
 import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
+import type { Alarms } from "../../transport/alarms.ts";
+import { readStatic } from "../../transport/reading.ts";
+import { SocketWire } from "../../transport/socket-wire.ts";
+import { StaticReader } from "../../transport/static-reader.ts";
+import { breakOff } from "../break-off.ts";
+import { WireEnd } from "../tcp/byte-end.ts";
 import { ClientTls } from "../tls/client-tls.ts";
 import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
+import { openClientSession } from "./client-protocols.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
+import type { OpenedSession, PoolSource } from "./host-pool.ts";
+import type { OpenedEnd } from "./host-tunnel.ts";
 import { type CallEnds, proxyHeader } from "./proxy-header.ts";
 import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
 
@@ -20,6 +31,7 @@ export interface UpstreamDeps {
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly resolve: Resolver;
+  readonly alarms: Alarms;
 }
 
 export interface UpstreamConnection {
@@ -37,6 +49,8 @@ export interface ClusterCounts {
   total: number;
   retries: number;
 }
+
+const NEVER = new AbortController().signal;
 
 type TlsClients = ReadonlyMap<Transport, ClientTls | ForeignTls>;
 
@@ -74,6 +88,10 @@ export class UpstreamCluster {
       retries: 0,
     };
     this.update(model);
+  }
+
+  get alarms(): Alarms {
+    return this.#deps.alarms;
   }
 
   get model(): Cluster {
@@ -171,34 +189,57 @@ export class UpstreamCluster {
   async connect(
     host: UpstreamHost,
     signal: AbortSignal,
-    {
-      mayWait = false,
-      variant,
-    }: { readonly mayWait?: boolean; readonly variant?: PoolVariant | undefined } = {},
+    variant: PoolVariant | undefined,
   ): Promise<UpstreamConnection> {
-    const { connectTimeoutMs, limits, keepAliveMs } = this.#model;
-    // One that serves nobody gives way; it counts until it is closed.
-    const room = this.counts.connections >= limits.maxConnections && this.#closeIdle();
-    const maxConnections = room ? Number.POSITIVE_INFINITY : limits.maxConnections;
-    if (mayWait) await this.#slots.takeInTurn({ maxConnections, maxPending: limits.maxPending });
-    else this.#slots.take(maxConnections);
+    this.#slots.take(this.#roomForOneMore());
+    return await this.#dialForSlot(host, signal, variant);
+  }
+
+  /** A TCP connection of its own to a host, through a tunnel where there is one; `release` when it is over. */
+  async openBytes(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+  ): Promise<OpenedEnd & { readonly release: () => void }> {
+    const slots = this.#slots;
+    slots.take(this.#roomForOneMore());
     try {
-      const raw = await dial(host.endpoint, connectTimeoutMs, signal);
-      if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-      const connection = await this.#secure(raw, host, signal, variant);
-      connection.socket.once("close", () => this.#slots.release());
-      return connection;
+      const opened = this.#mayShare(host)
+        ? await host.tunnel(() => this.#dial(host, NEVER, variant)).open()
+        : await this.#openAlone(host, signal, variant);
+      return { ...opened, release: () => slots.release() };
     } catch (error) {
-      this.#slots.release();
+      slots.release();
       throw error;
-    } finally {
-      if (mayWait) this.#slots.arrive();
     }
   }
 
-  /** True while requests wait for a connection: one that has done its part should make room. */
-  get crowded(): boolean {
-    return this.#slots.wanted;
+  /** What a pool of connections to a host lives on. */
+  poolSource(host: UpstreamHost, variant: PoolVariant | undefined): PoolSource {
+    const slots = this.#slots;
+    const limits = (): Cluster => this.#model;
+    return {
+      alarms: this.#deps.alarms,
+      get limits() {
+        return limits();
+      },
+      mayShare: this.#mayShare(host),
+      get crowded() {
+        return slots.wanted;
+      },
+      takeSlot: (taker) => {
+        if (slots.open >= this.#roomForOneMore()) {
+          slots.wait(taker);
+          return;
+        }
+        slots.take(Number.POSITIVE_INFINITY);
+        taker();
+      },
+      leaveLine: (taker) => slots.leave(taker),
+      enter: () => slots.enter(this.#model.limits.maxPending),
+      arrive: () => slots.arrive(),
+      open: async (observer) => await this.#openSession(host, variant, observer),
+    };
   }
 
   /** What pooled connections of a host were made under; another value means that they must not be used again. */
@@ -210,6 +251,81 @@ export class UpstreamCluster {
   close(): void {
     this.#dns?.stop();
     for (const host of this.#hosts.values()) host.retirePools();
+  }
+
+  /** How many connections there may be: one that serves nobody gives way to another, and counts until it is gone. */
+  #roomForOneMore(): number {
+    const { maxConnections } = this.#model.limits;
+    return this.#slots.open >= maxConnections && this.#closeIdle()
+      ? Number.POSITIVE_INFINITY
+      : maxConnections;
+  }
+
+  #isSecure({ endpoint }: UpstreamHost): boolean {
+    return this.#transportOf(endpoint).kind === "tls";
+  }
+
+  /** The server may be one that takes many requests on a connection. */
+  #mayShare({ endpoint }: UpstreamHost): boolean {
+    const transport = this.#transportOf(endpoint);
+    return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
+  }
+
+  async #openSession(
+    host: UpstreamHost,
+    variant: PoolVariant | undefined,
+    observer: ClientSessionObserver,
+  ): Promise<OpenedSession> {
+    const reader = this.#isSecure(host) ? undefined : new StaticReader();
+    // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
+    const { socket, peer } = await this.#dialForSlot(host, NEVER, variant, reader);
+    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    const { alpnProtocol } = socket as Partial<TLSSocket>;
+    const session = openClientSession(alpnProtocol || undefined, wire, observer, this.#deps.alarms);
+    return { session, peer };
+  }
+
+  async #openAlone(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+  ): Promise<OpenedEnd> {
+    const reader = this.#isSecure(host) ? undefined : new StaticReader();
+    const { socket, peer } = await this.#dial(host, signal, variant, reader);
+    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    return { end: new WireEnd(wire, () => socket.destroy()), peer };
+  }
+
+  /** With a slot that was taken, until the connection is gone. */
+  async #dialForSlot(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+    reader?: StaticReader,
+  ): Promise<UpstreamConnection> {
+    try {
+      const connection = await this.#dial(host, signal, variant, reader);
+      connection.socket.once("close", () => this.#slots.release());
+      return connection;
+    } catch (error) {
+      this.#slots.release();
+      throw error;
+    }
+  }
+
+  async #dial(
+    host: UpstreamHost,
+    signal: AbortSignal,
+    variant: PoolVariant | undefined,
+    reader?: StaticReader,
+  ): Promise<UpstreamConnection> {
+    const { connectTimeoutMs, keepAliveMs } = this.#model;
+    const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
+    if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
+    const connection = await this.#secure(raw, host, signal, variant);
+    if (connection.socket.destroyed)
+      throw new UpstreamConnectError("UF", "the connection was closed at once");
+    return connection;
   }
 
   async #secure(
@@ -284,7 +400,9 @@ export class UpstreamCluster {
       const { tls } = transport;
       clients.set(
         transport,
-        tls.kind === "mesh" ? new ClientTls({ tls, ...this.#deps }) : new ForeignTls({ tls, ...this.#deps }),
+        tls.kind === "mesh"
+          ? new ClientTls({ tls, ...this.#deps, offersTunnel: transport.proxyProtocol === undefined })
+          : new ForeignTls({ tls, ...this.#deps }),
       );
     }
     return clients;

@@ -1,0 +1,94 @@
+import { randomUUID } from "node:crypto";
+import type { HeaderList } from "../../tables/header-list.ts";
+import { type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
+import type { Connection, DataPathDeps } from "../connection.ts";
+import { setClientCert } from "./client-cert-header.ts";
+import type { Exchange } from "./exchange.ts";
+import { HeadFacts } from "./head-facts.ts";
+import { replyLocally } from "./local-reply.ts";
+import { normalizePath } from "./path.ts";
+
+/** A request that may be routed: normalised, and its headers as a next hop may see them. */
+export interface AcceptedRequest {
+  readonly facts: HeadFacts;
+  readonly headers: HeaderList;
+}
+
+export function newRecord(
+  method: string,
+  path: string,
+  connection: Connection,
+  deps: DataPathDeps,
+): HttpRecord {
+  return {
+    ends: connection.ends,
+    startedAt: deps.clock.now(),
+    startedMonotonic: deps.clock.monotonic(),
+    method,
+    path,
+    upstream: newUpstreamEnd(),
+    flags: new Set(),
+    route: "",
+    authority: "",
+    requestId: "",
+    userAgent: "",
+    forwardedFor: "",
+    issuer: "",
+    status: 0,
+    details: "",
+    grpcStatus: "",
+    bytesReceived: 0,
+    bytesSent: 0,
+    upstreamMs: undefined,
+  };
+}
+
+/** Codecs have seen to framing and form; undefined when the path's is none, and the request is refused. */
+export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
+  const { head, manager, connection, record } = exchange;
+  const { headers, target } = head;
+  describe(record, head.authority, headers);
+  const mark = target.indexOf("?");
+  const { normalizePath: normalize, mergeSlashes, unescapeSlashes } = manager.model;
+  const written = mark < 0 ? target : target.slice(0, mark);
+  const path =
+    target === "*"
+      ? ({ ok: true, path: "*" } as const)
+      : normalizePath(written, { normalize, mergeSlashes, unescapeSlashes });
+  if (!path.ok) {
+    const details = `http1.${path.reason.replaceAll(" ", "_")}`;
+    replyLocally(exchange, { status: 400, flag: "DPE", details, close: true });
+    return undefined;
+  }
+  clean(headers, exchange);
+  const scheme =
+    headers.get("x-forwarded-proto") ?? head.scheme ?? (connection.ends.secure ? "https" : "http");
+  headers.set("x-forwarded-proto", scheme);
+  const query = mark < 0 ? "" : target.slice(mark);
+  return { headers, facts: new HeadFacts(head, headers, { path: path.path, query, scheme }) };
+}
+
+function describe(record: HttpRecord, authority: string, headers: HeaderList): void {
+  record.authority = authority;
+  record.userAgent = headers.get("user-agent") ?? "";
+  record.forwardedFor = headers.get("x-forwarded-for") ?? "";
+}
+
+/** Takes out what must not be believed, and puts in what we know better. */
+function clean(headers: HeaderList, { manager, connection, record }: Exchange): void {
+  headers.keep(isBelieved);
+  setClientCert(headers, manager.model, connection.peer, connection.ends.ownId);
+  let requestId = headers.get("x-request-id");
+  if (requestId === undefined && manager.model.generateRequestId) {
+    requestId = randomUUID();
+    headers.append("x-request-id", requestId);
+  }
+  record.requestId = requestId ?? "";
+}
+
+function isBelieved(name: string): boolean {
+  // Most begin with no x.
+  return (
+    name.charCodeAt(0) !== 0x78 || !(name.startsWith("x-lateen-") || name.startsWith("x-envoy-peer-metadata"))
+  );
+}

@@ -1,0 +1,30 @@
+import type { RequestHead } from "../../codec/stream.ts";
+import { applyEdits } from "../../tables/header-edits.ts";
+import type { HeaderList } from "../../tables/header-list.ts";
+import type { ForwardDecision } from "../../tables/route-table.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** The request as the route's upstream gets it; `headers` are changed. `original`: its path before the route's rewrite. */
+export function upstreamHead(
+  exchange: Exchange,
+  headers: HeaderList,
+  decision: ForwardDecision,
+  original: string,
+): RequestHead {
+  if (decision.rewritten) headers.set("x-envoy-original-path", original);
+  applyEdits(headers, decision.requestEdits);
+  // Host is said by the authority; an edit of it would be another one.
+  headers.delete("host");
+  const { method, body } = exchange.head;
+  return {
+    method,
+    target: decision.target,
+    authority: decision.authority,
+    scheme: undefined,
+    upgrade: exchange.upgrade,
+    headers,
+    body,
+    // The caller's was answered here.
+    expectsContinue: false,
+  };
+}
