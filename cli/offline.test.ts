@@ -298,6 +298,6 @@ spec:
   assert.deepEqual(told.size, 1, [...told].join());
   assert.match(
     [...told].join(),
-    /275,00\d clusters .*at most 250,000 .*ServiceEntry\/default\/many-\d+ adds most/,
+    /275,00\d clusters .*at most 100,000 .*ServiceEntry\/default\/many-\d+ adds most/,
   );
 });

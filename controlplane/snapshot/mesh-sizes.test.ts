@@ -151,7 +151,7 @@ spec:
 const tooMany = {
   code: "mesh.too-large",
   message:
-    "the mesh would have 1,275,000 clusters (hosts × ports × subsets), at most 250,000 are held; " +
+    "the mesh would have 1,275,000 clusters (hosts × ports × subsets), at most 100,000 are held; " +
     "ServiceEntry/default/many-0 adds most of them",
   hint: "name fewer hosts or ports in ServiceEntries, or fewer subsets for many hosts",
 };

@@ -55,15 +55,15 @@ test("bodies of every size arrive whole, in both directions at once", async () =
 });
 
 test("a new SVID means a new connection; what runs on the old one ends there", async () => {
-  let answer: (() => void) | undefined;
+  const asked = Promise.withResolvers<() => void>();
   await using pair = await ProxyPair.start({
     app: (request, response) => {
-      if (request.url === "/slow") answer = () => response.end("at last");
+      if (request.url === "/slow") asked.resolve(() => response.end("at last"));
       else response.end("quick");
     },
   });
   const slow = pair.call("/slow");
-  while (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  const answer = await asked.promise;
   pair.identify(pair.client, CLIENT_ID);
   let quick = await pair.call("/");
   for (let tries = 0; tries < 100 && (await connectionsOf(pair.server)) < 2; tries++)

@@ -10,7 +10,7 @@ export const FRAME_HEADER_BYTES = 8;
 /** Largest payload of DATA: what one TLS record holds, so that one stream does not hold up the others for long. */
 export const MOST_DATA_BYTES = 16_384;
 /** Largest payload of a frame that carries a head or trailers. */
-export const MOST_HEAD_BYTES = 65_536;
+const MOST_HEAD_BYTES = 65_536;
 /** Largest payload of the other frames, and of kinds that are not known here. */
 const MOST_OTHER_BYTES = 1024;
 /** In the octet of the kind: the sender of this frame sends no more on its stream. */
