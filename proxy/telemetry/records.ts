@@ -62,6 +62,8 @@ export interface HttpRecord {
   /** Envoy's response code details, such as `via_upstream`. */
   details: string;
   grpcStatus: string;
+  /** What the caller spoke. */
+  protocol: "HTTP/1.1" | "HTTP/2";
   bytesReceived: number;
   bytesSent: number;
   /** Milliseconds until the upstream's response head; undefined when there was none. */

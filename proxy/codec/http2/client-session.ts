@@ -69,8 +69,10 @@ export class Http2ClientSession implements ClientSession {
     }
     this.#nextId += 2;
     connection.add(stream);
-    connection.writer.headers(stream.id, encodeRequest(head), head.body.kind === "none");
-    if (head.body.kind === "none") stream.outgoing.close();
+    // After an upgrade, or CONNECT, bytes go both ways.
+    const ends = head.body.kind === "none" && head.upgrade === undefined && head.method !== "CONNECT";
+    connection.writer.headers(stream.id, encodeRequest(head), ends);
+    if (ends) stream.outgoing.close();
     return stream;
   }
 

@@ -19,6 +19,7 @@ const CANCELLED: ResetCause = { kind: "cancelled" };
 export class Http2ServerStream extends Http2Stream implements ServerStream {
   readonly #drain: () => void;
   readonly #upgrade: boolean;
+  readonly #isHead: boolean;
   readonly #times: RequestTimes | undefined;
   #observer: ServerStreamObserver | undefined;
   #answered = false;
@@ -28,6 +29,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     super(id, connection);
     this.#drain = drain;
     this.#upgrade = head.upgrade !== undefined;
+    this.#isHead = head.method === "HEAD";
     if (head.body.kind === "sized") this.incoming.expect(head.body.bytes);
     else if (head.body.kind === "none") this.incoming.end(undefined);
     if (head.body.kind === "none" || this.#upgrade || head.method === "CONNECT") return;
@@ -52,14 +54,16 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     let block = encodeStatus(this.#upgrade && status === 101 ? 200 : status) + encodeHeaders(headers);
     const length = body.kind === "sized" ? body.bytes : body.kind === "none" ? body.announced : undefined;
     if (length !== undefined && status !== 204) block += literal("content-length", String(length));
-    this.connection.writer.headers(this.id, block, body.kind === "none");
-    if (body.kind !== "none") return;
+    // A body that has no place is left out, as far as it is sent (RFC 9110 §6.4.1).
+    const bare = body.kind === "none" || this.#isHead || status === 204 || status === 304;
+    this.connection.writer.headers(this.id, block, bare);
+    if (!bare) return;
     this.outgoing.close();
     this.sent();
   }
 
-  closeAfter(): void {
-    this.#drain();
+  closeAfter(why: "draining" | "unread"): void {
+    if (why === "draining") this.#drain();
   }
 
   observe(observer: ServerStreamObserver): void {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
+import { isHttp2 } from "./called-as.ts";
 import { setClientCert } from "./client-cert-header.ts";
 import type { Exchange } from "./exchange.ts";
 import { HeadFacts } from "./head-facts.ts";
@@ -37,6 +38,7 @@ export function newRecord(
     status: 0,
     details: "",
     grpcStatus: "",
+    protocol: "HTTP/1.1",
     bytesReceived: 0,
     bytesSent: 0,
     upstreamMs: undefined,
@@ -56,7 +58,7 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
       ? ({ ok: true, path: "*" } as const)
       : normalizePath(written, { normalize, mergeSlashes, unescapeSlashes });
   if (!path.ok) {
-    const details = `http1.${path.reason.replaceAll(" ", "_")}`;
+    const details = `${isHttp2(head) ? "http2" : "http1"}.${path.reason.replaceAll(" ", "_")}`;
     replyLocally(exchange, { status: 400, flag: "DPE", details, close: true });
     return undefined;
   }

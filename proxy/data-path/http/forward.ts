@@ -5,6 +5,7 @@ import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
 import { Attempt, type AttemptEvents, type AttemptFailure } from "./attempt.ts";
+import { isHttp2 } from "./called-as.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Bearer, Exchange } from "./exchange.ts";
 import { failureReply, noHealthyHost, overflow, timedOut } from "./failure-reply.ts";
@@ -178,7 +179,14 @@ class Forwarding implements AttemptEvents, Bearer {
 
   end(trailers: HeaderList | undefined): void {
     if (this.#upgraded) this.#upgraded.end();
-    else this.#end(() => this.#exchange.stream.end(trailers));
+    else this.#endWith(trailers);
+  }
+
+  #endWith(trailers: HeaderList | undefined): void {
+    const { record, stream } = this.#exchange;
+    const grpcStatus = trailers?.get("grpc-status");
+    if (grpcStatus !== undefined) record.grpcStatus = grpcStatus;
+    this.#end(() => stream.end(trailers));
   }
 
   /** The caller's connection breaks too: it must not take half an answer for a whole one. */
@@ -214,7 +222,8 @@ class Forwarding implements AttemptEvents, Bearer {
     host.total++;
     cluster.counts.total++;
     this.#startedMs = deps.clock.monotonic();
-    const pool = host.pool(cluster.variantOf(host, this.#head.authority, connection.facts));
+    const { authority } = this.#head;
+    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(this.#head)));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
     const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
     this.#attempt = new Attempt(options, this);
@@ -276,7 +285,7 @@ class Forwarding implements AttemptEvents, Bearer {
       return;
     }
     const headers = answerHeaders(exchange, head.headers, this.#decision.responseEdits);
-    if (exchange.closing) exchange.stream.closeAfter();
+    if (exchange.closing) exchange.stream.closeAfter("draining");
     exchange.answered = true;
     exchange.stream.respond({ status: head.status, headers, body: head.body });
   }

@@ -5,7 +5,7 @@ import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { DownstreamTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
-import { SERVER_ALPN } from "../http/server-protocols.ts";
+import { chooseHttpAlpn } from "../http/server-protocols.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, namedTrustDomains, type PeerCertificate } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
@@ -144,7 +144,7 @@ export function chooseAlpn(
   configured: readonly string[],
   offered: readonly string[],
 ): string | undefined {
-  if (protocol === "http") return SERVER_ALPN.find((name) => offered.includes(name));
+  if (protocol === "http") return chooseHttpAlpn(configured, offered);
   const own = configured.find((name) => offered.includes(name) && name !== "istio-peer-exchange");
   return own ?? offered.find((name) => name !== "istio-peer-exchange");
 }

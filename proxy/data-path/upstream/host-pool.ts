@@ -197,6 +197,8 @@ export class HostPool {
       this.#sessions.add(pooled);
       pooled.age.set(this.#source.alarms, this.#source.limits.maxConnectionMs);
       this.changed(pooled);
+      // Those whom it has no room for need another.
+      this.#makeEnough();
     } catch (error) {
       this.#coming--;
       const failure = asConnectError(error);

@@ -17,7 +17,7 @@ import { ClientTls } from "../tls/client-tls.ts";
 import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
-import { openClientSession } from "./client-protocols.ts";
+import { type ClientProtocol, offeredAlpn, openClientSession } from "./client-protocols.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
@@ -111,7 +111,7 @@ export class UpstreamCluster {
     this.#clients = this.#compileClients(model);
     this.#model = model;
     const proxied = transportsOf(model).some(({ proxyProtocol }) => proxyProtocol !== undefined);
-    this.#varies = proxied || model.hostTls.sni || model.hostTls.verify;
+    this.#varies = proxied || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
     for (const host of this.#hosts.values()) host.retirePools();
     this.#dns?.stop();
     this.#dns = undefined;
@@ -152,21 +152,28 @@ export class UpstreamCluster {
   }
 
   /** What sets the connections for a call apart from others to the same host; undefined: nothing. */
-  variantOf(host: UpstreamHost, authority: string, ends: CallEnds): PoolVariant | undefined {
+  variantOf(
+    host: UpstreamHost,
+    authority: string,
+    ends: CallEnds,
+    calledInHttp2 = false,
+  ): PoolVariant | undefined {
     if (!this.#varies) return undefined;
-    const { hostTls } = this.#model;
+    const { hostTls, http } = this.#model;
+    const http2 = http === "as-called" && calledInHttp2;
     const { kind, proxyProtocol } = this.#transportOf(host.endpoint);
     const called =
       kind === "tls" && (hostTls.sni || hostTls.verify)
         ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
         : undefined;
-    if (called === undefined && proxyProtocol === undefined) return undefined;
+    if (called === undefined && proxyProtocol === undefined && !http2) return undefined;
     const caller = proxyProtocol && ends;
     const key = [
+      http2 ? "h2" : "",
       called?.serverName ?? "",
       ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
     ].join("|");
-    return { key, called, caller };
+    return { key, called, caller, http2 };
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
@@ -198,7 +205,7 @@ export class UpstreamCluster {
       get limits() {
         return limits();
       },
-      mayShare: this.#mayShare(host),
+      mayShare: this.#httpOf(variant) !== "http1" || this.#mayTunnel(host),
       get crowded() {
         return slots.wanted;
       },
@@ -240,8 +247,14 @@ export class UpstreamCluster {
     return this.#transportOf(endpoint).kind === "tls";
   }
 
-  /** The server may be one that takes many requests on a connection. */
-  #mayShare({ endpoint }: UpstreamHost): boolean {
+  #httpOf(variant: PoolVariant | undefined): ClientProtocol["http"] {
+    const { http } = this.#model;
+    if (http !== "as-called") return http;
+    return variant?.http2 ? "http2" : "http1";
+  }
+
+  /** The server may be one that speaks the tunnel. */
+  #mayTunnel({ endpoint }: UpstreamHost): boolean {
     const transport = this.#transportOf(endpoint);
     return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
   }
@@ -256,7 +269,12 @@ export class UpstreamCluster {
     const { socket, peer } = await this.#dial(host, NEVER, variant, reader);
     const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
     const { alpnProtocol } = socket as Partial<TLSSocket>;
-    const session = openClientSession(alpnProtocol || undefined, wire, observer, this.#deps.alarms);
+    const protocol = {
+      http: this.#httpOf(variant),
+      http2: this.#model.http2,
+      agreed: alpnProtocol || undefined,
+    };
+    const session = openClientSession(protocol, wire, observer, this.#deps.alarms);
     return { session, peer };
   }
 
@@ -352,11 +370,12 @@ export class UpstreamCluster {
     for (const transport of transportsOf(model)) {
       if (transport.kind !== "tls") continue;
       const { tls } = transport;
+      const alpn = offeredAlpn(tls.alpn, model.http);
       clients.set(
         transport,
         tls.kind === "mesh"
-          ? new ClientTls({ tls, ...this.#deps, offersTunnel: transport.proxyProtocol === undefined })
-          : new ForeignTls({ tls, ...this.#deps }),
+          ? new ClientTls({ tls, ...this.#deps, alpn, offersTunnel: transport.proxyProtocol === undefined })
+          : new ForeignTls({ tls, ...this.#deps, alpn }),
       );
     }
     return clients;
