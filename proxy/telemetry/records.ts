@@ -9,6 +9,7 @@ export type ResponseFlag =
   | "UF" // upstream connection failure
   | "UO" // upstream overflow
   | "UC" // upstream connection termination
+  | "UR" // upstream gave up the request alone
   | "UT" // upstream (route) timeout
   | "UPE" // upstream protocol error
   | "URX" // retries used up

@@ -40,7 +40,7 @@ export interface Role {
   /** There has been none for its time. */
   idle(): void;
   /** The connection is over, and all its streams are. */
-  closed(): void;
+  closed(reason: string): void;
 }
 
 /** One HTTP/2 connection of either role (RFC 9113): what its streams share, from the preface to the goodbye. */
@@ -134,7 +134,7 @@ export class Connection implements Input {
     if (this.#closed) return;
     this.#closed = true;
     this.times.closed();
-    this.role.closed();
+    this.role.closed(reason);
   }
 
   /** DATA has come, whatever it is good for. */

@@ -3,6 +3,7 @@ import { applyEdits } from "../../tables/header-edits.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { ForwardDecision } from "../../tables/route-table.ts";
 import type { Exchange } from "./exchange.ts";
+import { WebSocketKey } from "./websocket-key.ts";
 
 const NO_BODY: BodyLength = { kind: "none" };
 
@@ -17,6 +18,7 @@ export function upstreamHead(
   applyEdits(headers, decision.requestEdits);
   // Host is said by the authority; an edit of it would be another one.
   headers.delete("host");
+  if (exchange.upgrade === "websocket") exchange.webSocketKey = new WebSocketKey(headers);
   const { method, body } = exchange.head;
   return {
     method,
