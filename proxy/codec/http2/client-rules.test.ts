@@ -305,7 +305,7 @@ test("a change of protocols that the server does not take fails, and so does one
   assert.match(JSON.stringify(refused.cause), /RFC 8441/);
   const other = new TestClient();
   const lost = other.ask(websocket);
-  other.session.destroy("gone");
+  other.wire.input?.closed("gone");
   assert.deepEqual(lost.cause, { kind: "disconnected", reason: "gone" });
 });
 

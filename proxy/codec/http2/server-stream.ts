@@ -19,7 +19,7 @@ const CANCELLED: ResetCause = { kind: "cancelled" };
 export class Http2ServerStream extends Http2Stream implements ServerStream {
   readonly #drain: () => void;
   readonly #upgrade: boolean;
-  readonly #isHead: boolean;
+  readonly #method: string;
   readonly #times: RequestTimes | undefined;
   #observer: ServerStreamObserver | undefined;
   #answered = false;
@@ -29,7 +29,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     super(id, connection);
     this.#drain = drain;
     this.#upgrade = head.upgrade !== undefined;
-    this.#isHead = head.method === "HEAD";
+    this.#method = head.method;
     if (head.body.kind === "sized") this.incoming.expect(head.body.bytes);
     else if (head.body.kind === "none") this.incoming.end(undefined);
     if (head.body.kind === "none" || this.#upgrade || head.method === "CONNECT") return;
@@ -55,9 +55,10 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     const length = body.kind === "sized" ? body.bytes : body.kind === "none" ? body.announced : undefined;
     if (length !== undefined && status !== 204) block += literal("content-length", String(length));
     // A body that has no place is left out, as far as it is sent (RFC 9110 §6.4.1).
-    const bare = body.kind === "none" || this.#isHead || status === 204 || status === 304;
-    this.connection.writer.headers(this.id, block, bare);
-    if (!bare) return;
+    const bare = body.kind === "none" || this.#method === "HEAD" || status === 204 || status === 304;
+    const ends = bare && !this.#becomesTunnel(status);
+    this.connection.writer.headers(this.id, block, ends);
+    if (!ends) return;
     this.outgoing.close();
     this.sent();
   }
@@ -113,6 +114,11 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.#times?.stop();
     this.incoming.abort(CANCELLED);
     this.#observer?.closed(complete);
+  }
+
+  /** Bytes go both ways after this answer. */
+  #becomesTunnel(status: number): boolean {
+    return this.#upgrade ? status === 101 : this.#method === "CONNECT" && status >= 200 && status < 300;
   }
 
   /** The body does not come: who waits for it is told, and the client where nothing else has been said. */
