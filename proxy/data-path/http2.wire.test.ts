@@ -53,7 +53,8 @@ before(async () => {
     socket.pipe(socket);
   });
   two.on("stream", (stream, headers) => answer(stream, headers));
-  for (const server of [one, two]) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  for (const server of [one, two])
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   proxy = await TestProxy.start();
   port = await freePort();
   const at = (server: typeof one | Http2Server): number => (server.address() as AddressInfo).port;
@@ -70,7 +71,11 @@ before(async () => {
   ];
   const upgradeConfigs = [{ upgradeType: "websocket" }];
   const routes = [
-    routeTo("two", { match: { prefix: "/two" } }, { retryPolicy: { retryOn: "refused-stream", numRetries: 2 } }),
+    routeTo(
+      "two",
+      { match: { prefix: "/two" } },
+      { retryPolicy: { retryOn: "refused-stream", numRetries: 2 } },
+    ),
     { match: { prefix: "/direct" }, directResponse: { status: 200, body: { inlineString: "hello" } } },
     routeTo("one"),
   ];
@@ -125,11 +130,15 @@ test("a caller of HTTP/2 reaches an application of HTTP/1.1, which gets one Cook
   const answered = await ask({ ":method": "POST", ":path": "/a?b", cookie: ["a=1", "b=2"] }, "hello");
   assert.deepEqual([answered.status, answered.body], [200, "hello"]);
   assert.deepEqual([seen[0]?.method, seen[0]?.url, seen[0]?.httpVersion], ["POST", "/a?b", "1.1"]);
-  assert.deepEqual(
-    ["cookie", "host", "te", "x-forwarded-proto"].map(field),
-    ["a=1; b=2", "shop", undefined, "http"],
+  assert.deepEqual(["cookie", "host", "te", "x-forwarded-proto"].map(field), [
+    "a=1; b=2",
+    "shop",
+    undefined,
+    "http",
+  ]);
+  const line = await eventually("a line of the log", () =>
+    proxy.logLines.find((text) => text.includes("/a?b")),
   );
-  const line = await eventually("a line of the log", () => proxy.logLines.find((text) => text.includes("/a?b")));
   assert.match(line, /"POST \/a\?b HTTP\/2" 200 - via_upstream/);
 });
 
@@ -139,7 +148,10 @@ test("an answer of gRPC is counted by the status that comes after it", async () 
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "5", "x-trailer": "after" }));
     stream.end("x");
   };
-  const answered = await ask({ ":method": "POST", ":path": "/two/grpc", "content-type": "application/grpc" }, "x");
+  const answered = await ask(
+    { ":method": "POST", ":path": "/two/grpc", "content-type": "application/grpc" },
+    "x",
+  );
   assert.deepEqual(
     [answered.status, answered.body, answered.trailers?.["grpc-status"], answered.trailers?.["x-trailer"]],
     [200, "x", "5", "after"],
@@ -188,7 +200,13 @@ test("a header that some servers take for one of identity is refused, and so is 
 
 test("a WebSocket of HTTP/2 goes on as one of HTTP/1.1, with a key of ours", async () => {
   const stream = session.request(
-    { ":method": "CONNECT", ":protocol": "websocket", ":scheme": "http", ":path": "/ws", ":authority": "shop" },
+    {
+      ":method": "CONNECT",
+      ":protocol": "websocket",
+      ":scheme": "http",
+      ":path": "/ws",
+      ":authority": "shop",
+    },
     { endStream: false },
   );
   const [headers] = await once(stream, "response");

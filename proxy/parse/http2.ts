@@ -38,7 +38,9 @@ export function parseHttp2(parent: string, from: Http2ProtocolOptions | undefine
   const keepAlive = parseKeepAlive(where, from.connectionKeepalive);
   return {
     ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
-    ...(initialStreamWindowSize === undefined ? {} : { streamWindow: window(where, initialStreamWindowSize) }),
+    ...(initialStreamWindowSize === undefined
+      ? {}
+      : { streamWindow: window(where, initialStreamWindowSize) }),
     ...(initialConnectionWindowSize === undefined
       ? {}
       : { connectionWindow: window(where, initialConnectionWindowSize) }),

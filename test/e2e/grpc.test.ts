@@ -59,7 +59,10 @@ for (const [caller, server] of PAIRS) {
     test("a failure with its status, its words and its metadata", async () => {
       for (const path of [through, plain]) {
         await assert.rejects(path.unary("fail"), ({ code, details, metadata }: ServiceError) => {
-          assert.deepEqual([code, details, metadata.get("x-trailer")], [status.NOT_FOUND, "nö: nothing", ["after"]]);
+          assert.deepEqual(
+            [code, details, metadata.get("x-trailer")],
+            [status.NOT_FOUND, "nö: nothing", ["after"]],
+          );
           return true;
         });
       }
@@ -82,7 +85,11 @@ for (const [caller, server] of PAIRS) {
         const talk = path.talk();
         for (const word of ["one", "two", "three"]) {
           talk.write(Buffer.from(word));
-          assert.equal(String((await once(talk, "data"))[0]), word, "each is answered before the next is sent");
+          assert.equal(
+            String((await once(talk, "data"))[0]),
+            word,
+            "each is answered before the next is sent",
+          );
         }
         talk.end();
         assert.equal((await once(talk, "status"))[0].code, status.OK);

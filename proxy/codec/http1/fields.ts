@@ -1,5 +1,16 @@
 import { HeaderList } from "../../tables/header-list.ts";
-import { COLON, CR, isDisguised, isToken, isUnderscore, isUpper, isValue, LF, SPACE, TAB } from "../field-syntax.ts";
+import {
+  COLON,
+  CR,
+  isDisguised,
+  isToken,
+  isUnderscore,
+  isUpper,
+  isValue,
+  LF,
+  SPACE,
+  TAB,
+} from "../field-syntax.ts";
 
 /** The header section of a message: what is passed on, and apart from it what is between two neighbours alone. */
 export interface Fields {

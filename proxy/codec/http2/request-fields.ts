@@ -1,5 +1,5 @@
-import type { BodyLength, RequestHead } from "../stream.ts";
 import { isAuthority } from "../field-syntax.ts";
+import type { BodyLength, RequestHead } from "../stream.ts";
 import { isTarget, isToken } from "./characters.ts";
 import { ReceivedFields } from "./received-fields.ts";
 

@@ -6,9 +6,9 @@ import { SocketWire } from "../../transport/socket-wire.ts";
 import { breakOff } from "../break-off.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { newRecord } from "./accept-request.ts";
+import { isHttp2 } from "./called-as.ts";
 import { type CompiledManager, compileManager } from "./compiled-manager.ts";
 import { Exchange } from "./exchange.ts";
-import { isHttp2 } from "./called-as.ts";
 import { serveRequest } from "./serve-request.ts";
 import { protocolOf, serveConnection } from "./server-protocols.ts";
 

@@ -16,7 +16,6 @@ const NO_RETRIES = routes(
 const one = (at: At): string => entry(SHOP, "80 HTTP", [at("a")]) + NO_RETRIES;
 const two = (at: At): string => entry(SHOP, "80 HTTP", [at("a"), at("b")]) + NO_RETRIES;
 
-
 /** Whether calls one after the other, with pauses, came on the connections of these numbers, counted from the first. */
 async function connections(wire: WireRun, want: readonly number[], pauseMs = 0): Promise<void> {
   const seen: number[] = [];
