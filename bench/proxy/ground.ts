@@ -16,9 +16,6 @@ const CALLER = { name: "caller-1", service: "caller" } as const;
 const UPSTREAMS = { web: "web", rpc: "rpc", bytes: "bytes:9090" } as const;
 type Service = keyof typeof UPSTREAMS;
 
-/** It does not speak HTTP/2 yet, and says so to the control plane. */
-const LEFT_OUT: Readonly<Record<DataPlaneKind, readonly Service[]>> = { builtin: ["rpc"], envoy: [] };
-
 /** What a default installation has on: mutual TLS, and here a rule about who may call. */
 const policyOf = (service: Service): string => `
 apiVersion: security.istio.io/v1
@@ -54,10 +51,9 @@ export class BenchMesh implements AsyncDisposable {
       );
       return { taken: () => 0, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
     });
-    const services = SERVICES.filter(({ service }) => !LEFT_OUT[dataPlane].includes(service));
-    const upstreams = services.map(({ service }) => UPSTREAMS[service]);
-    const mesh = await startMesh({ dataPlane, hosts: [{ ...CALLER, upstreams }, ...services], ground });
-    await mesh.apply(services.map(({ service }) => policyOf(service)).join("---\n"));
+    const upstreams = SERVICES.map(({ service }) => UPSTREAMS[service]);
+    const mesh = await startMesh({ dataPlane, hosts: [{ ...CALLER, upstreams }, ...SERVICES], ground });
+    await mesh.apply(SERVICES.map(({ service }) => policyOf(service)).join("---\n"));
     const pids = new Map<string, number>();
     for (const { spec } of mesh.hosts) {
       const { pid } = (await mesh.host(spec.name).serving()).dataPlane;

@@ -169,7 +169,7 @@ test("51 ServiceEntries, each within its limits, are refused at once and without
 
 test("what fits to the last is admitted, one more is not; what makes a mesh smaller always is", () => {
   const state = sampleState({});
-  const [last, ...rest] = added(largest(11));
+  const [last, ...rest] = added(largest(5));
   assert.ok(last !== undefined);
   state.admit(rest);
   state.setConfig(rest, 1);

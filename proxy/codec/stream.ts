@@ -73,8 +73,11 @@ export interface ServerStream extends BodySource, BodySink {
   inform(status: number, headers: HeaderList): void;
   /** The final head; `body.kind` of `"none"` ends the answer with it. After 101 (or 2xx to CONNECT) bytes go both ways. */
   respond(head: ResponseHead): void;
-  /** The answer's connection closes after it: a draining listener, or a request whose rest cannot be trusted. */
-  closeAfter(): void;
+  /**
+   * The answer's connection closes after it: its listener drains, or the request's rest cannot be trusted or will not be
+   * read, which is nothing to codecs whose frames keep requests apart.
+   */
+  closeAfter(why: "draining" | "unread"): void;
   /** The one listener for the state of this stream. */
   observe(observer: ServerStreamObserver): void;
 }

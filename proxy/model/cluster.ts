@@ -1,3 +1,4 @@
+import type { Http2Settings } from "./http2.ts";
 import type { UpstreamTls } from "./tls.ts";
 
 /** A group of equal endpoints and how they are called. */
@@ -23,9 +24,14 @@ export interface Cluster {
   readonly maxConnectionMs: number;
   /** TCP keep-alive after so long without a byte; undefined: none. */
   readonly keepAliveMs: number | undefined;
+  readonly http: UpstreamHttp;
+  readonly http2: Http2Settings;
   /** TLS is for the host of the request: it is the SNI, and with `verify` the name in the certificate. */
   readonly hostTls: { readonly sni: boolean; readonly verify: boolean };
 }
+
+/** The HTTP that endpoints are asked in: always the same, the caller's, or what ALPN agrees upon. */
+export type UpstreamHttp = "http1" | "http2" | "as-called" | "negotiated";
 
 /** Endpoints whose addresses are names, looked up again and again. */
 export interface DnsSource {

@@ -6,14 +6,15 @@ export interface ExtAuthz {
   /** Which requests are asked about; undefined: all. */
   readonly enabledFor: MetadataMatch | undefined;
   /** Undefined: one that this proxy cannot speak with, so that nothing passes that it would be asked about. */
-  readonly service: AuthorizationService | undefined;
+  readonly service: HttpAuthorization | GrpcAuthorization | undefined;
   readonly failOpen: boolean;
   readonly statusOnError: number;
   readonly clearsRoute: boolean;
 }
 
 /** A question is a request with the path, the method and some of the headers of the one that is asked about. */
-export interface AuthorizationService {
+export interface HttpAuthorization {
+  readonly kind: "http";
   readonly cluster: string;
   readonly timeoutMs: number;
   readonly pathPrefix: string;
@@ -24,4 +25,12 @@ export interface AuthorizationService {
   readonly toUpstreamOnAllow: readonly StringMatch[];
   readonly toDownstreamOnAllow: readonly StringMatch[];
   readonly toDownstreamOnDeny: readonly StringMatch[];
+}
+
+/** `envoy.service.auth.v3.Authorization`: a question describes the request, with all its headers. */
+export interface GrpcAuthorization {
+  readonly kind: "grpc";
+  readonly cluster: string;
+  readonly authority: string;
+  readonly timeoutMs: number;
 }

@@ -1,5 +1,6 @@
 import type { JwtAuthentication } from "../../mesh/jwt/authentication.ts";
 import type { ExtAuthz } from "./ext-authz.ts";
+import type { Http2Settings } from "./http2.ts";
 import type { Cidr } from "./match.ts";
 import type { RbacFilter } from "./rbac.ts";
 import type { Fault, RouteConfiguration } from "./route.ts";
@@ -62,6 +63,9 @@ export interface HttpConnectionManager {
     readonly cert: boolean;
   };
   readonly generateRequestId: boolean;
+  /** `auto`: by ALPN, or by the first bytes. */
+  readonly codec: "auto" | "http1" | "http2";
+  readonly http2: Http2Settings;
   readonly maxRequestHeadersKb: number;
   readonly requestHeadersTimeoutMs: number;
   /** Whole request, head and body; 0 is without limit. */

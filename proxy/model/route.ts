@@ -87,6 +87,8 @@ export interface ForwardAction {
   readonly authorityRewrite: string | undefined;
   /** The whole exchange with all its attempts; 0 is without limit. */
   readonly timeoutMs: number;
+  /** Undefined: a caller's `grpc-timeout` does not count; otherwise the most that it may ask for, 0 without limit. */
+  readonly grpcTimeoutMaxMs: number | undefined;
   /** No byte in either direction for this long; 0 is without limit, undefined the connection manager's. */
   readonly idleTimeoutMs: number | undefined;
   readonly retry: RetryPolicy | undefined;

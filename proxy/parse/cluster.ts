@@ -6,21 +6,17 @@ import {
   Cluster as ClusterMessage,
   type UpstreamConnectionOptions,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import { HttpProtocolOptions } from "../../mesh/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
 import type { Cluster, ClusterLimits, TransportMatch } from "../model/cluster.ts";
 import { parseBalancing } from "./balancing.ts";
 import { parseSource } from "./cluster-source.ts";
 import { transportCriteria } from "./endpoints.ts";
 import { parseOutlier } from "./outlier.ts";
-import { invalid, onlyFields, unsupported } from "./refuse.ts";
+import { onlyFields } from "./refuse.ts";
 import { parseTransport } from "./transport.ts";
-import { anyType, decode, milliseconds } from "./values.ts";
-
-const HTTP_OPTIONS_TYPE = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+import { parseUpstreamHttp } from "./upstream-http.ts";
+import { decode, milliseconds } from "./values.ts";
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
-/** Below the five minutes that a Lateen inbound listener keeps an idle connection. */
-const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 /** Envoy's. */
 const DEFAULT_BUDGET = { percent: 20, minimum: 3 } as const;
 
@@ -71,7 +67,7 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     limits: parseLimits(where, from.circuitBreakers),
     outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection),
     keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
-    ...parseHttpOptions(where, from),
+    ...parseUpstreamHttp(where, from),
   };
 }
 
@@ -105,38 +101,4 @@ function parseKeepAlive(where: string, options: UpstreamConnectionOptions | unde
   if (options) onlyFields(`${where}: upstream_connection_options`, options, ["tcpKeepalive"]);
   const keepalive = options?.tcpKeepalive;
   return keepalive && (keepalive.keepaliveTime ?? 0) * 1000;
-}
-
-/** Refuses what is not HTTP/1.1. */
-function parseHttpOptions(
-  where: string,
-  from: ClusterMessage,
-): Pick<Cluster, "idleTimeoutMs" | "maxRequestsPerConnection" | "maxConnectionMs" | "hostTls"> {
-  let idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS;
-  let maxRequestsPerConnection = 0;
-  let maxConnectionMs = 0;
-  let hostTls = { sni: false, verify: false };
-  for (const [name, any] of Object.entries(from.typedExtensionProtocolOptions)) {
-    if (anyType(any) !== HTTP_OPTIONS_TYPE) throw unsupported(where, `protocol options "${name}"`);
-    const options = decode(where, HttpProtocolOptions, any.value);
-    onlyFields(where, options, [
-      "commonHttpProtocolOptions",
-      "upstreamHttpProtocolOptions",
-      "explicitHttpConfig",
-      "useDownstreamProtocolConfig",
-    ]);
-    if (options.explicitHttpConfig?.http2ProtocolOptions) throw unsupported(where, "HTTP/2 to the upstream");
-    if (options.explicitHttpConfig?.http3ProtocolOptions) throw unsupported(where, "HTTP/3 to the upstream");
-    const common = options.commonHttpProtocolOptions;
-    if (common)
-      onlyFields(where, common, ["idleTimeout", "maxRequestsPerConnection", "maxConnectionDuration"]);
-    idleTimeoutMs = milliseconds(common?.idleTimeout, idleTimeoutMs);
-    maxRequestsPerConnection = common?.maxRequestsPerConnection ?? 0;
-    maxConnectionMs = milliseconds(common?.maxConnectionDuration, 0);
-    const upstream = options.upstreamHttpProtocolOptions;
-    if (upstream) onlyFields(where, upstream, ["autoSni", "autoSanValidation"]);
-    hostTls = { sni: upstream?.autoSni ?? false, verify: upstream?.autoSanValidation ?? false };
-  }
-  if (idleTimeoutMs < 0) throw invalid(where, "a negative idle timeout");
-  return { idleTimeoutMs, maxRequestsPerConnection, maxConnectionMs, hostTls };
 }

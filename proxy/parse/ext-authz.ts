@@ -1,9 +1,10 @@
+import type { GrpcService } from "../../mesh/xds/gen/envoy/config/core/v3/grpc_service.ts";
 import {
   type HttpService,
   ExtAuthz as Message,
 } from "../../mesh/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz.ts";
 import type { ListStringMatcher } from "../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
-import type { AuthorizationService, ExtAuthz } from "../model/ext-authz.ts";
+import type { ExtAuthz, GrpcAuthorization, HttpAuthorization } from "../model/ext-authz.ts";
 import type { StringMatch } from "../model/match.ts";
 import { parseStringMatch } from "./match.ts";
 import { parseMetadataMatch } from "./metadata-match.ts";
@@ -16,8 +17,8 @@ const DEFAULT_STATUS = 403;
 const DEFAULT_TIMEOUT_MS = 200;
 
 /**
- * An authorizer over gRPC, and one that wants the body, cannot be asked by this proxy: what they would be asked about is
- * refused, which is what the policy does while its authorizer is away.
+ * An authorizer that wants the body cannot be asked by this proxy: what it would be asked about is refused, which is what
+ * the policy does while its authorizer is away.
  */
 export function parseExtAuthz(where: string, bytes: Uint8Array): ExtAuthz {
   const from = decode(where, Message, bytes);
@@ -32,21 +33,40 @@ export function parseExtAuthz(where: string, bytes: Uint8Array): ExtAuthz {
     "filterEnabledMetadata",
     "allowedHeaders",
   ]);
-  const askable = from.httpService !== undefined && from.withRequestBody === undefined;
+  const askable = from.withRequestBody === undefined;
   return {
     enabledFor: from.filterEnabledMetadata && parseMetadataMatch(where, from.filterEnabledMetadata),
-    service: askable ? parseService(where, from.httpService, from.allowedHeaders) : undefined,
+    service: askable ? parseService(where, from) : undefined,
     failOpen: askable && from.failureModeAllow,
     statusOnError: from.statusOnError?.code || DEFAULT_STATUS,
     clearsRoute: from.clearRouteCache,
   };
 }
 
-function parseService(
+function parseService(where: string, from: Message): ExtAuthz["service"] {
+  if (from.grpcService === undefined) return parseHttpService(where, from.httpService, from.allowedHeaders);
+  if (from.allowedHeaders) throw unsupported(where, "allowed_headers of an authorizer over gRPC");
+  return parseGrpcService(where, from.grpcService);
+}
+
+function parseGrpcService(where: string, from: GrpcService): GrpcAuthorization {
+  onlyFields(where, from, ["envoyGrpc", "timeout"]);
+  const { envoyGrpc, timeout } = from;
+  if (envoyGrpc) onlyFields(where, envoyGrpc, ["clusterName", "authority"]);
+  const cluster = required(where, "envoy_grpc", envoyGrpc?.clusterName);
+  return {
+    kind: "grpc",
+    cluster,
+    authority: envoyGrpc?.authority || cluster,
+    timeoutMs: milliseconds(timeout, DEFAULT_TIMEOUT_MS) || DEFAULT_TIMEOUT_MS,
+  };
+}
+
+function parseHttpService(
   where: string,
   from: HttpService | undefined,
   allowed: ListStringMatcher | undefined,
-): AuthorizationService {
+): HttpAuthorization {
   const { serverUri, pathPrefix, authorizationRequest, authorizationResponse } = required(
     where,
     "http_service",
@@ -66,6 +86,7 @@ function parseService(
   const patterns = (list: ListStringMatcher | undefined): readonly StringMatch[] =>
     (list?.patterns ?? []).map((pattern) => parseStringMatch(where, pattern));
   return {
+    kind: "http",
     cluster,
     timeoutMs: milliseconds(serverUri?.timeout, DEFAULT_TIMEOUT_MS) || DEFAULT_TIMEOUT_MS,
     pathPrefix,

@@ -39,6 +39,7 @@ export function parseForward(parent: string, from: RouteActionMessage): ForwardA
     pathRewrite: parseRewrite(where, from.prefixRewrite, from.regexRewrite),
     authorityRewrite: from.hostRewriteLiteral,
     timeoutMs: parseTimeout(where, from),
+    grpcTimeoutMaxMs: parseGrpcTimeoutMax(from.maxStreamDuration),
     idleTimeoutMs: from.idleTimeout && milliseconds(from.idleTimeout, 0),
     retry: from.retryPolicy && parseRetry(where, from.retryPolicy),
     clusterNotFoundStatus: parseNotFound(where, from),
@@ -53,6 +54,10 @@ function parseTimeout(where: string, { timeout, maxStreamDuration }: RouteAction
   if (milliseconds(maxStreamDuration.maxStreamDuration, 0) > 0)
     throw unsupported(where, "a limit of the stream's duration (max_stream_duration)");
   return 0;
+}
+
+function parseGrpcTimeoutMax(duration: RouteActionMessage["maxStreamDuration"]): number | undefined {
+  return duration?.grpcTimeoutHeaderMax && milliseconds(duration.grpcTimeoutHeaderMax, 0);
 }
 
 /** Nothing is traced here, so that `trace_sampled` has nothing to decide. */

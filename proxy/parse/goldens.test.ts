@@ -29,17 +29,12 @@ const CAPTURE =
 
 /** Why a resource of a golden file is refused, and how many are. What is no longer refused must leave the list. */
 const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readonly count: number }>> = {
-  "clusters/golden/connection-pools": { reason: /HTTP\/2 to the upstream/, count: 1 },
   "clusters/golden/dynamic-dns-tls": { reason: /envoy\.clusters\.dynamic_forward_proxy/, count: 2 },
-  "clusters/golden/mesh-defaults": { reason: /HTTP\/2 to the upstream/, count: 2 },
   "clusters/golden/passthrough": { reason: /ORIGINAL_DST/, count: 1 },
   "clusters/golden/resolutions": { reason: /ORIGINAL_DST|dynamic_forward_proxy/, count: 2 },
-  "clusters/golden/tls-files": { reason: /HTTP\/2 to the upstream/, count: 2 },
-  "clusters/golden/tls-files-by-host": { reason: /HTTP\/2 to the upstream/, count: 2 },
   "golden/captured": { reason: CAPTURE, count: 7 },
   "golden/captured-dynamic-dns": { reason: new RegExp(`${CAPTURE.source}|dynamic_forward_proxy`), count: 7 },
   "golden/captured-with-sidecar": { reason: CAPTURE, count: 8 },
-  "golden/external-authorization": { reason: /HTTP\/2 to the upstream/, count: 1 },
   "golden/unnamed-protocols-captured": { reason: CAPTURE, count: 14 },
   "golden/envoy-filter": { reason: /http filter "before-cors"/, count: 1 },
   "gateway/golden/egress": { reason: /use_remote_address/, count: 1 },

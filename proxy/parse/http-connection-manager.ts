@@ -13,6 +13,7 @@ import type { RbacFilter } from "../model/rbac.ts";
 import { parseAccessLogs } from "./access-log.ts";
 import { EXT_AUTHZ_TYPE, parseExtAuthz } from "./ext-authz.ts";
 import { FAULT_TYPE, parseFault } from "./fault.ts";
+import { parseHttp2 } from "./http2.ts";
 import { JWT_TYPE, parseJwtAuthentication } from "./jwt-authn.ts";
 import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
@@ -23,6 +24,11 @@ import { anyType, decode, fromAds, milliseconds } from "./values.ts";
 const CORS_TYPE = "envoy.extensions.filters.http.cors.v3.Cors";
 const ON_DEMAND_TYPE = "envoy.extensions.filters.http.on_demand.v3.OnDemand";
 const RBAC_TYPE = "envoy.extensions.filters.http.rbac.v3.RBAC";
+const CODECS: ReadonlyMap<Codec, HttpConnectionManager["codec"]> = new Map([
+  [Codec.AUTO, "auto"],
+  [Codec.HTTP1, "http1"],
+  [Codec.HTTP2, "http2"],
+]);
 const ROUTER_TYPE = "envoy.extensions.filters.http.router.v3.Router";
 
 export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): HttpConnectionManager {
@@ -36,7 +42,6 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     "httpFilters",
     "commonHttpProtocolOptions",
     "httpProtocolOptions",
-    // HTTP/2 is not offered, so its settings have nothing to act on.
     "http2ProtocolOptions",
     "serverName",
     "serverHeaderTransformation",
@@ -60,7 +65,7 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     "pathWithEscapedSlashesAction",
     "streamErrorOnInvalidHttpMessage",
   ]);
-  refuseCodec(where, from);
+  refuseUnknown(where, from);
   if (from.useRemoteAddress) throw unsupported(where, "use_remote_address");
   const options = from.commonHttpProtocolOptions;
   if (options) onlyFields(`${where}: common_http_protocol_options`, options, ["idleTimeout"]);
@@ -75,6 +80,8 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     forwardClientCert: parseForward(where, from),
     clientCertDetails: parseDetails(from.setCurrentClientCertDetails),
     generateRequestId: from.generateRequestId ?? true,
+    codec: parseCodec(where, from.codecType),
+    http2: parseHttp2(where, from.http2ProtocolOptions),
     maxRequestHeadersKb: from.maxRequestHeadersKb ?? 60,
     requestHeadersTimeoutMs: milliseconds(from.requestHeadersTimeout, 10_000) || 10_000,
     requestTimeoutMs: milliseconds(from.requestTimeout, 0),
@@ -85,9 +92,13 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
   };
 }
 
-function refuseCodec(where: string, from: HcmMessage): void {
-  if (from.codecType !== Codec.AUTO && from.codecType !== Codec.HTTP1)
-    throw unsupported(where, "HTTP/2 or HTTP/3");
+function parseCodec(where: string, type: Codec): HttpConnectionManager["codec"] {
+  const codec = CODECS.get(type);
+  if (codec === undefined) throw unsupported(where, "HTTP/3");
+  return codec;
+}
+
+function refuseUnknown(where: string, from: HcmMessage): void {
   const slashes = from.pathWithEscapedSlashesAction;
   if (
     slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT &&

@@ -76,8 +76,8 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "listener",
-    resource: manager({ codecType: "HTTP2" }),
-    want: "listener x: http_connection_manager: HTTP/2 or HTTP/3 is not implemented",
+    resource: manager({ codecType: "HTTP3" }),
+    want: "listener x: http_connection_manager: HTTP/3 is not implemented",
   },
   {
     kind: "listener",

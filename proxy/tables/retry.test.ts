@@ -7,8 +7,9 @@ type Condition = RetryPolicy["on"] extends ReadonlySet<infer C> ? C : never;
 
 const ENDS = {
   "no connection": { kind: "connect-failure" },
-  "a reset before the request was sent": { kind: "reset", requestSent: false },
-  "a reset after it was sent": { kind: "reset", requestSent: true },
+  "a reset before the request was sent": { kind: "reset", requestSent: false, refused: false },
+  "a reset after it was sent": { kind: "reset", requestSent: true, refused: false },
+  "a stream that was refused": { kind: "reset", requestSent: true, refused: true },
   "an attempt that took too long": { kind: "per-try-timeout" },
 } as const satisfies Readonly<Record<string, AttemptEnd>>;
 
@@ -20,8 +21,10 @@ const TABLE: Readonly<Partial<Record<Condition, readonly (keyof typeof ENDS)[]>>
     "no connection",
     "a reset before the request was sent",
     "a reset after it was sent",
+    "a stream that was refused",
     "an attempt that took too long",
   ],
+  "refused-stream": ["a stream that was refused"],
   "retriable-status-codes": [],
 };
 

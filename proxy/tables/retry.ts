@@ -8,8 +8,8 @@ export type AttemptEnd =
   | { readonly kind: "response"; readonly status: number; header(name: string): string | undefined }
   /** No connection came about, so the upstream saw nothing. */
   | { readonly kind: "connect-failure" }
-  /** The connection broke before a response. */
-  | { readonly kind: "reset"; readonly requestSent: boolean }
+  /** The connection or the stream broke before a response. `refused`: the upstream says that it has not looked at it. */
+  | { readonly kind: "reset"; readonly requestSent: boolean; readonly refused: boolean }
   | { readonly kind: "per-try-timeout" };
 
 const NOTHING_LEFT = new RequestMetadata();
@@ -39,7 +39,8 @@ export function wantsRetry(policy: RetryPolicy, end: AttemptEnd): boolean {
         on.has("reset") ||
         on.has("5xx") ||
         on.has("gateway-error") ||
-        (on.has("reset-before-request") && !end.requestSent)
+        (on.has("reset-before-request") && !end.requestSent) ||
+        (on.has("refused-stream") && end.refused)
       );
     case "per-try-timeout":
       return on.has("5xx") || on.has("gateway-error") || on.has("reset");

@@ -26,6 +26,7 @@ function forward(cluster: string, fields: Partial<ForwardAction> = {}): ForwardA
     pathRewrite: undefined,
     authorityRewrite: undefined,
     timeoutMs: 0,
+    grpcTimeoutMaxMs: undefined,
     idleTimeoutMs: undefined,
     retry: undefined,
     clusterNotFoundStatus: 503,

@@ -5,7 +5,7 @@ export function httpLogLine(record: HttpRecord, durationMs: number): string {
   const { ends, upstream } = record;
   return line([
     `[${new Date(record.startedAt).toISOString()}]`,
-    `"${quoted(record.method)} ${quoted(record.path)} HTTP/1.1"`,
+    `"${quoted(record.method)} ${quoted(record.path)} ${record.protocol}"`,
     record.status,
     flagsText(record.flags),
     dash(record.details),

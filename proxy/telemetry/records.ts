@@ -9,6 +9,7 @@ export type ResponseFlag =
   | "UF" // upstream connection failure
   | "UO" // upstream overflow
   | "UC" // upstream connection termination
+  | "UR" // upstream gave up the request alone
   | "UT" // upstream (route) timeout
   | "UPE" // upstream protocol error
   | "URX" // retries used up
@@ -62,6 +63,8 @@ export interface HttpRecord {
   /** Envoy's response code details, such as `via_upstream`. */
   details: string;
   grpcStatus: string;
+  /** What the caller spoke. */
+  protocol: "HTTP/1.1" | "HTTP/2";
   bytesReceived: number;
   bytesSent: number;
   /** Milliseconds until the upstream's response head; undefined when there was none. */

@@ -109,13 +109,42 @@ describeMesh("external authorization", { hosts: HOSTS }, (mesh) => {
   });
 });
 
-describeMesh("external authorization over gRPC", { hosts: HOSTS, dataPlanes: ["envoy"] }, (mesh) => {
+describeMesh("external authorization over gRPC", { hosts: HOSTS }, (mesh) => {
+  const ask = async (path: string, user: string, options: CallOptions = {}): Promise<Reply> =>
+    await mesh().call("caller", REVIEWS, path, { headers: { "x-user": user, "x-other": "1" }, ...options });
+
+  const answers = async (status: number, path: string, user: string): Promise<Reply> =>
+    await eventually(`${status} for ${user} at ${path}`, async () => {
+      const reply = await ask(path, user);
+      return reply.status === status && reply;
+    });
+
   test("it is asked about what the policy names, and its answer holds", async () => {
     await mesh().apply(authorizers.serviceEntry + overGrpc() + ASKED);
-    const ask = async (path: string, user: string): Promise<number> =>
-      (await mesh().call("caller", REVIEWS, path, { headers: { "x-user": user } })).status;
-    await eventually("403", async () => (await ask("/asked", "bad")) === 403);
-    assert.equal(await ask("/asked", "good"), 200);
-    assert.equal(await ask("/free", "bad"), 200);
+    const denied = await answers(401, "/asked", "unknown");
+    assert.deepEqual([denied.body, denied.headers["x-reason"]], ["who are you?", "unknown user"]);
+    assert.equal((await ask("/asked", "bad")).status, 403);
+    const before = authorizers.questions.length;
+    const allowed = await ask("/asked/a?b=c", "good", { method: "PUT" });
+    assert.deepEqual([allowed.status, allowed.headers["x-checked"]], [200, "yes"]);
+    assert.deepEqual(
+      ["x-allowed-by", "x-user", "x-other"].map((name) => allowed.echo?.headers[name]),
+      ["authorizer", "known", undefined],
+    );
+    const [question] = authorizers.questions.slice(before);
+    assert.deepEqual(
+      [question?.method, question?.path, question?.headers["x-other"], question?.from, question?.to],
+      ["PUT", "/asked/a?b=c", "1", mesh().spiffeId("caller"), mesh().spiffeId("reviews-v1")],
+    );
+    assert.equal((await ask("/free", "bad")).status, 200);
+    assert.equal(authorizers.questions.length, before + 1, "nobody is asked about another path");
+  });
+
+  test("while it cannot answer, nothing passes unless the provider says so", async () => {
+    await mesh().apply(authorizers.serviceEntry + overGrpc(`, statusOnError: "503"`) + ASKED);
+    await answers(503, "/asked", "broken");
+    await mesh().apply(overGrpc(", failOpen: true"));
+    await answers(200, "/asked", "broken");
+    await answers(403, "/asked", "bad");
   });
 });

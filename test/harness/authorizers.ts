@@ -1,15 +1,46 @@
 import { createServer, type Server as HttpServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
-import { CheckRequest, CheckResponse } from "../../mesh/xds/gen/envoy/service/auth/v3/external_auth.ts";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import type { HeaderValueOption } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import {
+  CheckRequest,
+  CheckResponse,
+  type DeepPartial,
+} from "../../mesh/xds/gen/envoy/service/auth/v3/external_auth.ts";
 
 const ADDRESS = "127.0.0.1";
+
+const header = (key: string, value: string): DeepPartial<HeaderValueOption> => ({ header: { key, value } });
+
+/** By `x-user`; anybody else is denied with no more said. */
+const GRPC_ANSWERS: Readonly<Record<string, DeepPartial<CheckResponse> | "none">> = {
+  good: {
+    status: { code: status.OK },
+    okResponse: {
+      headers: [header("x-allowed-by", "authorizer"), header("x-user", "known")],
+      headersToRemove: ["x-other"],
+      responseHeadersToAdd: [header("x-checked", "yes")],
+    },
+  },
+  unknown: {
+    status: { code: status.UNAUTHENTICATED },
+    deniedResponse: {
+      status: { code: 401 },
+      headers: [header("x-reason", "unknown user")],
+      body: "who are you?",
+    },
+  },
+  broken: "none",
+};
 
 /** What an authorizer was asked about. */
 export interface Question {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** Over gRPC: who calls whom. */
+  readonly from?: string;
+  readonly to?: string;
 }
 
 /** Someone who lets `x-user: good` pass, over HTTP and over gRPC, on a port each. */
@@ -57,10 +88,14 @@ export class Authorizers implements AsyncDisposable {
           { request }: ServerUnaryCall<CheckRequest, CheckResponse>,
           done: sendUnaryData<CheckResponse>,
         ) => {
-          const { method = "", path = "", headers = {} } = request.attributes?.request?.http ?? {};
-          questions.push({ method, path, headers });
-          const allowed = headers["x-user"] === "good";
-          done(null, CheckResponse.fromPartial({ status: { code: allowed ? 0 : 7 } }));
+          const { source, destination, request: asked } = request.attributes ?? {};
+          const { method = "", path = "", headers = {} } = asked?.http ?? {};
+          const [from, to] = [source?.principal ?? "", destination?.principal ?? ""];
+          questions.push({ method, path, headers, from, to });
+          const answer = GRPC_ANSWERS[headers["x-user"] ?? ""];
+          if (answer === "none") done({ code: status.INTERNAL });
+          else
+            done(null, CheckResponse.fromPartial(answer ?? { status: { code: status.PERMISSION_DENIED } }));
         },
       },
     );

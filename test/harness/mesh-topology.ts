@@ -10,6 +10,8 @@ export interface HostSpec {
   readonly namespace?: string;
   /** Default: the service's name. */
   readonly serviceAccount?: string;
+  /** Default: the mesh's. */
+  readonly dataPlane?: "builtin" | "envoy";
   /** Default `http`, at port 9080 as `grpc` is; `tcp` is at 9090. */
   readonly protocol?: "http" | "grpc" | "tcp";
   /** Services that it calls: `reviews`, `store:9090`, `reviews.default.svc.cluster.local`. */

@@ -94,7 +94,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     const hosts = await Promise.all(
       options.hosts.map(async (spec, index) => {
         const place = await ground.place(spec, index);
-        const { dataPlane } = options;
+        const { dataPlane = options.dataPlane } = spec;
         return new MeshHost({ ...place, directory, dataPlane, consul: catalog.consul });
       }),
     );

@@ -1,4 +1,4 @@
-import { COLON, CR, isHex, isToken, isValue, LF } from "./syntax.ts";
+import { COLON, CR, isHex, isToken, isValue, LF } from "../field-syntax.ts";
 
 /** Sixteen digits would be more than a number holds exactly. */
 const MOST_SIZE_DIGITS = 12;

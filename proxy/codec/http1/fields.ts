@@ -1,5 +1,16 @@
 import { HeaderList } from "../../tables/header-list.ts";
-import { COLON, CR, isToken, isUnderscore, isUpper, isValue, LF, SPACE, TAB } from "./syntax.ts";
+import {
+  COLON,
+  CR,
+  isDisguised,
+  isToken,
+  isUnderscore,
+  isUpper,
+  isValue,
+  LF,
+  SPACE,
+  TAB,
+} from "../field-syntax.ts";
 
 /** The header section of a message: what is passed on, and apart from it what is between two neighbours alone. */
 export interface Fields {
@@ -18,16 +29,6 @@ export interface Fields {
 }
 
 export type FieldsProblem = "too many headers" | "header name" | "header value" | "disguised header";
-
-/** Decide framing or identity: a spelling that some server folds into them is as bad as the header itself. */
-const SENSITIVE: ReadonlySet<string> = new Set([
-  "transfer-encoding",
-  "content-length",
-  "host",
-  "connection",
-  "x-forwarded-client-cert",
-  "x-forwarded-proto",
-]);
 
 /**
  * Reads header lines from `at` to the end of `text`, each with its CRLF (RFC 9112 §5): no space before the colon, no
@@ -62,7 +63,7 @@ export function readFields(text: string, at: number, mostFields: number): Fields
     if (code !== COLON || index === start) return "header name";
     const written = text.slice(start, index);
     const name = upper ? written.toLowerCase() : written;
-    if (underscore && SENSITIVE.has(name.replaceAll("_", "-"))) return "disguised header";
+    if (underscore && isDisguised(name)) return "disguised header";
     code = text.charCodeAt(++index);
     while (code === SPACE || code === TAB) code = text.charCodeAt(++index);
     const first = index;

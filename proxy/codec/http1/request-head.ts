@@ -1,6 +1,6 @@
+import { isAuthority, isDigit, isTarget, isToken, METHODS, SPACE } from "../field-syntax.ts";
 import type { BodyLength, RequestHead } from "../stream.ts";
 import { type Fields, readConnection, readFields } from "./fields.ts";
-import { isAuthority, isDigit, isTarget, isToken, METHODS, SPACE } from "./syntax.ts";
 
 export type ReadRequest =
   | {

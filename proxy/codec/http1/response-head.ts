@@ -1,7 +1,7 @@
+import { isDigit, isValue, SPACE } from "../field-syntax.ts";
 import type { BodyLength, ResponseHead } from "../stream.ts";
 import { type Fields, readConnection, readFields } from "./fields.ts";
 import { readLength } from "./request-head.ts";
-import { isDigit, isValue, SPACE } from "./syntax.ts";
 
 export type ReadResponse =
   | {

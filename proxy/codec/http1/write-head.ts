@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { HeaderList } from "../../tables/header-list.ts";
+import { isTarget } from "../field-syntax.ts";
 import type { BodyLength, RequestHead, ResponseHead } from "../stream.ts";
-import { isTarget } from "./syntax.ts";
 
 /** Methods of which nobody expects a body: they go without framing when they have none (RFC 9110 §8.6). */
 const WITHOUT_BODY = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);

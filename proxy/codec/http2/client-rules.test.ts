@@ -277,14 +277,16 @@ test("a lost connection ends what was not answered, and leaves alone what was", 
 
 test("a change of protocols is asked for in the words of RFC 8441, where the server takes it", async () => {
   const client = new TestClient();
-  const websocket = { upgrade: "websocket", body: { kind: "streamed" } } as const;
-  const early = client.ask(websocket);
-  await Promise.resolve();
-  assert.match(JSON.stringify(early.cause), /RFC 8441/);
-  client.send(settings([8, 1]));
+  const websocket = { upgrade: "websocket", body: { kind: "none" } } as const;
   client.heard();
   const answer = client.ask(websocket);
+  const other = client.ask(websocket);
+  assert.equal(client.session.active, 2);
+  other.stream.reset({ kind: "cancelled" });
+  assert.deepEqual(client.heard(), [], "nothing is asked before the server has said whether it takes it");
+  client.send(settings([8, 1]));
   assert.deepEqual(client.heard(), [
+    "settings ack",
     "headers 1 :method: CONNECT, :protocol: websocket, :scheme: http, :authority: a.example, :path: /, te: trailers",
   ]);
   client.send(headers(1, OK, "open"), data(1, "frame"));
@@ -292,6 +294,19 @@ test("a change of protocols is asked for in the words of RFC 8441, where the ser
   assert.equal(answer.body.toString(), "frame");
   answer.stream.data(Buffer.from("back"));
   assert.deepEqual(client.heard(), ["data 1 4"]);
+});
+
+test("a change of protocols that the server does not take fails, and so does one that never hears of it", async () => {
+  const websocket = { upgrade: "websocket", body: { kind: "none" } } as const;
+  const client = new TestClient();
+  const refused = client.ask(websocket);
+  client.send(settings());
+  await Promise.resolve();
+  assert.match(JSON.stringify(refused.cause), /RFC 8441/);
+  const other = new TestClient();
+  const lost = other.ask(websocket);
+  other.wire.input?.closed("gone");
+  assert.deepEqual(lost.cause, { kind: "disconnected", reason: "gone" });
 });
 
 test("CONNECT has an authority and nothing else, and bytes go both ways after 200", () => {

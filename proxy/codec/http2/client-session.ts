@@ -15,6 +15,7 @@ import { MAX_STREAM_ID } from "./frame.ts";
 import { CLIENT_OPTIONS, type Http2Options } from "./options.ts";
 import { encodeRequest } from "./request-block.ts";
 import { ResponseFields } from "./response-fields.ts";
+import { WaitingRequest } from "./waiting-request.ts";
 
 /** What every server should allow, taken for granted until it says what it does (RFC 9113 §6.5.2). */
 const UNSAID_STREAMS = 100;
@@ -26,6 +27,8 @@ export class Http2ClientSession implements ClientSession {
   readonly #fields: ResponseFields;
   readonly #most: number;
   #nextId = 1;
+  /** Changes of protocols, until the server has said whether it takes them (RFC 8441 §3). */
+  readonly #waiting = new Set<WaitingRequest>();
   #closing = false;
   /** The highest stream that the server still answers. */
   #serverLast = MAX_STREAM_ID;
@@ -51,7 +54,7 @@ export class Http2ClientSession implements ClientSession {
   }
 
   get active(): number {
-    return this.#connection.streams.size;
+    return this.#connection.streams.size + this.#waiting.size;
   }
 
   get closing(): boolean {
@@ -60,6 +63,8 @@ export class Http2ClientSession implements ClientSession {
 
   request(head: RequestHead, receiver: ResponseReceiver): ClientStream {
     const connection = this.#connection;
+    if (head.upgrade !== undefined && !connection.settled && this.capacity > 0)
+      return new WaitingRequest(head, receiver, this.#waiting);
     const refusal = this.#refusal(head);
     const stream = new Http2ClientStream(this.#nextId, connection, head, receiver, this.#fields);
     if (refusal !== undefined) {
@@ -69,8 +74,10 @@ export class Http2ClientSession implements ClientSession {
     }
     this.#nextId += 2;
     connection.add(stream);
-    connection.writer.headers(stream.id, encodeRequest(head), head.body.kind === "none");
-    if (head.body.kind === "none") stream.outgoing.close();
+    // After an upgrade, or CONNECT, bytes go both ways.
+    const ends = head.body.kind === "none" && head.upgrade === undefined && head.method !== "CONNECT";
+    connection.writer.headers(stream.id, encodeRequest(head), ends);
+    if (ends) stream.outgoing.close();
     return stream;
   }
 
@@ -104,13 +111,31 @@ export class Http2ClientSession implements ClientSession {
       peerLeaves: (lastId) => this.#serverLeaves(lastId),
       pong: () => {},
       idle: () => this.drain(),
-      settled: () => this.#observer.changed(),
+      settled: () => {
+        this.#sendWaiting();
+        this.#observer.changed();
+      },
       streamGone: () => {
         this.#quiet();
         this.#observer.changed();
       },
-      closed: () => this.#observer.closed(),
+      closed: (reason) => {
+        this.#loseWaiting({ kind: "disconnected", reason });
+        this.#observer.closed();
+      },
     };
+  }
+
+  #sendWaiting(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const request of waiting) request.sent(this.request(request.head, request.receiver));
+  }
+
+  #loseWaiting(cause: ResetCause): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const { receiver } of waiting) receiver.reset(cause);
   }
 
   /** Streams above the last one were not looked at: they can be sent again elsewhere (§6.8). */

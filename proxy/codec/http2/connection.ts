@@ -3,7 +3,7 @@ import { FULL_BYTES, type Input, type Output, type Wire } from "../../transport/
 import type { ResetCause } from "../stream.ts";
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 import { Floods } from "./floods.ts";
-import { CLIENT_PREFACE, DEFAULT_WINDOW } from "./frame.ts";
+import { CLIENT_PREFACE, DEFAULT_WINDOW, KEEP_ALIVE } from "./frame.ts";
 import { FrameDispatch } from "./frame-dispatch.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -33,14 +33,14 @@ export interface Role {
   settled(): void;
   /** The peer takes no streams above `lastId`. */
   peerLeaves(lastId: number): void;
-  /** Our PING has come back. */
+  /** A PING of the role's has come back. */
   pong(): void;
   /** A stream has gone. */
   streamGone(): void;
   /** There has been none for its time. */
   idle(): void;
   /** The connection is over, and all its streams are. */
-  closed(): void;
+  closed(reason: string): void;
 }
 
 /** One HTTP/2 connection of either role (RFC 9113): what its streams share, from the preface to the goodbye. */
@@ -87,6 +87,8 @@ export class Connection implements Input {
       late: () => this.#fail(new ConnectionError(ErrorCode.enhanceYourCalm, "head timeout")),
       idle: () => role.idle(),
       stuck: () => this.#stuck(),
+      ping: () => this.writer.ping(KEEP_ALIVE, 0),
+      unanswered: () => this.destroy("keepalive timeout"),
     });
     wire.listen(this);
   }
@@ -132,7 +134,7 @@ export class Connection implements Input {
     if (this.#closed) return;
     this.#closed = true;
     this.times.closed();
-    this.role.closed();
+    this.role.closed(reason);
   }
 
   /** DATA has come, whatever it is good for. */

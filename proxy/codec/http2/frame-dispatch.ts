@@ -1,7 +1,7 @@
 import { BlockAssembler } from "./block-assembler.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionError, ErrorCode } from "./error-code.ts";
-import { Flag, FrameType, MAX_WINDOW } from "./frame.ts";
+import { Flag, FrameType, KEEP_ALIVE, MAX_WINDOW } from "./frame.ts";
 import { type FrameHandler, readId } from "./frame-reader.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { applySettings } from "./settings.ts";
@@ -171,10 +171,11 @@ export class FrameDispatch implements FrameHandler {
   }
 
   #ping(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const { floods, writer, role } = this.#connection;
+    const { floods, writer, role, times } = this.#connection;
     if (id !== 0) throw violation("PING on a stream");
     checkSize(end - start, 8);
     if ((flags & Flag.ack) !== 0) {
+      if (bytes.toString("latin1", start, end) === KEEP_ALIVE && times.ponged()) return;
       floods.empty("PING");
       role.pong();
     } else {

@@ -29,6 +29,8 @@ export const MAX_WINDOW = 0x7fff_ffff;
 export const DEFAULT_WINDOW = 65_535;
 /** What a client sends first (§3.4). */
 export const CLIENT_PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/** What a PING of ours says that only asks whether the peer is there. */
+export const KEEP_ALIVE = "presence";
 
 /** Frame headers and small payloads are written as text of one byte a character: one copy, no view of a buffer. */
 export function frameHeader(length: number, type: number, flags: number, id: number): string {

@@ -23,6 +23,7 @@ const COMMON = {
   maxHeaderCount: 100,
   headMs: 10_000,
   idleMs: 0,
+  keepAlive: undefined,
   requestMs: 0,
   now: () => performance.now(),
 };

@@ -1,4 +1,5 @@
 import { HeaderList } from "../../tables/header-list.ts";
+import { isDisguised } from "../field-syntax.ts";
 import { isFieldValue, isLowerName, parseLength } from "./characters.ts";
 import type { FieldSink } from "./hpack/decoder.ts";
 import { ENTRY_OVERHEAD } from "./hpack/dynamic-table.ts";
@@ -90,6 +91,7 @@ export abstract class ReceivedFields implements FieldSink {
       }
       default:
         if (!isLowerName(name)) this.problem = "field name";
+        else if (isDisguised(name)) this.problem = "disguised header";
         else this.regular(name, value);
     }
   }

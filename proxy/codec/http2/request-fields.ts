@@ -1,5 +1,6 @@
+import { isAuthority } from "../field-syntax.ts";
 import type { BodyLength, RequestHead } from "../stream.ts";
-import { isAuthority, isToken, isVisible } from "./characters.ts";
+import { isTarget, isToken } from "./characters.ts";
 import { ReceivedFields } from "./received-fields.ts";
 
 /** Answered with the status, or malformed: nothing in it can be trusted to be a request (RFC 9113 §8.1.1). */
@@ -44,7 +45,7 @@ export class RequestFields extends ReceivedFields {
         this.#scheme = value;
         return;
       case ":path":
-        if (this.#path !== undefined || !isVisible(value)) this.problem = ":path";
+        if (this.#path !== undefined || !isTarget(value)) this.problem = ":path";
         this.#path = value;
         return;
       case ":authority":

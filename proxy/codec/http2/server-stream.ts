@@ -19,6 +19,7 @@ const CANCELLED: ResetCause = { kind: "cancelled" };
 export class Http2ServerStream extends Http2Stream implements ServerStream {
   readonly #drain: () => void;
   readonly #upgrade: boolean;
+  readonly #method: string;
   readonly #times: RequestTimes | undefined;
   #observer: ServerStreamObserver | undefined;
   #answered = false;
@@ -28,6 +29,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     super(id, connection);
     this.#drain = drain;
     this.#upgrade = head.upgrade !== undefined;
+    this.#method = head.method;
     if (head.body.kind === "sized") this.incoming.expect(head.body.bytes);
     else if (head.body.kind === "none") this.incoming.end(undefined);
     if (head.body.kind === "none" || this.#upgrade || head.method === "CONNECT") return;
@@ -52,14 +54,17 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     let block = encodeStatus(this.#upgrade && status === 101 ? 200 : status) + encodeHeaders(headers);
     const length = body.kind === "sized" ? body.bytes : body.kind === "none" ? body.announced : undefined;
     if (length !== undefined && status !== 204) block += literal("content-length", String(length));
-    this.connection.writer.headers(this.id, block, body.kind === "none");
-    if (body.kind !== "none") return;
+    // A body that has no place is left out, as far as it is sent (RFC 9110 §6.4.1).
+    const bare = body.kind === "none" || this.#method === "HEAD" || status === 204 || status === 304;
+    const ends = bare && !this.#becomesTunnel(status);
+    this.connection.writer.headers(this.id, block, ends);
+    if (!ends) return;
     this.outgoing.close();
     this.sent();
   }
 
-  closeAfter(): void {
-    this.#drain();
+  closeAfter(why: "draining" | "unread"): void {
+    if (why === "draining") this.#drain();
   }
 
   observe(observer: ServerStreamObserver): void {
@@ -109,6 +114,11 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.#times?.stop();
     this.incoming.abort(CANCELLED);
     this.#observer?.closed(complete);
+  }
+
+  /** Bytes go both ways after this answer. */
+  #becomesTunnel(status: number): boolean {
+    return this.#upgrade ? status === 101 : this.#method === "CONNECT" && status >= 200 && status < 300;
   }
 
   /** The body does not come: who waits for it is told, and the client where nothing else has been said. */

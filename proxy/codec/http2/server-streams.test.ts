@@ -216,7 +216,9 @@ test("why a stream is given up is told as the client can use it", () => {
 
 test("a drained server warns, names the last stream once that is read, and closes after the last answer (§6.8)", () => {
   const { server, request } = asked(GET);
-  request.stream.closeAfter();
+  request.stream.closeAfter("unread");
+  assert.deepEqual(server.heard(), []);
+  request.stream.closeAfter("draining");
   server.session.drain();
   assert.deepEqual(server.heard(), ["goaway 2147483647 noError", "ping goodbye."]);
   server.send(headers(3, GET));

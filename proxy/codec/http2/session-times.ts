@@ -6,6 +6,8 @@ export interface SessionTimeLimits {
   readonly headMs: number;
   /** Without any stream. */
   readonly idleMs: number;
+  /** A PING so often, and how long its answer may take; undefined: none is sent. */
+  readonly keepAlive: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
 }
 
 interface SessionTimeEvents {
@@ -13,6 +15,10 @@ interface SessionTimeEvents {
   idle(): void;
   /** The peer does not close a connection that was closed here, or does not answer its end. */
   stuck(): void;
+  /** It is time for a PING. */
+  ping(): void;
+  /** The PING has not been answered. */
+  unanswered(): void;
 }
 
 const LINGER_MS = 2000;
@@ -24,6 +30,8 @@ export class SessionTimes {
   readonly #head: Alarm;
   readonly #idle: Alarm;
   readonly #linger: Alarm;
+  readonly #ping: Alarm;
+  readonly #pong: Alarm;
 
   constructor(limits: SessionTimeLimits, alarms: Alarms, events: SessionTimeEvents) {
     this.#limits = limits;
@@ -31,8 +39,22 @@ export class SessionTimes {
     this.#head = new Alarm(() => events.late());
     this.#idle = new Alarm(() => events.idle());
     this.#linger = new Alarm(() => events.stuck());
+    this.#pong = new Alarm(() => events.unanswered());
+    this.#ping = new Alarm(() => {
+      this.#pong.set(alarms, limits.keepAlive?.timeoutMs ?? 0);
+      events.ping();
+    });
     this.waitForHead();
     this.quiet();
+    this.#ping.set(alarms, limits.keepAlive?.intervalMs ?? 0);
+  }
+
+  /** The PING has been answered, and the next is due after the interval; false when there was none. */
+  ponged(): boolean {
+    if (this.#pong.queue === undefined) return false;
+    this.#pong.clear();
+    this.#ping.set(this.#alarms, this.#limits.keepAlive?.intervalMs ?? 0);
+    return true;
   }
 
   waitForHead(): void {
@@ -60,6 +82,8 @@ export class SessionTimes {
   stop(): void {
     this.#head.clear();
     this.#idle.clear();
+    this.#ping.clear();
+    this.#pong.clear();
   }
 
   closed(): void {

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { FrameType } from "./frame.ts";
+import { FrameType, KEEP_ALIVE } from "./frame.ts";
+import type { Http2Options } from "./options.ts";
 import { block, data, frame, GET, HELLO, headers, POST, PREFACE } from "./testing/frames.ts";
 import { TestServer } from "./testing/server.ts";
 
 const LIMITS = { headMs: 1000, idleMs: 5000, requestMs: 3000 };
 
-function timed(t: TestContext): { server: TestServer; pass: (ms: number) => void } {
+function timed(
+  t: TestContext,
+  options: Partial<Http2Options> = LIMITS,
+): { server: TestServer; pass: (ms: number) => void } {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  const server = new TestServer(LIMITS);
+  const server = new TestServer(options);
   return {
     server,
     pass: (ms) => {
@@ -110,4 +114,20 @@ test("a body of known length that drips is given up, unless nobody takes it", (t
     t.mock.timers.tick(1000);
   }
   assert.deepEqual(server.heard(), ["settings ack", "headers 1 :status: 408 end", "reset 1 noError"]);
+});
+
+test("a peer is asked whether it is there as often as is said, and given up when it does not answer in time", (t) => {
+  const { server, pass } = timed(t, { keepAlive: { intervalMs: 500, timeoutMs: 200 } });
+  server.send(HELLO, headers(1, GET));
+  for (let round = 0; round < 300; round++) {
+    server.heard();
+    pass(510);
+    assert.deepEqual(server.heard(), [`ping ${KEEP_ALIVE}`]);
+    pass(100);
+    server.send(frame(FrameType.ping, 1, 0, KEEP_ALIVE));
+  }
+  pass(510);
+  assert.equal(server.wire.destroyed, false);
+  pass(210);
+  assert.equal(server.wire.destroyed, true);
 });

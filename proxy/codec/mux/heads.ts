@@ -1,4 +1,5 @@
 import { HeaderList } from "../../tables/header-list.ts";
+import { isAuthority, isDisguised } from "../field-syntax.ts";
 import type { BodyLength, RequestHead, ResponseHead } from "../stream.ts";
 
 /**
@@ -44,7 +45,7 @@ export function decodeRequest(payload: Buffer, fin: boolean): Decoded<RequestHea
   const body = bodyOf(length, fin || upgrade !== "" || method === "CONNECT");
   if (!TOKEN.test(method)) return refuse("method");
   if (method === "CONNECT" ? target !== "" && upgrade === "" : !TARGET.test(target)) return refuse("target");
-  if (!AUTHORITY.test(authority)) return refuse("authority");
+  if (!isAuthority(authority)) return refuse("authority");
   if (!SCHEME.test(scheme)) return refuse("scheme");
   if (upgrade !== "" && !PROTOCOL.test(upgrade)) return refuse("upgrade");
   if (body === undefined || (fin && Number(length) > 0)) return refuse("length");
@@ -85,7 +86,6 @@ export function decodeHeaders(payload: Buffer): Decoded<HeaderList> {
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const TARGET = /^(?:\*|\/[!-~]*)$/;
-const AUTHORITY = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const SCHEME = /^(?:https?)?$/;
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9a-z/-]+$/;
 /** Other than the separator, no control character is in any field. A tab may be in a value (RFC 9110 §5.5). */
@@ -118,6 +118,7 @@ function headersOf(fields: readonly string[], from: number): HeaderList | string
   for (let index = from; index < fields.length; index += 2) {
     const name = fields[index] ?? "";
     if (!TOKEN.test(name) || NOT_HERE.has(name.toLowerCase())) return `header ${JSON.stringify(name)}`;
+    if (isDisguised(name.toLowerCase())) return "disguised header";
     headers.append(name, fields[index + 1] ?? "");
   }
   return headers;

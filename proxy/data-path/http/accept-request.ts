@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
+import { isHttp2 } from "./called-as.ts";
 import { setClientCert } from "./client-cert-header.ts";
 import type { Exchange } from "./exchange.ts";
 import { HeadFacts } from "./head-facts.ts";
@@ -37,6 +38,7 @@ export function newRecord(
     status: 0,
     details: "",
     grpcStatus: "",
+    protocol: "HTTP/1.1",
     bytesReceived: 0,
     bytesSent: 0,
     upstreamMs: undefined,
@@ -48,6 +50,16 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
   const { head, manager, connection, record } = exchange;
   const { headers, target } = head;
   describe(record, head.authority, headers);
+  const version = isHttp2(head) ? "http2" : "http1";
+  if (head.method === "CONNECT") {
+    replyLocally(exchange, { status: 405, details: `${version}.method` });
+    return undefined;
+  }
+  // In HTTP/1.1 it may be served without; here nothing would be left of the request (RFC 8441).
+  if (version === "http2" && head.upgrade !== undefined && exchange.upgrade === undefined) {
+    replyLocally(exchange, { status: 403, details: "upgrade_failed" });
+    return undefined;
+  }
   const mark = target.indexOf("?");
   const { normalizePath: normalize, mergeSlashes, unescapeSlashes } = manager.model;
   const written = mark < 0 ? target : target.slice(0, mark);
@@ -56,7 +68,7 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
       ? ({ ok: true, path: "*" } as const)
       : normalizePath(written, { normalize, mergeSlashes, unescapeSlashes });
   if (!path.ok) {
-    const details = `http1.${path.reason.replaceAll(" ", "_")}`;
+    const details = `${version}.${path.reason.replaceAll(" ", "_")}`;
     replyLocally(exchange, { status: 400, flag: "DPE", details, close: true });
     return undefined;
   }

@@ -1,9 +1,10 @@
-import type { AuthorizationService, ExtAuthz } from "../../model/ext-authz.ts";
+import type { ExtAuthz, HttpAuthorization } from "../../model/ext-authz.ts";
 import type { StringMatch } from "../../model/match.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { compileString } from "../../tables/matchers.ts";
 import { compileMetadata } from "../../tables/metadata.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
+import { askOverGrpc } from "./ask-grpc-authorizer.ts";
 import { type Answer, askOnce } from "./ask-once.ts";
 import type { Exchange } from "./exchange.ts";
 import type { LocalReply } from "./local-reply.ts";
@@ -32,7 +33,7 @@ const NEVER_TOLD = new Set([
 
 const PASSED = { kind: "passed", routeAgain: false } as const;
 
-/** Asks an authorizer over HTTP: 200 lets the request pass, 5xx is no answer, everything else is what the caller gets. */
+/** Asks an authorizer, and goes by its answer or by there being none. */
 export function compileQuestion(model: ExtAuthz): AuthorizerQuestion {
   const isAskedAbout = model.enabledFor && compileMetadata(model.enabledFor);
   const { service } = model;
@@ -50,12 +51,18 @@ export function compileQuestion(model: ExtAuthz): AuthorizerQuestion {
   };
 }
 
-type Asked = { readonly kind: "allowed" } | { readonly kind: "denied"; readonly reply: LocalReply };
+export type Asked = { readonly kind: "allowed" } | { readonly kind: "denied"; readonly reply: LocalReply };
 
 /** Undefined: there is no answer. */
-function compileService(
-  service: AuthorizationService,
-): (exchange: Exchange, accepted: AcceptedRequest) => Promise<Asked | undefined> {
+type Ask = (exchange: Exchange, accepted: AcceptedRequest) => Promise<Asked | undefined>;
+
+function compileService(service: NonNullable<ExtAuthz["service"]>): Ask {
+  if (service.kind === "http") return compileHttp(service);
+  return async (exchange, accepted) => await askOverGrpc(exchange, accepted, service);
+}
+
+/** 200 lets the request pass, 5xx is no answer, everything else is what the caller gets. */
+function compileHttp(service: HttpAuthorization): Ask {
   const inCheck = anyOf(service.inCheck);
   const toUpstream = anyOf(service.toUpstreamOnAllow);
   const onAllow = anyOf(service.toDownstreamOnAllow);
@@ -80,7 +87,7 @@ function compileService(
 async function question(
   exchange: Exchange,
   { facts, headers }: AcceptedRequest,
-  { cluster: name, pathPrefix, additional, timeoutMs }: AuthorizationService,
+  { cluster: name, pathPrefix, additional, timeoutMs }: HttpAuthorization,
   inCheck: (name: string) => boolean,
 ): Promise<Answer | undefined> {
   const { deps, connection } = exchange;

@@ -1,20 +1,23 @@
-import type { BodySink, RequestHead, ResponseHead } from "../../codec/stream.ts";
+import type { BodySink, BodySource, RequestHead, ResponseHead } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { Alarm, type Alarms } from "../../transport/alarms.ts";
 import type { HostPool } from "../upstream/host-pool.ts";
 import { Attempt, type AttemptEvents } from "./attempt.ts";
+import { RequestBody } from "./request-body.ts";
 
 /** A whole answer. */
 export interface Answer {
   readonly status: number;
   readonly headers: HeaderList;
   readonly body: Buffer;
+  readonly trailers: HeaderList | undefined;
 }
 
 export interface Question {
   readonly pool: HostPool;
-  /** Without a body. */
   readonly head: RequestHead;
+  /** Undefined: the head says that there is none. */
+  readonly body?: Buffer;
   readonly alarms: Alarms;
   /** Until the end of the answer. */
   readonly timeoutMs: number;
@@ -28,7 +31,8 @@ export async function askOnce(question: Question): Promise<Answer | undefined> {
   const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
   const asking = new Asking(question.mostBytes, resolve);
   const { pool, head, alarms, timeoutMs, gone } = question;
-  const attempt = new Attempt({ pool, head, body: undefined, perTryTimeoutMs: 0, alarms }, asking);
+  const body = question.body && new RequestBody(whole(question.body), false, UNHEARD);
+  const attempt = new Attempt({ pool, head, body, perTryTimeoutMs: 0, alarms }, asking);
   const giveUp = (): void => resolve(undefined);
   const patience = new Alarm(giveUp);
   patience.set(alarms, timeoutMs);
@@ -42,6 +46,20 @@ export async function askOnce(question: Question): Promise<Answer | undefined> {
     gone.removeEventListener("abort", giveUp);
     attempt.cancel();
   }
+}
+
+const UNHEARD = { passed() {}, ended() {}, broken() {} };
+
+/** A body that is there as a whole. */
+function whole(bytes: Buffer): BodySource {
+  return {
+    receive: (sink) => {
+      sink.data(bytes);
+      sink.end(undefined);
+    },
+    pause() {},
+    resume() {},
+  };
 }
 
 /** Collects the answer. */
@@ -74,10 +92,11 @@ class Asking implements AttemptEvents, BodySink {
     return this.#length <= this.#mostBytes;
   }
 
-  end(): void {
+  end(trailers: HeaderList | undefined): void {
     const head = this.#head;
     if (head === undefined || this.#length > this.#mostBytes) return;
-    this.#resolve({ status: head.status, headers: head.headers, body: Buffer.concat(this.#chunks) });
+    const { status, headers } = head;
+    this.#resolve({ status, headers, body: Buffer.concat(this.#chunks), trailers });
   }
 
   reset(): void {

@@ -14,8 +14,18 @@ import type { UpstreamConnectError } from "../upstream/dial.ts";
 import type { HostPool, PoolUser } from "../upstream/host-pool.ts";
 import type { RequestBody } from "./request-body.ts";
 
+/** `reset`: the connection is gone; `remote-reset`, `refused`: the upstream gave up this request alone. */
+type FailureCause =
+  | "connect"
+  | "overflow"
+  | "reset"
+  | "remote-reset"
+  | "refused"
+  | "protocol"
+  | "per-try-timeout";
+
 export interface AttemptFailure {
-  readonly cause: "connect" | "overflow" | "reset" | "protocol" | "per-try-timeout";
+  readonly cause: FailureCause;
   readonly reason: string;
   /** False when not a byte of the request was looked at. */
   readonly requestSent: boolean;
@@ -118,8 +128,7 @@ export class Attempt implements PoolUser, ResponseReceiver {
   reset(cause: ResetCause): void {
     if (this.#state === "answered") this.#events.reset(cause);
     else if (this.#state === "sent") {
-      const kind = cause.kind === "protocol" ? "protocol" : "reset";
-      this.#fail(kind, "reason" in cause ? cause.reason : cause.kind, cause.kind !== "refused");
+      this.#fail(causeOf(cause), "reason" in cause ? cause.reason : cause.kind, cause.kind !== "refused");
     }
   }
 
@@ -134,7 +143,7 @@ export class Attempt implements PoolUser, ResponseReceiver {
     this.#stream?.reset({ kind: "limit", reason: "per try timeout" });
   }
 
-  #fail(cause: AttemptFailure["cause"], reason: string, requestSent: boolean): void {
+  #fail(cause: FailureCause, reason: string, requestSent: boolean): void {
     if (this.#state === "over") return;
     this.#end();
     this.#events.failed({ cause, reason, requestSent, reused: this.#reused });
@@ -145,5 +154,20 @@ export class Attempt implements PoolUser, ResponseReceiver {
     this.#state = "over";
     this.#timeout.clear();
     if (this.#stream) this.#options.body?.detach(this.#stream);
+  }
+}
+
+function causeOf({ kind }: ResetCause): FailureCause {
+  switch (kind) {
+    case "cancelled":
+      return "remote-reset";
+    case "refused":
+    case "protocol":
+      return kind;
+    case "disconnected":
+    case "limit":
+      return "reset";
+    default:
+      return kind satisfies never;
   }
 }

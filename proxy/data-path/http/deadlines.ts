@@ -1,19 +1,25 @@
 import { Alarm, type Alarms } from "../../transport/alarms.ts";
 
-type Limit = "route" | "idle";
+/** `duration`: what the caller itself gives the whole exchange. */
+export type Limit = "route" | "idle" | "duration";
+
+/** Node's; longer than anybody waits for an answer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The times that one exchange may take. */
 export class Deadlines {
   readonly #alarms: Alarms;
   readonly #idle: Alarm;
   readonly #route: Alarm;
+  /** A timer by itself: callers choose its length, and alarms of one length have a queue that stays. */
+  readonly #duration: NodeJS.Timeout | undefined;
   readonly #routeMs: number;
   #expired: Limit | undefined;
 
   /** Milliseconds; 0 is without limit. */
   constructor(
     alarms: Alarms,
-    { idleMs, routeMs }: { readonly idleMs: number; readonly routeMs: number },
+    { idleMs, routeMs, durationMs }: Readonly<Record<"idleMs" | "routeMs" | "durationMs", number>>,
     expire: () => void,
   ) {
     const ring = (limit: Limit) => (): void => {
@@ -25,6 +31,8 @@ export class Deadlines {
     this.#route = new Alarm(ring("route"));
     this.#routeMs = routeMs;
     this.#idle.set(alarms, idleMs);
+    if (durationMs > 0 && durationMs < LONGEST_TIMER_MS)
+      this.#duration = setTimeout(ring("duration"), durationMs);
   }
 
   /** Which time is over; undefined: none. */
@@ -45,5 +53,6 @@ export class Deadlines {
   stop(): void {
     this.#idle.clear();
     this.#route.clear();
+    clearTimeout(this.#duration);
   }
 }

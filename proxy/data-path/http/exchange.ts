@@ -3,6 +3,7 @@ import type { HeaderEdit, HeaderEdits } from "../../model/route.ts";
 import type { HttpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import type { CompiledManager } from "./compiled-manager.ts";
+import type { WebSocketKey } from "./websocket-key.ts";
 
 /** Who carries the answer from an upstream. */
 export interface Bearer {
@@ -25,6 +26,8 @@ export class Exchange implements ServerStreamObserver {
   readonly #isClosing: () => boolean;
   /** What filters put into whatever answers; undefined: nothing. */
   additions: HeaderEdits | undefined;
+  /** Of an upgrade to WebSocket, once it is on its way. */
+  webSocketKey: WebSocketKey | undefined;
   bearer: Bearer | undefined;
   /** The head of an answer has been sent. */
   answered = false;

@@ -1,5 +1,8 @@
 import type { AttemptFailure } from "./attempt.ts";
+import type { Limit } from "./deadlines.ts";
 import type { LocalReply } from "./local-reply.ts";
+
+const DEADLINE_EXCEEDED = 4;
 
 /** What the caller is told when the last attempt has failed: Envoy's statuses, texts and flags. */
 export function failureReply({ cause }: AttemptFailure, attempts: number): LocalReply {
@@ -19,15 +22,32 @@ export function failureReply({ cause }: AttemptFailure, attempts: number): Local
       return { ...unavailable("connection failure", attempts), flag: "UF" };
     case "reset":
       return { ...unavailable("connection termination", attempts), flag: "UC" };
+    case "remote-reset":
+      return { ...unavailable("remote reset", attempts), flag: "UR" };
+    case "refused":
+      return { ...unavailable("remote refused stream reset", attempts), flag: "UR" };
     default:
       return cause satisfies never;
   }
 }
 
-export function timedOut(limit: "route" | "idle"): LocalReply {
-  return limit === "route"
-    ? { status: 504, body: "upstream request timeout", flag: "UT", details: "response_timeout" }
-    : { status: 504, body: "stream timeout", flag: "SI", details: "stream_idle_timeout" };
+/** `complete`: the whole request has come. */
+export function timedOut(limit: Limit, complete: boolean): LocalReply {
+  switch (limit) {
+    case "route":
+      return { status: 504, body: "upstream request timeout", flag: "UT", details: "response_timeout" };
+    case "idle":
+      return { status: 504, body: "stream timeout", flag: "SI", details: "stream_idle_timeout" };
+    case "duration":
+      return {
+        status: complete ? 504 : 408,
+        grpcStatus: DEADLINE_EXCEEDED,
+        body: "downstream duration timeout",
+        details: "max_duration_timeout",
+      };
+    default:
+      return limit satisfies never;
+  }
 }
 
 export function noHealthyHost(): LocalReply {

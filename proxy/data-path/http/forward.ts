@@ -1,13 +1,16 @@
 import type { BodyLength, RequestHead, ResetCause, ResponseHead } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { ForwardDecision } from "../../tables/route-table.ts";
+import type { ResponseFlag } from "../../telemetry/records.ts";
 import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
 import { Attempt, type AttemptEvents, type AttemptFailure } from "./attempt.ts";
+import { isHttp2 } from "./called-as.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Bearer, Exchange } from "./exchange.ts";
 import { failureReply, noHealthyHost, overflow, timedOut } from "./failure-reply.ts";
+import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { replyLocally } from "./local-reply.ts";
 import { sendMirrors } from "./mirror.ts";
 import { answerHeaders } from "./relay-head.ts";
@@ -19,6 +22,15 @@ import { upstreamHead } from "./upstream-head.ts";
 /** Longest that a request waits for the endpoints of a cluster that has just appeared. */
 const WARMING_MS = 5000;
 const SAFE_TO_REPEAT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
+
+const RESET_FLAGS = {
+  cancelled: "UR",
+  refused: "UR",
+  disconnected: "UC",
+  protocol: "UPE",
+  limit: "UC",
+} as const satisfies Record<ResetCause["kind"], ResponseFlag>;
+const EXPIRED_FLAGS = { route: "UT", idle: "SI", duration: undefined } as const;
 
 /** Sends a request to the cluster of its route and the answer back, with the route's retries and timeouts. */
 export function forwardRequest(
@@ -95,7 +107,7 @@ class Forwarding implements AttemptEvents, Bearer {
     const idleMs = decision.action.idleTimeoutMs ?? exchange.manager.model.streamIdleTimeoutMs;
     this.#deadlines = new Deadlines(
       exchange.deps.alarms,
-      { idleMs, routeMs: decision.action.timeoutMs },
+      { idleMs, routeMs: decision.action.timeoutMs, durationMs: this.#callersLimit() },
       () => this.#expire(),
     );
     this.#body = this.#requestBody(head.body);
@@ -178,7 +190,14 @@ class Forwarding implements AttemptEvents, Bearer {
 
   end(trailers: HeaderList | undefined): void {
     if (this.#upgraded) this.#upgraded.end();
-    else this.#end(() => this.#exchange.stream.end(trailers));
+    else this.#endWith(trailers);
+  }
+
+  #endWith(trailers: HeaderList | undefined): void {
+    const { record, stream } = this.#exchange;
+    const grpcStatus = trailers?.get("grpc-status");
+    if (grpcStatus !== undefined) record.grpcStatus = grpcStatus;
+    this.#end(() => stream.end(trailers));
   }
 
   /** The caller's connection breaks too: it must not take half an answer for a whole one. */
@@ -189,7 +208,8 @@ class Forwarding implements AttemptEvents, Bearer {
     }
     const { record, stream } = this.#exchange;
     const { expired } = this.#deadlines;
-    record.flags.add(expired === "route" ? "UT" : expired === "idle" ? "SI" : "UC");
+    const flag = expired === undefined ? RESET_FLAGS[cause.kind] : EXPIRED_FLAGS[expired];
+    if (flag) record.flags.add(flag);
     record.details = "upstream_reset_after_response_started";
     this.#end(() => stream.reset(cause));
   }
@@ -214,7 +234,8 @@ class Forwarding implements AttemptEvents, Bearer {
     host.total++;
     cluster.counts.total++;
     this.#startedMs = deps.clock.monotonic();
-    const pool = host.pool(cluster.variantOf(host, this.#head.authority, connection.facts));
+    const { authority } = this.#head;
+    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(this.#head)));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
     const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
     this.#attempt = new Attempt(options, this);
@@ -239,6 +260,17 @@ class Forwarding implements AttemptEvents, Bearer {
     if (this.#host) this.#host.active--;
     this.#host = undefined;
     this.#attempt = undefined;
+  }
+
+  /** Milliseconds that are left of the caller's deadline, where the route has it count; 0 is without limit. */
+  #callersLimit(): number {
+    const { record, deps } = this.#exchange;
+    const most = this.#decision.action.grpcTimeoutMaxMs;
+    const asked = most === undefined ? undefined : parseGrpcTimeout(this.#head.headers.get("grpc-timeout"));
+    if (most === undefined || asked === undefined) return 0;
+    const limit = most > 0 ? Math.min(asked, most) : asked;
+    // Without a limit is what a deadline of 0 says too (Envoy).
+    return limit === 0 ? 0 : Math.max(1, limit - (deps.clock.monotonic() - record.startedMonotonic));
   }
 
   #requestBody(length: BodyLength): RequestBody | undefined {
@@ -276,7 +308,7 @@ class Forwarding implements AttemptEvents, Bearer {
       return;
     }
     const headers = answerHeaders(exchange, head.headers, this.#decision.responseEdits);
-    if (exchange.closing) exchange.stream.closeAfter();
+    if (exchange.closing) exchange.stream.closeAfter("draining");
     exchange.answered = true;
     exchange.stream.respond({ status: head.status, headers, body: head.body });
   }
@@ -291,7 +323,7 @@ class Forwarding implements AttemptEvents, Bearer {
       return;
     }
     attempt?.cancel();
-    this.#end(() => replyLocally(this.#exchange, timedOut(expired)));
+    this.#end(() => replyLocally(this.#exchange, timedOut(expired, this.#exchange.complete)));
   }
 
   /** Says the last word, after which nothing is held any more. */

@@ -6,6 +6,7 @@ import { SocketWire } from "../../transport/socket-wire.ts";
 import { breakOff } from "../break-off.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { newRecord } from "./accept-request.ts";
+import { isHttp2 } from "./called-as.ts";
 import { type CompiledManager, compileManager } from "./compiled-manager.ts";
 import { Exchange } from "./exchange.ts";
 import { serveRequest } from "./serve-request.ts";
@@ -45,7 +46,7 @@ export class HttpFront {
       wire,
       {
         request: (head, stream) => this.#serve(connection, head, stream),
-        refused: (request) => this.#refused(connection, request),
+        refused: (request, protocol) => this.#refused(connection, request, protocol),
         closed: () => {
           isClosed = true;
           if (session) this.#sessions.delete(session);
@@ -57,6 +58,8 @@ export class HttpFront {
         requestMs: model.requestTimeoutMs,
         idleMs: model.idleTimeoutMs,
         alarms: this.#deps.alarms,
+        codec: model.codec,
+        http2: model.http2,
       },
     );
     if (!isClosed) this.#sessions.add(session);
@@ -76,21 +79,27 @@ export class HttpFront {
     const manager = this.#manager;
     if (head.expectsContinue) stream.inform(100, NO_HEADERS);
     const record = newRecord(head.method, head.target, connection, this.#deps);
+    if (isHttp2(head)) record.protocol = "HTTP/2";
     // Any other upgrade, h2c among them, is a plain request without its Upgrade header.
     const upgrade =
       head.upgrade !== undefined && manager.model.upgrades.has(head.upgrade) ? head.upgrade : undefined;
     const parts = { head, stream, connection, manager, deps: this.#deps, record, upgrade };
     const exchange = new Exchange(parts, this.#isDraining);
     stream.observe(exchange);
-    if (this.#draining) stream.closeAfter();
+    if (this.#draining) stream.closeAfter("draining");
     serveRequest(exchange);
   }
 
   /** What the codec has answered by itself is told like any other request. */
-  #refused(connection: Connection, { method, target, status, detail }: RefusedRequest): void {
+  #refused(
+    connection: Connection,
+    { method, target, status, detail }: RefusedRequest,
+    protocol: "http1" | "http2",
+  ): void {
     const record = newRecord(method, target, connection, this.#deps);
     record.status = status;
-    record.details = `http1.${detail.replaceAll(" ", "_")}`;
+    record.protocol = protocol === "http2" ? "HTTP/2" : "HTTP/1.1";
+    record.details = `${protocol}.${detail.replaceAll(" ", "_")}`;
     record.flags.add("DPE");
     this.#deps.observer.httpDone(record, 0, this.#manager.model.accessLog);
   }

@@ -32,8 +32,9 @@ export function replyLocally(exchange: Exchange, wanted: LocalReply): void {
   if (body.length > 0 && !headers.has("content-type")) headers.append("content-type", "text/plain");
   headers.append("date", new Date(exchange.deps.clock.now()).toUTCString());
   if (!headers.has("server")) headers.append("server", "lateen");
+  if (exchange.closing) stream.closeAfter("draining");
   // An unread body would be taken for the next request, or holds the connection: it is closed instead.
-  if (reply.close || exchange.closing || !exchange.complete) stream.closeAfter();
+  if (reply.close || !exchange.complete) stream.closeAfter("unread");
   record.bytesSent += body.length;
   exchange.answered = true;
   if (body.length === 0) {

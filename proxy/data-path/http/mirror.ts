@@ -5,6 +5,7 @@ import { Alarm } from "../../transport/alarms.ts";
 import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
 import { Attempt, type AttemptEvents } from "./attempt.ts";
+import { isHttp2 } from "./called-as.ts";
 import type { Exchange } from "./exchange.ts";
 import { RequestBody } from "./request-body.ts";
 
@@ -41,7 +42,7 @@ function sendMirror(
   if (host === undefined) return;
   const { authority } = decision;
   const copy = new MirrorBody();
-  const pool = host.pool(cluster.variantOf(host, authority, connection.facts));
+  const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(head)));
   const options = {
     pool,
     head: {

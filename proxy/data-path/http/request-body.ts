@@ -25,6 +25,7 @@ export class RequestBody implements BodySink {
   #lost = false;
   #ended = false;
   #started = false;
+  #trailers: HeaderList | undefined;
   #sink: BodySink | undefined;
   #copies: readonly BodySink[] = [];
 
@@ -49,7 +50,7 @@ export class RequestBody implements BodySink {
   sendTo(sink: BodySink): void {
     this.#sink = sink;
     for (const chunk of this.#kept) sink.data(chunk);
-    if (this.#ended) sink.end(undefined);
+    if (this.#ended) sink.end(this.#trailers);
     else if (this.#started) this.#source.resume();
     else {
       this.#started = true;
@@ -81,10 +82,11 @@ export class RequestBody implements BodySink {
     return this.#sink?.data(bytes) ?? false;
   }
 
-  end(_trailers: HeaderList | undefined): void {
+  end(trailers: HeaderList | undefined): void {
     this.#ended = true;
+    this.#trailers = trailers;
     this.#events.ended();
-    this.#sink?.end(undefined);
+    this.#sink?.end(trailers);
     for (const copy of this.#copies) copy.end(undefined);
   }
 

@@ -42,11 +42,12 @@ export class Retries {
   }
 
   /**
-   * A kept-alive connection that the server closed as we used it; safe to repeat says RFC 9110 §9.2.2. Then the attempt
-   * does not count.
+   * A kept-alive connection that the server closed as we used it: safe to repeat says RFC 9110 §9.2.2, and of any request
+   * that was not looked at RFC 9113 §8.7. Then the attempt does not count.
    */
   isStale({ cause, reused }: AttemptFailure, safe: boolean): boolean {
-    if (cause !== "reset" || !reused || !safe || this.#stale >= MOST_STALE_CONNECTIONS) return false;
+    const again = cause === "refused" || (cause === "reset" && safe);
+    if (!again || !reused || this.#stale >= MOST_STALE_CONNECTIONS) return false;
     this.#stale++;
     this.attempts--;
     this.#tried.length = 0;
@@ -107,7 +108,10 @@ function endOf({ cause, requestSent }: AttemptFailure): AttemptEnd | undefined {
     case "connect":
       return { kind: "connect-failure" };
     case "reset":
-      return { kind: "reset", requestSent };
+    case "remote-reset":
+      return { kind: "reset", requestSent, refused: false };
+    case "refused":
+      return { kind: "reset", requestSent, refused: true };
     case "per-try-timeout":
       return { kind: "per-try-timeout" };
     default:

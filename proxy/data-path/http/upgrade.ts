@@ -20,6 +20,7 @@ export class UpgradedExchange implements BodySink {
     record.status = 101;
     exchange.answered = true;
     this.#idle.set(deps.alarms, manager.model.streamIdleTimeoutMs);
+    exchange.webSocketKey?.answer(head.headers);
     if (exchange.additions) applyEdits(head.headers, [exchange.additions]);
     stream.respond(head);
     stream.receive({

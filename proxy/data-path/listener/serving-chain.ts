@@ -158,6 +158,8 @@ export function chainKey({ match, tls, terminal }: FilterChain): string {
   const limits =
     terminal.kind === "http"
       ? [
+          terminal.codec,
+          terminal.http2,
           terminal.maxRequestHeadersKb,
           terminal.requestHeadersTimeoutMs,
           terminal.requestTimeoutMs,

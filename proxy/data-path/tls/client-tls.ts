@@ -18,6 +18,8 @@ export interface ClientTlsOptions {
   readonly tls: MeshTls;
   readonly secrets: SecretStore;
   readonly clock: Clock;
+  /** Offered instead of the context's own list. */
+  readonly alpn?: readonly string[];
   /** The tunnel is offered: connections have nothing of their own to say first. */
   readonly offersTunnel: boolean;
 }
@@ -39,15 +41,14 @@ interface Session {
 export class ClientTls {
   readonly #options: ClientTlsOptions;
   readonly #sans: readonly StringTest[];
-  /** HTTP/2 is not spoken here, so it is not offered. */
   readonly #alpn: string[];
   #armed: Armed | undefined;
 
   constructor(options: ClientTlsOptions) {
     this.#options = options;
     this.#sans = options.tls.sans.map(compileString);
-    const spoken = options.tls.alpn.filter((name) => name !== "h2" && name !== "istio-h2");
-    this.#alpn = options.offersTunnel ? [TUNNEL_ALPN, ...spoken] : spoken;
+    const { tls, alpn = tls.alpn } = options;
+    this.#alpn = options.offersTunnel ? [TUNNEL_ALPN, ...alpn] : [...alpn];
   }
 
   /** Changes with identity or trust; connections of another epoch are not to be used for new requests. */

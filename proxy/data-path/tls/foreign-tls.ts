@@ -16,6 +16,8 @@ type PeerName = ForeignTlsModel["names"][number];
 export interface ForeignTlsOptions {
   readonly tls: ForeignTlsModel;
   readonly secrets: Pick<SecretStore, "certificate" | "roots">;
+  /** Offered, first choice first. */
+  readonly alpn: readonly string[];
 }
 
 /** The host of a call, where its connection is for this host alone. */
@@ -38,12 +40,11 @@ export class ForeignTls {
   #armed: { readonly epoch: string; readonly context: SecureContext } | undefined;
 
   /** Throws `identity.invalid` when a file cannot be read. */
-  constructor({ tls, secrets }: ForeignTlsOptions) {
+  constructor({ tls, secrets, alpn }: ForeignTlsOptions) {
     this.#tls = tls;
     this.#secrets = secrets;
     this.#given = givenOptions(tls);
-    // HTTP/2 is not spoken here, so it is not offered.
-    this.#alpn = tls.alpn.filter((name) => name !== "h2");
+    this.#alpn = [...alpn];
   }
 
   /** Changes with the Secrets that are used. */

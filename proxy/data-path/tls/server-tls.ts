@@ -6,7 +6,7 @@ import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
 import type { DownstreamTls } from "../../model/tls.ts";
 import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
-import { SERVER_ALPN } from "../http/server-protocols.ts";
+import { chooseHttpAlpn } from "../http/server-protocols.ts";
 import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
 import { judgePeer, namedTrustDomains, type PeerCertificate } from "./peer.ts";
 import { type SecretStore, trustDomainOf } from "./secret-store.ts";
@@ -150,6 +150,6 @@ export function chooseAlpn(
   // The tunnel is for peers who prove who they are.
   if (tls.roots !== undefined && offered.includes(TUNNEL_ALPN)) return TUNNEL_ALPN;
   const others = offered.filter((name) => name !== TUNNEL_ALPN && name !== "istio-peer-exchange");
-  if (protocol === "http") return SERVER_ALPN.find((name) => others.includes(name));
+  if (protocol === "http") return chooseHttpAlpn(tls.alpn, others);
   return tls.alpn.find((name) => others.includes(name)) ?? others[0];
 }

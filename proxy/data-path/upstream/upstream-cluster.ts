@@ -1,9 +1,8 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { ClientSessionObserver } from "../../codec/stream.ts";
-import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
+import type { Cluster, Endpoint } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
 import { slowStartFactor } from "../../tables/slow-start.ts";
@@ -14,17 +13,16 @@ import { SocketWire } from "../../transport/socket-wire.ts";
 import { StaticReader } from "../../transport/static-reader.ts";
 import { breakOff } from "../break-off.ts";
 import { WireEnd } from "../tcp/byte-end.ts";
-import { ClientTls } from "../tls/client-tls.ts";
-import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
-import { openClientSession } from "./client-protocols.ts";
+import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
+import { ClusterTransports } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
 import type { OpenedSession, PoolSource } from "./host-pool.ts";
 import type { OpenedEnd } from "./host-tunnel.ts";
-import { type CallEnds, proxyHeader } from "./proxy-header.ts";
+import type { CallEnds } from "./proxy-header.ts";
 import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
 
 export interface UpstreamDeps {
@@ -52,8 +50,6 @@ export interface ClusterCounts {
 
 const NEVER = new AbortController().signal;
 
-type TlsClients = ReadonlyMap<Transport, ClientTls | ForeignTls>;
-
 /** So often the weights of endpoints that start slowly are worked out again. */
 const SLOW_START_STEPS = 50;
 
@@ -66,7 +62,8 @@ export class UpstreamCluster {
   readonly #warmed = Promise.withResolvers<void>();
   #model: Cluster;
   #balance: Balancer<UpstreamHost> = () => undefined;
-  #clients: TlsClients = new Map();
+  /** Set by `update`, which the constructor calls. */
+  #transports!: ClusterTransports;
   /** Whether connections to one host may differ: see `variantOf`. */
   #varies = false;
   #warm = false;
@@ -114,10 +111,10 @@ export class UpstreamCluster {
 
   /** New settings. Requests that run go on; pooled connections of other TLS settings are not used again. */
   update(model: Cluster): void {
-    this.#clients = this.#compileClients(model);
+    this.#transports = new ClusterTransports(model, this.#deps);
     this.#model = model;
-    const proxied = transportsOf(model).some(({ proxyProtocol }) => proxyProtocol !== undefined);
-    this.#varies = proxied || model.hostTls.sni || model.hostTls.verify;
+    this.#varies =
+      this.#transports.tellCaller || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
     for (const host of this.#hosts.values()) host.retirePools();
     this.#dns?.stop();
     this.#dns = undefined;
@@ -158,21 +155,28 @@ export class UpstreamCluster {
   }
 
   /** What sets the connections for a call apart from others to the same host; undefined: nothing. */
-  variantOf(host: UpstreamHost, authority: string, ends: CallEnds): PoolVariant | undefined {
+  variantOf(
+    host: UpstreamHost,
+    authority: string,
+    ends: CallEnds,
+    calledInHttp2 = false,
+  ): PoolVariant | undefined {
     if (!this.#varies) return undefined;
-    const { hostTls } = this.#model;
-    const { kind, proxyProtocol } = this.#transportOf(host.endpoint);
+    const { hostTls, http } = this.#model;
+    const http2 = http === "as-called" && calledInHttp2;
+    const { kind, proxyProtocol } = this.#transports.of(host.endpoint);
     const called =
       kind === "tls" && (hostTls.sni || hostTls.verify)
         ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
         : undefined;
-    if (called === undefined && proxyProtocol === undefined) return undefined;
+    if (called === undefined && proxyProtocol === undefined && !http2) return undefined;
     const caller = proxyProtocol && ends;
     const key = [
+      http2 ? "h2" : "",
       called?.serverName ?? "",
       ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
     ].join("|");
-    return { key, called, caller };
+    return { key, called, caller, http2 };
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
@@ -204,7 +208,7 @@ export class UpstreamCluster {
     const slots = this.#slots;
     slots.take(this.#roomForOneMore());
     try {
-      const opened = this.#mayShare(host)
+      const opened = this.#transports.mayTunnel(host.endpoint)
         ? await host.tunnel(() => this.#dial(host, NEVER, variant)).open()
         : await this.#openAlone(host, signal, variant);
       return { ...opened, release: () => slots.release() };
@@ -223,7 +227,7 @@ export class UpstreamCluster {
       get limits() {
         return limits();
       },
-      mayShare: this.#mayShare(host),
+      mayShare: this.#httpOf(variant) !== "http1" || this.#transports.mayTunnel(host.endpoint),
       get crowded() {
         return slots.wanted;
       },
@@ -244,8 +248,7 @@ export class UpstreamCluster {
 
   /** What pooled connections of a host were made under; another value means that they must not be used again. */
   epochOf(host: UpstreamHost): string {
-    const client = this.#clients.get(this.#transportOf(host.endpoint));
-    return client === undefined ? "plain" : client.epoch;
+    return this.#transports.epochOf(host.endpoint);
   }
 
   close(): void {
@@ -261,14 +264,10 @@ export class UpstreamCluster {
       : maxConnections;
   }
 
-  #isSecure({ endpoint }: UpstreamHost): boolean {
-    return this.#transportOf(endpoint).kind === "tls";
-  }
-
-  /** The server may be one that takes many requests on a connection. */
-  #mayShare({ endpoint }: UpstreamHost): boolean {
-    const transport = this.#transportOf(endpoint);
-    return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
+  #httpOf(variant: PoolVariant | undefined): ClientProtocol["http"] {
+    const { http } = this.#model;
+    if (http !== "as-called") return http;
+    return variant?.http2 ? "http2" : "http1";
   }
 
   async #openSession(
@@ -276,12 +275,17 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
     observer: ClientSessionObserver,
   ): Promise<OpenedSession> {
-    const reader = this.#isSecure(host) ? undefined : new StaticReader();
+    const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
     // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
     const { socket, peer } = await this.#dialForSlot(host, NEVER, variant, reader);
     const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
     const { alpnProtocol } = socket as Partial<TLSSocket>;
-    const session = openClientSession(alpnProtocol || undefined, wire, observer, this.#deps.alarms);
+    const protocol = {
+      http: this.#httpOf(variant),
+      http2: this.#model.http2,
+      agreed: alpnProtocol || undefined,
+    };
+    const session = openClientSession(protocol, wire, observer, this.#deps.alarms);
     return { session, peer };
   }
 
@@ -290,7 +294,7 @@ export class UpstreamCluster {
     signal: AbortSignal,
     variant: PoolVariant | undefined,
   ): Promise<OpenedEnd> {
-    const reader = this.#isSecure(host) ? undefined : new StaticReader();
+    const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
     const { socket, peer } = await this.#dial(host, signal, variant, reader);
     const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
     return { end: new WireEnd(wire, () => socket.destroy()), peer };
@@ -322,36 +326,10 @@ export class UpstreamCluster {
     const { connectTimeoutMs, keepAliveMs } = this.#model;
     const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-    const connection = await this.#secure(raw, host, signal, variant);
+    const connection = await this.#transports.secure(raw, host.endpoint, variant, signal);
     if (connection.socket.destroyed)
       throw new UpstreamConnectError("UF", "the connection was closed at once");
     return connection;
-  }
-
-  async #secure(
-    raw: Socket,
-    host: UpstreamHost,
-    signal: AbortSignal,
-    variant: PoolVariant | undefined,
-  ): Promise<UpstreamConnection> {
-    const transport = this.#transportOf(host.endpoint);
-    if (transport.proxyProtocol && variant?.caller) {
-      raw.write(proxyHeader(transport.proxyProtocol, variant.caller));
-    }
-    const client = this.#clients.get(transport);
-    if (client === undefined) return { socket: raw, peer: undefined };
-    const giveUp = (): void => void raw.destroy();
-    const timer = setTimeout(giveUp, this.#model.connectTimeoutMs);
-    signal.addEventListener("abort", giveUp, { once: true });
-    try {
-      return await client.connect(raw, host.key, variant?.called);
-    } catch (error) {
-      raw.destroy();
-      throw new UpstreamConnectError("UF", messageOf(error), error);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", giveUp);
-    }
   }
 
   #place(endpoint: Endpoint): void {
@@ -385,30 +363,4 @@ export class UpstreamCluster {
   #closeIdle(): boolean {
     return [...this.#hosts.values()].some((host) => host.closeIdle());
   }
-
-  #transportOf(endpoint: Endpoint): Transport {
-    const match = this.#model.transportMatches.find(({ criteria }) =>
-      [...criteria].every(([key, value]) => endpoint.transportMatch.get(key) === value),
-    );
-    return match?.transport ?? this.#model.transport;
-  }
-
-  #compileClients(model: Cluster): TlsClients {
-    const clients = new Map<Transport, ClientTls | ForeignTls>();
-    for (const transport of transportsOf(model)) {
-      if (transport.kind !== "tls") continue;
-      const { tls } = transport;
-      clients.set(
-        transport,
-        tls.kind === "mesh"
-          ? new ClientTls({ tls, ...this.#deps, offersTunnel: transport.proxyProtocol === undefined })
-          : new ForeignTls({ tls, ...this.#deps }),
-      );
-    }
-    return clients;
-  }
-}
-
-function transportsOf({ transport, transportMatches }: Cluster): readonly Transport[] {
-  return [transport, ...transportMatches.map((match) => match.transport)];
 }

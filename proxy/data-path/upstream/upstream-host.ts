@@ -19,6 +19,8 @@ export interface PoolVariant {
   readonly called: CalledHost | undefined;
   /** Told to the server before anything else (PROXY protocol). */
   readonly caller: CallEnds | undefined;
+  /** The caller spoke HTTP/2, and so does the connection. */
+  readonly http2: boolean;
 }
 
 /** The part of its cluster that a host needs. */

@@ -40,7 +40,6 @@ export const DETECTION_CASES: readonly WireCase[] = [
     name: "HTTP/2 to such a port is spoken to the server too",
     yaml: (at) => entry(SITE, "7000", [at("h2")]),
     calls: [http(CALL, { from: "h2", echo: { http: "2.0" } }, { http2: true })],
-    builtin: { lacks: "HTTP/2" },
   },
   {
     name: "where VIPs are bound such a port is the one service's, whatever host is called",

@@ -199,7 +199,6 @@ export const HTTP_CASES: readonly WireCase[] = [
   },
   {
     name: "without a timeout a gRPC caller's own deadline counts, with one the route's",
-    builtin: { lacks: "it does not look at grpc-timeout" },
     yaml: (at) =>
       services(at) +
       routes(

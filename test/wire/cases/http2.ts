@@ -6,7 +6,6 @@ const SHOP = "shop.test";
 const CALL = `${SHOP}:80`;
 const OTHER = "other.test";
 
-const HTTP2 = { refuses: "HTTP/2 to the upstream" };
 const keepAlive = (host: string, times: string): string =>
   rule(host, `trafficPolicy: { connectionPool: { http: { http2KeepAlive: { ${times} } } } }`);
 const noRetries = (host: string): string =>
@@ -15,7 +14,6 @@ const noRetries = (host: string): string =>
 export const HTTP2_CASES: readonly WireCase[] = [
   {
     name: "http2KeepAlive: a server that answers no PING is given up, with the calls that it has",
-    builtin: HTTP2,
     yaml: (at) =>
       entry(SHOP, "80 HTTP2", [at("silent")]) +
       noRetries(SHOP) +
@@ -24,7 +22,6 @@ export const HTTP2_CASES: readonly WireCase[] = [
   },
   {
     name: "http2KeepAlive: PINGs come as often as it says, and without it never",
-    builtin: HTTP2,
     yaml: (at) =>
       entry(SHOP, "80 HTTP2", [at("h2")]) +
       entry(OTHER, "80 HTTP2", [at("h2")]) +
@@ -40,7 +37,6 @@ export const HTTP2_CASES: readonly WireCase[] = [
   },
   {
     name: "maxConcurrentStreams: more calls than that at once are on more connections",
-    builtin: HTTP2,
     yaml: (at) =>
       entry(SHOP, "80 HTTP2", [at("h2")]) +
       entry(OTHER, "80 HTTP2", [at("h2")]) +

@@ -140,7 +140,6 @@ export const MESH_CASES: readonly WireCase[] = [
   },
   {
     name: "h2UpgradePolicy: for all HTTP, unless a rule says otherwise",
-    builtin: { refuses: "HTTP/2 to the upstream" },
     yaml: (at) =>
       entry(SHOP, "80 HTTP", [at("h2")]) +
       entry("b.test", "80 HTTP", [at("b")]) +

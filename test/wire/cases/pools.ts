@@ -18,8 +18,6 @@ const NO_RETRIES = routes(
 const one = (at: At): string => entry(SHOP, "80 HTTP", [at("a")]) + NO_RETRIES;
 const two = (at: At): string => entry(SHOP, "80 HTTP", [at("a"), at("b")]) + NO_RETRIES;
 
-const HTTP2 = { refuses: "HTTP/2 to the upstream" };
-
 /** Whether calls one after the other, with pauses, came on the connections of these numbers, counted from the first. */
 async function connections(wire: WireRun, want: readonly number[], pauseMs = 0): Promise<void> {
   const seen: number[] = [];
@@ -185,20 +183,17 @@ export const POOL_CASES: readonly WireCase[] = [
   },
   {
     name: "h2UpgradePolicy: calls go on as HTTP/2",
-    builtin: HTTP2,
     yaml: (at) =>
       entry(SHOP, "80 HTTP", [at("h2")]) + policy("connectionPool: { http: { h2UpgradePolicy: UPGRADE } }"),
     calls: [http(CALL, { from: "h2", echo: { http: "2.0" } })],
   },
   {
     name: "a port that speaks HTTP/2 is called so",
-    builtin: HTTP2,
     yaml: (at) => entry(SHOP, "80 HTTP2", [at("h2")]),
     calls: [http(CALL, { from: "h2", echo: { http: "2.0" } })],
   },
   {
     name: "useClientProtocol: calls go on as they came",
-    builtin: { lacks: "it speaks HTTP/1.1 on both sides" },
     yaml: (at) =>
       entry(SHOP, "80 HTTP", [at("h2")]) +
       entry("one.test", "80 HTTP", [at("a")]) +

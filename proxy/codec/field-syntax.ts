@@ -1,4 +1,4 @@
-/** Classes of the octets of a head (RFC 9110 §5.6.2, §5.5; RFC 9112 §3), by their codes. */
+/** Classes of the octets of a head, whatever codec carries it (RFC 9110 §5.6.2, §5.5; RFC 9112 §3), by their codes. */
 const TOKEN = 1;
 const UPPER = 2;
 const UNDERSCORE = 4;
@@ -69,6 +69,21 @@ export function isDigit(code: number): boolean {
 
 export function isHex(code: number): boolean {
   return ((CLASSES[code] ?? 0) & HEX) !== 0;
+}
+
+/** Decide framing or identity: a spelling that some server folds into them is as bad as the header itself. */
+const SENSITIVE: ReadonlySet<string> = new Set([
+  "transfer-encoding",
+  "content-length",
+  "host",
+  "connection",
+  "x-forwarded-client-cert",
+  "x-forwarded-proto",
+]);
+
+/** Servers that read `_` as `-` take this name, in lower case, for one that decides framing or identity. */
+export function isDisguised(name: string): boolean {
+  return name.includes("_") && SENSITIVE.has(name.replaceAll("_", "-"));
 }
 
 const LONGEST_PORT = 5;

@@ -1,0 +1,89 @@
+import type { Socket } from "node:net";
+import { messageOf } from "../../../mesh/errors.ts";
+import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
+import { hostKey } from "../../tables/balancer.ts";
+import { ClientTls } from "../tls/client-tls.ts";
+import { ForeignTls } from "../tls/foreign-tls.ts";
+import type { SecretStore } from "../tls/secret-store.ts";
+import { offeredAlpn } from "./client-protocols.ts";
+import { UpstreamConnectError } from "./dial.ts";
+import { proxyHeader } from "./proxy-header.ts";
+import type { UpstreamConnection } from "./upstream-cluster.ts";
+import type { PoolVariant } from "./upstream-host.ts";
+
+/** What goes between TCP and HTTP to each endpoint of a cluster: nothing, a PROXY header, TLS. */
+export class ClusterTransports {
+  readonly #model: Cluster;
+  readonly #clients = new Map<Transport, ClientTls | ForeignTls>();
+  /** Some connections tell whom they are for. */
+  readonly tellCaller: boolean;
+
+  /** Throws when the files that its TLS names cannot be read. */
+  constructor(model: Cluster, deps: { readonly secrets: SecretStore; readonly clock: Clock }) {
+    this.#model = model;
+    const transports = [model.transport, ...model.transportMatches.map(({ transport }) => transport)];
+    this.tellCaller = transports.some(({ proxyProtocol }) => proxyProtocol !== undefined);
+    for (const transport of transports) {
+      if (transport.kind !== "tls") continue;
+      const { tls } = transport;
+      const alpn = offeredAlpn(tls.alpn, model.http);
+      const offersTunnel = transport.proxyProtocol === undefined;
+      const client =
+        tls.kind === "mesh"
+          ? new ClientTls({ tls, ...deps, alpn, offersTunnel })
+          : new ForeignTls({ tls, ...deps, alpn });
+      this.#clients.set(transport, client);
+    }
+  }
+
+  of(endpoint: Endpoint): Transport {
+    const match = this.#model.transportMatches.find(({ criteria }) =>
+      [...criteria].every(([key, value]) => endpoint.transportMatch.get(key) === value),
+    );
+    return match?.transport ?? this.#model.transport;
+  }
+
+  isSecure(endpoint: Endpoint): boolean {
+    return this.of(endpoint).kind === "tls";
+  }
+
+  /** The server may be one that speaks the tunnel. */
+  mayTunnel(endpoint: Endpoint): boolean {
+    const transport = this.of(endpoint);
+    return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
+  }
+
+  /** What connections to the endpoint are made under; another value means that they must not be used again. */
+  epochOf(endpoint: Endpoint): string {
+    const client = this.#clients.get(this.of(endpoint));
+    return client === undefined ? "plain" : client.epoch;
+  }
+
+  /** Takes a connected socket through it. Rejects with `UpstreamConnectError`, with the socket closed. */
+  async secure(
+    raw: Socket,
+    endpoint: Endpoint,
+    variant: PoolVariant | undefined,
+    signal: AbortSignal,
+  ): Promise<UpstreamConnection> {
+    const transport = this.of(endpoint);
+    if (transport.proxyProtocol && variant?.caller) {
+      raw.write(proxyHeader(transport.proxyProtocol, variant.caller));
+    }
+    const client = this.#clients.get(transport);
+    if (client === undefined) return { socket: raw, peer: undefined };
+    const giveUp = (): void => void raw.destroy();
+    const timer = setTimeout(giveUp, this.#model.connectTimeoutMs);
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      return await client.connect(raw, hostKey(endpoint), variant?.called);
+    } catch (error) {
+      raw.destroy();
+      throw new UpstreamConnectError("UF", messageOf(error), error);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+}
