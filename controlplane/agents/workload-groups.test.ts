@@ -172,7 +172,7 @@ test("what a group says of labels selects for services and for policies", async 
   ].map((rest) => `{ apiVersion: ${rest}, metadata: { name: front } }`);
   const workloads = port.placements.list();
   const { snapshot } = sampleState({ yaml: yaml.join("\n---\n"), workloads }).next();
-  const [endpoint] = snapshot.endpoints.get("front.example") ?? [];
+  const [endpoint] = snapshot.endpoints.get("default/front.example/static") ?? [];
   assert.equal(endpoint?.workload, "default/reviews");
   assert.deepEqual(endpoint?.targets, [{ servicePort: 80, address: "10.0.0.3", port: 21_000 }]);
   const view = viewOf(snapshot);
