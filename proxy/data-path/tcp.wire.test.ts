@@ -3,73 +3,11 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
 import { eventually } from "../../test/harness/eventually.ts";
-import { CLIENT_ID, SERVER_ID } from "../../test/harness/proxy-pair.ts";
+import { CLIENT_ID } from "../../test/harness/proxy-pair.ts";
+import { listenTcp, startTcpPair } from "../../test/harness/tcp-pair.ts";
 import { mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
 import { freePort, TestProxy } from "../../test/harness/test-proxy.ts";
-import {
-  certificateSecret,
-  endpoints,
-  inboundTcp,
-  type MtlsMode,
-  meshCluster,
-  networkRbac,
-  outboundTcp,
-  rootsSecret,
-  staticCluster,
-} from "../../test/harness/xds-samples.ts";
-
-const CLUSTER = "outbound|5432||db.default.svc.cluster.local";
-
-async function listenTcp(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const place = server.address();
-  return typeof place === "object" && place ? place.port : 0;
-}
-
-interface TcpMesh extends AsyncDisposable {
-  readonly root: ReturnType<typeof mintRoot>;
-  readonly client: TestProxy;
-  readonly server: TestProxy;
-  readonly port: number;
-  readonly inboundPort: number;
-  listen(mode: MtlsMode, filters?: Parameters<typeof inboundTcp>[0]["filters"]): void;
-}
-
-async function startTcpMesh(appPort: number, mode: MtlsMode = "STRICT"): Promise<TcpMesh> {
-  const root = mintRoot();
-  const [client, server] = await Promise.all([TestProxy.start(), TestProxy.start({ name: "db-1" })]);
-  const [port, inboundPort] = [await freePort(), await freePort()];
-  for (const [proxy, id] of [
-    [client, CLIENT_ID],
-    [server, SERVER_ID],
-  ] as const) {
-    proxy.ads.set("secret", "default", certificateSecret(mintSvid(root, id)));
-    proxy.ads.set("secret", "ROOTCA", rootsSecret(root.pem));
-  }
-  const listen: TcpMesh["listen"] = (how, filters = []) =>
-    server.ads.set(
-      "listener",
-      `127.0.0.1_${inboundPort}`,
-      inboundTcp({ port: inboundPort, mode: how, cluster: "inbound|5432||", filters }),
-    );
-  server.ads.set("cluster", "inbound|5432||", staticCluster("inbound|5432||", [appPort]));
-  listen(mode);
-  client.ads.set("cluster", CLUSTER, meshCluster(CLUSTER, SERVER_ID, {}, "tcp"));
-  client.ads.set("endpoints", CLUSTER, endpoints(CLUSTER, [inboundPort], true));
-  client.ads.set("listener", `127.0.0.1_${port}`, outboundTcp(port, { cluster: CLUSTER }));
-  await Promise.all([client.ready(), server.ready()]);
-  return {
-    root,
-    client,
-    server,
-    port,
-    inboundPort,
-    listen,
-    async [Symbol.asyncDispose]() {
-      await Promise.all([client[Symbol.asyncDispose](), server[Symbol.asyncDispose]()]);
-    },
-  };
-}
+import { networkRbac, outboundTcp, staticCluster } from "../../test/harness/xds-samples.ts";
 
 /** Reads to the end, answers with what it read, then ends: works only when half-close passes. */
 function halfCloseServer(): Server {
@@ -95,7 +33,7 @@ const open = (port: number): Socket => connect({ port, host: "127.0.0.1", allowH
 
 test("TCP passes mTLS both ways, with half-close", async () => {
   const app = halfCloseServer();
-  await using mesh = await startTcpMesh(await listenTcp(app));
+  await using mesh = await startTcpPair(await listenTcp(app));
   assert.equal(await talk(open(mesh.port), "hello"), "got hello");
   assert.equal(await talk(open(mesh.port), "x".repeat(1_000_000)), `got ${"x".repeat(1_000_000)}`);
   const metrics = (await mesh.server.admin("/stats/prometheus")).body;
@@ -114,7 +52,7 @@ test("a denied identity gets its connection closed without a byte reaching the a
     connections++;
     socket.on("error", () => {}).end("hello");
   });
-  await using mesh = await startTcpMesh(await listenTcp(app));
+  await using mesh = await startTcpPair(await listenTcp(app));
   const rules = {
     action: "DENY",
     policies: {
@@ -138,7 +76,7 @@ test("PERMISSIVE: mesh TLS is ended here, the application's own TLS passes throu
   const tlsApp = createTlsServer({ cert: own.pem, key: own.keyPem }, (socket) =>
     socket.on("error", () => {}).end("own tls"),
   );
-  await using mesh = await startTcpMesh(await listenTcp(tlsApp), "PERMISSIVE");
+  await using mesh = await startTcpPair(await listenTcp(tlsApp), "PERMISSIVE");
   const throughTls = tlsConnect({
     host: "127.0.0.1",
     port: mesh.inboundPort,
@@ -162,7 +100,7 @@ test("PERMISSIVE: a server that speaks first is heard", async () => {
     socket.on("error", () => {});
     socket.write("220 welcome");
   });
-  await using mesh = await startTcpMesh(await listenTcp(app), "PERMISSIVE");
+  await using mesh = await startTcpPair(await listenTcp(app), "PERMISSIVE");
   const socket = open(mesh.inboundPort);
   const [greeting] = (await new Promise<unknown[]>((resolve) =>
     socket.once("data", (...data) => resolve(data)),
@@ -179,7 +117,7 @@ test("a connection that breaks off on one side is reset on the other, through bo
     socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
     socket.resume();
   });
-  await using mesh = await startTcpMesh(await listenTcp(app));
+  await using mesh = await startTcpPair(await listenTcp(app));
   const socket = open(mesh.port);
   socket.on("error", () => {});
   socket.write("x");

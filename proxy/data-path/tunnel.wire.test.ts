@@ -3,21 +3,10 @@ import { once } from "node:events";
 import { Agent } from "node:http";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
-import { CLIENT_ID, ProxyPair, SERVER_ID } from "../../test/harness/proxy-pair.ts";
-import { mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
-import { freePort, TestProxy } from "../../test/harness/test-proxy.ts";
-import {
-  certificateSecret,
-  endpoints,
-  inboundTcp,
-  meshCluster,
-  networkRbac,
-  outboundTcp,
-  rootsSecret,
-  staticCluster,
-} from "../../test/harness/xds-samples.ts";
-
-const CLUSTER = "outbound|5432||db.default.svc.cluster.local";
+import { CLIENT_ID, ProxyPair } from "../../test/harness/proxy-pair.ts";
+import { listenTcp, startTcpPair } from "../../test/harness/tcp-pair.ts";
+import type { TestProxy } from "../../test/harness/test-proxy.ts";
+import { networkRbac } from "../../test/harness/xds-samples.ts";
 
 /** Connections that a proxy's listeners have, by its own admin interface. */
 async function connectionsOf(proxy: TestProxy): Promise<number> {
@@ -74,52 +63,6 @@ test("a new SVID means a new connection; what runs on the old one ends there", a
   assert.equal((await slow).body, "at last");
 });
 
-interface TcpMesh extends AsyncDisposable {
-  readonly client: TestProxy;
-  readonly server: TestProxy;
-  readonly port: number;
-  listen(filters: Parameters<typeof inboundTcp>[0]["filters"]): void;
-}
-
-async function startTcpMesh(
-  app: Server,
-  clusterFields: Parameters<typeof meshCluster>[2] = {},
-): Promise<TcpMesh> {
-  app.listen(0, "127.0.0.1");
-  await once(app, "listening");
-  const { port: appPort } = app.address() as { readonly port: number };
-  const root = mintRoot();
-  const [client, server] = await Promise.all([TestProxy.start(), TestProxy.start({ name: "db-1" })]);
-  const [port, inboundPort] = [await freePort(), await freePort()];
-  for (const [proxy, id] of [
-    [client, CLIENT_ID],
-    [server, SERVER_ID],
-  ] as const) {
-    proxy.ads.set("secret", "default", certificateSecret(mintSvid(root, id)));
-    proxy.ads.set("secret", "ROOTCA", rootsSecret(root.pem));
-  }
-  const listen: TcpMesh["listen"] = (filters = []) => {
-    const listener = inboundTcp({ port: inboundPort, mode: "STRICT", cluster: "inbound|5432||", filters });
-    server.ads.set("listener", `127.0.0.1_${inboundPort}`, listener);
-  };
-  server.ads.set("cluster", "inbound|5432||", staticCluster("inbound|5432||", [appPort]));
-  listen([]);
-  client.ads.set("cluster", CLUSTER, meshCluster(CLUSTER, SERVER_ID, clusterFields, "tcp"));
-  client.ads.set("endpoints", CLUSTER, endpoints(CLUSTER, [inboundPort], true));
-  client.ads.set("listener", `127.0.0.1_${port}`, outboundTcp(port, { cluster: CLUSTER }));
-  await Promise.all([client.ready(), server.ready()]);
-  return {
-    client,
-    server,
-    port,
-    listen,
-    async [Symbol.asyncDispose]() {
-      await Promise.all([client[Symbol.asyncDispose](), server[Symbol.asyncDispose]()]);
-      app.close();
-    },
-  };
-}
-
 async function say(port: number, text: string): Promise<string> {
   const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
   socket.on("error", () => {});
@@ -139,7 +82,7 @@ function echo(): Server {
 }
 
 test("TCP connections go through one between the proxies, each with its two ends", async () => {
-  await using mesh = await startTcpMesh(echo());
+  await using mesh = await startTcpPair(await listenTcp(echo().unref()));
   const texts = Array.from({ length: 60 }, (_, index) => `${index} `.repeat(1 + index * 500));
   const heard = await Promise.all(texts.map((text) => say(mesh.port, text)));
   assert.deepEqual(heard, texts);
@@ -147,12 +90,14 @@ test("TCP connections go through one between the proxies, each with its two ends
 });
 
 test("a server that says nothing more, and a caller that does not listen, hold up no other", async () => {
-  await using mesh = await startTcpMesh(
-    createServer((socket) => {
-      socket.on("error", () => {});
-      socket.write(Buffer.alloc(3_000_000, "x"));
-      socket.on("data", (chunk: Buffer) => socket.write(chunk));
-    }),
+  await using mesh = await startTcpPair(
+    await listenTcp(
+      createServer((socket) => {
+        socket.on("error", () => {});
+        socket.write(Buffer.alloc(3_000_000, "x"));
+        socket.on("data", (chunk: Buffer) => socket.write(chunk));
+      }).unref(),
+    ),
   );
   const deaf = connect({ host: "127.0.0.1", port: mesh.port });
   deaf.on("error", () => {});
@@ -173,14 +118,16 @@ test("a server that says nothing more, and a caller that does not listen, hold u
 });
 
 test("a server that resets a connection resets the caller's, and no other", async () => {
-  await using mesh = await startTcpMesh(
-    createServer((socket) => {
-      socket.on("error", () => {});
-      socket.on("data", (chunk: Buffer) => {
-        if (chunk.toString() === "die") socket.resetAndDestroy();
-        else socket.write(chunk);
-      });
-    }),
+  await using mesh = await startTcpPair(
+    await listenTcp(
+      createServer((socket) => {
+        socket.on("error", () => {});
+        socket.on("data", (chunk: Buffer) => {
+          if (chunk.toString() === "die") socket.resetAndDestroy();
+          else socket.write(chunk);
+        });
+      }).unref(),
+    ),
   );
   const good = connect({ host: "127.0.0.1", port: mesh.port });
   good.write("one");
@@ -196,21 +143,23 @@ test("a server that resets a connection resets the caller's, and no other", asyn
 });
 
 test("a policy that comes later holds for the next connection, though the tunnel was there before", async () => {
-  await using mesh = await startTcpMesh(echo());
+  await using mesh = await startTcpPair(await listenTcp(echo().unref()));
   assert.equal(await say(mesh.port, "before"), "before");
   const nobody = {
     action: "DENY",
     policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } },
   };
   const acknowledged = mesh.server.ads.acks("listener");
-  mesh.listen([networkRbac(nobody)]);
+  mesh.listen("STRICT", [networkRbac(nobody)]);
   while (mesh.server.ads.acks("listener") === acknowledged)
     await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(await say(mesh.port, "after"), "");
 });
 
 test("a limit of connections counts those in the tunnel", async () => {
-  await using mesh = await startTcpMesh(echo(), { circuitBreakers: { thresholds: [{ maxConnections: 2 }] } });
+  await using mesh = await startTcpPair(await listenTcp(echo().unref()), "STRICT", {
+    circuitBreakers: { thresholds: [{ maxConnections: 2 }] },
+  });
   const held = [1, 2].map(() => connect({ host: "127.0.0.1", port: mesh.port }));
   for (const socket of held) {
     socket.write("x");
