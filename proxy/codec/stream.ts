@@ -131,6 +131,11 @@ export interface ServerSession {
   readonly active: number;
   /** Says goodbye (`connection: close`, GOAWAY), lets what runs come to its end, then closes. */
   drain(): void;
+  /**
+   * The listener is closed. Without a request, a connection that has no way to say goodbye ends now; those that have said
+   * so wait for the other end, whose next request may be on its way.
+   */
+  closeIdle(): void;
   destroy(reason: string): void;
 }
 

@@ -172,3 +172,27 @@ test("a limit of connections counts those in the tunnel", async () => {
   assert.equal(heard, "again");
   held[1]?.destroy();
 });
+
+test("a server that stops says so first: what was on its way is answered, and later calls find nobody", async () => {
+  await using pair = await ProxyPair.start();
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const failures = new Set<string>();
+  let answered = 0;
+  let isOver = false;
+  const lane = async (): Promise<void> => {
+    while (!isOver) {
+      // Not repeated by itself: what is lost is seen.
+      const { status, body } = await pair.call("/", { method: "POST", body: "x", agent });
+      if (status === 200) answered++;
+      else failures.add(body.split("reset reason: ").at(-1) ?? body);
+    }
+  };
+  const lanes = Array.from({ length: 8 }, lane);
+  while (answered < 50) await new Promise((resolve) => setTimeout(resolve, 5));
+  await pair.server.stop();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  isOver = true;
+  await Promise.all(lanes);
+  agent.destroy();
+  assert.deepEqual([...failures], ["connection failure"]);
+});

@@ -63,6 +63,10 @@ export class Http1ServerSession implements ServerSession, Input, AnswerEvents {
     if (this.#stream?.unanswered) this.#stream.closeAfter();
   }
 
+  closeIdle(): void {
+    if (this.active === 0) this.destroy("the listener is closed");
+  }
+
   destroy(_reason: string): void {
     if (this.#stream === undefined && this.#state === "head") this.#finish();
     else this.output.destroy();

@@ -48,6 +48,8 @@ export class Http2ServerSession implements ServerSession {
     this.#quiet();
   }
 
+  closeIdle(): void {}
+
   destroy(reason: string): void {
     this.#connection.destroy(reason);
   }

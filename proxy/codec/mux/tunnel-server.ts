@@ -59,6 +59,8 @@ export class TunnelServer implements ServerSession {
     this.#tunnel.goaway(MOST);
   }
 
+  closeIdle(): void {}
+
   destroy(reason: string): void {
     this.#tunnel.destroy(reason);
   }

@@ -48,6 +48,11 @@ export class DetectedSession implements ServerSession, Input, Wire {
     this.#session?.drain();
   }
 
+  closeIdle(): void {
+    if (this.#session) this.#session.closeIdle();
+    else this.output.destroy();
+  }
+
   destroy(reason: string): void {
     if (this.#session) this.#session.destroy(reason);
     else this.output.destroy();

@@ -72,7 +72,7 @@ export class HttpFront {
   }
 
   closeIdle(): void {
-    for (const session of this.#sessions) if (session.active === 0) session.destroy("the listener is closed");
+    for (const session of this.#sessions) session.closeIdle();
   }
 
   #serve(connection: Connection, head: RequestHead, stream: ServerStream): void {

@@ -116,7 +116,6 @@ export class ServingChain {
 
   closeIdle(): void {
     this.#http?.closeIdle();
-    for (const tunnel of this.#tunnels) if (tunnel.active === 0) tunnel.destroy("the listener is closed");
   }
 
   /** Cuts what is left. */
