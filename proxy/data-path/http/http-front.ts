@@ -62,7 +62,10 @@ export class HttpFront {
         http2: model.http2,
       },
     );
-    if (!isClosed) this.#sessions.add(session);
+    if (isClosed) return;
+    this.#sessions.add(session);
+    // Its handshake took longer than the listener.
+    if (this.#draining) session.drain();
   }
 
   /** From now on every answer closes its connection. */
