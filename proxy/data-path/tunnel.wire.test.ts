@@ -177,21 +177,21 @@ test("a server that stops says so first: what was on its way is answered, and la
   await using pair = await ProxyPair.start();
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const failures = new Set<string>();
-  let answered = 0;
-  let isOver = false;
+  const seen = { answered: 0 };
+  const over = new AbortController();
   const lane = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       // Not repeated by itself: what is lost is seen.
       const { status, body } = await pair.call("/", { method: "POST", body: "x", agent });
-      if (status === 200) answered++;
+      if (status === 200) seen.answered++;
       else failures.add(body.split("reset reason: ").at(-1) ?? body);
     }
   };
   const lanes = Array.from({ length: 8 }, lane);
-  while (answered < 50) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (seen.answered < 50) await new Promise((resolve) => setTimeout(resolve, 5));
   await pair.server.stop();
   await new Promise((resolve) => setTimeout(resolve, 50));
-  isOver = true;
+  over.abort();
   await Promise.all(lanes);
   agent.destroy();
   assert.deepEqual([...failures], ["connection failure"]);
