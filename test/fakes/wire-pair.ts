@@ -8,6 +8,8 @@ export class FakeWire implements Wire, Output {
   pending = 0;
   state: "open" | "ended" | "destroyed" = "open";
   paused = false;
+  /** Came before anybody listened. */
+  early: Buffer | undefined;
   #input: Input | undefined;
   #written: Buffer[] = [];
 
@@ -35,6 +37,7 @@ export class FakeWire implements Wire, Output {
 
   listen(input: Input): void {
     this.#input = input;
+    if (this.early) input.bytes(this.early);
   }
 
   pause(): void {

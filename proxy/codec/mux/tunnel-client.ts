@@ -36,6 +36,7 @@ export class TunnelClient implements ClientSession {
       alarms,
       own,
     );
+    this.#tunnel.start();
   }
 
   get active(): number {

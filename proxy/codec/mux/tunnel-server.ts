@@ -48,6 +48,7 @@ export class TunnelServer implements ServerSession {
       options.settings,
     );
     this.#watchIdle();
+    this.#tunnel.start();
   }
 
   get active(): number {

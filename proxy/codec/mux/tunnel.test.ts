@@ -506,3 +506,23 @@ test("random exchanges, in random pieces, come out as they went in", () => {
     assert.equal(tunnel.active + serving.active, 0);
   }
 });
+
+test("what came before anybody listened is read: a request, and the goodbye of a server that leaves", () => {
+  const asked = wirePair();
+  const first = new TunnelClient(asked.client, { changed: () => {}, closed: () => {} }, ALARMS);
+  first.request(request(), new Heard());
+  const late = wirePair();
+  late.server.early = asked.client.take();
+  const heads: string[] = [];
+  const observer = { bytes: undefined, refused: () => {}, closed: () => {} };
+  const serving = new TunnelServer(
+    late.server,
+    { ...observer, request: ({ method }) => heads.push(method) },
+    { alarms: ALARMS, idleMs: 0 },
+  );
+  serving.drain();
+  assert.deepEqual([heads, serving.active], [["GET"], 1]);
+  late.client.early = late.server.take();
+  const leaving = new TunnelClient(late.client, { changed: () => {}, closed: () => {} }, ALARMS);
+  assert.deepEqual([leaving.closing, leaving.capacity], [true, 0]);
+});

@@ -67,8 +67,12 @@ export class Tunnel implements Input, FrameReceiver {
     this.#role = role;
     this.own = own;
     this.writer = new FrameWriter(wire.output);
-    wire.listen(this);
-    this.writer.settings(own);
+  }
+
+  /** Begins, once its owner has it: what came before is read at once. */
+  start(): void {
+    this.writer.settings(this.own);
+    this.#wire.listen(this);
   }
 
   get peer(): Settings {

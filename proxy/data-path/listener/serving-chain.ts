@@ -86,17 +86,22 @@ export class ServingChain {
 
   /** Each of its streams is judged as a connection by itself: policies may have changed since the first. */
   #serveTunnel(socket: Socket, connection: Connection): void {
-    const session: TunnelServer = new TunnelServer(
+    let session: TunnelServer | undefined;
+    let isClosed = false;
+    session = new TunnelServer(
       new SocketWire(socket, breakOff),
       {
         request: undefined,
         bytes: (stream) => this.#serveStream(stream, connection),
         refused: () => {},
-        closed: () => this.#tunnels.delete(session),
+        closed: () => {
+          isClosed = true;
+          if (session) this.#tunnels.delete(session);
+        },
       },
       { alarms: this.#deps.alarms, idleMs: TUNNEL_IDLE_MS },
     );
-    this.#tunnels.add(session);
+    if (!isClosed) this.#tunnels.add(session);
   }
 
   #serveStream(stream: ByteEnd, connection: Connection): void {

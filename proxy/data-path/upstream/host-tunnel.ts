@@ -6,6 +6,7 @@ import { SocketWire } from "../../transport/socket-wire.ts";
 import { breakOff } from "../break-off.ts";
 import { type ByteEnd, WireEnd } from "../tcp/byte-end.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
+import { UpstreamConnectError } from "./dial.ts";
 import type { UpstreamConnection } from "./upstream-cluster.ts";
 
 /** A tunnel without a stream is closed after so long. */
@@ -66,16 +67,14 @@ export class HostTunnel {
     const wire = new SocketWire(socket, breakOff);
     this.#speaksTunnel = (socket as Partial<TLSSocket>).alpnProtocol === TUNNEL_ALPN;
     if (!this.#speaksTunnel) return { end: new WireEnd(wire, () => socket.destroy()), peer };
-    const idle = new Alarm(() => session.drain());
+    let session: TunnelClient | undefined;
+    const idle = new Alarm(() => session?.drain());
     const watch = (): void => {
-      if (session.active === 0) idle.set(this.#alarms, IDLE_MS);
+      if (session === undefined || session.active === 0) idle.set(this.#alarms, IDLE_MS);
       else idle.clear();
     };
-    const session: TunnelClient = new TunnelClient(
-      wire,
-      { changed: () => watch(), closed: () => idle.clear() },
-      this.#alarms,
-    );
+    session = new TunnelClient(wire, { changed: () => watch(), closed: () => idle.clear() }, this.#alarms);
+    if (session.capacity === 0) throw new UpstreamConnectError("UF", "the server leaves");
     this.#tunnel = { session, peer };
     return { end: session.connect(), peer };
   }
