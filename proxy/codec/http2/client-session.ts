@@ -44,6 +44,7 @@ export class Http2ClientSession implements ClientSession {
     this.#fields = new ResponseFields(all);
     this.#most = all.maxConcurrentStreams;
     this.#connection = new Connection(wire, this.#role(), alarms, all);
+    this.#connection.start();
   }
 
   get capacity(): number {

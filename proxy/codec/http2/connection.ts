@@ -58,6 +58,7 @@ export class Connection implements Input {
   readonly alarms: Alarms;
   readonly times: SessionTimes;
   readonly #output: Output;
+  readonly #wire: Wire;
   readonly #window: ReceiveWindow;
   readonly #frames: FrameDispatch;
   readonly #reader: FrameReader;
@@ -90,7 +91,12 @@ export class Connection implements Input {
       ping: () => this.writer.ping(KEEP_ALIVE, 0),
       unanswered: () => this.destroy("keepalive timeout"),
     });
-    wire.listen(this);
+    this.#wire = wire;
+  }
+
+  /** Begins, once its owner has it: what came before is read at once. */
+  start(): void {
+    this.#wire.listen(this);
   }
 
   get open(): boolean {

@@ -34,6 +34,7 @@ export class Http2ServerSession implements ServerSession {
     this.#fields = new RequestFields(all);
     this.#most = all.maxConcurrentStreams;
     this.#connection = new Connection(wire, this.#role(), alarms, all);
+    this.#connection.start();
   }
 
   get active(): number {
