@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { askAdmin } from "../../agent/dataplane/admin-client.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
+import type { Reply } from "../harness/mesh-calls.ts";
 import { authorizationPolicy } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
 
@@ -42,11 +43,13 @@ const POLICIES = [
 describeMesh("decisions of policies", { hosts: HOSTS }, (mesh) => {
   test("a refusal tells its caller nothing but 403, and its operator which policy it was", async () => {
     await mesh().apply(POLICIES.join(""));
-    const refused = await eventually("the stranger is refused", async () => {
-      const reply = await mesh().call("stranger", REVIEWS, "/secret");
-      return reply.status === 403 && reply;
-    });
-    const closed = await mesh().call("caller", REVIEWS, "/closed");
+    const refusal = async (who: string, path: string): Promise<Reply> =>
+      await eventually(`${who} is refused at ${path}`, async () => {
+        const reply = await mesh().call(who, REVIEWS, path);
+        return reply.status === 403 && reply;
+      });
+    const refused = await refusal("stranger", "/secret");
+    const closed = await refusal("caller", "/closed");
     for (const { status, body, headers } of [refused, closed]) {
       assert.deepEqual([status, body], [403, "RBAC: access denied"]);
       assert.doesNotMatch(JSON.stringify(headers), /policy|rbac|strangers|open/i);

@@ -61,6 +61,7 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
       },
     });
 
+  // A connection that was open when the configuration came may give one more answer by the former one.
   const answers = async (status: number, authorization?: string): Promise<Reply> =>
     await eventually(`${status} is answered`, async () => {
       const reply = await ask(authorization);
@@ -74,7 +75,7 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
     assert.match(refused.body, /^Jwks doesn't have key|^Jwt verification fails/);
     keys = jwks(["rsa"]);
     await answers(200, token());
-    assert.equal((await ask(token(claims(), { alg: "ES256" }))).status, 401);
+    await answers(401, token(claims(), { alg: "ES256" }));
     assert.equal((await ask()).status, 200);
     keys = undefined;
     assert.equal((await ask(token())).status, 200);
@@ -92,8 +93,8 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
     const rule = { when: [{ key: "request.auth.claims[groups]", values: ["admin"] }] };
     await mesh().apply(authorizationPolicy("admins", "reviews", { rules: [rule] }));
     await answers(403, token());
-    assert.equal((await ask(token(claims({ groups: ["admin"] })))).status, 200);
-    assert.equal((await ask(token(claims(), { alg: "ES256" }))).status, 401);
+    await answers(200, token(claims({ groups: ["admin"] })));
+    await answers(401, token(claims(), { alg: "ES256" }));
   });
 
   test("the application is told whose the token is, by the proxy alone, and does not get the token", async () => {
@@ -117,8 +118,8 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
     await mesh().apply(authentication() + authorizationPolicy("admins", "reviews", { rules: [rule] }));
     await answers(403);
     await answers(200, token(claims({ groups: ["admin"] })));
-    const { status, body, headers } = await ask(token(claims({ groups: ["user"] })));
-    assert.deepEqual([status, body], [403, "RBAC: access denied"]);
+    const { body, headers } = await answers(403, token(claims({ groups: ["user"] })));
+    assert.equal(body, "RBAC: access denied");
     assert.ok(!/admins|groups|policy/.test(JSON.stringify(headers)), "no header names the policy");
   });
 });
