@@ -58,7 +58,7 @@ for (const { given, hashed, want } of hosts) {
       policy?.retryHostPredicate.map(({ name }) => name),
       want,
     );
-    assert.equal(policy?.hostSelectionRetryMaxAttempts, 5);
+    assert.equal(policy?.hostSelectionRetryMaxAttempts, 16);
   });
 }
 
