@@ -79,12 +79,6 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const state = await joinedState(config, environment, { ...seams, signal });
   if (state === undefined) return;
   const dataPlane = chooseDataPlane(config, environment, deps, seams);
-  if (config.gateways.length > 0 && dataPlane.kind === "builtin") {
-    logger.warn(
-      "the built-in data plane serves gateways in part: it refuses HTTP at the edge, and says by name what else it cannot do",
-      { hint: "set dataPlane: envoy" },
-    );
-  }
   await dataPlane.check(signal);
 
   const { trustDomain } = state;

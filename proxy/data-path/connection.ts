@@ -11,6 +11,8 @@ import type { UpstreamCluster } from "./upstream/upstream-cluster.ts";
 export interface Connection {
   readonly facts: ConnectionFacts;
   readonly peer: PeerCertificate | undefined;
+  /** The URI of the certificate that the caller was shown. */
+  readonly shownUri: string | undefined;
   readonly ends: Ends;
 }
 

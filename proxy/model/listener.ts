@@ -63,6 +63,10 @@ export interface HttpConnectionManager {
     readonly cert: boolean;
   };
   readonly generateRequestId: boolean;
+  /** Callers are outside the mesh: nothing that they say of where they come from is believed. */
+  readonly edge: EdgeRules | undefined;
+  /** What `server` says in every answer; undefined: what the upstream says, and `lateen` where there is none. */
+  readonly serverName: string | undefined;
   /** `auto`: by ALPN, or by the first bytes. */
   readonly codec: "auto" | "http1" | "http2";
   readonly http2: Http2Settings;
@@ -77,6 +81,11 @@ export interface HttpConnectionManager {
   /** Lower case, for example `websocket`. */
   readonly upgrades: ReadonlySet<string>;
   readonly accessLog: AccessLogs;
+}
+
+export interface EdgeRules {
+  /** Callers from here are told apart as `x-envoy-internal`. */
+  readonly internal: readonly Cidr[];
 }
 
 /** Where what has passed is told. */

@@ -37,10 +37,6 @@ const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readon
   "golden/captured-with-sidecar": { reason: CAPTURE, count: 8 },
   "golden/unnamed-protocols-captured": { reason: CAPTURE, count: 14 },
   "golden/envoy-filter": { reason: /http filter "before-cors"/, count: 1 },
-  "gateway/golden/egress": { reason: /use_remote_address/, count: 1 },
-  "gateway/golden/http-and-redirect": { reason: /use_remote_address/, count: 1 },
-  "gateway/golden/https-files": { reason: /tls_certificates/, count: 1 },
-  "gateway/golden/https-modes": { reason: /use_remote_address/, count: 1 },
 };
 
 /** Patches' goldens tell differences, not resources. */

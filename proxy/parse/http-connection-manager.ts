@@ -7,8 +7,9 @@ import {
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager as HcmMessage,
   type HttpFilter as HttpFilterMessage,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
-import type { HttpConnectionManager, HttpFilter } from "../model/listener.ts";
+import type { EdgeRules, HttpConnectionManager, HttpFilter } from "../model/listener.ts";
 import type { RbacFilter } from "../model/rbac.ts";
 import { parseAccessLogs } from "./access-log.ts";
 import { EXT_AUTHZ_TYPE, parseExtAuthz } from "./ext-authz.ts";
@@ -18,7 +19,7 @@ import { JWT_TYPE, parseJwtAuthentication } from "./jwt-authn.ts";
 import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { readRouteConfiguration } from "./route.ts";
-import { anyType, decode, fromAds, milliseconds } from "./values.ts";
+import { anyType, cidr, decode, fromAds, milliseconds } from "./values.ts";
 
 /** Does nothing by itself: routes bring their policies. */
 const CORS_TYPE = "envoy.extensions.filters.http.cors.v3.Cors";
@@ -53,6 +54,7 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     "delayedCloseTimeout",
     "accessLog",
     "useRemoteAddress",
+    "internalAddressConfig",
     "skipXffAppend",
     "generateRequestId",
     "preserveExternalRequestId",
@@ -66,7 +68,6 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     "streamErrorOnInvalidHttpMessage",
   ]);
   refuseUnknown(where, from);
-  if (from.useRemoteAddress) throw unsupported(where, "use_remote_address");
   const options = from.commonHttpProtocolOptions;
   if (options) onlyFields(`${where}: common_http_protocol_options`, options, ["idleTimeout"]);
   return {
@@ -80,6 +81,8 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     forwardClientCert: parseForward(where, from),
     clientCertDetails: parseDetails(from.setCurrentClientCertDetails),
     generateRequestId: from.generateRequestId ?? true,
+    edge: parseEdge(where, from),
+    serverName: parseServerName(where, from),
     codec: parseCodec(where, from.codecType),
     http2: parseHttp2(where, from.http2ProtocolOptions),
     maxRequestHeadersKb: from.maxRequestHeadersKb ?? 60,
@@ -90,6 +93,23 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     upgrades: parseUpgrades(where, from),
     accessLog: parseAccessLogs(where, from.accessLog),
   };
+}
+
+function parseEdge(where: string, from: HcmMessage): EdgeRules | undefined {
+  if (!from.useRemoteAddress) return undefined;
+  if (from.skipXffAppend) throw unsupported(where, "skip_xff_append");
+  const internal = from.internalAddressConfig;
+  if (internal) onlyFields(`${where}: internal_address_config`, internal, ["cidrRanges"]);
+  return { internal: (internal?.cidrRanges ?? []).map((range) => cidr(where, range)) };
+}
+
+function parseServerName(where: string, from: HcmMessage): string | undefined {
+  if (from.serverHeaderTransformation === ServerHeader.PASS_THROUGH || from.serverName === "")
+    return undefined;
+  if (from.serverHeaderTransformation !== ServerHeader.OVERWRITE)
+    throw unsupported(where, `server_header_transformation ${from.serverHeaderTransformation}`);
+  if (!/^[ -~]+$/.test(from.serverName)) throw invalid(where, "server_name is no value of a header");
+  return from.serverName;
 }
 
 function parseCodec(where: string, type: Codec): HttpConnectionManager["codec"] {

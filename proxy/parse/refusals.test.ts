@@ -71,8 +71,8 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "listener",
-    resource: manager({ useRemoteAddress: true }),
-    want: "listener x: http_connection_manager: use_remote_address is not implemented",
+    resource: manager({ useRemoteAddress: true, skipXffAppend: true }),
+    want: "listener x: http_connection_manager: skip_xff_append is not implemented",
   },
   {
     kind: "listener",

@@ -12,37 +12,31 @@ import {
 } from "../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
 import { SVID_SECRET } from "../../mesh/xds/names.ts";
 import type { StringMatch } from "../model/match.ts";
-import type { DownstreamTls, MeshTls, Secret, UpstreamTls } from "../model/tls.ts";
+import type { ForeignServerTls, MeshServerTls, MeshTls, Secret, UpstreamTls } from "../model/tls.ts";
+import { parseForeignServerTls } from "./foreign-server-tls.ts";
 import { parseForeignTls } from "./foreign-tls.ts";
 import { parseStringMatch } from "./match.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseTlsParameters, sdsName } from "./tls-parameters.ts";
 import { decode, inlineBytes } from "./values.ts";
 
-/** How long a handshake may take is said by the filter chain. */
+/**
+ * With the SVID, for peers of the mesh, or with any other certificate. How long a handshake may take is said by the
+ * filter chain.
+ */
 export function parseDownstreamTls(
   where: string,
   bytes: Uint8Array,
-): Omit<DownstreamTls, "handshakeTimeoutMs"> {
+): Omit<MeshServerTls, "handshakeTimeoutMs"> | Omit<ForeignServerTls, "handshakeTimeoutMs"> {
   const from = decode(where, DownstreamTlsContext, bytes);
   onlyFields(where, from, ["commonTlsContext", "requireClientCertificate"]);
-  const common = parseCommon(where, required(where, "common_tls_context", from.commonTlsContext));
-  if (common.certificate === undefined) throw invalid(where, "a server needs a certificate");
-  if (common.roots !== undefined && common.certificate !== SVID_SECRET)
-    throw unsupported(where, "a client certificate that is not the mesh's");
-  if ((from.requireClientCertificate ?? false) !== (common.roots !== undefined)) {
-    throw unsupported(
-      where,
-      from.requireClientCertificate
-        ? "a client certificate that nothing verifies"
-        : "a client certificate that is not required",
-    );
-  }
-  return {
-    ...common,
-    certificate: common.certificate,
-    requireClientCertificate: from.requireClientCertificate ?? false,
-  };
+  const context = required(where, "common_tls_context", from.commonTlsContext);
+  if (!presentsSvid(context)) return parseForeignServerTls(where, from);
+  const { certificate, roots, ...common } = parseCommon(where, context);
+  if (certificate === undefined || roots === undefined)
+    throw unsupported(where, "the mesh's certificate for clients that show none");
+  if (!from.requireClientCertificate) throw unsupported(where, "a client certificate that is not required");
+  return { ...common, kind: "mesh", certificate, roots };
 }
 
 /** With the SVID it is TLS of the mesh; with anything else the server is outside of it. */
@@ -50,9 +44,7 @@ export function parseUpstreamTls(where: string, bytes: Uint8Array): UpstreamTls 
   const from = decode(where, UpstreamTlsContext, bytes);
   onlyFields(where, from, ["commonTlsContext", "sni", "maxSessionKeys"]);
   const context = required(where, "common_tls_context", from.commonTlsContext);
-  if (context.tlsCertificateSdsSecretConfigs.every(({ name }) => name !== SVID_SECRET)) {
-    return parseForeignTls(where, context, from.sni);
-  }
+  if (!presentsSvid(context)) return parseForeignTls(where, context, from.sni);
   const common = parseCommon(where, context);
   if (common.roots === undefined) {
     throw unsupported(
@@ -61,6 +53,10 @@ export function parseUpstreamTls(where: string, bytes: Uint8Array): UpstreamTls 
     );
   }
   return { ...common, kind: "mesh", roots: common.roots, serverName: from.sni };
+}
+
+function presentsSvid({ tlsCertificateSdsSecretConfigs: secrets }: CommonTlsContext): boolean {
+  return secrets.some(({ name }) => name === SVID_SECRET);
 }
 
 type Common = Omit<MeshTls, "kind" | "serverName" | "roots"> & { readonly roots: string | undefined };

@@ -1,6 +1,7 @@
 import { BoundListener, type ListenerDeps } from "../data-path/listener/bound-listener.ts";
 import { chainNeeds } from "../data-path/listener/serving-chain.ts";
-import type { Listener } from "../model/listener.ts";
+import { loadForeignServerTls } from "../data-path/tls/foreign-credentials.ts";
+import type { FilterChain, Listener } from "../model/listener.ts";
 
 export type ListenerDepsOf = Omit<ListenerDeps, "tables"> & { readonly signal: AbortSignal };
 
@@ -39,8 +40,12 @@ export class ListenerSet {
     return this.#entries.has(name);
   }
 
-  /** Throws `proxy.bind` when the port cannot be bound; the former listener then stays as it is. */
-  async put(model: Listener): Promise<void> {
+  /**
+   * Throws `proxy.bind` when the port cannot be bound, and `identity.invalid` when the files that its TLS names cannot
+   * be used; the former listener then stays as it is.
+   */
+  async put(wanted: Listener): Promise<void> {
+    const model = withFilesRead(wanted);
     const former = this.#entries.get(model.name);
     const samePlace = former?.bound.address === model.address && former.bound.port === model.port;
     const bound = former && samePlace ? former.bound : await BoundListener.bind(model, this.#deps);
@@ -107,6 +112,14 @@ export class ListenerSet {
     const stopping: Promise<void> = bound.stop().finally(() => this.#stopping.delete(stopping));
     this.#stopping.add(stopping);
   }
+}
+
+function withFilesRead({ chains, defaultChain, ...rest }: Listener): Listener {
+  return { ...rest, chains: chains.map(loadChain), defaultChain: defaultChain && loadChain(defaultChain) };
+}
+
+function loadChain(chain: FilterChain): FilterChain {
+  return chain.tls?.kind === "foreign" ? { ...chain, tls: loadForeignServerTls(chain.tls) } : chain;
 }
 
 function needsOf(model: Listener): ListenerNeeds {

@@ -9,8 +9,8 @@ export interface ConnectionFacts {
   readonly localPort: number;
   /** SNI; empty when there was none. */
   readonly serverName: string;
-  /** The peer's SPIFFE ID, verified; undefined without mutual TLS. */
-  readonly peer: string | undefined;
+  /** The names by which the peer is known, verified: its SPIFFE ID, in the mesh. Undefined without mutual TLS. */
+  readonly peer: readonly string[] | undefined;
 }
 
 /** What is known of a request when it is routed and judged: after normalisation, before any edit. */

@@ -13,7 +13,7 @@ const connection: ConnectionFacts = {
   localAddress: "10.0.0.1",
   localPort: 9080,
   serverName: "outbound_.9080_._.reviews",
-  peer: "spiffe://cluster.local/ns/default/sa/productpage",
+  peer: ["spiffe://cluster.local/ns/default/sa/productpage"],
 };
 const request = sampleRequest({
   method: "GET",
@@ -51,11 +51,11 @@ const cases: readonly {
   { name: "anything", rule: { kind: "any" }, want: true, tcp: true },
   {
     name: "the exact identity",
-    rule: authenticated(plain("exact", connection.peer ?? "")),
+    rule: authenticated(plain("exact", connection.peer?.[0] ?? "")),
     want: true,
     tcp: true,
   },
-  { name: "another identity", rule: authenticated(plain("exact", `${connection.peer}2`)), want: false },
+  { name: "another identity", rule: authenticated(plain("exact", `${connection.peer?.[0]}2`)), want: false },
   {
     name: "a prefix of the identity",
     rule: authenticated(plain("prefix", "spiffe://cluster.local/ns/default/")),

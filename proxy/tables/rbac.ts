@@ -110,7 +110,7 @@ function compileRule(rule: RbacRule): Test {
     case "authenticated": {
       const test = rule.match && compileString(rule.match);
       return ({ connection }) =>
-        connection.peer !== undefined && (test === undefined || test(connection.peer));
+        connection.peer !== undefined && (test === undefined || connection.peer.some(test));
     }
     default:
       return rule satisfies never;

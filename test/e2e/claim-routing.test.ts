@@ -78,8 +78,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-// The built-in proxy serves no HTTP at the edge; its routes by claims are in proxy/data-path/claims.wire.test.ts.
-describeMesh("routes by claims", { hosts: HOSTS, dataPlanes: ["envoy"] }, (mesh) => {
+describeMesh("routes by claims", { hosts: HOSTS }, (mesh) => {
   const address = (): string => mesh().host("edge").spec.address;
   const ask = async (bearer: string | undefined, headers: Record<string, string> = {}): Promise<unknown> => {
     const sent = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };

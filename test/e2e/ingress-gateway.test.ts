@@ -27,7 +27,7 @@ const server = certificate("server");
 const client = certificate("client");
 const stranger = certificate("stranger", mintRoot("another root"));
 
-describeMesh("an ingress gateway", { hosts: HOSTS, dataPlanes: ["envoy"] }, (mesh) => {
+describeMesh("an ingress gateway", { hosts: HOSTS }, (mesh) => {
   const address = (): string => mesh().host("edge").spec.address;
   const https = (name: string, port: number, over: Parameters<typeof edgeCall>[2] = {}): Promise<EdgeReply> =>
     edgeCall(address(), port, { serverName: name, ...over });

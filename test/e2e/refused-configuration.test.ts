@@ -107,7 +107,7 @@ const mixed: TestCertificate = { ...server, keyPem: other.keyPem };
 
 describeMesh(
   "a gateway with a key that is another certificate's",
-  { hosts: [EDGE, { name: "web", service: "web" }], dataPlanes: ["envoy"] },
+  { hosts: [EDGE, { name: "web", service: "web" }] },
   (mesh) => {
     const bind = (): string => mesh().host("edge").spec.address;
     const shown = async (port: number): Promise<string> =>

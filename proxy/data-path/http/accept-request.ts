@@ -89,7 +89,8 @@ function describe(record: HttpRecord, authority: string, headers: HeaderList): v
 /** Takes out what must not be believed, and puts in what we know better. */
 function clean(headers: HeaderList, { manager, connection, record }: Exchange): void {
   headers.keep(isBelieved);
-  setClientCert(headers, manager.model, connection.peer, connection.ends.ownId);
+  manager.edge?.(headers, connection);
+  setClientCert(headers, manager.model, connection.peer, connection.shownUri);
   let requestId = headers.get("x-request-id");
   if (requestId === undefined && manager.model.generateRequestId) {
     requestId = randomUUID();

@@ -80,7 +80,7 @@ function describe(exchange: Exchange, { facts, headers }: AcceptedRequest): Chec
   const path = facts.path + facts.query;
   return CheckRequest.fromPartial({
     attributes: {
-      source: endOf(remoteAddress, remotePort, peer),
+      source: endOf(remoteAddress, remotePort, peer?.[0]),
       destination: endOf(localAddress, localPort, connection.ends.ownId),
       request: {
         time: new Date(deps.clock.now()),

@@ -5,6 +5,7 @@ import type { Tables } from "../connection.ts";
 import { type AuthorizerQuestion, compileQuestion } from "./ask-authorizer.ts";
 import { type Authenticator, compileJwt } from "./authenticate.ts";
 import { type Authorizer, compileAuthorizer } from "./authorize.ts";
+import { compileEdge, type EdgeGate } from "./edge-headers.ts";
 
 type CompiledHttpFilter =
   | { readonly kind: "rbac"; readonly authorize: Authorizer }
@@ -16,6 +17,8 @@ type CompiledHttpFilter =
 /** An HTTP connection manager as the data path runs it. */
 export interface CompiledManager {
   readonly model: HttpConnectionManager;
+  /** Undefined: callers are of the mesh. */
+  readonly edge: EdgeGate | undefined;
   /** In order; the router, always last, is not among them. */
   readonly filters: readonly CompiledHttpFilter[];
   routes(tables: Tables): RouteTable | undefined;
@@ -26,6 +29,7 @@ export function compileManager(model: HttpConnectionManager): CompiledManager {
   const inline = routes.kind === "inline" ? compileRouteTable(routes.config) : undefined;
   return {
     model,
+    edge: model.edge && compileEdge(model.edge),
     filters: model.filters.flatMap((filter) => compileFilter(filter)),
     routes: (tables) => (routes.kind === "rds" ? tables.routes(routes.name) : inline),
   };

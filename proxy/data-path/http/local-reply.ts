@@ -31,7 +31,9 @@ export function replyLocally(exchange: Exchange, wanted: LocalReply): void {
   record.grpcStatus = headers.get("grpc-status") ?? "";
   if (body.length > 0 && !headers.has("content-type")) headers.append("content-type", "text/plain");
   headers.append("date", new Date(exchange.deps.clock.now()).toUTCString());
-  if (!headers.has("server")) headers.append("server", "lateen");
+  const { serverName } = exchange.manager.model;
+  if (serverName !== undefined) headers.set("server", serverName);
+  else if (!headers.has("server")) headers.append("server", "lateen");
   if (exchange.closing) stream.closeAfter("draining");
   // An unread body would be taken for the next request, or holds the connection: it is closed instead.
   if (reply.close || !exchange.complete) stream.closeAfter("unread");

@@ -13,6 +13,8 @@ export function answerHeaders(
   headers.delete("x-envoy-peer-metadata");
   headers.delete("x-envoy-peer-metadata-id");
   headers.set("x-envoy-upstream-service-time", String(Math.round(exchange.record.upstreamMs ?? 0)));
+  const { serverName } = exchange.manager.model;
+  if (serverName !== undefined) headers.set("server", serverName);
   applyEdits(headers, edits);
   if (exchange.additions) applyEdits(headers, [exchange.additions]);
   return headers;

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { SVID_SECRET } from "../../../mesh/xds/names.ts";
 import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
 import { TunnelServer } from "../../codec/mux/tunnel-server.ts";
 import type { FilterChain, FilterChainMatch, Listener } from "../../model/listener.ts";
@@ -71,7 +72,9 @@ export class ServingChain {
   async serve(raw: Socket, hello: ConnectionHello): Promise<void> {
     this.#sockets.add(raw);
     raw.once("close", () => this.#sockets.delete(raw));
-    const { socket, peer } = this.#tls ? await this.#tls.accept(raw) : { socket: raw, peer: undefined };
+    const { socket, peer } = this.#tls
+      ? await this.#tls.accept(raw, hello.serverName)
+      : { socket: raw, peer: undefined };
     const connection = this.#describe(hello, peer);
     if (!this.#rbac.every((judge) => this.#admits(connection, judge))) {
       socket.destroy();
@@ -143,14 +146,15 @@ export class ServingChain {
     const { remoteAddress, remotePort, localAddress, localPort, serverName } = hello;
     return {
       peer,
-      facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.uri },
+      shownUri: this.#tls?.ownUri,
+      facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.principals },
       ends: {
         direction: this.#direction,
         localAddress: `${localAddress}:${localPort}`,
         remoteAddress: `${remoteAddress}:${remotePort}`,
         serverName,
-        clientId: peer?.uri,
-        ownId: this.#tls?.ownId ?? this.#deps.secrets.certificate("default")?.spiffeId,
+        clientId: peer?.principals && peer.uri,
+        ownId: this.#deps.secrets.certificate(SVID_SECRET)?.spiffeId,
         secure: this.#tls !== undefined,
       },
     };

@@ -1,12 +1,19 @@
 import type { SecureContextOptions } from "node:tls";
-import type { DownstreamTls, MeshTls, UpstreamTls } from "../../model/tls.ts";
+import type {
+  DownstreamTls,
+  MeshServerTls,
+  MeshTls,
+  TlsParameters,
+  TlsVersion,
+  UpstreamTls,
+} from "../../model/tls.ts";
 import type { HeldCertificate, HeldRoots, SecretStore } from "./secret-store.ts";
 
 /** What OpenSSL is set up with, and from which state of the secrets. */
 export interface TlsMaterial {
   readonly options: SecureContextOptions;
   readonly certificate: HeldCertificate;
-  readonly roots: HeldRoots | undefined;
+  readonly roots: HeldRoots;
   /** Equal as long as identity and trust are: what sessions may be resumed under. */
   readonly epoch: string;
 }
@@ -14,19 +21,33 @@ export interface TlsMaterial {
 /** TLS 1.3 suites have no setting in Envoy; AES-128 first costs least (data-path.md §3). */
 const TLS13_SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
 
+/** What Envoy agrees on below TLS 1.3 where nothing is said. */
+export const DEFAULT_SUITES: readonly string[] = [
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+];
+
+const OLD_VERSIONS: ReadonlySet<TlsVersion> = new Set(["TLSv1", "TLSv1.1"]);
+
+/** OpenSSL resumes no session of a client that was asked for its certificate without one. */
+export const SESSION_CONTEXT = "lateen";
+
 /** Undefined as long as a secret that the context names has not come. */
-export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | MeshTls): TlsMaterial | undefined {
+export function tlsMaterial(secrets: SecretStore, tls: MeshServerTls | MeshTls): TlsMaterial | undefined {
   const certificate = secrets.certificate(tls.certificate);
   const roots = secrets.roots(tls.roots);
-  if (certificate === undefined || (tls.roots !== undefined && roots === undefined)) return undefined;
+  if (certificate === undefined || roots === undefined) return undefined;
   return {
     options: {
       cert: certificate.chainPem,
       key: certificate.keyPem,
-      // Without roots of our own Node would trust the public web's.
-      ca: roots === undefined ? [] : [roots.pem],
+      ca: [roots.pem],
       ...parameterOptions(tls),
-      sessionIdContext: "lateen",
+      sessionIdContext: SESSION_CONTEXT,
     },
     certificate,
     roots,
@@ -35,15 +56,14 @@ export function tlsMaterial(secrets: SecretStore, tls: DownstreamTls | MeshTls):
 }
 
 /** Of the material that there would be; empty as long as there is none. */
-export function tlsEpoch(secrets: SecretStore, tls: DownstreamTls | MeshTls): string {
+export function tlsEpoch(secrets: SecretStore, tls: MeshTls): string {
   const certificate = secrets.certificate(tls.certificate);
   const roots = secrets.roots(tls.roots);
-  const isComplete = certificate !== undefined && (tls.roots === undefined || roots !== undefined);
-  return isComplete ? epochOf(certificate, roots) : "";
+  return certificate !== undefined && roots !== undefined ? epochOf(certificate, roots) : "";
 }
 
-function epochOf(certificate: HeldCertificate, roots: HeldRoots | undefined): string {
-  return `${certificate.version}/${roots?.version ?? 0}`;
+function epochOf(certificate: HeldCertificate, roots: HeldRoots): string {
+  return `${certificate.version}/${roots.version}`;
 }
 
 /** Versions, suites and curves as OpenSSL takes them. */
@@ -52,19 +72,23 @@ export function parameterOptions({
   maxVersion,
   ciphers,
   curves,
-}: Pick<MeshTls, "minVersion" | "maxVersion" | "ciphers" | "curves">): SecureContextOptions {
+}: Pick<TlsParameters, "minVersion" | "maxVersion" | "ciphers" | "curves">): SecureContextOptions {
+  // OpenSSL has nothing below 1.2 at any higher level.
+  const isOld = OLD_VERSIONS.has(minVersion);
+  const wanted = isOld && ciphers.length === 0 ? DEFAULT_SUITES : ciphers;
+  const suites = [...TLS13_SUITES, ...wanted, ...(isOld ? ["@SECLEVEL=0"] : [])];
   return {
     minVersion,
     maxVersion,
-    ...(ciphers.length > 0 ? { ciphers: [...TLS13_SUITES, ...ciphers].join(":") } : {}),
+    ...(wanted.length > 0 ? { ciphers: suites.join(":") } : {}),
     ...(curves.length > 0 ? { ecdhCurve: curves.join(":") } : {}),
   };
 }
 
 /** The secrets that must be there before a context can be used. */
 export function secretNames(tls: DownstreamTls | UpstreamTls): string[] {
-  if ("kind" in tls && tls.kind === "foreign") {
-    return [tls.identity, tls.roots].flatMap((source) => (source && "sds" in source ? [source.sds] : []));
-  }
-  return [tls.certificate, tls.roots].filter((name) => name !== undefined);
+  if (tls.kind === "mesh") return [tls.certificate, tls.roots].filter((name) => name !== undefined);
+  const sources =
+    "certificates" in tls ? [...tls.certificates, tls.clients?.roots] : [tls.identity, tls.roots];
+  return sources.flatMap((source) => (source && "sds" in source ? [source.sds] : []));
 }

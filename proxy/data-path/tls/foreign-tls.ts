@@ -1,17 +1,15 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { isIP, type Socket } from "node:net";
 import { connect, createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
-import { readCertificateFacts, SAN_URI } from "../../../mesh/identity/certificate-facts.ts";
-import type { DataSource, ForeignTls as ForeignTlsModel } from "../../model/tls.ts";
+import type { CertificateName, ForeignTls as ForeignTlsModel } from "../../model/tls.ts";
 import { carriedBy } from "../break-off.ts";
+import { isFor } from "./certificate-names.ts";
 import { secured } from "./client-tls.ts";
 import { parameterOptions } from "./contexts.ts";
+import { readSource } from "./read-source.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { TlsConnection } from "./server-tls.ts";
-
-type PeerName = ForeignTlsModel["names"][number];
 
 export interface ForeignTlsOptions {
   readonly tls: ForeignTlsModel;
@@ -66,7 +64,7 @@ export class ForeignTls {
       ...(this.#alpn.length > 0 ? { ALPNProtocols: this.#alpn } : {}),
       rejectUnauthorized: verified,
       checkServerIdentity: (_host, { raw: der }) =>
-        names.length === 0 || names.some((name) => isFor(der, name))
+        names.length === 0 || names.some((name) => isFor(new X509Certificate(der), name))
           ? undefined
           : new Error(`the certificate is not for ${names.map(({ name }) => name).join(" or ")}`),
     });
@@ -122,48 +120,14 @@ function givenOptions(tls: ForeignTlsModel): SecureContextOptions {
   return {
     ...parameterOptions(tls),
     // Without roots of our own Node would trust the public web's.
-    ca: roots === undefined || "sds" in roots ? [] : [textOf(roots)],
-    ...(crl && { crl: textOf(crl) }),
+    ca: roots === undefined || "sds" in roots ? [] : [readSource(roots)],
+    ...(crl && { crl: readSource(crl) }),
     ...(identity && !("sds" in identity)
-      ? { cert: textOf(identity.chain), key: textOf(identity.key) }
+      ? { cert: readSource(identity.chain), key: readSource(identity.key) }
       : undefined),
   };
 }
 
-function textOf(source: DataSource): string {
-  if ("text" in source) return source.text;
-  try {
-    return readFileSync(source.file, "utf8");
-  } catch (cause) {
-    throw new MeshError("identity.invalid", `read ${source.file} for TLS: ${messageOf(cause)}`, {
-      hint: "the file is named by a DestinationRule and must be on this host, readable for the proxy",
-      cause,
-    });
-  }
-}
-
-function nameOfHost(host: string): PeerName {
+function nameOfHost(host: string): CertificateName {
   return { kind: isIP(host) === 0 ? "dns" : "ip", name: host };
-}
-
-function isFor(der: Buffer, { kind, name }: PeerName): boolean {
-  switch (kind) {
-    case "dns":
-      return new X509Certificate(der).checkHost(name, { subject: "never" }) !== undefined;
-    case "ip":
-      return new X509Certificate(der).checkIP(name) !== undefined;
-    case "uri":
-      return uriNames(der).includes(name);
-    default:
-      return kind satisfies never;
-  }
-}
-
-/** From the DER: Node's rendering of alternative names is for people. */
-function uriNames(der: Buffer): readonly string[] {
-  try {
-    return readCertificateFacts(der).altNames.flatMap(({ tag, value }) => (tag === SAN_URI ? [value] : []));
-  } catch {
-    return [];
-  }
 }

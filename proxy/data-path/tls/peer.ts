@@ -1,17 +1,26 @@
 import type { X509Certificate } from "node:crypto";
 import type { RevokedCertificates } from "../../../mesh/identity/revoked-certificates.ts";
-import { describeSpiffeId, type SpiffeId } from "../../../mesh/identity/spiffe-id.ts";
+import { describeSpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { type PeerSvidVerdict, verifyPeerSvid } from "../../../mesh/identity/verify-peer-svid.ts";
 import type { StringMatch } from "../../model/match.ts";
 import type { StringTest } from "../../tables/matchers.ts";
+import type { AltNames } from "./certificate-names.ts";
 
-/** A peer that was verified. */
+/** What a peer has shown of itself. */
 export interface PeerCertificate {
-  readonly uri: SpiffeId;
+  /** Of the mesh: its SPIFFE ID. Of a stranger: the first URI among its names. */
+  readonly uri: string | undefined;
+  /**
+   * By which policies know it: all its URIs, or its DNS names where it has none, or its subject. Undefined: nobody has
+   * verified any.
+   */
+  readonly principals: readonly string[] | undefined;
+  readonly dns: readonly string[];
   /** SHA-256 of the certificate's DER, hexadecimal. */
   readonly hash: string;
   /** Comma-separated distinguished name; empty for most SVIDs. */
   readonly subject: string;
+  readonly certificate: X509Certificate;
 }
 
 export type PeerVerdict =
@@ -43,13 +52,24 @@ export function judgePeer(certificate: X509Certificate | undefined, rules: PeerR
   if (rules.sans.length > 0 && !rules.sans.some((matches) => matches(spiffeId))) {
     return { ok: false, reason: `${spiffeId} is not among the identities that are accepted here` };
   }
+  return { ok: true, peer: describePeer(certificate, { uris: [spiffeId], dns: [] }, true) };
+}
+
+/** `verified`: its names were checked, so that policies may go by them. */
+export function describePeer(
+  certificate: X509Certificate,
+  { uris, dns }: AltNames,
+  verified: boolean,
+): PeerCertificate {
+  const subject = certificate.subject?.replaceAll("\n", ",") ?? "";
+  const names = [uris, dns, [subject]].find((some) => some.length > 0);
   return {
-    ok: true,
-    peer: {
-      uri: spiffeId,
-      hash: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
-      subject: certificate.subject?.replaceAll("\n", ",") ?? "",
-    },
+    uri: uris[0],
+    principals: verified ? names : undefined,
+    dns,
+    hash: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
+    subject,
+    certificate,
   };
 }
 

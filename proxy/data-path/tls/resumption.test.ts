@@ -13,6 +13,7 @@ const SERVER = "spiffe://cluster.local/ns/default/sa/server";
 const root = mintRoot();
 
 const common = {
+  kind: "mesh",
   certificate: "default",
   roots: "ROOTCA",
   sans: [],
@@ -24,10 +25,9 @@ const common = {
 const downstream: DownstreamTls = {
   ...common,
   alpn: ["istio"],
-  requireClientCertificate: true,
   handshakeTimeoutMs: 5_000,
 };
-const upstream: MeshTls = { ...common, kind: "mesh", alpn: ["istio"], serverName: "outbound_.80_._.server" };
+const upstream: MeshTls = { ...common, alpn: ["istio"], serverName: "outbound_.80_._.server" };
 
 function store(id: string): SecretStore {
   const secrets = new SecretStore();
@@ -55,7 +55,7 @@ const listener = createServer((raw) => {
 });
 
 async function greet(raw: Socket): Promise<void> {
-  const connection = await serverTls.accept(raw).catch(() => undefined);
+  const connection = await serverTls.accept(raw, "").catch(() => undefined);
   if (connection === undefined) return;
   accepted.push(connection);
   connection.socket.write("x");
@@ -145,9 +145,9 @@ test("the answer to ALPN is one that was offered, and never istio-peer-exchange"
     ["http", ["h2", "http/1.1"], ["lateen-mux/1", "istio"], "istio"],
   ];
   for (const [protocol, alpn, offered, want] of cases) {
-    const tls = { alpn, roots: undefined };
-    assert.equal(chooseAlpn({ protocol, tls }, offered), want, `${protocol} ${offered.join()}`);
-    const asked = chooseAlpn({ protocol, tls: { alpn, roots: "ROOTCA" } }, [...offered, "lateen-mux/1"]);
+    const got = chooseAlpn({ protocol, alpn, mayTunnel: false }, offered);
+    assert.equal(got, want, `${protocol} ${offered.join()}`);
+    const asked = chooseAlpn({ protocol, alpn, mayTunnel: true }, [...offered, "lateen-mux/1"]);
     assert.equal(asked, "lateen-mux/1", "who is asked for an SVID may have the tunnel");
   }
 });

@@ -4,12 +4,13 @@ import { MeshError } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
 import type { DownstreamTls } from "../../model/tls.ts";
-import { compileString, type StringTest } from "../../tables/matchers.ts";
 import { carriedBy } from "../break-off.ts";
 import { chooseHttpAlpn } from "../http/server-protocols.ts";
-import { type TlsMaterial, tlsMaterial } from "./contexts.ts";
-import { judgePeer, namedTrustDomains, type PeerCertificate } from "./peer.ts";
-import { type SecretStore, trustDomainOf } from "./secret-store.ts";
+import { ForeignCredentials } from "./foreign-credentials.ts";
+import { MeshCredentials } from "./mesh-credentials.ts";
+import type { PeerCertificate } from "./peer.ts";
+import type { SecretStore } from "./secret-store.ts";
+import type { CredentialSource, ServerCredentials } from "./server-credentials.ts";
 
 export interface TlsConnection {
   readonly socket: TLSSocket;
@@ -30,78 +31,83 @@ export interface ServerTlsOptions {
 }
 
 /**
- * Terminates TLS for one filter chain. A new SVID or trust bundle holds from the next handshake on; connections that
- * are there stay. Tickets of an older SVID or bundle resume nothing, because their keys go with the old context.
+ * Terminates TLS for one filter chain. New certificates or roots hold from the next handshake on; connections that
+ * are there stay. Tickets of older ones resume nothing, because their keys go with the old context.
  */
 export class ServerTls {
-  readonly #options: ServerTlsOptions;
-  readonly #sans: readonly StringTest[];
-  readonly #server: Server;
+  readonly #source: CredentialSource;
+  readonly #protocol: ServerTlsOptions["protocol"];
+  readonly #tls: DownstreamTls;
+  /** By the certificates that they show. */
+  readonly #servers = new Map<string, Server>();
   /** By the other end's address and port, which is unique among the open connections of a listener. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopListening: () => void;
-  #material: TlsMaterial | undefined;
+  #credentials: ServerCredentials | undefined;
 
   constructor(options: ServerTlsOptions) {
-    this.#options = options;
-    this.#sans = options.tls.sans.map(compileString);
-    this.#material = tlsMaterial(options.secrets, options.tls);
-    this.#server = createServer({
-      ...this.#material?.options,
-      requestCert: options.tls.roots !== undefined,
-      rejectUnauthorized: options.tls.roots !== undefined,
-      handshakeTimeout: options.tls.handshakeTimeoutMs,
-      allowHalfOpen: true,
-      ALPNCallback: ({ protocols }) => chooseAlpn(options, protocols),
-    });
-    this.#server.on("error", () => {});
-    this.#server.on("secureConnection", (socket) => this.#take(socket)?.resolve(socket));
-    this.#server.on("tlsClientError", (error, socket) => {
-      socket.on("error", () => {});
-      this.#take(socket)?.reject(error);
-    });
-    this.#stopListening = options.secrets.onChange(() => this.#refresh());
+    const { tls, secrets, clock, protocol } = options;
+    const source =
+      tls.kind === "mesh"
+        ? new MeshCredentials(tls, secrets, clock)
+        : new ForeignCredentials(tls, secrets, clock);
+    this.#source = source;
+    this.#tls = tls;
+    this.#protocol = protocol;
+    this.#credentials = source.current();
+    this.#stopListening = secrets.onChange(() => this.#refresh());
   }
 
-  get ownId(): string | undefined {
-    return this.#material?.certificate.spiffeId;
+  /** The URI of the certificate that is shown. */
+  get ownUri(): string | undefined {
+    return this.#credentials?.ownUri;
   }
 
-  /** The handshake with a client, and its identity. Rejects when there is no peer that may come in. */
-  async accept(raw: Socket): Promise<TlsConnection> {
-    const material = this.#material;
-    if (material === undefined)
-      throw new MeshError("identity.invalid", "accept a TLS connection without an SVID");
-    const socket = await this.#handshake(raw);
+  /** The handshake with a client who asks for a name, and its identity. Rejects when there is no peer that may come in. */
+  async accept(raw: Socket, serverName: string): Promise<TlsConnection> {
+    if (this.#credentials === undefined)
+      throw new MeshError("identity.invalid", "accept a TLS connection without a certificate");
+    const socket = await this.#handshake(raw, this.#serverFor(serverName, this.#credentials));
     // Before anything else: an error on a TLS socket without a listener ends the process (CVE-2025-59465).
     socket.on("error", () => {});
     carriedBy(socket, raw);
-    const { tls, clock, secrets } = this.#options;
-    if (tls.roots === undefined) return { socket, peer: undefined };
-    const certificate = socket.getPeerX509Certificate();
-    const verdict = judgePeer(certificate, {
-      trustDomains: [trustDomainOf(material.certificate), ...namedTrustDomains(tls.sans)],
-      sans: this.#sans,
-      nowMs: clock.now(),
-      // As they are now: a ban may have come during the handshake.
-      revoked: secrets.roots(tls.roots)?.revoked ?? [],
-    });
-    if (verdict.ok && certificate !== undefined) {
-      secrets.livePeers.add(socket, certificate);
-      return { socket, peer: verdict.peer };
-    }
+    const verdict = this.#source.judge(socket);
+    if (verdict.ok) return { socket, peer: verdict.peer };
     socket.destroy();
-    throw new MeshError(
-      "identity.invalid",
-      `accept a TLS connection: ${verdict.ok ? "no certificate" : verdict.reason}`,
-    );
+    throw new MeshError("identity.invalid", `accept a TLS connection: ${verdict.reason}`);
   }
 
   close(): void {
     this.#stopListening();
   }
 
-  async #handshake(raw: Socket): Promise<TLSSocket> {
+  /** Node shows one certificate to those for whom its SNI callback chooses, so that each choice is a server by itself. */
+  #serverFor(serverName: string, credentials: ServerCredentials): Server {
+    const { key, options } = credentials.optionsFor(serverName);
+    const known = this.#servers.get(key);
+    if (known !== undefined) return known;
+    const source = this.#source;
+    const { alpn, handshakeTimeoutMs } = this.#tls;
+    const chain = { protocol: this.#protocol, alpn, mayTunnel: source.isMesh };
+    const server = createServer({
+      ...options,
+      requestCert: source.asks.client,
+      rejectUnauthorized: source.asks.insists,
+      handshakeTimeout: handshakeTimeoutMs,
+      allowHalfOpen: true,
+      ALPNCallback: ({ protocols }) => chooseAlpn(chain, protocols),
+    });
+    server.on("error", () => {});
+    server.on("secureConnection", (socket) => this.#take(socket)?.resolve(socket));
+    server.on("tlsClientError", (error, socket) => {
+      socket.on("error", () => {});
+      this.#take(socket)?.reject(error);
+    });
+    this.#servers.set(key, server);
+    return server;
+  }
+
+  async #handshake(raw: Socket, server: Server): Promise<TLSSocket> {
     const key = peerKey(raw);
     return await new Promise<TLSSocket>((resolve, reject) => {
       const waiting: Waiting = { resolve, reject };
@@ -112,7 +118,7 @@ export class ServerTls {
           new MeshError("identity.invalid", "accept a TLS connection: it was closed during the handshake"),
         );
       });
-      this.#server.emit("connection", raw);
+      server.emit("connection", raw);
     });
   }
 
@@ -124,10 +130,10 @@ export class ServerTls {
   }
 
   #refresh(): void {
-    const material = tlsMaterial(this.#options.secrets, this.#options.tls);
-    if (material === undefined || material.epoch === this.#material?.epoch) return;
-    this.#server.setSecureContext(material.options);
-    this.#material = material;
+    const credentials = this.#source.current();
+    if (credentials === undefined || credentials.epoch === this.#credentials?.epoch) return;
+    this.#servers.clear();
+    this.#credentials = credentials;
   }
 }
 
@@ -141,15 +147,18 @@ function peerKey(socket: Socket): string {
  * bytes of its own.
  */
 export function chooseAlpn(
-  {
-    protocol,
-    tls,
-  }: Pick<ServerTlsOptions, "protocol"> & { readonly tls: Pick<DownstreamTls, "alpn" | "roots"> },
+  { protocol, alpn, mayTunnel }: ChainProtocol,
   offered: readonly string[],
 ): string | undefined {
   // The tunnel is for peers who prove who they are.
-  if (tls.roots !== undefined && offered.includes(TUNNEL_ALPN)) return TUNNEL_ALPN;
+  if (mayTunnel && offered.includes(TUNNEL_ALPN)) return TUNNEL_ALPN;
   const others = offered.filter((name) => name !== TUNNEL_ALPN && name !== "istio-peer-exchange");
-  if (protocol === "http") return chooseHttpAlpn(tls.alpn, others);
-  return tls.alpn.find((name) => others.includes(name)) ?? others[0];
+  if (protocol === "http") return chooseHttpAlpn(alpn, others);
+  return alpn.find((name) => others.includes(name)) ?? others[0];
+}
+
+interface ChainProtocol {
+  readonly protocol: "http" | "tcp";
+  readonly alpn: readonly string[];
+  readonly mayTunnel: boolean;
 }

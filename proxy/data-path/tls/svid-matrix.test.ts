@@ -111,6 +111,7 @@ for (const { name, skip, start, takes } of verifiers) {
 }
 
 const common = {
+  kind: "mesh",
   certificate: "default",
   roots: "ROOTCA",
   sans: [],
@@ -131,7 +132,6 @@ async function ourServer(): Promise<Verifier> {
   const tls: DownstreamTls = {
     ...common,
     alpn: ["istio"],
-    requireClientCertificate: true,
     handshakeTimeoutMs: 5_000,
   };
   const server = new ServerTls({
@@ -144,7 +144,7 @@ async function ourServer(): Promise<Verifier> {
   const listener = createServer((raw) => {
     open.add(raw);
     raw.on("error", () => {});
-    server.accept(raw).then(
+    server.accept(raw, "").then(
       ({ socket }) => socket.end("in"),
       () => raw.destroy(),
     );
@@ -161,7 +161,7 @@ async function ourServer(): Promise<Verifier> {
 }
 
 async function ourClient(): Promise<Verifier> {
-  const tls: MeshTls = { ...common, kind: "mesh", alpn: ["istio"], serverName: "outbound_.80_._.reviews" };
+  const tls: MeshTls = { ...common, alpn: ["istio"], serverName: "outbound_.80_._.reviews" };
   const client = new ClientTls({ tls, secrets: ownSecrets(), clock: systemClock, offersTunnel: false });
   return {
     async accepts(certificate) {
@@ -214,7 +214,6 @@ async function envoyServer(): Promise<Verifier> {
   const filter = manager([{ name: "all", domains: ["*"], routes: [direct] }]);
   const transportSocket = tlsSocket("DownstreamTlsContext", {
     commonTlsContext: envoyContext,
-    requireClientCertificate: true,
   });
   const listener = { ...listenerAt(port), filterChains: [{ filters: [filter], transportSocket }] };
   const envoy = await StaticEnvoy.start([listener], []);

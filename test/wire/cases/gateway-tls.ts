@@ -9,10 +9,6 @@ import { AT_GATEWAY, gateway } from "./mesh.ts";
 const DB = "db.test";
 const SERVER = "serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.key";
 
-/** The built-in proxy takes a gateway's certificate from Secrets alone. */
-const FILES = { refuses: "tls_certificates" };
-const FOREIGN = { refuses: "a client certificate that is not the mesh's" };
-
 const withTls = (at: At, settings: string): string =>
   gateway(at, `port: { number: 8443, name: tls, protocol: TLS }, tls: { ${settings} }`) +
   entry(DB, "9000 TCP", [at("ta")]) +
@@ -60,7 +56,6 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "minProtocolVersion: old callers come in where it and the suites let them",
-    builtin: { refuses: "TLS below 1.2" },
     yaml: (at) =>
       `${withTls(at, "mode: SIMPLE, credentialName: edge, minProtocolVersion: TLSV1_1, cipherSuites: [ECDHE-ECDSA-AES128-SHA]")}\n${secret("edge", secure)}`,
     caller: AT_GATEWAY,
@@ -92,7 +87,6 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "credentialNames: a caller gets the certificate of the kind that it can check",
-    builtin: { refuses: "more than one certificate" },
     yaml: (at) =>
       `${withTls(at, "mode: SIMPLE, credentialNames: [ec, rsa]")}\n${secret("ec", secure)}\n${secret("rsa", rsa)}`,
     caller: AT_GATEWAY,
@@ -103,14 +97,12 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "MUTUAL: who comes in shows a certificate of the roots in the host's files",
-    builtin: FILES,
     yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}`),
     caller: AT_GATEWAY,
     calls: [call("ta", showing(client)), call("nobody", showing(stranger)), call("nobody")],
   },
   {
     name: "tlsCertificates: each of several pairs of the host's files is shown to whom it suits",
-    builtin: FILES,
     yaml: (at) =>
       withTls(
         at,
@@ -124,7 +116,6 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "caCertCredentialName: clients are checked with the roots of another Secret",
-    builtin: FOREIGN,
     yaml: (at) =>
       `${withTls(at, "mode: MUTUAL, credentialName: edge, caCertCredentialName: roots")}\n${secret("edge", secure, stranger)}\n${secret("roots", secure, root)}`,
     caller: AT_GATEWAY,
@@ -139,7 +130,6 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   ).map(
     ([field, value]): WireCase => ({
       name: `${field}: of those who have a certificate of the roots, only who it fits comes in`,
-      builtin: FILES,
       yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, ${field}: ["${value}"]`),
       caller: AT_GATEWAY,
       calls: [call("ta", showing(named)), call("nobody", showing(client))],
@@ -147,7 +137,6 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   ),
   {
     name: "insecureSkipVerify: a client shows a certificate, whoever signed it",
-    builtin: FILES,
     yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, insecureSkipVerify: true`),
     caller: AT_GATEWAY,
     calls: [call("ta", showing(mint({ issuer: stranger, commonName: "foreign" }))), call("nobody")],
@@ -172,7 +161,6 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "caCrl: a client whose certificate is taken back stays out, and nobody else",
-    builtin: FILES,
     yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, caCrl: FOLDER/both.crl`),
     caller: AT_GATEWAY,
     calls: [
@@ -182,14 +170,12 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
   },
   {
     name: "caCrl: a list of nobody keeps nobody out",
-    builtin: FILES,
     yaml: (at) => withTls(at, `${CLIENT_NAMES}, ${SERVER}, caCrl: FOLDER/nobody.crl`),
     caller: AT_GATEWAY,
     calls: [call("ta", showing(client))],
   },
   {
     name: "ca.crl of a Secret: a client whose certificate is taken back stays out, and nobody else",
-    builtin: FOREIGN,
     yaml: (at) =>
       `${withTls(at, "mode: MUTUAL, credentialName: edge")}\n${secret("edge", secure, root, mintCrl(root, [client]))}`,
     caller: AT_GATEWAY,

@@ -51,7 +51,6 @@ export const INBOUND_CASES: readonly WireCase[] = [
   },
   {
     name: "tls of an ingress: the application's own TLS ends at the proxy",
-    builtin: { refuses: "tls_certificates" },
     yaml: (at) =>
       `${ingress(at, ", protocol: TLS")}\n      tls: { mode: SIMPLE, serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.key }`.replace(
         `defaultEndpoint: ${at("unix").address}`,

@@ -173,7 +173,6 @@ export const MESH_CASES: readonly WireCase[] = [
   ),
 ];
 
-const GATEWAY = { refuses: "use_remote_address" };
 /** A Gateway at the caller of the table. */
 export const gateway = (at: At, server = "port: { number: 8081, name: http, protocol: HTTP }"): string => `
 ---
@@ -189,7 +188,6 @@ export const AT_GATEWAY = { role: "gateway" } as const;
 export const GATEWAY_CASES: readonly WireCase[] = [
   {
     name: "a gateway shows the certificate of a Secret to the servers of a rule with a credentialName",
-    builtin: GATEWAY,
     yaml: (at) =>
       gateway(at) +
       entry(SHOP, "80 HTTP", [at("tls")]) +
@@ -206,7 +204,6 @@ export const GATEWAY_CASES: readonly WireCase[] = [
   },
   {
     name: "VirtualServices for one host of a gateway are one, in the order of their creation, and what takes everything last",
-    builtin: GATEWAY,
     yaml: (at) =>
       gateway(at) +
       ["a", "b", "c"].map((app) => entry(`${app}.test`, "80 HTTP", [at(app)])).join("") +
@@ -234,7 +231,6 @@ export const GATEWAY_CASES: readonly WireCase[] = [
   },
   {
     name: "routes of a gateway are not for the mesh, nor those of the mesh for a gateway",
-    builtin: GATEWAY,
     yaml: (at) =>
       gateway(at) +
       ["a", "b"].map((app) => entry(`${app}.test`, "80 HTTP", [at(app)])).join("") +
@@ -270,7 +266,6 @@ export const GATEWAY_CASES: readonly WireCase[] = [
   },
   {
     name: "EnvoyFilter: one for gateways is for gateways alone",
-    builtin: GATEWAY,
     yaml: (at) =>
       gateway(at) +
       entry(SHOP, "80 HTTP", [at("a")]) +

@@ -125,7 +125,7 @@ spec: { selector: { matchLabels: { app: caller } }, action: DENY, rules: [{ to: 
   },
   {
     name: "HTTP_FILTER: one for gateways sees what comes in there",
-    builtin: { refuses: "use_remote_address" },
+    builtin: LUA,
     yaml: (at) =>
       gateway(at) +
       shop(at) +
