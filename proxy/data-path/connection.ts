@@ -4,6 +4,7 @@ import type { RouteTable } from "../tables/route-table.ts";
 import type { Random } from "../tables/weighted.ts";
 import type { Ends, TrafficObserver } from "../telemetry/records.ts";
 import type { Alarms } from "../transport/alarms.ts";
+import type { Destination } from "../transport/original-destination.ts";
 import type { PeerCertificate } from "./tls/peer.ts";
 import type { UpstreamCluster } from "./upstream/upstream-cluster.ts";
 
@@ -13,6 +14,8 @@ export interface Connection {
   readonly peer: PeerCertificate | undefined;
   /** The URI of the certificate that the caller was shown. */
   readonly shownUri: string | undefined;
+  /** Where it was going, if it was captured. */
+  readonly destination: Destination | undefined;
   readonly ends: Ends;
 }
 

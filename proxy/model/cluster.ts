@@ -7,7 +7,11 @@ export interface Cluster {
   readonly source:
     | { readonly kind: "static"; readonly endpoints: readonly Endpoint[] }
     | { readonly kind: "eds"; readonly service: string }
-    | DnsSource;
+    | DnsSource
+    /** Each connection goes on to where it was going before it was captured. */
+    | CapturedSource;
+  /** From where connections are made, at most one of each family; none: the kernel's choice. */
+  readonly sourceAddresses: readonly string[];
   readonly balancing: Balancing;
   readonly connectTimeoutMs: number;
   /** The first whose criteria an endpoint's metadata meets; otherwise `transport`. */
@@ -41,6 +45,12 @@ export interface DnsSource {
   readonly logical: boolean;
   readonly refreshMs: number;
   readonly family: "v4" | "v6" | "v4-first" | "v6-first" | "all";
+}
+
+export interface CapturedSource {
+  readonly kind: "original-destination";
+  /** A host that is not called for so long is forgotten. */
+  readonly forgetMs: number;
 }
 
 /** How one of many endpoints is chosen. */

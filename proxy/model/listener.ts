@@ -12,10 +12,17 @@ export interface Listener {
   readonly address: string;
   readonly port: number;
   readonly direction: "inbound" | "outbound" | "unspecified";
+  /** Whether it has its port. One that has not takes what others hand over. */
+  readonly binds: boolean;
+  /**
+   * Captured connections come in: their destination is where they were going before (SO_ORIGINAL_DST). `hand-over`: to
+   * the listener of that destination, where there is one.
+   */
+  readonly captured: "keep" | "hand-over" | undefined;
   /** Look for a TLS ClientHello before choosing a chain. */
-  readonly inspectTls: boolean;
+  readonly inspectTls: Inspection;
   /** Look whether plain bytes are HTTP. */
-  readonly inspectHttp: boolean;
+  readonly inspectHttp: Inspection;
   /** How long a new connection may say nothing while it is inspected. */
   readonly inspectTimeoutMs: number;
   /** Then it counts as plain bytes (a server that speaks first) instead of being closed. */
@@ -23,6 +30,16 @@ export interface Listener {
   readonly chains: readonly FilterChain[];
   readonly defaultChain: FilterChain | undefined;
 }
+
+/** Connections whose first bytes are looked at; `unless`: not those to such ports. */
+export type Inspection = false | { readonly unless: PortRule | undefined };
+
+export type PortRule =
+  | { readonly kind: "any" }
+  | { readonly kind: "and" | "or"; readonly rules: readonly PortRule[] }
+  | { readonly kind: "not"; readonly rule: PortRule }
+  /** `end` is not in it. */
+  | { readonly kind: "range"; readonly start: number; readonly end: number };
 
 export interface FilterChain {
   readonly name: string;

@@ -1,5 +1,6 @@
 import {
   type Cluster as ClusterMessage,
+  Cluster_DiscoveryType as DiscoveryType,
   Cluster_RingHashLbConfig_HashFunction as HashFunction,
   Cluster_LbPolicy as LbPolicy,
   type Cluster_SlowStartConfig as SlowStartMessage,
@@ -49,6 +50,10 @@ function parsePolicy(where: string, from: ClusterMessage): BalancingPolicy {
       return parseRing(where, from);
     case LbPolicy.MAGLEV:
       return parseMaglev(where, from);
+    case LbPolicy.CLUSTER_PROVIDED:
+      // What is called says which host it is: there is nothing to choose.
+      if (from.type === DiscoveryType.ORIGINAL_DST) return { kind: "RANDOM" };
+      throw unsupported(where, "load balancing policy CLUSTER_PROVIDED");
     default:
       throw unsupported(where, `load balancing policy ${nameOf(LbPolicy, from.lbPolicy)}`);
   }

@@ -2,6 +2,7 @@ import {
   type Cluster as ClusterMessage,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_DnsLookupFamily as Family,
+  Cluster_LbPolicy as LbPolicy,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import type { Cluster, DnsSource } from "../model/cluster.ts";
 import { readEndpoints } from "./endpoints.ts";
@@ -10,6 +11,8 @@ import { fromAds, milliseconds } from "./values.ts";
 
 /** Envoy's default. */
 const DNS_REFRESH_MS = 5000;
+/** Envoy's default. */
+const FORGET_MS = 5000;
 
 const FAMILIES: ReadonlyMap<Family, DnsSource["family"]> = new Map([
   [Family.V4_ONLY, "v4"],
@@ -33,6 +36,12 @@ export function parseSource(where: string, from: ClusterMessage): Cluster["sourc
       return parseDns(where, from, false);
     case DiscoveryType.LOGICAL_DNS:
       return parseDns(where, from, true);
+    case DiscoveryType.ORIGINAL_DST: {
+      if (from.lbPolicy !== LbPolicy.CLUSTER_PROVIDED)
+        throw invalid(where, "ORIGINAL_DST with a load balancing policy of its own");
+      const forgetMs = milliseconds(from.cleanupInterval, FORGET_MS) || FORGET_MS;
+      return { kind: "original-destination", forgetMs };
+    }
     default:
       throw unsupported(where, `discovery type ${nameOf(DiscoveryType, from.type)}`);
   }

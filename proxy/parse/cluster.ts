@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type {
   CircuitBreakers,
   CircuitBreakers_Thresholds as Thresholds,
@@ -6,12 +7,13 @@ import {
   Cluster as ClusterMessage,
   type UpstreamConnectionOptions,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import type { BindConfig } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
 import type { Cluster, ClusterLimits, TransportMatch } from "../model/cluster.ts";
 import { parseBalancing } from "./balancing.ts";
 import { parseSource } from "./cluster-source.ts";
 import { transportCriteria } from "./endpoints.ts";
 import { parseOutlier } from "./outlier.ts";
-import { onlyFields } from "./refuse.ts";
+import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseTransport } from "./transport.ts";
 import { parseUpstreamHttp } from "./upstream-http.ts";
 import { decode, milliseconds } from "./values.ts";
@@ -49,10 +51,13 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "metadata",
     "perConnectionBufferLimitBytes",
     "upstreamConnectionOptions",
+    "cleanupInterval",
+    "upstreamBindConfig",
   ]);
   return {
     name,
     source: parseSource(where, from),
+    sourceAddresses: parseSourceAddresses(where, from.upstreamBindConfig),
     balancing: parseBalancing(where, from),
     connectTimeoutMs: milliseconds(from.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
     transportMatches: from.transportSocketMatches.map((match): TransportMatch => {
@@ -69,6 +74,27 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
     ...parseUpstreamHttp(where, from),
   };
+}
+
+function parseSourceAddresses(parent: string, from: BindConfig | undefined): string[] {
+  if (from === undefined) return [];
+  const where = `${parent}: upstream_bind_config`;
+  onlyFields(where, from, ["sourceAddress", "extraSourceAddresses"]);
+  const sockets = [
+    required(where, "source_address", from.sourceAddress),
+    ...from.extraSourceAddresses.map((extra) => {
+      onlyFields(where, extra, ["address"]);
+      return required(where, "address", extra.address);
+    }),
+  ];
+  const addresses = sockets.map((socket) => {
+    onlyFields(where, socket, ["address"]);
+    if (isIP(socket.address) === 0) throw invalid(where, `"${socket.address}" is not an IP address`);
+    return socket.address;
+  });
+  if (new Set(addresses.map(isIP)).size < addresses.length)
+    throw unsupported(where, "more than one address of a family");
+  return addresses;
 }
 
 function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterLimits {

@@ -23,19 +23,11 @@ const PARSERS = {
   virtualHost: parseOnDemandHost,
 } as const;
 
-/** Listeners of captured connections, clusters of original destinations, sockets without a port. */
-const CAPTURE =
-  /bind_to_port: false|original_dst|ORIGINAL_DST|cleanup_interval|upstream_bind_config|not a socket address/;
-
 /** Why a resource of a golden file is refused, and how many are. What is no longer refused must leave the list. */
 const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readonly count: number }>> = {
   "clusters/golden/dynamic-dns-tls": { reason: /envoy\.clusters\.dynamic_forward_proxy/, count: 2 },
-  "clusters/golden/passthrough": { reason: /ORIGINAL_DST/, count: 1 },
-  "clusters/golden/resolutions": { reason: /ORIGINAL_DST|dynamic_forward_proxy/, count: 2 },
-  "golden/captured": { reason: CAPTURE, count: 7 },
-  "golden/captured-dynamic-dns": { reason: new RegExp(`${CAPTURE.source}|dynamic_forward_proxy`), count: 7 },
-  "golden/captured-with-sidecar": { reason: CAPTURE, count: 8 },
-  "golden/unnamed-protocols-captured": { reason: CAPTURE, count: 14 },
+  "clusters/golden/resolutions": { reason: /dynamic_forward_proxy/, count: 1 },
+  "golden/captured-dynamic-dns": { reason: /dynamic_forward_proxy/, count: 3 },
   "golden/envoy-filter": { reason: /http filter "before-cors"/, count: 1 },
 };
 

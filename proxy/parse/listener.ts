@@ -10,6 +10,7 @@ import type {
   FilterChain,
   FilterChainMatch,
   HttpConnectionManager,
+  Inspection,
   Listener,
   TcpProxy,
 } from "../model/listener.ts";
@@ -17,6 +18,7 @@ import type { RbacFilter } from "../model/rbac.ts";
 import type { DownstreamTls } from "../model/tls.ts";
 import { parseAccessLogs } from "./access-log.ts";
 import { parseHttpConnectionManager } from "./http-connection-manager.ts";
+import { parsePortRule } from "./port-rule.ts";
 import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { parseTcpProxy } from "./tcp-proxy.ts";
@@ -30,6 +32,7 @@ const NETWORK_RBAC_TYPE = "envoy.extensions.filters.network.rbac.v3.RBAC";
 const NETWORK_EXT_AUTHZ_TYPE = "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz";
 const DOWNSTREAM_TLS_TYPE = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
 const HTTP_INSPECTOR_TYPE = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
+const ORIGINAL_DST_TYPE = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
 const TLS_INSPECTOR_TYPE = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
 
 /** Envoy's default. 0 means "for ever" there; here a silent connection never holds a descriptor for ever. */
@@ -52,14 +55,13 @@ export function parseListener(bytes: Uint8Array, name: string): Listener {
     "continueOnListenerFiltersTimeout",
     "trafficDirection",
     "bindToPort",
+    "useOriginalDst",
     "metadata",
     "accessLog",
     "perConnectionBufferLimitBytes",
     "enableReusePort",
     "drainType",
   ]);
-  if (from.bindToPort === false)
-    throw unsupported(where, "a listener that does not bind (bind_to_port: false)");
   parseAccessLogs(where, from.accessLog);
   const chains = from.filterChains.map((chain, index) =>
     parseChain(where, chain, chain.name || String(index)),
@@ -69,6 +71,7 @@ export function parseListener(bytes: Uint8Array, name: string): Listener {
     name,
     ...socketAddress(where, from.address),
     direction: parseDirection(from),
+    binds: from.bindToPort ?? true,
     ...parseListenerFilters(where, from),
     inspectTimeoutMs: milliseconds(from.listenerFiltersTimeout, 0) || DEFAULT_INSPECT_TIMEOUT_MS,
     continueAfterInspectTimeout: from.continueOnListenerFiltersTimeout,
@@ -85,23 +88,30 @@ function parseDirection(from: ListenerMessage): Listener["direction"] {
 function parseListenerFilters(
   where: string,
   from: ListenerMessage,
-): Pick<Listener, "inspectTls" | "inspectHttp"> {
-  let inspectTls = false;
-  let inspectHttp = false;
+): Pick<Listener, "captured" | "inspectTls" | "inspectHttp"> {
+  let captured: Listener["captured"] = from.useOriginalDst ? "hand-over" : undefined;
+  let inspectTls: Inspection = false;
+  let inspectHttp: Inspection = false;
   for (const filter of from.listenerFilters) {
-    onlyFields(`${where}: listener filter "${filter.name}"`, filter, ["name", "typedConfig"]);
+    const at = `${where}: listener filter "${filter.name}"`;
+    onlyFields(at, filter, ["name", "typedConfig", "filterDisabled"]);
+    const unless = filter.filterDisabled && parsePortRule(at, filter.filterDisabled);
     switch (anyType(filter.typedConfig)) {
       case TLS_INSPECTOR_TYPE:
-        inspectTls = true;
+        inspectTls = { unless };
         break;
       case HTTP_INSPECTOR_TYPE:
-        inspectHttp = true;
+        inspectHttp = { unless };
+        break;
+      case ORIGINAL_DST_TYPE:
+        if (unless) throw unsupported(at, "filter_disabled");
+        captured ??= "keep";
         break;
       default:
         throw unsupported(where, `listener filter "${filter.name}"`);
     }
   }
-  return { inspectTls, inspectHttp };
+  return { captured, inspectTls, inspectHttp };
 }
 
 function parseChain(parent: string, from: FilterChainMessage, name: string): FilterChain {

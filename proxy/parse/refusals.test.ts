@@ -128,16 +128,6 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "listener",
-    resource: listener([tcpProxy({ cluster: "c" })], { useOriginalDst: true }),
-    want: 'listener x: field "use_original_dst" is not implemented',
-  },
-  {
-    kind: "listener",
-    resource: listener([tcpProxy({ cluster: "c" })], { bindToPort: false }),
-    want: "listener x: a listener that does not bind (bind_to_port: false) is not implemented",
-  },
-  {
-    kind: "listener",
     resource: listener([tcpProxy({ cluster: "c" })], { listenerFilters: [{ name: "proxy_protocol" }] }),
     want: 'listener x: listener filter "proxy_protocol" is not implemented',
   },
@@ -238,7 +228,7 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   {
     kind: "cluster",
     resource: staticCluster("c", [80], { type: "ORIGINAL_DST" }),
-    want: "cluster x: discovery type ORIGINAL_DST is not implemented",
+    want: "cluster x: ORIGINAL_DST with a load balancing policy of its own",
   },
   {
     kind: "cluster",
@@ -298,6 +288,13 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
       },
     }),
     want: 'cluster x: transport socket "tls": TLS to an upstream without a validation context (the server would not be verified) is not implemented',
+  },
+  {
+    kind: "cluster",
+    resource: staticCluster("c", [80], {
+      upstreamBindConfig: { sourceAddress: { address: "127.0.0.6", portValue: 0 }, freebind: true },
+    }),
+    want: 'cluster x: upstream_bind_config: field "freebind" is not implemented',
   },
   {
     kind: "endpoints",

@@ -1,9 +1,11 @@
+import { isIPv6 } from "node:net";
 import { BoundListener, type ListenerDeps } from "../data-path/listener/bound-listener.ts";
 import { chainNeeds } from "../data-path/listener/serving-chain.ts";
 import { loadForeignServerTls } from "../data-path/tls/foreign-credentials.ts";
 import type { FilterChain, Listener } from "../model/listener.ts";
+import { type Destination, prepareOriginalDestination } from "../transport/original-destination.ts";
 
-export type ListenerDepsOf = Omit<ListenerDeps, "tables"> & { readonly signal: AbortSignal };
+export type ListenerDepsOf = Omit<ListenerDeps, "tables" | "listenerAt"> & { readonly signal: AbortSignal };
 
 /** What must be there before a listener can serve. */
 export interface ListenerNeeds {
@@ -25,14 +27,16 @@ export class ListenerSet {
   readonly #deps: ListenerDeps & { readonly signal: AbortSignal };
   readonly #missingFor: (needs: ListenerNeeds) => string[];
   readonly #entries = new Map<string, Entry>();
+  /** Made when it is asked for, after each change. */
+  #byPlace: Map<string, BoundListener> | undefined;
   readonly #stopping = new Set<Promise<void>>();
   #draining: "no" | "inbound" | "all" = "no";
 
   constructor(
-    deps: ListenerDeps & { readonly signal: AbortSignal },
+    deps: Omit<ListenerDeps, "listenerAt"> & { readonly signal: AbortSignal },
     missingFor: (needs: ListenerNeeds) => string[],
   ) {
-    this.#deps = deps;
+    this.#deps = { ...deps, listenerAt: (destination) => this.at(destination) };
     this.#missingFor = missingFor;
   }
 
@@ -47,18 +51,33 @@ export class ListenerSet {
   async put(wanted: Listener): Promise<void> {
     const model = withFilesRead(wanted);
     const former = this.#entries.get(model.name);
-    const samePlace = former?.bound.address === model.address && former.bound.port === model.port;
+    if (model.captured) prepareOriginalDestination();
+    const samePlace =
+      former?.bound.address === model.address &&
+      former.bound.port === model.port &&
+      former.bound.binds === model.binds;
     const bound = former && samePlace ? former.bound : await BoundListener.bind(model, this.#deps);
     this.#entries.set(model.name, { bound, model, warming: true });
+    this.#byPlace = undefined;
     if (former && !samePlace) this.#stop(former.bound);
     if (this.#draining === "all" || (this.#draining === "inbound" && model.direction === "inbound"))
       bound.drain();
+  }
+
+  /** The listener of a destination: of its address, or else of any address. */
+  at({ address, port }: Destination): BoundListener | undefined {
+    this.#byPlace ??= new Map(
+      [...this.#entries.values()].map(({ bound }) => [placeKey(bound.address, bound.port), bound]),
+    );
+    const anywhere = isIPv6(address) ? "::" : "0.0.0.0";
+    return this.#byPlace.get(placeKey(address, port)) ?? this.#byPlace.get(placeKey(anywhere, port));
   }
 
   remove(name: string): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
+    this.#byPlace = undefined;
     this.#stop(entry.bound);
   }
 
@@ -112,6 +131,10 @@ export class ListenerSet {
     const stopping: Promise<void> = bound.stop().finally(() => this.#stopping.delete(stopping));
     this.#stopping.add(stopping);
   }
+}
+
+function placeKey(address: string, port: number): string {
+  return `${address}|${port}`;
 }
 
 function withFilesRead({ chains, defaultChain, ...rest }: Listener): Listener {

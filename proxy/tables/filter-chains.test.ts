@@ -20,6 +20,7 @@ const hello = (fields: Partial<ConnectionHello>): ConnectionHello => ({
   remotePort: 40_000,
   localAddress: "10.0.0.1",
   localPort: 80,
+  captured: false,
   transport: "raw_buffer",
   serverName: "",
   alpn: [],

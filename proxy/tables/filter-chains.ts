@@ -6,8 +6,10 @@ import { compileCidr } from "./matchers.ts";
 export interface ConnectionHello {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** For a captured one, of where it was going. */
   readonly localAddress: string;
   readonly localPort: number;
+  readonly captured: boolean;
   readonly transport: "tls" | "raw_buffer";
   /** Lower case; empty when there was none. */
   readonly serverName: string;

@@ -2,7 +2,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { VipAllocator } from "../../controlplane/snapshot/vip-allocator.ts";
 import { CapturedGround, STRANGER } from "./captured-ground.ts";
 import { eventually } from "./eventually.ts";
-import { type Mesh, startMesh } from "./mesh.ts";
+import { DATA_PLANES, type Mesh, startMesh } from "./mesh.ts";
 import type { Reply, TcpReply } from "./mesh-calls.ts";
 import type { HostSpec } from "./mesh-topology.ts";
 import type { AppKind, NamespaceShell } from "./namespace-shell.ts";
@@ -115,41 +115,38 @@ interface CapturedOptions {
   readonly outside?: readonly (readonly [AppKind, number])[];
 }
 
-const BUILTIN_LACKS = "the built-in proxy takes no captured connections: it has no original destinations";
-
 /**
- * Defines tests of captured traffic: a mesh for all of them, whose objects are removed after each. For the built-in proxy
- * each is there by name and skipped, so that what it lacks is counted.
+ * Defines the same tests of captured traffic for each data plane: a mesh for all of them, whose objects are removed after
+ * each.
  */
 export function describeCaptured(
   title: string,
   { hosts, outside = [] }: CapturedOptions,
   define: (capturedTest: CapturedTest) => void,
 ): void {
-  const missing = skipWithout("envoy") || skipWithoutNamespaces();
-  describe(`${title}, envoy`, { skip: missing, timeout: SUITE_LIMIT_MS }, () => {
-    const stack = new AsyncDisposableStack();
-    let captured: CapturedMesh | undefined;
-    before(async () => {
-      const ground = stack.use(await CapturedGround.open());
-      for (const [kind, port] of outside)
-        await ground.shell(STRANGER).serve(kind, "outside", "0.0.0.0", port);
-      captured = new CapturedMesh(stack.use(await startMesh({ dataPlane: "envoy", ground, hosts })), ground);
-    });
-    afterEach(async () => {
-      await captured?.mesh.deleteAll();
-    });
-    after(async () => {
-      await stack.disposeAsync();
-    });
-    define((name, run) => {
-      test(name, async () => {
-        if (captured === undefined) throw new Error("the mesh is not up");
-        await run(captured);
+  for (const dataPlane of DATA_PLANES) {
+    const missing = (dataPlane === "envoy" && skipWithout("envoy")) || skipWithoutNamespaces();
+    describe(`${title}, ${dataPlane}`, { skip: missing, timeout: SUITE_LIMIT_MS }, () => {
+      const stack = new AsyncDisposableStack();
+      let captured: CapturedMesh | undefined;
+      before(async () => {
+        const ground = stack.use(await CapturedGround.open());
+        for (const [kind, port] of outside)
+          await ground.shell(STRANGER).serve(kind, "outside", "0.0.0.0", port);
+        captured = new CapturedMesh(stack.use(await startMesh({ dataPlane, ground, hosts })), ground);
+      });
+      afterEach(async () => {
+        await captured?.mesh.deleteAll();
+      });
+      after(async () => {
+        await stack.disposeAsync();
+      });
+      define((name, run) => {
+        test(name, async () => {
+          if (captured === undefined) throw new Error("the mesh is not up");
+          await run(captured);
+        });
       });
     });
-  });
-  describe(`${title}, builtin`, () => {
-    define((name) => void test(name, { skip: BUILTIN_LACKS }, () => {}));
-  });
+  }
 }

@@ -219,7 +219,9 @@ class Forwarding implements AttemptEvents, Bearer {
   #try(): void {
     const { deps, record, connection } = this.#exchange;
     const cluster = this.#cluster;
-    const host = cluster.pick(deps.random, this.#retries.choice(this.#hash));
+    const choice = this.#retries.choice(this.#hash);
+    const { destination } = connection;
+    const host = cluster.pick(deps.random, destination ? { ...choice, destination } : choice);
     if (host === undefined) {
       this.#end(() => replyLocally(this.#exchange, noHealthyHost()));
       return;

@@ -38,7 +38,7 @@ function sendMirror(
 ): void {
   const cluster = deps.tables.cluster(mirror.cluster);
   if (cluster === undefined || cluster.counts.active >= cluster.model.limits.maxRequests) return;
-  const host = cluster.pick(deps.random);
+  const host = cluster.pick(deps.random, { destination: connection.destination });
   if (host === undefined) return;
   const { authority } = decision;
   const copy = new MirrorBody();

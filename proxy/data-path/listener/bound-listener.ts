@@ -4,6 +4,8 @@ import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { FilterChain, Listener } from "../../model/listener.ts";
 import { type ConnectionHello, compileChainMatch } from "../../tables/filter-chains.ts";
 import { plainAddress } from "../../tables/matchers.ts";
+import { compilePortRule } from "../../tables/port-rule.ts";
+import { type Destination, originalDestination } from "../../transport/original-destination.ts";
 import { inspectConnection } from "./inspect.ts";
 import { portHolder } from "./port-holder.ts";
 import { type ChainDeps, chainKey, ServingChain } from "./serving-chain.ts";
@@ -15,27 +17,41 @@ const MOST_WAITING = 1024;
 export interface ListenerDeps extends ChainDeps {
   readonly logger: Logger;
   readonly drainMs: number;
+  /** The listener of where a captured connection was going, if there is one. */
+  readonly listenerAt: (destination: Destination) => BoundListener | undefined;
+}
+
+/** A connection with where it was going, if it was captured. */
+interface Arrival {
+  readonly socket: Socket;
+  readonly destination: Destination | undefined;
 }
 
 type State =
   /** Bound; what comes in waits for the first configuration to be complete. */
-  | { readonly kind: "warming"; readonly waiting: Set<Socket> }
+  | { readonly kind: "warming"; readonly waiting: Set<Arrival> }
   | { readonly kind: "serving"; readonly config: ServingConfig }
   | { readonly kind: "stopped" };
 
 interface ServingConfig {
   readonly model: Listener;
   readonly chains: readonly ServingChain[];
+  readonly inspects: (port: number) => { readonly inspectTls: boolean; readonly inspectHttp: boolean };
   readonly choose: (hello: ConnectionHello) => ServingChain | undefined;
 }
 
-/** A port that is bound, and what serves its connections: exchangeable while they go on. */
+/**
+ * A port that is bound, and what serves its connections: exchangeable while they go on. One whose model does not bind has
+ * no port of its own, and serves what others hand over.
+ */
 export class BoundListener {
   readonly address: string;
   readonly port: number;
   readonly #deps: ListenerDeps;
-  readonly #server: Server;
+  readonly #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
+  /** Of them, those that another listener serves. */
+  readonly #handedOver = new Set<Socket>();
   readonly #stopped = new AbortController();
   #state: State = { kind: "warming", waiting: new Set() };
 
@@ -43,9 +59,10 @@ export class BoundListener {
     this.address = model.address;
     this.port = model.port;
     this.#deps = deps;
+    if (!model.binds) return;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true });
     this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.on("connection", (socket) => this.#accept(socket));
+    this.#server.on("connection", (socket) => this.#accept({ socket, destination: undefined }));
     this.#server.on("error", (error) =>
       deps.logger.error("listener failed", { port: this.port, error: messageOf(error) }),
     );
@@ -54,12 +71,23 @@ export class BoundListener {
   /** Binds the port. Throws `proxy.bind`, with the holder when it can be seen. */
   static async bind(model: Listener, deps: ListenerDeps): Promise<BoundListener> {
     const listener = new BoundListener(model, deps);
-    await listener.#listen();
+    if (listener.#server) await listener.#listen(listener.#server);
     return listener;
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.#sockets.size - this.#handedOver.size;
+  }
+
+  /** Whether it has its port. */
+  get binds(): boolean {
+    return this.#server !== undefined;
+  }
+
+  /** Serves a connection that another listener has accepted. */
+  take(socket: Socket, destination: Destination): void {
+    if (this.#sockets.size >= MOST_CONNECTIONS) socket.destroy();
+    else this.#accept({ socket, destination });
   }
 
   /** True when connections are served. */
@@ -77,7 +105,7 @@ export class BoundListener {
     for (const chain of former) {
       if (!config.chains.includes(chain)) void this.#retire(chain);
     }
-    if (before.kind === "warming") for (const socket of before.waiting) this.#start(socket, config);
+    if (before.kind === "warming") for (const arrival of before.waiting) this.#start(arrival, config);
   }
 
   /** Answers close their connections from now on; new ones are still accepted (graceful drain). */
@@ -89,14 +117,9 @@ export class BoundListener {
   async stop(): Promise<void> {
     if (this.#state.kind === "stopped") return;
     const chains = this.#chains();
-    if (this.#state.kind === "warming") for (const socket of this.#state.waiting) socket.destroy();
+    if (this.#state.kind === "warming") for (const { socket } of this.#state.waiting) socket.destroy();
     this.#state = { kind: "stopped" };
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        this.#stopped.abort();
-        resolve();
-      });
-    });
+    const closed = this.#closed().then(() => this.#stopped.abort());
     for (const chain of chains) {
       chain.drain();
       chain.closeIdle();
@@ -108,16 +131,26 @@ export class BoundListener {
     await closed;
   }
 
+  /** Resolves when nothing comes in any more, and nothing is open. */
+  async #closed(): Promise<void> {
+    const server = this.#server;
+    const ending = [...this.#sockets].map(
+      (socket) => new Promise((resolve) => socket.once("close", resolve)),
+    );
+    if (server) ending.push(new Promise((resolve) => server.close(resolve)));
+    await Promise.all(ending);
+  }
+
   #chains(): readonly ServingChain[] {
     return this.#state.kind === "serving" ? this.#state.config.chains : [];
   }
 
-  async #listen(): Promise<void> {
+  async #listen(server: Server): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => reject(this.#bindError(error));
-      this.#server.once("error", fail);
-      this.#server.listen({ host: this.address, port: this.port, backlog: 1024 }, () => {
-        this.#server.off("error", fail);
+      server.once("error", fail);
+      server.listen({ host: this.address, port: this.port, backlog: 1024 }, () => {
+        server.off("error", fail);
         resolve();
       });
     });
@@ -147,6 +180,7 @@ export class BoundListener {
     return {
       model,
       chains: fallback ? [...chains, fallback] : chains,
+      inspects: compileInspection(model),
       choose: compileChainMatch(chains, fallback),
     };
   }
@@ -158,30 +192,44 @@ export class BoundListener {
     chain.close();
   }
 
-  #accept(socket: Socket): void {
+  #accept(arrival: Arrival): void {
+    const { socket } = arrival;
     socket.on("error", () => {});
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#handedOver.delete(socket);
+    });
     const state = this.#state;
-    if (state.kind === "serving") this.#start(socket, state.config);
+    if (state.kind === "serving") this.#start(arrival, state.config);
     else if (state.kind === "warming" && state.waiting.size < MOST_WAITING) {
-      state.waiting.add(socket);
-      socket.once("close", () => state.waiting.delete(socket));
+      state.waiting.add(arrival);
+      socket.once("close", () => state.waiting.delete(arrival));
     } else socket.destroy();
   }
 
-  #start(socket: Socket, config: ServingConfig): void {
-    this.#serveConnection(socket, config).catch((error: unknown) => {
+  #start(arrival: Arrival, config: ServingConfig): void {
+    this.#serveConnection(arrival, config).catch((error: unknown) => {
       this.#deps.logger.debug("connection refused", {
         listener: config.model.name,
         reason: messageOf(error),
       });
-      socket.destroy();
+      arrival.socket.destroy();
     });
   }
 
-  async #serveConnection(socket: Socket, config: ServingConfig): Promise<void> {
-    const hello = await greet(socket, config.model);
+  async #serveConnection({ socket, destination: told }: Arrival, config: ServingConfig): Promise<void> {
+    const { captured } = config.model;
+    const destination = told ?? (captured && originalDestination(socket));
+    if (told === undefined && destination !== undefined && captured === "hand-over") {
+      const other = this.#deps.listenerAt(destination);
+      if (other !== undefined && other !== this) {
+        this.#handedOver.add(socket);
+        other.take(socket, destination);
+        return;
+      }
+    }
+    const hello = await greet({ socket, destination }, config);
     const chain = hello && config.choose(hello);
     if (hello === undefined || chain === undefined) {
       socket.destroy();
@@ -191,17 +239,31 @@ export class BoundListener {
   }
 }
 
+function compileInspection({ inspectTls, inspectHttp }: Listener): ServingConfig["inspects"] {
+  const [tls, http] = [inspectTls, inspectHttp].map((inspection) => {
+    if (inspection === false) return () => false;
+    const exempt = inspection.unless && compilePortRule(inspection.unless);
+    return (port: number): boolean => !exempt?.(port);
+  });
+  return (port) => ({ inspectTls: tls?.(port) ?? false, inspectHttp: http?.(port) ?? false });
+}
+
 /** Undefined when the connection is over, or said nothing in time where it had to. */
-async function greet(socket: Socket, model: Listener): Promise<ConnectionHello | undefined> {
+async function greet(
+  { socket, destination }: Arrival,
+  { model, inspects }: ServingConfig,
+): Promise<ConnectionHello | undefined> {
   const place = {
     remoteAddress: plainAddress(socket.remoteAddress ?? ""),
     remotePort: socket.remotePort ?? 0,
-    localAddress: plainAddress(socket.localAddress ?? model.address),
-    localPort: socket.localPort ?? model.port,
+    localAddress: destination?.address ?? plainAddress(socket.localAddress ?? model.address),
+    localPort: destination?.port ?? socket.localPort ?? model.port,
+    captured: destination !== undefined,
   };
   const plain: ConnectionHello = { ...place, transport: "raw_buffer", serverName: "", alpn: [] };
-  if (!model.inspectTls && !model.inspectHttp) return plain;
-  const inspected = await inspectConnection(socket, model.inspectTimeoutMs, model);
+  const wanted = inspects(place.localPort);
+  if (!wanted.inspectTls && !wanted.inspectHttp) return plain;
+  const inspected = await inspectConnection(socket, model.inspectTimeoutMs, wanted);
   switch (inspected.kind) {
     case "plain":
       return { ...plain, alpn: inspected.http };

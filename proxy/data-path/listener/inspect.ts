@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import type { Listener } from "../../model/listener.ts";
 import { type ClientHello, peekClientHello } from "../tls/client-hello.ts";
 import { peekHttp } from "./peek-http.ts";
 
@@ -11,6 +10,11 @@ export type Inspected =
   | { readonly kind: "silent" }
   | { readonly kind: "closed" };
 
+interface Wanted {
+  readonly inspectTls: boolean;
+  readonly inspectHttp: boolean;
+}
+
 /**
  * Reads as many bytes of a new connection as it takes to tell TLS from plain bytes, and puts them back: whoever reads
  * next finds the connection untouched.
@@ -18,7 +22,7 @@ export type Inspected =
 export async function inspectConnection(
   socket: Socket,
   timeoutMs: number,
-  wanted: Pick<Listener, "inspectTls" | "inspectHttp">,
+  wanted: Wanted,
 ): Promise<Inspected> {
   const chunks: Buffer[] = [];
   return await new Promise<Inspected>((resolve) => {
@@ -50,7 +54,7 @@ export async function inspectConnection(
 
 function peek(
   bytes: Buffer,
-  { inspectTls, inspectHttp }: Pick<Listener, "inspectTls" | "inspectHttp">,
+  { inspectTls, inspectHttp }: Wanted,
 ): Inspected | { readonly kind: "incomplete" } {
   const tls = inspectTls ? peekClientHello(bytes) : { kind: "plain" as const };
   if (tls.kind !== "plain") return tls;

@@ -146,6 +146,7 @@ export class ServingChain {
     const { remoteAddress, remotePort, localAddress, localPort, serverName } = hello;
     return {
       peer,
+      destination: hello.captured ? { address: localAddress, port: localPort } : undefined,
       shownUri: this.#tls?.ownUri,
       facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.principals },
       ends: {

@@ -23,7 +23,7 @@ export function compileTcpProxy(model: TcpProxy, deps: DataPathDeps): TcpServer 
     const record = newRecord(connection, deps);
     deps.observer.tcpOpened(record);
     try {
-      await serve(end, { record, ends: connection.facts }, choose(deps.random).name, model, deps);
+      await serve(end, { record, connection }, choose(deps.random).name, model, deps);
     } finally {
       deps.observer.tcpDone(record, deps.clock.monotonic() - record.startedMonotonic, model.accessLog);
     }
@@ -52,7 +52,7 @@ interface Upstream {
 
 interface Caller {
   readonly record: TcpRecord;
-  readonly ends: Connection["facts"];
+  readonly connection: Connection;
 }
 
 async function serve(
@@ -122,7 +122,7 @@ async function clusterFor(
 
 async function connectUpstream(
   cluster: UpstreamCluster,
-  { record, ends }: Caller,
+  { record, connection: { facts: ends, destination } }: Caller,
   model: TcpProxy,
   deps: DataPathDeps,
   signal: AbortSignal,
@@ -130,7 +130,7 @@ async function connectUpstream(
   const tried = new Set<UpstreamHost>();
   const hash = model.hashesSource ? xxHash64(ends.remoteAddress) : undefined;
   for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
-    const host = cluster.pick(deps.random, { hash, avoid: tried });
+    const host = cluster.pick(deps.random, { hash, avoid: tried, destination });
     if (host === undefined) {
       record.flags.add("UH");
       return undefined;

@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Endpoint } from "../../model/cluster.ts";
 import { hostKey } from "../../tables/balancer.ts";
@@ -15,16 +15,24 @@ export class UpstreamConnectError extends Error {
   }
 }
 
-/** A plain TCP connection within the time. The socket has an error listener already; `reader` reads it. */
+/**
+ * A plain TCP connection within the time. The socket has an error listener already; `reader` reads it. It comes from the
+ * first of `sources` that is of the endpoint's family.
+ */
 export async function dial(
   endpoint: Pick<Endpoint, "address" | "port">,
   timeoutMs: number,
   signal: AbortSignal,
   reader?: StaticReader,
+  sources: readonly string[] = [],
 ): Promise<Socket> {
   if (signal.aborted) throw new UpstreamConnectError("UF", "the caller is gone");
   const { address, port } = endpoint;
-  const place = /^[/@]/.test(address) ? { path: address.replace(/^@/, "\0") } : { host: address, port };
+  const family = isIP(address);
+  const localAddress = sources.find((source) => isIP(source) === family);
+  const place = /^[/@]/.test(address)
+    ? { path: address.replace(/^@/, "\0") }
+    : { host: address, port, ...(localAddress === undefined ? {} : { localAddress }) };
   const socket = connect({
     ...place,
     noDelay: true,

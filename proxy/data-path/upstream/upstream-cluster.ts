@@ -8,6 +8,7 @@ import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts
 import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
 import type { Alarms } from "../../transport/alarms.ts";
+import type { Destination } from "../../transport/original-destination.ts";
 import { readStatic } from "../../transport/reading.ts";
 import { SocketWire } from "../../transport/socket-wire.ts";
 import { StaticReader } from "../../transport/static-reader.ts";
@@ -15,6 +16,7 @@ import { breakOff } from "../break-off.ts";
 import { WireEnd } from "../tcp/byte-end.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
+import { CalledHosts } from "./called-hosts.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
 import { ClusterTransports } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
@@ -48,6 +50,9 @@ export interface ClusterCounts {
   retries: number;
 }
 
+/** `destination`: where the caller's connection was going, if it was captured. */
+export type HostChoice = Choice<UpstreamHost> & { readonly destination?: Destination | undefined };
+
 const NEVER = new AbortController().signal;
 
 /** So often the weights of endpoints that start slowly are worked out again. */
@@ -68,6 +73,8 @@ export class UpstreamCluster {
   #varies = false;
   #warm = false;
   #dns: DnsEndpoints | undefined;
+  /** Where those who call say which host it is. */
+  #called: CalledHosts | undefined;
   /** When weights change by themselves: an ejected host comes back, or one that starts slowly gets more. */
   #nextChangeMs = Number.POSITIVE_INFINITY;
 
@@ -96,7 +103,7 @@ export class UpstreamCluster {
   }
 
   get hosts(): Iterable<UpstreamHost> {
-    return this.#hosts.values();
+    return this.#called ?? this.#hosts.values();
   }
 
   /** True once endpoints are known, be it none. */
@@ -115,10 +122,13 @@ export class UpstreamCluster {
     this.#model = model;
     this.#varies =
       this.#transports.tellCaller || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
-    for (const host of this.#hosts.values()) host.retirePools();
+    for (const host of this.hosts) host.retirePools();
     this.#dns?.stop();
     this.#dns = undefined;
+    this.#called?.close();
+    this.#called = this.#calledHosts(model);
     if (model.source.kind === "static") this.assign(model.source.endpoints);
+    else if (this.#called) this.assign([]);
     else this.#rebalance();
     if (model.source.kind === "dns") {
       this.#dns = new DnsEndpoints(model.source, this.#deps);
@@ -140,8 +150,9 @@ export class UpstreamCluster {
     this.#warmed.resolve();
   }
 
-  /** Undefined when no endpoint is healthy. */
-  pick(random: Random, choice?: Choice<UpstreamHost>): UpstreamHost | undefined {
+  /** Undefined when no endpoint is healthy, or when nobody knows where a call was going. */
+  pick(random: Random, choice?: HostChoice): UpstreamHost | undefined {
+    if (this.#called) return choice?.destination && this.#called.at(choice.destination);
     if (this.#deps.clock.monotonic() >= this.#nextChangeMs) this.#rebalance();
     return this.#balance(random, choice);
   }
@@ -253,7 +264,7 @@ export class UpstreamCluster {
 
   close(): void {
     this.#dns?.stop();
-    for (const host of this.#hosts.values()) host.retirePools();
+    for (const host of this.hosts) host.retirePools();
   }
 
   /** How many connections there may be: one that serves nobody gives way to another, and counts until it is gone. */
@@ -323,8 +334,8 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
     reader?: StaticReader,
   ): Promise<UpstreamConnection> {
-    const { connectTimeoutMs, keepAliveMs } = this.#model;
-    const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
+    const { connectTimeoutMs, keepAliveMs, sourceAddresses } = this.#model;
+    const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader, sourceAddresses);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
     const connection = await this.#transports.secure(raw, host.endpoint, variant, signal);
     if (connection.socket.destroyed)
@@ -334,10 +345,21 @@ export class UpstreamCluster {
 
   #place(endpoint: Endpoint): void {
     const host = this.#hosts.get(hostKey(endpoint));
-    if (host === undefined) {
-      const sinceMs = this.#deps.clock.monotonic();
-      this.#hosts.set(hostKey(endpoint), new UpstreamHost(endpoint, this, sinceMs));
-    } else host.endpoint = endpoint;
+    if (host === undefined) this.#hosts.set(hostKey(endpoint), this.#newHost(endpoint));
+    else host.endpoint = endpoint;
+  }
+
+  #newHost(endpoint: Endpoint): UpstreamHost {
+    return new UpstreamHost(endpoint, this, this.#deps.clock.monotonic());
+  }
+
+  #calledHosts({ source }: Cluster): CalledHosts | undefined {
+    if (source.kind !== "original-destination") return undefined;
+    return new CalledHosts({
+      forgetMs: source.forgetMs,
+      now: () => this.#deps.clock.monotonic(),
+      make: (endpoint) => this.#newHost(endpoint),
+    });
   }
 
   /** With the hosts as they are now: those whose time is over are back. */
@@ -361,6 +383,6 @@ export class UpstreamCluster {
   }
 
   #closeIdle(): boolean {
-    return [...this.#hosts.values()].some((host) => host.closeIdle());
+    return [...this.hosts].some((host) => host.closeIdle());
   }
 }
