@@ -9,7 +9,9 @@ export interface Cluster {
     | { readonly kind: "eds"; readonly service: string }
     | DnsSource
     /** Each connection goes on to where it was going before it was captured. */
-    | CapturedSource;
+    | CapturedSource
+    /** Each request goes to the host that it names, whose name is looked up then (dynamic forward proxy). */
+    | { readonly kind: "dynamic-dns"; readonly family: DnsSource["family"] };
   /** From where connections are made, at most one of each family; none: the kernel's choice. */
   readonly sourceAddresses: readonly string[];
   readonly balancing: Balancing;

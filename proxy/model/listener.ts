@@ -9,7 +9,9 @@ import type { DownstreamTls } from "./tls.ts";
 /** A port that the proxy listens on. */
 export interface Listener {
   readonly name: string;
+  /** IP address, or path of a unix socket (`@name` is abstract). */
   readonly address: string;
+  /** 0 for a unix socket. */
   readonly port: number;
   readonly direction: "inbound" | "outbound" | "unspecified";
   /** Whether it has its port. One that has not takes what others hand over. */
@@ -123,6 +125,8 @@ export type HttpFilter =
   | { readonly kind: "cors" }
   /** Asks for the virtual host of a request that none is for, where the routes allow it (VHDS). */
   | { readonly kind: "on-demand" }
+  /** Has names looked up for clusters that are called by name, which do that by themselves here. */
+  | { readonly kind: "dynamic-dns" }
   | { readonly kind: "router" };
 
 /** What an HTTP proxy is asked to connect to: `host:port`. */

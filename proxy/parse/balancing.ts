@@ -52,7 +52,7 @@ function parsePolicy(where: string, from: ClusterMessage): BalancingPolicy {
       return parseMaglev(where, from);
     case LbPolicy.CLUSTER_PROVIDED:
       // What is called says which host it is: there is nothing to choose.
-      if (from.type === DiscoveryType.ORIGINAL_DST) return { kind: "RANDOM" };
+      if (from.type === DiscoveryType.ORIGINAL_DST || from.clusterType) return { kind: "RANDOM" };
       throw unsupported(where, "load balancing policy CLUSTER_PROVIDED");
     default:
       throw unsupported(where, `load balancing policy ${nameOf(LbPolicy, from.lbPolicy)}`);

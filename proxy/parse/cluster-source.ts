@@ -1,14 +1,18 @@
 import {
   type Cluster as ClusterMessage,
+  type Cluster_CustomClusterType as ClusterType,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_DnsLookupFamily as Family,
   Cluster_LbPolicy as LbPolicy,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { ClusterConfig as DynamicDns } from "../../mesh/xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.ts";
+import type { DnsCacheConfig } from "../../mesh/xds/gen/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache.ts";
 import type { Cluster, DnsSource } from "../model/cluster.ts";
 import { readEndpoints } from "./endpoints.ts";
-import { invalid, nameOf, required, unsupported } from "./refuse.ts";
-import { fromAds, milliseconds } from "./values.ts";
+import { invalid, nameOf, onlyFields, required, unsupported } from "./refuse.ts";
+import { anyType, decode, fromAds, milliseconds } from "./values.ts";
 
+const DYNAMIC_DNS_TYPE = "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
 /** Envoy's default. */
 const DNS_REFRESH_MS = 5000;
 /** Envoy's default. */
@@ -23,7 +27,7 @@ const FAMILIES: ReadonlyMap<Family, DnsSource["family"]> = new Map([
 ]);
 
 export function parseSource(where: string, from: ClusterMessage): Cluster["source"] {
-  if (from.clusterType) throw unsupported(where, `cluster type "${from.clusterType.name}"`);
+  if (from.clusterType) return parseDynamicDns(where, from.clusterType);
   switch (from.type ?? DiscoveryType.STATIC) {
     case DiscoveryType.STATIC:
       return { kind: "static", endpoints: embedded(where, from, "addresses") };
@@ -55,11 +59,31 @@ function parseDns(where: string, from: ClusterMessage, logical: boolean): DnsSou
   const endpoints = embedded(where, from, "names");
   if (logical && endpoints.length !== 1)
     throw invalid(where, `LOGICAL_DNS with ${endpoints.length} endpoints`);
-  const family = FAMILIES.get(from.dnsLookupFamily);
-  if (family === undefined) throw unsupported(where, `dns_lookup_family ${from.dnsLookupFamily}`);
+  const family = parseFamily(where, from.dnsLookupFamily);
   const refreshMs = milliseconds(from.dnsRefreshRate, DNS_REFRESH_MS);
   if (refreshMs < 1) throw invalid(where, `a DNS refresh rate of ${refreshMs} ms`);
   return { kind: "dns", endpoints, logical, refreshMs, family };
+}
+
+function parseDynamicDns(where: string, { name, typedConfig }: ClusterType): Cluster["source"] {
+  if (typedConfig === undefined || anyType(typedConfig) !== DYNAMIC_DNS_TYPE)
+    throw unsupported(where, `cluster type "${name}"`);
+  const config = decode(where, DynamicDns, typedConfig.value);
+  onlyFields(`${where}: ${name}`, config, ["dnsCacheConfig", "allowInsecureClusterOptions"]);
+  return { kind: "dynamic-dns", family: parseDnsCache(`${where}: ${name}`, config.dnsCacheConfig) };
+}
+
+/** What a cluster, and the filter that Envoy has look up names for it, say of the names. */
+export function parseDnsCache(where: string, from: DnsCacheConfig | undefined): DnsSource["family"] {
+  const cache = required(where, "dns_cache_config", from);
+  onlyFields(`${where}: dns_cache_config`, cache, ["name", "dnsLookupFamily"]);
+  return parseFamily(where, cache.dnsLookupFamily);
+}
+
+function parseFamily(where: string, from: Family): DnsSource["family"] {
+  const family = FAMILIES.get(from);
+  if (family === undefined) throw unsupported(where, `dns_lookup_family ${from}`);
+  return family;
 }
 
 function embedded(

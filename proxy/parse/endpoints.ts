@@ -3,8 +3,8 @@ import { HealthStatus } from "../../mesh/xds/gen/envoy/config/core/v3/health_che
 import { ClusterLoadAssignment } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint.ts";
 import type { LbEndpoint } from "../../mesh/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts";
 import type { Endpoint, LoadAssignment } from "../model/cluster.ts";
-import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
-import { decode, socketAddress } from "./values.ts";
+import { onlyFields, required, unsupported } from "./refuse.ts";
+import { decode, socketAddress, socketPath } from "./values.ts";
 
 /** Envoy's, and all that there is here: a priority takes all its load while 1/1.4 of it is healthy. */
 const OVERPROVISIONING = 140;
@@ -63,10 +63,8 @@ function endpointAddress(
   address: Address | undefined,
   addresses: "addresses" | "names",
 ): Pick<Endpoint, "address" | "port"> {
-  const path = address?.pipe?.path;
-  if (path === undefined) return socketAddress(where, address, addresses);
-  if (!/^[/@]./.test(path)) throw invalid(where, `"${path}" is no absolute path of a unix socket`);
-  return { address: path, port: 0 };
+  const path = socketPath(where, address);
+  return path === undefined ? socketAddress(where, address, addresses) : { address: path, port: 0 };
 }
 
 /** The scalar fields of a Struct, as text. */

@@ -25,9 +25,6 @@ const PARSERS = {
 
 /** Why a resource of a golden file is refused, and how many are. What is no longer refused must leave the list. */
 const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readonly count: number }>> = {
-  "clusters/golden/dynamic-dns-tls": { reason: /envoy\.clusters\.dynamic_forward_proxy/, count: 2 },
-  "clusters/golden/resolutions": { reason: /dynamic_forward_proxy/, count: 1 },
-  "golden/captured-dynamic-dns": { reason: /dynamic_forward_proxy/, count: 3 },
   "golden/envoy-filter": { reason: /http filter "before-cors"/, count: 1 },
 };
 

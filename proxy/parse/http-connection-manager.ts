@@ -1,3 +1,4 @@
+import { FilterConfig as DynamicDnsFilter } from "../../mesh/xds/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.ts";
 import { OnDemand } from "../../mesh/xds/gen/envoy/extensions/filters/http/on_demand/v3/on_demand.ts";
 import { RBAC as HttpRbac } from "../../mesh/xds/gen/envoy/extensions/filters/http/rbac/v3/rbac.ts";
 import {
@@ -12,6 +13,7 @@ import {
 import type { EdgeRules, HttpConnectionManager, HttpFilter } from "../model/listener.ts";
 import type { RbacFilter } from "../model/rbac.ts";
 import { parseAccessLogs } from "./access-log.ts";
+import { parseDnsCache } from "./cluster-source.ts";
 import { EXT_AUTHZ_TYPE, parseExtAuthz } from "./ext-authz.ts";
 import { FAULT_TYPE, parseFault } from "./fault.ts";
 import { parseHttp2 } from "./http2.ts";
@@ -24,6 +26,7 @@ import { anyType, cidr, decode, fromAds, milliseconds } from "./values.ts";
 /** Does nothing by itself: routes bring their policies. */
 const CORS_TYPE = "envoy.extensions.filters.http.cors.v3.Cors";
 const ON_DEMAND_TYPE = "envoy.extensions.filters.http.on_demand.v3.OnDemand";
+const DYNAMIC_DNS_TYPE = "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig";
 const RBAC_TYPE = "envoy.extensions.filters.http.rbac.v3.RBAC";
 const CODECS: ReadonlyMap<Codec, HttpConnectionManager["codec"]> = new Map([
   [Codec.AUTO, "auto"],
@@ -173,6 +176,12 @@ function parseFilter(parent: string, filter: HttpFilterMessage): HttpFilter {
     case ON_DEMAND_TYPE:
       onlyFields(where, decode(where, OnDemand, config?.value ?? new Uint8Array()), []);
       return { kind: "on-demand" };
+    case DYNAMIC_DNS_TYPE: {
+      const from = decode(where, DynamicDnsFilter, config?.value ?? new Uint8Array());
+      onlyFields(where, from, ["dnsCacheConfig"]);
+      parseDnsCache(where, from.dnsCacheConfig);
+      return { kind: "dynamic-dns" };
+    }
     case ROUTER_TYPE:
       return { kind: "router" };
     default:

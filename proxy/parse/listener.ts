@@ -24,7 +24,7 @@ import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { parseTcpProxy } from "./tcp-proxy.ts";
 import { parseDownstreamTls } from "./tls.ts";
 import { RAW_BUFFER_TYPE } from "./transport.ts";
-import { anyType, cidr, decode, milliseconds, socketAddress } from "./values.ts";
+import { anyType, cidr, decode, milliseconds, socketAddress, socketPath } from "./values.ts";
 
 const HCM_TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY_TYPE = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
@@ -69,7 +69,7 @@ export function parseListener(bytes: Uint8Array, name: string): Listener {
   if (chains.length === 0 && !from.defaultFilterChain) throw invalid(where, "no filter chains");
   return {
     name,
-    ...socketAddress(where, from.address),
+    ...parsePlace(where, from, chains),
     direction: parseDirection(from),
     binds: from.bindToPort ?? true,
     ...parseListenerFilters(where, from),
@@ -78,6 +78,17 @@ export function parseListener(bytes: Uint8Array, name: string): Listener {
     chains,
     defaultChain: from.defaultFilterChain && parseChain(where, from.defaultFilterChain, "default"),
   };
+}
+
+function parsePlace(
+  where: string,
+  { address }: ListenerMessage,
+  chains: readonly FilterChain[],
+): Pick<Listener, "address" | "port"> {
+  const path = socketPath(where, address);
+  if (path === undefined) return socketAddress(where, address);
+  if (chains.some(({ tls }) => tls !== undefined)) throw unsupported(where, "TLS on a unix socket");
+  return { address: path, port: 0 };
 }
 
 function parseDirection(from: ListenerMessage): Listener["direction"] {

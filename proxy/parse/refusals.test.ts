@@ -232,8 +232,8 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "cluster",
-    resource: { name: "c", clusterType: { name: "envoy.clusters.dynamic_forward_proxy" } },
-    want: 'cluster x: cluster type "envoy.clusters.dynamic_forward_proxy" is not implemented',
+    resource: { name: "c", clusterType: { name: "envoy.clusters.aggregate" } },
+    want: 'cluster x: cluster type "envoy.clusters.aggregate" is not implemented',
   },
   {
     kind: "cluster",

@@ -48,6 +48,15 @@ export function socketAddress(
   return { address: socket.address, port };
 }
 
+/** The path of a unix socket, `@name` for an abstract one; undefined where the address is none. */
+export function socketPath(where: string, address: Address | undefined): string | undefined {
+  if (address?.pipe === undefined) return undefined;
+  const { path } = address.pipe;
+  onlyFields(where, address.pipe, ["path"]);
+  if (!/^[/@]./.test(path)) throw invalid(where, `"${path}" is no absolute path of a unix socket`);
+  return path;
+}
+
 export function cidr(where: string, range: CidrRange): Cidr {
   const family = isIP(range.addressPrefix);
   if (family === 0) throw invalid(where, `"${range.addressPrefix}" is not an IP address`);

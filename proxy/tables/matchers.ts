@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 import { RE2JS } from "re2js";
 import type { Cidr, HeaderMatch, HeaderTest, QueryMatch, StringMatch } from "../model/match.ts";
 import type { PathMatch } from "../model/route.ts";
@@ -108,7 +108,8 @@ export function compileCidr(cidr: Cidr): (address: string) => boolean {
   block.addSubnet(cidr.address, cidr.length, isIPv6(cidr.address) ? "ipv6" : "ipv4");
   return (address) => {
     const plain = plainAddress(address);
-    return block.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
+    // Who comes through a unix socket is from nowhere.
+    return isIP(plain) !== 0 && block.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
   };
 }
 

@@ -16,6 +16,7 @@ export type ResponseFlag =
   | "SI" // stream idle timeout
   | "DC" // downstream connection termination
   | "DPE" // downstream protocol error
+  | "DF" // the name of the host has no address
   | "UAEX" // refused by an authorizer, or by none being there
   | "DI" // delay injected
   | "FI"; // fault injected

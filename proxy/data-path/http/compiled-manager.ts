@@ -48,6 +48,7 @@ function compileFilter(filter: HttpFilter): CompiledHttpFilter[] {
     case "cors":
     case "on-demand":
       return [{ kind: filter.kind }];
+    case "dynamic-dns":
     case "router":
       return [];
     default:

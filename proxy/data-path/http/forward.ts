@@ -2,6 +2,7 @@ import type { BodyLength, RequestHead, ResetCause, ResponseHead } from "../../co
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { ForwardDecision } from "../../tables/route-table.ts";
 import type { ResponseFlag } from "../../telemetry/records.ts";
+import type { Destination } from "../../transport/original-destination.ts";
 import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
@@ -12,6 +13,7 @@ import type { Bearer, Exchange } from "./exchange.ts";
 import { failureReply, noHealthyHost, overflow, timedOut } from "./failure-reply.ts";
 import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { replyLocally } from "./local-reply.ts";
+import { lookUpHost } from "./look-up-host.ts";
 import { sendMirrors } from "./mirror.ts";
 import { answerHeaders } from "./relay-head.ts";
 import { RequestBody } from "./request-body.ts";
@@ -46,6 +48,17 @@ export function forwardRequest(
     replyLocally(exchange, { status, flag: "NC", details: "cluster_not_found" });
     return;
   }
+  if (cluster.names) {
+    const defaultPort = cluster.model.transport.kind === "tls" ? 443 : 80;
+    lookUpHost(cluster.names, decision.authority, defaultPort)
+      .then((found) =>
+        "status" in found
+          ? replyLocally(exchange, found)
+          : start(exchange, accepted, decision, cluster, found),
+      )
+      .catch(() => replyLocally(exchange, { status: 500, details: "internal", close: true }));
+    return;
+  }
   if (cluster.warm) {
     start(exchange, accepted, decision, cluster);
     return;
@@ -60,6 +73,7 @@ function start(
   { facts, headers }: AcceptedRequest,
   decision: ForwardDecision,
   cluster: UpstreamCluster,
+  destination = exchange.connection.destination,
 ): void {
   if (exchange.over) return;
   if (cluster.counts.active >= cluster.model.limits.maxRequests) {
@@ -71,7 +85,13 @@ function start(
   if (hashed)
     exchange.addToAnswer(hashed.cookies.map((value) => ({ name: "set-cookie", value, action: "append" })));
   const head = upstreamHead(exchange, headers, decision, facts.path + facts.query);
-  new Forwarding(exchange, decision, cluster, head, hashed?.hash).start();
+  new Forwarding(exchange, decision, cluster, head, { hash: hashed?.hash, destination }).start();
+}
+
+/** What the host of a request is chosen by, beside chance. */
+interface Call {
+  readonly hash: bigint | undefined;
+  readonly destination: Destination | undefined;
 }
 
 /** One request on its way: attempts, one after the other, until the answer of one is passed on. */
@@ -80,7 +100,7 @@ class Forwarding implements AttemptEvents, Bearer {
   readonly #decision: ForwardDecision;
   readonly #cluster: UpstreamCluster;
   readonly #head: RequestHead;
-  readonly #hash: bigint | undefined;
+  readonly #call: Call;
   readonly #body: RequestBody | undefined;
   readonly #deadlines: Deadlines;
   readonly #retries: Retries;
@@ -96,13 +116,13 @@ class Forwarding implements AttemptEvents, Bearer {
     decision: ForwardDecision,
     cluster: UpstreamCluster,
     head: RequestHead,
-    hash: bigint | undefined,
+    call: Call,
   ) {
     this.#exchange = exchange;
     this.#decision = decision;
     this.#cluster = cluster;
     this.#head = head;
-    this.#hash = hash;
+    this.#call = call;
     this.#retries = new Retries(decision.retry, cluster, exchange.record);
     const idleMs = decision.action.idleTimeoutMs ?? exchange.manager.model.streamIdleTimeoutMs;
     this.#deadlines = new Deadlines(
@@ -219,8 +239,8 @@ class Forwarding implements AttemptEvents, Bearer {
   #try(): void {
     const { deps, record, connection } = this.#exchange;
     const cluster = this.#cluster;
-    const choice = this.#retries.choice(this.#hash);
-    const { destination } = connection;
+    const { hash, destination } = this.#call;
+    const choice = this.#retries.choice(hash);
     const host = cluster.pick(deps.random, destination ? { ...choice, destination } : choice);
     if (host === undefined) {
       this.#end(() => replyLocally(this.#exchange, noHealthyHost()));

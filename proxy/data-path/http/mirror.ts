@@ -38,7 +38,8 @@ function sendMirror(
 ): void {
   const cluster = deps.tables.cluster(mirror.cluster);
   if (cluster === undefined || cluster.counts.active >= cluster.model.limits.maxRequests) return;
-  const host = cluster.pick(deps.random, { destination: connection.destination });
+  // Nobody waits for a name here.
+  const host = cluster.pick(deps.random, cluster.names ? undefined : { destination: connection.destination });
   if (host === undefined) return;
   const { authority } = decision;
   const copy = new MirrorBody();

@@ -1,13 +1,13 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { MeshError, messageOf } from "../../../mesh/errors.ts";
+import { messageOf } from "../../../mesh/errors.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { FilterChain, Listener } from "../../model/listener.ts";
 import { type ConnectionHello, compileChainMatch } from "../../tables/filter-chains.ts";
 import { plainAddress } from "../../tables/matchers.ts";
 import { compilePortRule } from "../../tables/port-rule.ts";
 import { type Destination, originalDestination } from "../../transport/original-destination.ts";
+import { bindError, bindSocket } from "./bind-socket.ts";
 import { inspectConnection } from "./inspect.ts";
-import { portHolder } from "./port-holder.ts";
 import { type ChainDeps, chainKey, ServingChain } from "./serving-chain.ts";
 
 const MOST_CONNECTIONS = 10_000;
@@ -146,25 +146,11 @@ export class BoundListener {
   }
 
   async #listen(server: Server): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException): void => reject(this.#bindError(error));
-      server.once("error", fail);
-      server.listen({ host: this.address, port: this.port, backlog: 1024 }, () => {
-        server.off("error", fail);
-        resolve();
-      });
-    });
-  }
-
-  #bindError(error: NodeJS.ErrnoException): MeshError {
-    const what = `bind ${this.address}:${this.port}`;
-    if (error.code !== "EADDRINUSE")
-      return new MeshError("proxy.bind", `${what}: ${messageOf(error)}`, { cause: error });
-    const holder = portHolder(this.address, this.port);
-    return new MeshError("proxy.bind", `${what}: the port is in use${holder ? ` by ${holder}` : ""}`, {
-      hint: "stop the program that holds it, or register the service at another port",
-      cause: error,
-    });
+    try {
+      await bindSocket(server, { address: this.address, port: this.port });
+    } catch (cause) {
+      throw bindError({ address: this.address, port: this.port }, cause);
+    }
   }
 
   #compile(model: Listener, former: readonly ServingChain[]): ServingConfig {

@@ -151,7 +151,7 @@ export class ServingChain {
       facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.principals },
       ends: {
         direction: this.#direction,
-        localAddress: `${localAddress}:${localPort}`,
+        localAddress: localPort === 0 ? localAddress : `${localAddress}:${localPort}`,
         remoteAddress: `${remoteAddress}:${remotePort}`,
         serverName,
         clientId: peer?.principals && peer.uri,

@@ -12,28 +12,29 @@ import { proxyHeader } from "./proxy-header.ts";
 import type { UpstreamConnection } from "./upstream-cluster.ts";
 import type { PoolVariant } from "./upstream-host.ts";
 
+/** What a connection is for: a server's chain for one does not take the other out of a tunnel. */
+export type Purpose = "http" | "bytes";
+
+interface Clients {
+  /** Offers the tunnel, where a server of the mesh would take it for that. */
+  readonly http: ClientTls | ForeignTls;
+  readonly bytes: ClientTls | ForeignTls;
+}
+
 /** What goes between TCP and HTTP to each endpoint of a cluster: nothing, a PROXY header, TLS. */
 export class ClusterTransports {
   readonly #model: Cluster;
-  readonly #clients = new Map<Transport, ClientTls | ForeignTls>();
+  readonly #clients = new Map<Transport, Clients>();
   /** Some connections tell whom they are for. */
   readonly tellCaller: boolean;
 
   /** Throws when the files that its TLS names cannot be read. */
-  constructor(model: Cluster, deps: { readonly secrets: SecretStore; readonly clock: Clock }) {
+  constructor(model: Cluster, deps: TlsDeps) {
     this.#model = model;
     const transports = [model.transport, ...model.transportMatches.map(({ transport }) => transport)];
     this.tellCaller = transports.some(({ proxyProtocol }) => proxyProtocol !== undefined);
     for (const transport of transports) {
-      if (transport.kind !== "tls") continue;
-      const { tls } = transport;
-      const alpn = offeredAlpn(tls.alpn, model.http);
-      const offersTunnel = transport.proxyProtocol === undefined;
-      const client =
-        tls.kind === "mesh"
-          ? new ClientTls({ tls, ...deps, alpn, offersTunnel })
-          : new ForeignTls({ tls, ...deps, alpn });
-      this.#clients.set(transport, client);
+      if (transport.kind === "tls") this.#clients.set(transport, clientsOf(transport, model, deps));
     }
   }
 
@@ -49,21 +50,21 @@ export class ClusterTransports {
   }
 
   /** The server may be one that speaks the tunnel. */
-  mayTunnel(endpoint: Endpoint): boolean {
-    const transport = this.of(endpoint);
-    return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
+  mayTunnel(endpoint: Endpoint, purpose: Purpose): boolean {
+    return offersTunnel(this.of(endpoint), purpose);
   }
 
   /** What connections to the endpoint are made under; another value means that they must not be used again. */
   epochOf(endpoint: Endpoint): string {
     const client = this.#clients.get(this.of(endpoint));
-    return client === undefined ? "plain" : client.epoch;
+    return client === undefined ? "plain" : client.http.epoch;
   }
 
   /** Takes a connected socket through it. Rejects with `UpstreamConnectError`, with the socket closed. */
   async secure(
     raw: Socket,
     endpoint: Endpoint,
+    purpose: Purpose,
     variant: PoolVariant | undefined,
     signal: AbortSignal,
   ): Promise<UpstreamConnection> {
@@ -71,7 +72,7 @@ export class ClusterTransports {
     if (transport.proxyProtocol && variant?.caller) {
       raw.write(proxyHeader(transport.proxyProtocol, variant.caller));
     }
-    const client = this.#clients.get(transport);
+    const client = this.#clients.get(transport)?.[purpose];
     if (client === undefined) return { socket: raw, peer: undefined };
     const giveUp = (): void => void raw.destroy();
     const timer = setTimeout(giveUp, this.#model.connectTimeoutMs);
@@ -86,4 +87,33 @@ export class ClusterTransports {
       signal.removeEventListener("abort", giveUp);
     }
   }
+}
+
+interface TlsDeps {
+  readonly secrets: SecretStore;
+  readonly clock: Clock;
+}
+
+function clientsOf(
+  transport: Extract<Transport, { readonly kind: "tls" }>,
+  { http }: Cluster,
+  deps: TlsDeps,
+): Clients {
+  const { tls } = transport;
+  const alpn = offeredAlpn(tls.alpn, http);
+  if (tls.kind === "foreign") {
+    const client = new ForeignTls({ tls, ...deps, alpn });
+    return { http: client, bytes: client };
+  }
+  const client = (purpose: Purpose): ClientTls =>
+    new ClientTls({ tls, ...deps, alpn, offersTunnel: offersTunnel(transport, purpose) });
+  return { http: client("http"), bytes: client("bytes") };
+}
+
+/** Names of ALPN lead to a server's chain for HTTP, or to one for bytes; without any it may be either. */
+function offersTunnel(transport: Transport, purpose: Purpose): boolean {
+  if (transport.kind !== "tls" || transport.tls.kind !== "mesh" || transport.proxyProtocol !== undefined)
+    return false;
+  const { alpn } = transport.tls;
+  return alpn.length === 0 || alpn.some((name) => /http|h2/.test(name)) === (purpose === "http");
 }

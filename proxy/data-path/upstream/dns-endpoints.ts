@@ -69,7 +69,8 @@ export class DnsEndpoints {
   }
 }
 
-function ofFamily(addresses: readonly string[], family: DnsSource["family"]): readonly string[] {
+/** Those that may be called, the preferred family alone where it has some. */
+export function ofFamily(addresses: readonly string[], family: DnsSource["family"]): readonly string[] {
   const v4 = addresses.filter((address) => isIP(address) === 4);
   const v6 = addresses.filter((address) => isIP(address) === 6);
   switch (family) {

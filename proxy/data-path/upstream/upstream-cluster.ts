@@ -18,12 +18,13 @@ import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
 import { CalledHosts } from "./called-hosts.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
-import { ClusterTransports } from "./cluster-transports.ts";
+import { ClusterTransports, type Purpose } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
 import type { OpenedSession, PoolSource } from "./host-pool.ts";
 import type { OpenedEnd } from "./host-tunnel.ts";
+import { NameCache } from "./name-cache.ts";
 import type { CallEnds } from "./proxy-header.ts";
 import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
 
@@ -50,10 +51,13 @@ export interface ClusterCounts {
   retries: number;
 }
 
-/** `destination`: where the caller's connection was going, if it was captured. */
+/** `destination`: where the caller's connection was going, if it was captured, or of the name that it calls. */
 export type HostChoice = Choice<UpstreamHost> & { readonly destination?: Destination | undefined };
 
 const NEVER = new AbortController().signal;
+
+/** A host that was looked up and is not called any more (Envoy). */
+const FORGET_MS = 300_000;
 
 /** So often the weights of endpoints that start slowly are worked out again. */
 const SLOW_START_STEPS = 50;
@@ -61,6 +65,8 @@ const SLOW_START_STEPS = 50;
 /** A cluster that is in use: its hosts with their pools, kept over changes of endpoints. */
 export class UpstreamCluster {
   readonly counts: ClusterCounts;
+  /** Where each request says which host it is for. */
+  names: NameCache | undefined;
   readonly #slots = new ConnectionSlots();
   readonly #deps: UpstreamDeps;
   readonly #hosts = new Map<string, UpstreamHost>();
@@ -127,6 +133,8 @@ export class UpstreamCluster {
     this.#dns = undefined;
     this.#called?.close();
     this.#called = this.#calledHosts(model);
+    this.names =
+      model.source.kind === "dynamic-dns" ? new NameCache(model.source.family, this.#deps) : undefined;
     if (model.source.kind === "static") this.assign(model.source.endpoints);
     else if (this.#called) this.assign([]);
     else this.#rebalance();
@@ -207,7 +215,7 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
   ): Promise<UpstreamConnection> {
     this.#slots.take(this.#roomForOneMore());
-    return await this.#dialForSlot(host, signal, variant);
+    return await this.#dialForSlot(host, "bytes", signal, variant);
   }
 
   /** A TCP connection of its own to a host, through a tunnel where there is one; `release` when it is over. */
@@ -219,8 +227,8 @@ export class UpstreamCluster {
     const slots = this.#slots;
     slots.take(this.#roomForOneMore());
     try {
-      const opened = this.#transports.mayTunnel(host.endpoint)
-        ? await host.tunnel(() => this.#dial(host, NEVER, variant)).open()
+      const opened = this.#transports.mayTunnel(host.endpoint, "bytes")
+        ? await host.tunnel(() => this.#dial(host, "bytes", NEVER, variant)).open()
         : await this.#openAlone(host, signal, variant);
       return { ...opened, release: () => slots.release() };
     } catch (error) {
@@ -238,7 +246,7 @@ export class UpstreamCluster {
       get limits() {
         return limits();
       },
-      mayShare: this.#httpOf(variant) !== "http1" || this.#transports.mayTunnel(host.endpoint),
+      mayShare: this.#httpOf(variant) !== "http1" || this.#transports.mayTunnel(host.endpoint, "http"),
       get crowded() {
         return slots.wanted;
       },
@@ -288,7 +296,7 @@ export class UpstreamCluster {
   ): Promise<OpenedSession> {
     const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
     // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
-    const { socket, peer } = await this.#dialForSlot(host, NEVER, variant, reader);
+    const { socket, peer } = await this.#dialForSlot(host, "http", NEVER, variant, reader);
     const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
     const { alpnProtocol } = socket as Partial<TLSSocket>;
     const protocol = {
@@ -306,7 +314,7 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
   ): Promise<OpenedEnd> {
     const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
-    const { socket, peer } = await this.#dial(host, signal, variant, reader);
+    const { socket, peer } = await this.#dial(host, "bytes", signal, variant, reader);
     const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
     return { end: new WireEnd(wire, () => socket.destroy()), peer };
   }
@@ -314,12 +322,13 @@ export class UpstreamCluster {
   /** With a slot that was taken, until the connection is gone. */
   async #dialForSlot(
     host: UpstreamHost,
+    purpose: Purpose,
     signal: AbortSignal,
     variant: PoolVariant | undefined,
     reader?: StaticReader,
   ): Promise<UpstreamConnection> {
     try {
-      const connection = await this.#dial(host, signal, variant, reader);
+      const connection = await this.#dial(host, purpose, signal, variant, reader);
       connection.socket.once("close", () => this.#slots.release());
       return connection;
     } catch (error) {
@@ -330,6 +339,7 @@ export class UpstreamCluster {
 
   async #dial(
     host: UpstreamHost,
+    purpose: Purpose,
     signal: AbortSignal,
     variant: PoolVariant | undefined,
     reader?: StaticReader,
@@ -337,7 +347,7 @@ export class UpstreamCluster {
     const { connectTimeoutMs, keepAliveMs, sourceAddresses } = this.#model;
     const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader, sourceAddresses);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-    const connection = await this.#transports.secure(raw, host.endpoint, variant, signal);
+    const connection = await this.#transports.secure(raw, host.endpoint, purpose, variant, signal);
     if (connection.socket.destroyed)
       throw new UpstreamConnectError("UF", "the connection was closed at once");
     return connection;
@@ -354,9 +364,9 @@ export class UpstreamCluster {
   }
 
   #calledHosts({ source }: Cluster): CalledHosts | undefined {
-    if (source.kind !== "original-destination") return undefined;
+    if (source.kind !== "original-destination" && source.kind !== "dynamic-dns") return undefined;
     return new CalledHosts({
-      forgetMs: source.forgetMs,
+      forgetMs: source.kind === "dynamic-dns" ? FORGET_MS : source.forgetMs,
       now: () => this.#deps.clock.monotonic(),
       make: (endpoint) => this.#newHost(endpoint),
     });

@@ -57,7 +57,6 @@ export const MESH_CASES: readonly WireCase[] = [
   },
   {
     name: "outboundTrafficPolicy: a host that nothing is known of is looked up when it is called",
-    builtin: { refuses: 'cluster type "envoy.clusters.dynamic_forward_proxy"' },
     yaml: (at) => shop(at) + mesh("outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS }"),
     caller: { discovery: "mesh" },
     calls: [

@@ -124,7 +124,6 @@ spec: { dnsRefreshRate: 1s }`,
   },
   {
     name: "a host of a wildcard is looked up when it is called (DYNAMIC_DNS)",
-    builtin: { refuses: 'cluster type "envoy.clusters.dynamic_forward_proxy"' },
     yaml: () => entry("*.name.test", `${HTTP_PORT} HTTP`, [], dns("DYNAMIC_DNS")),
     caller: { discovery: "mesh" },
     calls: [
@@ -136,7 +135,6 @@ spec: { dnsRefreshRate: 1s }`,
   },
   {
     name: "such a host is called with the connections that a DestinationRule gives it",
-    builtin: { refuses: 'cluster type "envoy.clusters.dynamic_forward_proxy"' },
     yaml: () =>
       entry("*.name.test", `${HTTP_PORT} HTTP`, [], dns("DYNAMIC_DNS")) +
       rule("*.name.test", "trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }"),
