@@ -5,11 +5,20 @@ import type { MetadataMatch } from "./metadata.ts";
 export interface ExtAuthz {
   /** Which requests are asked about; undefined: all. */
   readonly enabledFor: MetadataMatch | undefined;
-  /** Undefined: one that this proxy cannot speak with, so that nothing passes that it would be asked about. */
-  readonly service: HttpAuthorization | GrpcAuthorization | undefined;
+  readonly service: HttpAuthorization | GrpcAuthorization;
+  /** The question has the request's body; undefined: it has none. */
+  readonly body: CheckedBody | undefined;
   readonly failOpen: boolean;
   readonly statusOnError: number;
   readonly clearsRoute: boolean;
+}
+
+export interface CheckedBody {
+  readonly maxBytes: number;
+  /** A longer one is asked about by its beginning, instead of being refused (413). */
+  readonly partial: boolean;
+  /** Over gRPC: as bytes instead of text. */
+  readonly asBytes: boolean;
 }
 
 /** A question is a request with the path, the method and some of the headers of the one that is asked about. */

@@ -1,14 +1,15 @@
 import type { GrpcService } from "../../mesh/xds/gen/envoy/config/core/v3/grpc_service.ts";
 import {
+  type BufferSettings,
   type HttpService,
   ExtAuthz as Message,
 } from "../../mesh/xds/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz.ts";
 import type { ListStringMatcher } from "../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
-import type { ExtAuthz, GrpcAuthorization, HttpAuthorization } from "../model/ext-authz.ts";
+import type { CheckedBody, ExtAuthz, GrpcAuthorization, HttpAuthorization } from "../model/ext-authz.ts";
 import type { StringMatch } from "../model/match.ts";
 import { parseStringMatch } from "./match.ts";
 import { parseMetadataMatch } from "./metadata-match.ts";
-import { onlyFields, required, unsupported } from "./refuse.ts";
+import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { decode, milliseconds } from "./values.ts";
 
 export const EXT_AUTHZ_TYPE = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
@@ -16,10 +17,6 @@ export const EXT_AUTHZ_TYPE = "envoy.extensions.filters.http.ext_authz.v3.ExtAut
 const DEFAULT_STATUS = 403;
 const DEFAULT_TIMEOUT_MS = 200;
 
-/**
- * An authorizer that wants the body cannot be asked by this proxy: what it would be asked about is refused, which is what
- * the policy does while its authorizer is away.
- */
 export function parseExtAuthz(where: string, bytes: Uint8Array): ExtAuthz {
   const from = decode(where, Message, bytes);
   onlyFields(where, from, [
@@ -33,13 +30,23 @@ export function parseExtAuthz(where: string, bytes: Uint8Array): ExtAuthz {
     "filterEnabledMetadata",
     "allowedHeaders",
   ]);
-  const askable = from.withRequestBody === undefined;
   return {
     enabledFor: from.filterEnabledMetadata && parseMetadataMatch(where, from.filterEnabledMetadata),
-    service: askable ? parseService(where, from) : undefined,
-    failOpen: askable && from.failureModeAllow,
+    service: parseService(where, from),
+    body: from.withRequestBody && parseBody(where, from.withRequestBody),
+    failOpen: from.failureModeAllow,
     statusOnError: from.statusOnError?.code || DEFAULT_STATUS,
     clearsRoute: from.clearRouteCache,
+  };
+}
+
+function parseBody(where: string, from: BufferSettings): CheckedBody {
+  onlyFields(`${where}: with_request_body`, from, ["maxRequestBytes", "allowPartialMessage", "packAsBytes"]);
+  if (from.maxRequestBytes < 1) throw invalid(where, "a body of no bytes to ask about");
+  return {
+    maxBytes: from.maxRequestBytes,
+    partial: from.allowPartialMessage,
+    asBytes: from.packAsBytes,
   };
 }
 

@@ -143,6 +143,20 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "listener",
+    resource: {
+      name: "l",
+      address: { pipe: { path: "/run/x.sock" } },
+      filterChains: [{ filters: [tcpProxy({ cluster: "c" })], transportSocket: downstreamTls("tcp") }],
+    },
+    want: "listener x: TLS on a unix socket is not implemented",
+  },
+  {
+    kind: "listener",
+    resource: { ...listener([tcpProxy({ cluster: "c" })]), address: { pipe: { path: "x.sock" } } },
+    want: 'listener x: "x.sock" is no absolute path of a unix socket',
+  },
+  {
+    kind: "listener",
     resource: { ...listener([tcpProxy({ cluster: "c" })]), address: address(80, "localhost") },
     want: 'listener x: "localhost" is not an IP address',
   },

@@ -50,14 +50,14 @@ test("one broken resource of many is refused alone", async () => {
   await using app = await TestApp.start();
   await using proxy = await TestProxy.start();
   const port = await freePort();
-  proxy.ads.set("cluster", "bad", { name: "bad", type: "ORIGINAL_DST", lbPolicy: "CLUSTER_PROVIDED" });
+  proxy.ads.set("cluster", "bad", { name: "bad", clusterType: { name: "envoy.clusters.aggregate" } });
   proxy.ads.set("cluster", "good", staticCluster("good", [app.port]));
   proxy.ads.set("listener", `127.0.0.1_${port}`, outboundHttp(port, ROUTES));
   proxy.ads.set("route", ROUTES, routeConfig(ROUTES, [routeTo("good")]));
   await proxy.ready();
   assert.equal((await call(port)).status, 200);
   assert.deepEqual(proxy.ads.nacks, [
-    "proxy.unsupported: cluster bad: discovery type ORIGINAL_DST is not implemented",
+    'proxy.unsupported: cluster bad: cluster type "envoy.clusters.aggregate" is not implemented',
   ]);
 });
 

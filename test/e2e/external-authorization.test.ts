@@ -81,6 +81,31 @@ describeMesh("external authorization", { hosts: HOSTS }, (mesh) => {
     assert.equal(authorizers.questions.length, before + 1, "nobody is asked about another path");
   });
 
+  test("it sees as much of a body as it wants, and the application gets all of it", async () => {
+    const wants = (fields: string): string =>
+      overHttp(`, includeRequestBodyInCheck: { maxRequestBytes: 8 ${fields} }`);
+    await mesh().apply(authorizers.serviceEntry + wants(", allowPartialMessage: true") + ASKED);
+    await answers(401, "/asked", "bad");
+    await answers(200, "/asked", "good");
+    const post = async (body: string): Promise<Reply> =>
+      await ask("/asked", "good", { method: "POST", body });
+    for (const [body, seen, partial] of [
+      ["12345678", "12345678", undefined],
+      ["1234567", "1234567", "false"],
+      ["123456789", "12345678", "true"],
+    ] as const) {
+      const reply = await post(body);
+      assert.equal(reply.status, 200);
+      assert.equal(reply.echo?.body, body, "the application has the whole body");
+      const question = authorizers.questions.at(-1);
+      assert.equal(question?.body, seen);
+      if (partial !== undefined) assert.equal(question?.headers["x-envoy-auth-partial-body"], partial);
+    }
+    await mesh().apply(wants(""));
+    await eventually("a long body is refused", async () => (await post("123456789")).status === 413);
+    assert.equal((await post("1234567")).status, 200);
+  });
+
   test("while it cannot answer, nothing passes unless the provider says so", async () => {
     await mesh().apply(authorizers.serviceEntry + overHttp(`, statusOnError: "503"`) + ASKED);
     await answers(503, "/asked", "broken");
@@ -138,6 +163,31 @@ describeMesh("external authorization over gRPC", { hosts: HOSTS }, (mesh) => {
     );
     assert.equal((await ask("/free", "bad")).status, 200);
     assert.equal(authorizers.questions.length, before + 1, "nobody is asked about another path");
+  });
+
+  test("it sees as much of a body as it wants, as text or as bytes", async () => {
+    const post = async (body: string): Promise<Reply> =>
+      await ask("/asked", "good", { method: "POST", body });
+    const seen = (): unknown => {
+      const { body, headers } = authorizers.questions.at(-1) ?? {};
+      return [body, headers?.["x-envoy-auth-partial-body"]];
+    };
+    for (const packAsBytes of [false, true]) {
+      await mesh().apply(
+        authorizers.serviceEntry +
+          overGrpc(
+            `, includeRequestBodyInCheck: { maxRequestBytes: 8, allowPartialMessage: true, packAsBytes: ${packAsBytes} }`,
+          ) +
+          ASKED,
+      );
+      await eventually("it is asked with the body", async () => {
+        assert.equal((await post("1234567")).status, 200);
+        return authorizers.questions.at(-1)?.body === "1234567";
+      });
+      assert.deepEqual(seen(), ["1234567", "false"]);
+      assert.equal((await post("123456789")).echo?.body, "123456789");
+      assert.deepEqual(seen(), ["12345678", "true"]);
+    }
   });
 
   test("while it cannot answer, nothing passes unless the provider says so", async () => {

@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import type { HeaderValueOption } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import {
@@ -38,6 +39,8 @@ export interface Question {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** As much as it got of the request's body. */
+  readonly body: string;
   /** Over gRPC: who calls whom. */
   readonly from?: string;
   readonly to?: string;
@@ -61,8 +64,10 @@ export class Authorizers implements AsyncDisposable {
 
   static async start(): Promise<Authorizers> {
     const questions: Question[] = [];
-    const http = createServer(({ method = "", url = "", headers }, response) => {
-      questions.push({ method, path: url, headers });
+    const http = createServer(async (request, response) => {
+      const { method = "", url = "", headers } = request;
+      const body = await text(request);
+      questions.push({ method, path: url, headers, body });
       const user = headers["x-user"];
       if (user === "broken") response.writeHead(500).end();
       else if (user === "good")
@@ -89,9 +94,10 @@ export class Authorizers implements AsyncDisposable {
           done: sendUnaryData<CheckResponse>,
         ) => {
           const { source, destination, request: asked } = request.attributes ?? {};
-          const { method = "", path = "", headers = {} } = asked?.http ?? {};
+          const { method = "", path = "", headers = {}, body = "", rawBody } = asked?.http ?? {};
           const [from, to] = [source?.principal ?? "", destination?.principal ?? ""];
-          questions.push({ method, path, headers, from, to });
+          const bytes = Buffer.from(rawBody ?? new Uint8Array()).toString();
+          questions.push({ method, path, headers, body: body + bytes, from, to });
           const answer = GRPC_ANSWERS[headers["x-user"] ?? ""];
           if (answer === "none") done({ code: status.INTERNAL });
           else

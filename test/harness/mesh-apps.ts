@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import type { TestCertificate } from "./test-certificates.ts";
@@ -15,6 +16,8 @@ export interface Echo {
   /** Where the request came from and where it arrived, as the application's kernel has it. */
   readonly from: string;
   readonly at: string;
+  /** Of a POST. */
+  readonly body?: string;
 }
 
 /** An application of the test's own process on its simulated host. */
@@ -117,6 +120,7 @@ async function answer(
 ): Promise<void> {
   const { method = "", headers, url: path = "/" } = request;
   const query = new URL(path, "http://echo").searchParams;
+  const body = method === "POST" ? await text(request) : undefined;
   request.resume();
   const delayMs = Number(query.get("delayMs") ?? 0);
   if (delayMs > 0) await delay(delayMs);
@@ -130,6 +134,7 @@ async function answer(
     headers,
     from: remoteAddress,
     at: `${localAddress}:${localPort}`,
+    ...(body !== undefined && { body }),
   };
   response.writeHead(failed ? 503 : Number(query.get("status") ?? 200), {
     "content-type": "application/json",

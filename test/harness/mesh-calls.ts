@@ -23,6 +23,7 @@ export interface Reply {
 export interface CallOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 /** One HTTP request on a connection of its own. Never throws. */
@@ -32,7 +33,7 @@ export async function httpCall(origin: string, path: string, options: CallOption
   const { promise, resolve } = Promise.withResolvers<Reply>();
   const failed = (error: Error): void =>
     resolve({ ...NOTHING, elapsedMs: performance.now() - start, failure: error.message || String(error) });
-  const { method = "GET", headers = {} } = options;
+  const { method = "GET", headers = {}, body: sent } = options;
   const signal = AbortSignal.timeout(CALL_LIMIT_MS);
   const call = request({ hostname, port, path, method, headers, agent: false, signal }, (response) => {
     const chunks: Buffer[] = [];
@@ -51,7 +52,7 @@ export async function httpCall(origin: string, path: string, options: CallOption
     });
   });
   call.on("error", failed);
-  call.end();
+  call.end(sent);
   return promise;
 }
 

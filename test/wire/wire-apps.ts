@@ -216,7 +216,7 @@ const GREETINGS = new WeakMap<object, Partial<Echo>>();
 /**
  * Headers of a call may ask for more: `x-status` is the status, `x-delay` a wait in milliseconds (of what
  * does not fail), `x-fail` a status or
- * `reset` for the first attempt alone, `x-fail-at` the only application that fails so, whatever the attempt.
+ * `reset` for the first attempt alone, `x-grpc-status` the gRPC status of an answer (in the head, if `x-grpc-in: head`), `x-fail-at` the only application that fails so, whatever the attempt.
  */
 function httpEcho(name: string, count: () => void): RequestListener {
   const numberOf = connectionNumbers();
@@ -246,7 +246,11 @@ async function answer(facts: Echo, request: IncomingMessage, response: ServerRes
     path: url,
     headers: { ...headers, host },
   };
-  response.writeHead(Number(status), { "content-type": "application/json", "x-app": facts.app });
+  const grpcStatus = headers["x-grpc-status"];
+  const grpc = grpcStatus === undefined ? undefined : { "grpc-status": grpcStatus };
+  const inHead = headers["x-grpc-in"] === "head" ? grpc : undefined;
+  response.writeHead(Number(status), { "content-type": "application/json", "x-app": facts.app, ...inHead });
+  if (grpc !== undefined && inHead === undefined) response.addTrailers(grpc);
   response.end(`${JSON.stringify(echo)}\n`);
 }
 

@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { request as requestOverTls } from "node:https";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Echo } from "./wire-apps.ts";
@@ -62,8 +63,11 @@ const failed = (error: unknown): Ended => {
 
 async function httpEnded({ address, port, from }: At, call: HttpCall, host: string): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>();
-  const asked = request(
+  const send = call.tls === undefined ? request : requestOverTls;
+  const asked = send(
     {
+      ...call.tls,
+      rejectUnauthorized: false,
       host: address,
       port,
       path: call.path ?? "/",
@@ -89,9 +93,14 @@ async function httpEnded({ address, port, from }: At, call: HttpCall, host: stri
 
 async function http2Ended({ address, port }: At, call: HttpCall, host: string): Promise<Ended> {
   const { promise, resolve } = Promise.withResolvers<Ended>();
-  const session = connectHttp2(`http://${address}:${port}`);
+  const session = connectHttp2(`${call.tls === undefined ? "http" : "https"}://${address}:${port}`, {
+    ...call.tls,
+    rejectUnauthorized: false,
+  });
   session.on("error", (error) => resolve(failed(error)));
-  const stream = session.request({ ":path": call.path ?? "/", ":authority": host, ...call.headers });
+  const { method = "GET", path = "/", headers: sent } = call;
+  const stream = session.request({ ":method": method, ":path": path, ":authority": host, ...sent });
+  stream.end(call.body);
   let headers: Answer["headers"] = {};
   let body = "";
   stream.on("response", (received) => {

@@ -45,6 +45,8 @@ export interface HttpCall extends Target {
   readonly headers?: Readonly<Record<string, string>>;
   /** HTTP/2 with prior knowledge. */
   readonly http2?: boolean;
+  /** Over TLS, with this server name. */
+  readonly tls?: Pick<ConnectionOptions, "servername" | "cert" | "key">;
   readonly body?: string;
 }
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { SAN_DNS } from "../../mesh/identity/certificate-facts.ts";
+import { SAN_DNS, SAN_URI } from "../../mesh/identity/certificate-facts.ts";
 import { mint, mintRoot, mintSvid } from "../harness/test-certificates.ts";
 
 const root = mintRoot("wire root");
@@ -19,6 +19,16 @@ export const CERTIFICATES = {
     key: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey,
   }),
   client: mint({ issuer: root, commonName: "client" }),
+  /** A client with names of several kinds. */
+  named: mint({
+    issuer: root,
+    commonName: "named",
+    sans: [
+      { tag: SAN_URI, value: "spiffe://elsewhere.test/named" },
+      { tag: SAN_DNS, value: "named.test" },
+      { tag: SAN_DNS, value: "also.test" },
+    ],
+  }),
   stranger: mintRoot("stranger"),
   caller: mintSvid(root, "spiffe://cluster.local/ns/default/sa/caller"),
   mesh: mintSvid(root, "spiffe://cluster.local/ns/default/sa/mesh"),

@@ -1,4 +1,4 @@
-import type { ExtAuthz, HttpAuthorization } from "../../model/ext-authz.ts";
+import type { CheckedBody, ExtAuthz, HttpAuthorization } from "../../model/ext-authz.ts";
 import type { StringMatch } from "../../model/match.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { compileString } from "../../tables/matchers.ts";
@@ -7,6 +7,7 @@ import type { AcceptedRequest } from "./accept-request.ts";
 import { askOverGrpc } from "./ask-grpc-authorizer.ts";
 import { type Answer, askOnce } from "./ask-once.ts";
 import type { Exchange } from "./exchange.ts";
+import { type Beginning, HeldBody } from "./held-body.ts";
 import type { LocalReply } from "./local-reply.ts";
 
 type AuthorizerAnswer =
@@ -31,16 +32,27 @@ const NEVER_TOLD = new Set([
   "host",
 ]);
 
+/** Tells the authorizer whether it sees the whole body (Envoy). */
+export const PARTIAL_BODY = "x-envoy-auth-partial-body";
+
+const TOO_LONG = {
+  kind: "refused",
+  reply: { status: 413, body: "Payload Too Large", details: "request_payload_too_large" },
+} as const;
+
 const PASSED = { kind: "passed", routeAgain: false } as const;
 
 /** Asks an authorizer, and goes by its answer or by there being none. */
 export function compileQuestion(model: ExtAuthz): AuthorizerQuestion {
   const isAskedAbout = model.enabledFor && compileMetadata(model.enabledFor);
   const { service } = model;
-  const ask = service && compileService(service);
+  const ask = compileService(service, model.body);
   return async (exchange, accepted) => {
     if (isAskedAbout?.(accepted.facts) === false) return PASSED;
-    const answer = await ask?.(exchange, accepted);
+    const beginning = model.body && (await beginningOf(exchange, model.body));
+    // Who is gone hears nothing of this any more.
+    if (exchange.over || (beginning && !beginning.isWhole && !model.body?.partial)) return TOO_LONG;
+    const answer = await ask(exchange, accepted, beginning);
     if (answer === undefined) {
       if (model.failOpen) return PASSED;
       const reply = { status: model.statusOnError, flag: "UAEX", details: "ext_authz_error" } as const;
@@ -51,14 +63,34 @@ export function compileQuestion(model: ExtAuthz): AuthorizerQuestion {
   };
 }
 
+/** Undefined: the request has none, or what follows is no body but another protocol. */
+async function beginningOf(exchange: Exchange, { maxBytes }: CheckedBody): Promise<Beginning | undefined> {
+  if (exchange.head.body.kind === "none" || exchange.upgrade !== undefined) return undefined;
+  const held = new HeldBody(exchange.body, maxBytes);
+  exchange.body = held;
+  const beginning = await held.beginning();
+  if (beginning?.isWhole) exchange.complete = true;
+  return beginning;
+}
+
 export type Asked = { readonly kind: "allowed" } | { readonly kind: "denied"; readonly reply: LocalReply };
 
 /** Undefined: there is no answer. */
-type Ask = (exchange: Exchange, accepted: AcceptedRequest) => Promise<Asked | undefined>;
+type Ask = (
+  exchange: Exchange,
+  accepted: AcceptedRequest,
+  beginning: Beginning | undefined,
+) => Promise<Asked | undefined>;
 
-function compileService(service: NonNullable<ExtAuthz["service"]>): Ask {
+function compileService(service: ExtAuthz["service"], body: CheckedBody | undefined): Ask {
   if (service.kind === "http") return compileHttp(service);
-  return async (exchange, accepted) => await askOverGrpc(exchange, accepted, service);
+  return async (exchange, accepted, beginning) =>
+    await askOverGrpc(
+      exchange,
+      accepted,
+      service,
+      beginning && { ...beginning, asBytes: body?.asBytes ?? false },
+    );
 }
 
 /** 200 lets the request pass, 5xx is no answer, everything else is what the caller gets. */
@@ -67,8 +99,8 @@ function compileHttp(service: HttpAuthorization): Ask {
   const toUpstream = anyOf(service.toUpstreamOnAllow);
   const onAllow = anyOf(service.toDownstreamOnAllow);
   const onDeny = service.toDownstreamOnDeny.length === 0 ? () => true : anyOf(service.toDownstreamOnDeny);
-  return async (exchange, accepted) => {
-    const answer = await question(exchange, accepted, service, inCheck);
+  return async (exchange, accepted, beginning) => {
+    const answer = await question(exchange, accepted, service, { inCheck, beginning });
     if (answer === undefined) return undefined;
     const { status, headers, body } = answer;
     if (status === 200) {
@@ -88,7 +120,7 @@ async function question(
   exchange: Exchange,
   { facts, headers }: AcceptedRequest,
   { cluster: name, pathPrefix, additional, timeoutMs }: HttpAuthorization,
-  inCheck: (name: string) => boolean,
+  { inCheck, beginning }: { inCheck: (name: string) => boolean; beginning: Beginning | undefined },
 ): Promise<Answer | undefined> {
   const { deps, connection } = exchange;
   const cluster = deps.tables.cluster(name);
@@ -97,6 +129,7 @@ async function question(
   const asked = headers.clone();
   asked.keep((header) => ALWAYS_ASKED.has(header) || (!NEVER_TOLD.has(header) && inCheck(header)));
   for (const [header, value] of additional) asked.set(header, value);
+  if (beginning) asked.set(PARTIAL_BODY, String(!beginning.isWhole));
   return await askOnce({
     pool: host.pool(cluster.variantOf(host, facts.authority, connection.facts)),
     head: {
@@ -106,9 +139,10 @@ async function question(
       scheme: undefined,
       upgrade: undefined,
       headers: asked,
-      body: { kind: "none" },
+      body: beginning ? { kind: "sized", bytes: beginning.bytes.length } : { kind: "none" },
       expectsContinue: false,
     },
+    ...(beginning && { body: beginning.bytes }),
     alarms: deps.alarms,
     timeoutMs,
     mostBytes: LARGEST_DENIAL_BYTES,

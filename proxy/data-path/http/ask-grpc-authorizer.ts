@@ -13,6 +13,7 @@ import type { Asked } from "./ask-authorizer.ts";
 import { type Answer, askOnce } from "./ask-once.ts";
 import type { Exchange } from "./exchange.ts";
 import { frameOf, messageOf } from "./grpc-message.ts";
+import type { Beginning } from "./held-body.ts";
 
 const METHOD = "/envoy.service.auth.v3.Authorization/Check";
 const LARGEST_ANSWER_BYTES = 64 * 1024;
@@ -30,17 +31,21 @@ const FRAMING = new Set([
 ]);
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/** What an authorizer is to see of the body: as bytes, or as text. */
+export type SeenBody = Beginning & { readonly asBytes: boolean };
+
 /** Asks `Authorization.Check` about a request (Envoy's external_auth.proto). Undefined: there is no answer. */
 export async function askOverGrpc(
   exchange: Exchange,
   accepted: AcceptedRequest,
   { cluster: name, authority, timeoutMs }: GrpcAuthorization,
+  seen: SeenBody | undefined,
 ): Promise<Asked | undefined> {
   const { deps, connection, gone } = exchange;
   const cluster = deps.tables.cluster(name);
   const host = cluster?.pick(deps.random);
   if (cluster === undefined || host === undefined) return undefined;
-  const body = frameOf(CheckRequest.encode(describe(exchange, accepted)).finish());
+  const body = frameOf(CheckRequest.encode(describe(exchange, accepted, seen)).finish());
   const headers = new HeaderList();
   headers.append("content-type", "application/grpc");
   headers.append("grpc-timeout", `${Math.min(timeoutMs, 99_999_999)}m`);
@@ -71,7 +76,11 @@ export async function askOverGrpc(
   }
 }
 
-function describe(exchange: Exchange, { facts, headers }: AcceptedRequest): CheckRequest {
+function describe(
+  exchange: Exchange,
+  { facts, headers }: AcceptedRequest,
+  seen: SeenBody | undefined,
+): CheckRequest {
   const { connection, deps, head, record } = exchange;
   const { remoteAddress, remotePort, localAddress, localPort, peer } = connection.facts;
   const all = Object.fromEntries(
@@ -93,7 +102,9 @@ function describe(exchange: Exchange, { facts, headers }: AcceptedRequest): Chec
             ":method": facts.method,
             ":path": path,
             ":scheme": facts.scheme,
+            ...(seen && { "x-envoy-auth-partial-body": String(!seen.isWhole) }),
           },
+          ...(seen && (seen.asBytes ? { rawBody: seen.bytes } : { body: seen.bytes.toString() })),
           path,
           host: facts.authority,
           scheme: facts.scheme,

@@ -1,4 +1,4 @@
-import type { RequestHead, ServerStream, ServerStreamObserver } from "../../codec/stream.ts";
+import type { BodySource, RequestHead, ServerStream, ServerStreamObserver } from "../../codec/stream.ts";
 import type { HeaderEdit, HeaderEdits } from "../../model/route.ts";
 import type { HttpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
@@ -17,6 +17,8 @@ export interface Bearer {
 export class Exchange implements ServerStreamObserver {
   readonly head: RequestHead;
   readonly stream: ServerStream;
+  /** Where the request's body comes from: the stream, or a filter that has held its beginning. */
+  body: BodySource;
   readonly connection: Connection;
   readonly manager: CompiledManager;
   readonly deps: DataPathDeps;
@@ -43,6 +45,7 @@ export class Exchange implements ServerStreamObserver {
   ) {
     this.head = parts.head;
     this.stream = parts.stream;
+    this.body = parts.stream;
     this.connection = parts.connection;
     this.manager = parts.manager;
     this.deps = parts.deps;

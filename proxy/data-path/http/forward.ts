@@ -11,6 +11,7 @@ import { isHttp2 } from "./called-as.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Bearer, Exchange } from "./exchange.ts";
 import { failureReply, noHealthyHost, overflow, timedOut } from "./failure-reply.ts";
+import { httpStatusOf, isGrpc } from "./grpc-reply.ts";
 import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { replyLocally } from "./local-reply.ts";
 import { lookUpHost } from "./look-up-host.ts";
@@ -161,7 +162,7 @@ class Forwarding implements AttemptEvents, Bearer {
     const host = this.#host;
     if (host === undefined) return;
     const { deps, record } = this.#exchange;
-    this.#cluster.report(host, head.status, deps.random);
+    this.#cluster.report(host, outcomeOfAnswer(this.#head, head), deps.random);
     record.upstreamMs = deps.clock.monotonic() - this.#startedMs;
     if (head.status !== 101 && this.#mayRepeat() && this.#retries.wantsAfter(head)) {
       this.#attempt?.cancel();
@@ -297,9 +298,9 @@ class Forwarding implements AttemptEvents, Bearer {
 
   #requestBody(length: BodyLength): RequestBody | undefined {
     if (length.kind === "none") return undefined;
-    const { record, stream, head } = this.#exchange;
+    const { record, body, head } = this.#exchange;
     const keep = this.#decision.retry !== undefined || SAFE_TO_REPEAT.has(head.method);
-    return new RequestBody(stream, keep, {
+    return new RequestBody(body, keep, {
       passed: (bytes) => {
         record.bytesReceived += bytes;
         this.#deadlines.touch();
@@ -364,6 +365,14 @@ class Forwarding implements AttemptEvents, Bearer {
     this.#cluster.counts.active--;
     this.#deadlines.stop();
   }
+}
+
+/** A call over gRPC that is refused at once has its status in the head; one in trailers is too late to count (Envoy). */
+function outcomeOfAnswer(request: RequestHead, { status, headers }: ResponseHead): number {
+  const grpcStatus = headers.get("grpc-status");
+  return grpcStatus !== undefined && isGrpc(request.headers.get("content-type"))
+    ? httpStatusOf(grpcStatus)
+    : status;
 }
 
 /** Undefined when there was no answer; what is full says nothing about the host. */

@@ -30,3 +30,26 @@ export function grpcMessage(text: string): string {
     )
     .join("");
 }
+
+/** By gRPC's codes; everything else is 500. */
+const HTTP_OF_GRPC: ReadonlyMap<string, number> = new Map([
+  ["0", 200],
+  ["1", 499],
+  ["3", 400],
+  ["4", 504],
+  ["5", 404],
+  ["6", 409],
+  ["7", 403],
+  ["8", 429],
+  ["9", 400],
+  ["10", 409],
+  ["11", 400],
+  ["12", 501],
+  ["14", 503],
+  ["16", 401],
+]);
+
+/** What a call over gRPC that ended with this status counts as, where HTTP's statuses are counted (Envoy). */
+export function httpStatusOf(grpcStatus: string): number {
+  return HTTP_OF_GRPC.get(grpcStatus) ?? 500;
+}

@@ -14,6 +14,8 @@ export function upstreamHead(
   decision: ForwardDecision,
   original: string,
 ): RequestHead {
+  // As the caller says, or as those before it said in HTTP/1.1 (Envoy).
+  const scheme = exchange.head.scheme ?? headers.get("x-forwarded-proto");
   if (decision.rewritten) headers.set("x-envoy-original-path", original);
   applyEdits(headers, decision.requestEdits);
   // Host is said by the authority; an edit of it would be another one.
@@ -24,7 +26,7 @@ export function upstreamHead(
     method,
     target: decision.target,
     authority: decision.authority,
-    scheme: exchange.head.scheme,
+    scheme,
     upgrade: exchange.upgrade,
     headers,
     // What follows an upgrade is none.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { secret } from "../../harness/mesh-gateways.ts";
 import { realHello } from "../../harness/real-hello.ts";
 import { type At, entry, http, many, routes, rule, tcp, type WireCase } from "../wire-case.ts";
@@ -7,6 +8,7 @@ import { CERTIFICATES } from "../wire-certificates.ts";
 const SHOP = "shop.test";
 const CALL = `${SHOP}:80`;
 const DB = "db.test";
+const H2 = "h2.test";
 
 /** Where the applications that have names of their own are. */
 const HTTP_PORT = 8080;
@@ -240,6 +242,82 @@ export const GATEWAY_CASES: readonly WireCase[] = [
       routes("b.test", "http: [{ route: [{ destination: { host: b.test } }] }]"),
     caller: AT_GATEWAY,
     calls: [http("gateway a.test:8081", "b"), http("gateway b.test:8081", { status: 404 })],
+  },
+  {
+    name: "a gateway knows where a call comes from, and lets nobody tell otherwise",
+    yaml: (at) =>
+      gateway(at) +
+      entry(SHOP, "80 HTTP", [at("a")]) +
+      routes(SHOP, `gateways: [edge], http: [{ route: [{ destination: { host: ${SHOP} } }] }]`),
+    caller: AT_GATEWAY,
+    run: async (wire) => {
+      const { echo, headers } = await wire.http(`gateway ${SHOP}:8081`, {
+        source: 9,
+        headers: {
+          "x-forwarded-for": "192.0.2.1",
+          "x-forwarded-proto": "https",
+          "x-forwarded-client-cert": "URI=forged",
+          "x-request-id": "forged",
+          "x-envoy-retry-on": "5xx",
+          "x-envoy-internal": "true",
+        },
+      });
+      const seen = echo?.headers ?? {};
+      const address = String(seen["x-envoy-external-address"]);
+      assert.match(address, /^127\.\d+\.\d+\.9$/);
+      assert.equal(seen["x-forwarded-for"], `192.0.2.1,${address}`);
+      assert.equal(seen["x-forwarded-proto"], "http");
+      assert.notEqual(seen["x-request-id"], "forged");
+      for (const name of ["x-forwarded-client-cert", "x-envoy-retry-on", "x-envoy-internal"])
+        assert.equal(seen[name], undefined, name);
+      assert.equal(headers["server"], "istio-envoy");
+    },
+  },
+  {
+    name: "HTTP over TLS at a gateway: the application hears who the client is, over HTTP/1.1 and HTTP/2",
+    yaml: (at) =>
+      gateway(
+        at,
+        "port: { number: 8443, name: https, protocol: HTTPS }, tls: { mode: OPTIONAL_MUTUAL, credentialName: edge }",
+      ) +
+      `\n${secret("edge", CERTIFICATES.secure, CERTIFICATES.root)}` +
+      entry(SHOP, "80 HTTP", [at("a")]) +
+      entry(H2, "80 HTTP2", [at("h2")]) +
+      [SHOP, H2]
+        .map((host) =>
+          routes(host, `gateways: [edge], http: [{ route: [{ destination: { host: ${host} } }] }]`),
+        )
+        .join(""),
+    caller: AT_GATEWAY,
+    run: async (wire) => {
+      const { named } = CERTIFICATES;
+      const shown = { servername: "secure.test", cert: named.pem, key: named.keyPem };
+      const { raw, fingerprint256 } = new X509Certificate(named.pem);
+      const pem = new X509Certificate(raw).toString();
+      for (const [host, http2] of [
+        [SHOP, false],
+        [SHOP, true],
+        [H2, false],
+        [H2, true],
+      ] as const) {
+        const to = `gateway ${host}:8443`;
+        const known = await wire.http(to, { tls: shown, http2 });
+        const parts = String(known.echo?.headers?.["x-forwarded-client-cert"]).split(";");
+        assert.deepEqual(parts, [
+          `Hash=${fingerprint256.replaceAll(":", "").toLowerCase()}`,
+          `Cert="${encodeURIComponent(pem)}"`,
+          'Subject="CN=named"',
+          "URI=spiffe://elsewhere.test/named",
+          "DNS=named.test",
+          "DNS=also.test",
+        ]);
+        assert.equal(known.echo?.headers?.["x-forwarded-proto"], "https");
+        if (host === H2) assert.equal(known.echo?.headers?.[":scheme"], "https");
+        const unknown = await wire.http(to, { tls: { servername: "secure.test" }, http2 });
+        assert.equal(unknown.status, 200);
+        assert.equal(unknown.echo?.headers?.["x-forwarded-client-cert"], undefined);
+      }
+    },
   },
   {
     name: "a handshake at a gateway that does not go on is cut when its time is over",

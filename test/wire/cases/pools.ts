@@ -260,6 +260,29 @@ export const OUTLIER_CASES: readonly WireCase[] = [
     },
   },
   {
+    name: "a call over gRPC counts by a grpc-status in the head of its answer, and by no other",
+    yaml: (at) =>
+      entry(SHOP, "80 GRPC", [at("h2")]) +
+      policy(
+        "outlierDetection: { consecutive5xxErrors: 2, interval: 0.1s, baseEjectionTime: 30s, maxEjectionPercent: 100, minHealthPercent: 0 }",
+      ) +
+      routes(SHOP, `http: [{ retries: { attempts: 0 }, route: [{ destination: { host: ${SHOP} } }] }]`),
+    upstreams: [CALL],
+    run: async (wire) => {
+      const status = async (grpcStatus: string, over: Record<string, string> = {}): Promise<number> => {
+        const headers = { "content-type": "application/grpc", "x-grpc-status": grpcStatus, ...over };
+        return (await wire.http(CALL, { http2: true, method: "POST", headers })).status;
+      };
+      const inHead = { "x-grpc-in": "head" };
+      const noGrpc = { "content-type": "application/json" };
+      for (const grpcStatus of ["14", "5", "14"]) assert.equal(await status(grpcStatus, inHead), 200);
+      for (let left = 4; left > 0; left--) assert.equal(await status("14"), 200, "told in trailers");
+      for (let left = 4; left > 0; left--) assert.equal(await status("14", { ...inHead, ...noGrpc }), 200);
+      for (let left = 2; left > 0; left--) assert.equal(await status("14", inHead), 200);
+      await eventually("who fails is ejected", async () => (await status("0", noGrpc)) === 503);
+    },
+  },
+  {
     name: "consecutiveLocalOriginFailures: who cannot be connected to is ejected, apart from what answers say",
     yaml: (at) =>
       entry(DB, "9000 TCP", [at("ta"), at("tb")]) +
