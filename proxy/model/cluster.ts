@@ -49,7 +49,7 @@ export interface DnsSource {
   readonly family: "v4" | "v6" | "v4-first" | "v6-first" | "all";
 }
 
-export interface CapturedSource {
+interface CapturedSource {
   readonly kind: "original-destination";
   /** A host that is not called for so long is forgotten. */
   readonly forgetMs: number;

@@ -88,7 +88,7 @@ export interface CertificateName {
 
 export type CertificateSource = SdsName | { readonly chain: DataSource; readonly key: DataSource };
 
-export interface SdsName {
+interface SdsName {
   readonly sds: string;
 }
 

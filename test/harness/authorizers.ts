@@ -1,4 +1,10 @@
-import { createServer, type Server as HttpServer, type IncomingHttpHeaders } from "node:http";
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
@@ -64,16 +70,21 @@ export class Authorizers implements AsyncDisposable {
 
   static async start(): Promise<Authorizers> {
     const questions: Question[] = [];
-    const http = createServer(async (request, response) => {
-      const { method = "", url = "", headers } = request;
-      const body = await text(request);
+    const http = createServer((request, response) => {
+      void text(request).then((body) => answer(request, response, body));
+    });
+    const answer = (
+      { method = "", url = "", headers }: IncomingMessage,
+      response: ServerResponse,
+      body: string,
+    ): void => {
       questions.push({ method, path: url, headers, body });
       const user = headers["x-user"];
       if (user === "broken") response.writeHead(500).end();
       else if (user === "good")
         response.writeHead(200, { "x-allowed-by": "authorizer", "x-checked": "yes", "x-private": "1" }).end();
       else response.writeHead(401, { "x-reason": "unknown user", "x-private": "1" }).end("who are you?");
-    });
+    };
     await new Promise<void>((resolve) => http.listen(0, ADDRESS, resolve));
     const grpc = new Server();
     grpc.addService(

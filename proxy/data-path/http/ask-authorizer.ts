@@ -33,7 +33,7 @@ const NEVER_TOLD = new Set([
 ]);
 
 /** Tells the authorizer whether it sees the whole body (Envoy). */
-export const PARTIAL_BODY = "x-envoy-auth-partial-body";
+const PARTIAL_BODY = "x-envoy-auth-partial-body";
 
 const TOO_LONG = {
   kind: "refused",
