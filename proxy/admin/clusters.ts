@@ -24,10 +24,15 @@ function hostLines(cluster: string, host: UpstreamHost): string[] {
     `rq_total::${host.total}`,
     `rq_error::${host.failures}`,
     `hostname::`,
-    `health_flags::${endpoint.healthy ? "healthy" : "/failed_eds_health"}`,
+    `health_flags::${healthFlags(host)}`,
     `weight::${endpoint.weight}`,
     `priority::${endpoint.priority}`,
   ].map((part) => `${cluster}::${host.key}::${part}`);
+}
+
+function healthFlags({ endpoint, failsChecks }: UpstreamHost): string {
+  const flags = `${failsChecks ? "/failed_active_hc" : ""}${endpoint.healthy ? "" : "/failed_eds_health"}`;
+  return flags || "healthy";
 }
 
 /** Envoy's `/clusters?format=json` (envoy.admin.v3.Clusters). */
@@ -44,7 +49,10 @@ export function clustersJson(clusters: Clusters): JsonValue {
           { name: "rq_error", value: String(host.failures), type: "COUNTER" },
           { name: "rq_active", value: String(host.active), type: "GAUGE" },
         ],
-        health_status: { eds_health_status: host.endpoint.healthy ? "HEALTHY" : "UNHEALTHY" },
+        health_status: {
+          ...(host.failsChecks ? { failed_active_health_check: true } : {}),
+          eds_health_status: host.endpoint.healthy ? "HEALTHY" : "UNHEALTHY",
+        },
         weight: host.endpoint.weight,
         priority: host.endpoint.priority,
       })),

@@ -1,3 +1,4 @@
+import type { HealthCheck } from "./health-check.ts";
 import type { Http2Settings } from "./http2.ts";
 import type { UpstreamTls } from "./tls.ts";
 
@@ -22,6 +23,8 @@ export interface Cluster {
   readonly limits: ClusterLimits;
   /** Hosts that keep failing are left out for a while. */
   readonly outlier: OutlierRules | undefined;
+  /** Hosts are asked whether they are well; undefined: what EDS says is believed. */
+  readonly healthCheck: HealthCheck | undefined;
   /** 0 is without limit. */
   readonly maxRequestsPerConnection: number;
   /** Idle upstream connections are closed after this long. */

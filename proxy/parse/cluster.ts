@@ -12,6 +12,7 @@ import type { Cluster, ClusterLimits, TransportMatch } from "../model/cluster.ts
 import { parseBalancing } from "./balancing.ts";
 import { parseSource } from "./cluster-source.ts";
 import { transportCriteria } from "./endpoints.ts";
+import { parseHealthCheck } from "./health-check.ts";
 import { parseOutlier } from "./outlier.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseTransport } from "./transport.ts";
@@ -53,7 +54,9 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "upstreamConnectionOptions",
     "cleanupInterval",
     "upstreamBindConfig",
+    "healthChecks",
   ]);
+  const http = parseUpstreamHttp(where, from);
   return {
     name,
     source: parseSource(where, from),
@@ -72,7 +75,8 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     limits: parseLimits(where, from.circuitBreakers),
     outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection),
     keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
-    ...parseUpstreamHttp(where, from),
+    healthCheck: parseHealthCheck(where, from.healthChecks, http.http),
+    ...http,
   };
 }
 

@@ -45,7 +45,7 @@ function parseEndpoint(
 ): Endpoint {
   onlyFields(where, from, ["endpoint", "healthStatus", "metadata", "loadBalancingWeight"]);
   const endpoint = required(where, "endpoint", from.endpoint);
-  onlyFields(where, endpoint, ["address", "hostname", "healthCheckConfig"]);
+  onlyFields(where, endpoint, ["address", "hostname"]);
   const metadata = from.metadata?.filterMetadata ?? {};
   const workload: unknown = metadata["istio"]?.["workload"];
   return {

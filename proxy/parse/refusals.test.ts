@@ -280,9 +280,17 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   {
     kind: "cluster",
     resource: staticCluster("c", [80], {
-      healthChecks: [{ timeout: "1s", interval: "1s", unhealthyThreshold: 1, healthyThreshold: 1 }],
+      healthChecks: [
+        {
+          timeout: "1s",
+          interval: "1s",
+          unhealthyThreshold: 1,
+          healthyThreshold: 1,
+          httpHealthCheck: { path: "/", serviceNameMatcher: { exact: "a" } },
+        },
+      ],
     }),
-    want: 'cluster x: field "health_checks" is not implemented',
+    want: 'cluster x: health_checks: http_health_check: field "service_name_matcher" is not implemented',
   },
   {
     kind: "cluster",

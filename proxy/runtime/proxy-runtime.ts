@@ -3,6 +3,7 @@ import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import type { Rejection, ResourceSink, ResourceUpdate } from "../ads/ads-client.ts";
 import { ALL, type Interest, type Interests } from "../ads/interest.ts";
 import type { Tables } from "../data-path/connection.ts";
+import { HealthChecker } from "../data-path/health/health-checker.ts";
 import { secretNames } from "../data-path/tls/contexts.ts";
 import type { SecretStore } from "../data-path/tls/secret-store.ts";
 import type { Resolver } from "../data-path/upstream/dns-endpoints.ts";
@@ -46,6 +47,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
   readonly listeners: ListenerSet;
   readonly #deps: RuntimeDeps;
   readonly #clusters = new Map<string, UpstreamCluster>();
+  readonly #checkers = new Map<string, HealthChecker>();
   readonly #routes = new Map<string, RouteTable>();
   readonly #onDemand: OnDemandHosts;
   readonly #onDemandClusters: OnDemandClusters;
@@ -112,6 +114,7 @@ export class ProxyRuntime implements ResourceSink, Tables {
   }
 
   close(): void {
+    for (const checker of this.#checkers.values()) checker.stop();
     for (const cluster of this.#clusters.values()) cluster.close();
   }
 
@@ -196,19 +199,31 @@ export class ProxyRuntime implements ResourceSink, Tables {
     const cluster = running ?? new UpstreamCluster(model, this.#deps);
     this.#clusters.set(model.name, cluster);
     this.#onDemandClusters.put(model.name);
+    this.#checkHealth(cluster);
     const assignment = model.source.kind === "eds" && this.books.endpoints.get(model.source.service);
     if (assignment) cluster.assign(assignment.model.endpoints);
-    else if (!cluster.warm) void this.#endWarming(cluster);
+    if (!cluster.warm) void this.#endWarming(cluster);
+  }
+
+  #checkHealth(cluster: UpstreamCluster): void {
+    const { name, healthCheck } = cluster.model;
+    this.#checkers.get(name)?.stop();
+    this.#checkers.delete(name);
+    if (healthCheck === undefined) cluster.believeAll();
+    else this.#checkers.set(name, new HealthChecker(cluster, healthCheck, this.#deps));
   }
 
   async #endWarming(cluster: UpstreamCluster): Promise<void> {
     await Promise.race([cluster.whenWarm(), this.#deps.clock.sleep(WARMING_MS, this.#deps.signal)]);
-    if (cluster.warm) return;
-    cluster.assign([]);
+    // Hosts that are being checked are not well as long as nobody knows.
+    if (!cluster.warm && cluster.model.healthCheck) cluster.endWarming();
+    else if (!cluster.warm) cluster.assign([]);
     this.listeners.activate();
   }
 
   #removeCluster(name: string): void {
+    this.#checkers.get(name)?.stop();
+    this.#checkers.delete(name);
     this.#clusters.get(name)?.close();
     this.#clusters.delete(name);
     this.#onDemandClusters.remove(name);

@@ -8,9 +8,9 @@ import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
 import { offeredAlpn } from "./client-protocols.ts";
 import { UpstreamConnectError } from "./dial.ts";
+import type { PoolVariant } from "./pool-variant.ts";
 import { proxyHeader } from "./proxy-header.ts";
-import type { UpstreamConnection } from "./upstream-cluster.ts";
-import type { PoolVariant } from "./upstream-host.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** What a connection is for: a server's chain for one does not take the other out of a tunnel. */
 export type Purpose = "http" | "bytes";

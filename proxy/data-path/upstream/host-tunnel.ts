@@ -7,7 +7,7 @@ import { breakOff } from "../break-off.ts";
 import { type ByteEnd, WireEnd } from "../tcp/byte-end.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import { UpstreamConnectError } from "./dial.ts";
-import type { UpstreamConnection } from "./upstream-cluster.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** A tunnel without a stream is closed after so long. */
 const IDLE_MS = 60_000;

@@ -1,11 +1,9 @@
-import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { ClientSessionObserver } from "../../codec/stream.ts";
 import type { Cluster, Endpoint } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
-import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
 import type { Alarms } from "../../transport/alarms.ts";
 import type { Destination } from "../../transport/original-destination.ts";
@@ -14,7 +12,6 @@ import { SocketWire } from "../../transport/socket-wire.ts";
 import { StaticReader } from "../../transport/static-reader.ts";
 import { breakOff } from "../break-off.ts";
 import { WireEnd } from "../tcp/byte-end.ts";
-import type { PeerCertificate } from "../tls/peer.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
 import { CalledHosts } from "./called-hosts.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
@@ -22,33 +19,20 @@ import { ClusterTransports, type Purpose } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
-import type { OpenedSession, PoolSource } from "./host-pool.ts";
+import { HostPool, type OpenedSession, type PoolSource } from "./host-pool.ts";
 import type { OpenedEnd } from "./host-tunnel.ts";
+import { membersNow } from "./members.ts";
 import { NameCache } from "./name-cache.ts";
+import { type PoolVariant, variantOf } from "./pool-variant.ts";
 import type { CallEnds } from "./proxy-header.ts";
-import { type PoolVariant, UpstreamHost } from "./upstream-host.ts";
+import type { ClusterCounts, UpstreamConnection } from "./upstream-connection.ts";
+import { UpstreamHost } from "./upstream-host.ts";
 
 export interface UpstreamDeps {
   readonly secrets: SecretStore;
   readonly clock: Clock;
   readonly resolve: Resolver;
   readonly alarms: Alarms;
-}
-
-export interface UpstreamConnection {
-  readonly socket: Socket;
-  /** The server's identity; undefined without TLS. */
-  readonly peer: PeerCertificate | undefined;
-}
-
-export interface ClusterCounts {
-  /** Connections that are open, or being opened. */
-  readonly connections: number;
-  /** Requests that are running. */
-  active: number;
-  /** Requests and connections ever. */
-  total: number;
-  retries: number;
 }
 
 /** `destination`: where the caller's connection was going, if it was captured, or of the name that it calls. */
@@ -58,9 +42,6 @@ const NEVER = new AbortController().signal;
 
 /** A host that was looked up and is not called any more (Envoy). */
 const FORGET_MS = 300_000;
-
-/** So often the weights of endpoints that start slowly are worked out again. */
-const SLOW_START_STEPS = 50;
 
 /** A cluster that is in use: its hosts with their pools, kept over changes of endpoints. */
 export class UpstreamCluster {
@@ -112,6 +93,9 @@ export class UpstreamCluster {
     return this.#called ?? this.#hosts.values();
   }
 
+  /** Called after each change of the endpoints. */
+  onHosts: (() => void) | undefined;
+
   /** True once endpoints are known, be it none. */
   get warm(): boolean {
     return this.#warm;
@@ -154,8 +138,41 @@ export class UpstreamCluster {
     }
     for (const endpoint of endpoints) this.#place(endpoint);
     this.#rebalance();
+    if (this.#model.healthCheck === undefined || this.#hosts.size === 0) this.endWarming();
+    this.onHosts?.();
+  }
+
+  /** Endpoints are known as well as they will be: what waits for them goes on. */
+  endWarming(): void {
     this.#warm = true;
     this.#warmed.resolve();
+  }
+
+  /** What checks have found. */
+  setHealth(host: UpstreamHost, isWell: boolean): void {
+    host.failsChecks = !isWell;
+    this.#rebalance();
+  }
+
+  /** Nobody checks them any more. */
+  believeAll(): void {
+    for (const host of this.#hosts.values()) if (host.failsChecks) this.setHealth(host, true);
+  }
+
+  /** Connections to check a host with, which wait for nobody. */
+  checkPool(host: UpstreamHost): HostPool {
+    const takeSlot = (taker: () => void): void => {
+      this.#slots.take(Number.POSITIVE_INFINITY);
+      taker();
+    };
+    const source = this.poolSource(host, undefined);
+    return new HostPool({ ...source, crowded: false, takeSlot, enter() {}, arrive() {} });
+  }
+
+  /** One of them, for bytes. */
+  async connectForCheck(host: UpstreamHost, signal: AbortSignal): Promise<UpstreamConnection> {
+    this.#slots.take(Number.POSITIVE_INFINITY);
+    return await this.#dialForSlot(host, "bytes", signal, undefined);
   }
 
   /** Undefined when no endpoint is healthy, or when nobody knows where a call was going. */
@@ -181,21 +198,8 @@ export class UpstreamCluster {
     calledInHttp2 = false,
   ): PoolVariant | undefined {
     if (!this.#varies) return undefined;
-    const { hostTls, http } = this.#model;
-    const http2 = http === "as-called" && calledInHttp2;
-    const { kind, proxyProtocol } = this.#transports.of(host.endpoint);
-    const called =
-      kind === "tls" && (hostTls.sni || hostTls.verify)
-        ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
-        : undefined;
-    if (called === undefined && proxyProtocol === undefined && !http2) return undefined;
-    const caller = proxyProtocol && ends;
-    const key = [
-      http2 ? "h2" : "",
-      called?.serverName ?? "",
-      ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
-    ].join("|");
-    return { key, called, caller, http2 };
+    const transport = this.#transports.of(host.endpoint);
+    return variantOf(this.#model, transport, authority, ends, calledInHttp2);
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
@@ -360,7 +364,9 @@ export class UpstreamCluster {
   }
 
   #newHost(endpoint: Endpoint): UpstreamHost {
-    return new UpstreamHost(endpoint, this, this.#deps.clock.monotonic());
+    const host = new UpstreamHost(endpoint, this, this.#deps.clock.monotonic());
+    host.failsChecks = this.#model.healthCheck !== undefined;
+    return host;
   }
 
   #calledHosts({ source }: Cluster): CalledHosts | undefined {
@@ -374,21 +380,13 @@ export class UpstreamCluster {
 
   /** With the hosts as they are now: those whose time is over are back. */
   #rebalance(): void {
-    const nowMs = this.#deps.clock.monotonic();
     const { balancing } = this.#model;
-    const { slowStart } = balancing;
-    this.#nextChangeMs = Number.POSITIVE_INFINITY;
-    const changeAt = (ms: number): void => {
-      this.#nextChangeMs = Math.min(this.#nextChangeMs, ms);
-    };
-    const members = [...this.#hosts.values()].map((host) => {
-      const { standing, endpoint, sinceMs } = host;
-      if (standing.ejectedUntilMs <= nowMs) standing.ejectedUntilMs = 0;
-      else changeAt(standing.ejectedUntilMs);
-      const factor = slowStart ? slowStartFactor(slowStart, nowMs - sinceMs) : 1;
-      if (slowStart && factor < 1) changeAt(nowMs + slowStart.windowMs / SLOW_START_STEPS);
-      return { host, weight: endpoint.weight * factor, ejected: standing.ejectedUntilMs !== 0 };
-    });
+    const { members, nextChangeMs } = membersNow(
+      this.#hosts.values(),
+      balancing.slowStart,
+      this.#deps.clock.monotonic(),
+    );
+    this.#nextChangeMs = nextChangeMs;
     this.#balance = compileBalancer(balancing, members);
   }
 

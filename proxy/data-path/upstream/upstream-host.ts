@@ -2,26 +2,13 @@ import type { Endpoint } from "../../model/cluster.ts";
 import { type Host, hostKey } from "../../tables/balancer.ts";
 import { newStanding, type Standing } from "../../tables/outlier.ts";
 import type { Alarms } from "../../transport/alarms.ts";
-import type { CalledHost } from "../tls/foreign-tls.ts";
 import { HostPool, type PoolSource } from "./host-pool.ts";
 import { HostTunnel } from "./host-tunnel.ts";
-import type { CallEnds } from "./proxy-header.ts";
-import type { UpstreamConnection } from "./upstream-cluster.ts";
+import type { PoolVariant } from "./pool-variant.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Of pools that are for one called host, or one caller. The oldest goes. */
 const MOST_VARIANTS = 100;
-
-/** What sets connections apart from others to the same host. */
-export interface PoolVariant {
-  /** Equal for calls that can share connections. */
-  readonly key: string;
-  /** TLS is for this host. */
-  readonly called: CalledHost | undefined;
-  /** Told to the server before anything else (PROXY protocol). */
-  readonly caller: CallEnds | undefined;
-  /** The caller spoke HTTP/2, and so does the connection. */
-  readonly http2: boolean;
-}
 
 /** The part of its cluster that a host needs. */
 interface Dialer {
@@ -38,6 +25,8 @@ export class UpstreamHost implements Host {
   total = 0;
   failures = 0;
   readonly standing: Standing = newStanding();
+  /** Checks have found it not well, or none has come back yet. */
+  failsChecks = false;
   /** Monotonic time at which the endpoint became known. */
   readonly sinceMs: number;
   readonly #dialer: Dialer;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { eventually } from "../../harness/eventually.ts";
 import { type At, entry, http, routes, tcp, type WireCase } from "../wire-case.ts";
 import { ingress } from "./inbound.ts";
 import { AT_GATEWAY, gateway } from "./mesh.ts";
@@ -365,4 +366,50 @@ spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }` +
       );
     },
   },
+  ...(
+    [
+      ["HTTP", "http_health_check: { path: /health }"],
+      ["a connection", "tcp_health_check: {}"],
+      [
+        "bytes",
+        `tcp_health_check: { send: { text: "${hex("GET / HTTP/1.1\r\nhost: x\r\n\r\n")}" }, receive: [{ text: "${hex("HTTP/1.1")}" }, { text: "${hex("200")}" }] }`,
+      ],
+    ] as const
+  ).map(
+    ([what, check]): WireCase => ({
+      name: `CLUSTER MERGE: a host that fails its checks by ${what} is not called, and called again when it passes`,
+      yaml: (at) =>
+        entry(SHOP, "80 HTTP", [at("a"), at("b")]) +
+        routes(SHOP, `http: [{ retries: { attempts: 0 }, route: [{ destination: { host: ${SHOP} } }] }]`) +
+        patches(
+          patch(
+            "CLUSTER",
+            CALLERS,
+            `cluster: { service: ${SHOP} }`,
+            "MERGE",
+            `{ health_checks: [{ timeout: 0.5s, interval: 0.1s, no_traffic_interval: 0.1s, unhealthy_threshold: 2, healthy_threshold: 2, ${check} }] }`,
+          ),
+        ),
+      upstreams: [CALL],
+      run: async (wire) => {
+        const call = { kind: "http", to: CALL } as const;
+        const goTo = async (...apps: readonly string[]): Promise<void> => {
+          await eventually(`calls go to ${apps.join()}`, async () => {
+            const seen = await wire.tally(8, call);
+            return Object.keys(seen).sort().join() === apps.join();
+          });
+        };
+        await goTo("a", "b");
+        await wire.apps.down("b");
+        await goTo("a");
+        assert.deepEqual(await wire.tally(12, call), { a: 12 });
+        await wire.apps.allUp();
+        await goTo("a", "b");
+      },
+    }),
+  ),
 ];
+
+function hex(text: string): string {
+  return Buffer.from(text).toString("hex");
+}
