@@ -20,12 +20,14 @@ export function encodeRequest(head: RequestHead): string {
   return block;
 }
 
-function pseudoHeaders({ method, target, authority, scheme, upgrade }: RequestHead): string {
+function pseudoHeaders({ method, target, authority, scheme, upgrade, headers }: RequestHead): string {
   const where = literal(":authority", authority);
   if (upgrade === undefined && method === "CONNECT") return METHOD_CONNECT + where;
   const how = upgrade === undefined ? encodeMethod(method) : METHOD_CONNECT + literal(":protocol", upgrade);
   const path = target === "/" ? PATH_ROOT : literal(":path", target);
-  return how + (scheme === "https" ? SCHEME_HTTPS : SCHEME_HTTP) + where + path;
+  // HTTP/1.1 names none: whoever took the request in has said it (Envoy).
+  const said = scheme ?? headers.get("x-forwarded-proto");
+  return how + (said === "https" ? SCHEME_HTTPS : SCHEME_HTTP) + where + path;
 }
 
 function encodeMethod(method: string): string {

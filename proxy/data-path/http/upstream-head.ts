@@ -14,8 +14,6 @@ export function upstreamHead(
   decision: ForwardDecision,
   original: string,
 ): RequestHead {
-  // As the caller says, or as those before it said in HTTP/1.1 (Envoy).
-  const scheme = exchange.head.scheme ?? headers.get("x-forwarded-proto");
   if (decision.rewritten) headers.set("x-envoy-original-path", original);
   applyEdits(headers, decision.requestEdits);
   // Host is said by the authority; an edit of it would be another one.
@@ -26,7 +24,7 @@ export function upstreamHead(
     method,
     target: decision.target,
     authority: decision.authority,
-    scheme,
+    scheme: exchange.head.scheme,
     upgrade: exchange.upgrade,
     headers,
     // What follows an upgrade is none.
