@@ -85,11 +85,11 @@ export class MeshSizes {
     before: readonly CatalogInstance[] = [],
     after: readonly CatalogInstance[] = [],
   ): void {
-    for (const [instances, sign] of [[before, -1] as const, [after, 1] as const]) {
-      if (instances.length === 0) continue;
-      const ports = new Set(instances.map(({ servicePort }) => servicePort)).size;
-      this.#hosts([hostname], namespace, { ports, endpoints: instances.length }, sign);
-    }
+    const [old, young] = [sizeOf(before), sizeOf(after)];
+    // An instance that moves or changes is the usual case, and no other size.
+    if (old.ports === young.ports && old.endpoints === young.endpoints) return;
+    if (old.endpoints > 0) this.#hosts([hostname], namespace, old, -1);
+    if (young.endpoints > 0) this.#hosts([hostname], namespace, young, 1);
   }
 
   /** Something that a selector may choose has come or gone. */
@@ -126,12 +126,7 @@ export class MeshSizes {
     this.#selected.addLeft(selectorName(namespace, workloadSelector), sign * hosts.length * ports.length);
   }
 
-  #hosts(
-    hosts: readonly string[],
-    namespace: string,
-    { ports, endpoints }: { readonly ports: number; readonly endpoints: number },
-    sign: Sign,
-  ): void {
+  #hosts(hosts: readonly string[], namespace: string, { ports, endpoints }: HostSize, sign: Sign): void {
     this.#own.clusters += sign * hosts.length * ports;
     this.#own.endpoints += sign * hosts.length * endpoints;
     for (const key of [namespace, ALL]) this.#imported.addRight(key, sign * hosts.length);
@@ -166,6 +161,19 @@ export class MeshSizes {
       else this.#imported.addLeft(namespace === "." ? metadata.namespace : namespace, sign);
     }
   }
+}
+
+/** Of one host. */
+interface HostSize {
+  readonly ports: number;
+  readonly endpoints: number;
+}
+
+function sizeOf(instances: readonly CatalogInstance[]): HostSize {
+  return {
+    ports: new Set(instances.map(({ servicePort }) => servicePort)).size,
+    endpoints: instances.length,
+  };
 }
 
 function isA<K extends Kind>(kind: K, object: StoredObject): object is StoredObject<K> {
