@@ -64,8 +64,7 @@ export class AdsStream<S extends Subscription> {
     const answer = this.#scheduler.request(typeUrl, take);
     this.#record(typeUrl, answer);
     // Most requests acknowledge the one response that was on its way.
-    const [unsettled, ...others] = this.#unsettled;
-    const isLast = answer.kind === "ack" && unsettled === typeUrl && others.length === 0;
+    const isLast = answer.kind === "ack" && this.#unsettled.length === 1 && this.#unsettled[0] === typeUrl;
     const resources = this.#resources;
     if (isLast && resources !== undefined && !this.#scheduler.isPending(typeUrl, resources)) {
       this.#unsettled = this.#tell(typeUrl, resources) ? NONE : [typeUrl];
@@ -81,8 +80,8 @@ export class AdsStream<S extends Subscription> {
       if (!this.#waitingSince.has(typeUrl)) this.#waitingSince.set(typeUrl, publishedAt ?? 0);
     }
     // Most publications concern few streams, and one type.
-    const [first, ...others] = pending;
-    if (before === undefined || others.length > 0) this.#pump();
+    const first = pending[0];
+    if (before === undefined || pending.length > 1) this.#pump();
     else if (first !== undefined) this.#pumpAlone(first, resources);
     this.#deps.status.evaluated(resources.snapshot);
   }
@@ -110,8 +109,11 @@ export class AdsStream<S extends Subscription> {
       return;
     }
     if (inFlight === undefined) return;
-    const covers = answer.sent.heldBack ? {} : { ackedSnapshot: inFlight.snapshot };
-    status.update(typeUrl, { ackedAt: clock.now(), ...covers });
+    const ackedAt = clock.now();
+    status.update(
+      typeUrl,
+      answer.sent.heldBack ? { ackedAt } : { ackedAt, ackedSnapshot: inFlight.snapshot },
+    );
     if (inFlight.publishedAt === undefined) return;
     observer.onPropagation?.({ node, typeUrl, ms: clock.monotonic() - inFlight.publishedAt });
   }
