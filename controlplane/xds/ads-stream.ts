@@ -41,15 +41,20 @@ interface InFlight {
   readonly publishedAt: number | undefined;
 }
 
+/** How far a type's newest has come. */
+interface Progress {
+  inFlight: InFlight | undefined;
+  /** The first publication that waits to be sent (monotonic). */
+  waitingSince: number | undefined;
+}
+
 const NONE: readonly never[] = [];
 
 /** One proxy's stream once its node is known: joins the scheduler to the status table. No transport in it. */
 export class AdsStream<S extends Subscription> {
   readonly #deps: AdsStreamDeps<S>;
   readonly #scheduler: PushScheduler<S>;
-  readonly #inFlight = new Map<TypeUrl, InFlight>();
-  /** The first publication of each type that waits to be sent. */
-  readonly #waitingSince = new Map<TypeUrl, number>();
+  readonly #progress = new Map<TypeUrl, Progress>();
   #resources: NodeResources | undefined;
   /** Types of which something is to be sent or answered, as it was when last looked at. */
   #unsettled: readonly TypeUrl[] = PUSH_ORDER;
@@ -76,8 +81,8 @@ export class AdsStream<S extends Subscription> {
     const before = this.#unsettled.length === 0 ? this.#resources : undefined;
     this.#resources = resources;
     const pending = this.#scheduler.pending(resources, before);
-    for (const typeUrl of publishedAt === undefined ? NONE : pending) {
-      if (!this.#waitingSince.has(typeUrl)) this.#waitingSince.set(typeUrl, publishedAt ?? 0);
+    if (publishedAt !== undefined) {
+      for (const typeUrl of pending) this.#progressOf(typeUrl).waitingSince ??= publishedAt;
     }
     // Most publications concern few streams, and one type.
     const first = pending[0];
@@ -94,8 +99,9 @@ export class AdsStream<S extends Subscription> {
   #record(typeUrl: TypeUrl, answer: Answer): void {
     const { status, clock, logger, node, observer } = this.#deps;
     if (answer.kind === "none" || answer.kind === "stale") return;
-    const inFlight = this.#inFlight.get(typeUrl);
-    this.#inFlight.delete(typeUrl);
+    const progress = this.#progressOf(typeUrl);
+    const { inFlight } = progress;
+    progress.inFlight = undefined;
     if (answer.kind === "nack") {
       const { message, rejected } = answer;
       observer.onNack?.(typeUrl);
@@ -141,11 +147,20 @@ export class AdsStream<S extends Subscription> {
 
   #send(push: Push, snapshot: number): void {
     const { typeUrl } = push;
-    this.#inFlight.set(typeUrl, { snapshot, publishedAt: this.#waitingSince.get(typeUrl) });
-    this.#waitingSince.delete(typeUrl);
+    const progress = this.#progressOf(typeUrl);
+    progress.inFlight = { snapshot, publishedAt: progress.waitingSince };
+    progress.waitingSince = undefined;
     this.#deps.send(push, snapshot);
     this.#deps.observer.onPush?.(typeUrl);
     this.#deps.status.update(typeUrl, { sentSnapshot: snapshot, sentAt: this.#deps.clock.now() });
+  }
+
+  #progressOf(typeUrl: TypeUrl): Progress {
+    const known = this.#progress.get(typeUrl);
+    if (known !== undefined) return known;
+    const progress: Progress = { inFlight: undefined, waitingSince: undefined };
+    this.#progress.set(typeUrl, progress);
+    return progress;
   }
 
   /** Whether nothing is to be sent or answered. */
