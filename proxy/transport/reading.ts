@@ -27,6 +27,7 @@ interface UserBuffer {
 
 /** The cheapest way that the socket has. */
 export function readingOf(socket: Socket): Reading {
+  // oxlint-disable-next-line no-underscore-dangle
   const handle = (socket as unknown as { readonly _handle?: Partial<UserBuffer> | null })._handle;
   return ONREAD !== undefined && typeof handle?.useUserBuffer === "function"
     ? readShared(socket, handle as UserBuffer, ONREAD)
