@@ -122,7 +122,10 @@ export class HeaderList {
 
   /** Names as they came and values, in turn. */
   toRaw(): string[] {
-    return this.#written.flatMap((name, index) => [name, this.valueAt(index)]);
+    const raw: string[] = [];
+    for (let index = 0; index < this.#names.length; index++)
+      raw.push(this.writtenAt(index), this.valueAt(index));
+    return raw;
   }
 }
 

@@ -44,10 +44,6 @@ export class ClusterTransports {
     return match?.transport ?? this.#model.transport;
   }
 
-  isSecure(endpoint: Endpoint): boolean {
-    return this.of(endpoint).kind === "tls";
-  }
-
   /** The server may be one that speaks the tunnel. */
   mayTunnel(endpoint: Endpoint): boolean {
     const transport = this.of(endpoint);

@@ -2,7 +2,6 @@ import { connect, type Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Endpoint } from "../../model/cluster.ts";
 import { hostKey } from "../../tables/balancer.ts";
-import type { StaticReader } from "../../transport/static-reader.ts";
 
 /** Why no connection to an upstream came about; `flag` is Envoy's response flag. */
 export class UpstreamConnectError extends Error {
@@ -15,22 +14,16 @@ export class UpstreamConnectError extends Error {
   }
 }
 
-/** A plain TCP connection within the time. The socket has an error listener already; `reader` reads it. */
+/** A plain TCP connection within the time. The socket has an error listener already. */
 export async function dial(
   endpoint: Pick<Endpoint, "address" | "port">,
   timeoutMs: number,
   signal: AbortSignal,
-  reader?: StaticReader,
 ): Promise<Socket> {
   if (signal.aborted) throw new UpstreamConnectError("UF", "the caller is gone");
   const { address, port } = endpoint;
   const place = /^[/@]/.test(address) ? { path: address.replace(/^@/, "\0") } : { host: address, port };
-  const socket = connect({
-    ...place,
-    noDelay: true,
-    allowHalfOpen: true,
-    ...(reader && { onread: reader.options }),
-  });
+  const socket = connect({ ...place, noDelay: true, allowHalfOpen: true });
   socket.on("error", () => {});
   try {
     await connected(socket, timeoutMs, signal);

@@ -8,9 +8,7 @@ import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts
 import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
 import type { Alarms } from "../../transport/alarms.ts";
-import { readStatic } from "../../transport/reading.ts";
 import { SocketWire } from "../../transport/socket-wire.ts";
-import { StaticReader } from "../../transport/static-reader.ts";
 import { breakOff } from "../break-off.ts";
 import { WireEnd } from "../tcp/byte-end.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
@@ -275,10 +273,9 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
     observer: ClientSessionObserver,
   ): Promise<OpenedSession> {
-    const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
     // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
-    const { socket, peer } = await this.#dialForSlot(host, NEVER, variant, reader);
-    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    const { socket, peer } = await this.#dialForSlot(host, NEVER, variant);
+    const wire = new SocketWire(socket, breakOff);
     const { alpnProtocol } = socket as Partial<TLSSocket>;
     const protocol = {
       http: this.#httpOf(variant),
@@ -294,9 +291,8 @@ export class UpstreamCluster {
     signal: AbortSignal,
     variant: PoolVariant | undefined,
   ): Promise<OpenedEnd> {
-    const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
-    const { socket, peer } = await this.#dial(host, signal, variant, reader);
-    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    const { socket, peer } = await this.#dial(host, signal, variant);
+    const wire = new SocketWire(socket, breakOff);
     return { end: new WireEnd(wire, () => socket.destroy()), peer };
   }
 
@@ -305,10 +301,9 @@ export class UpstreamCluster {
     host: UpstreamHost,
     signal: AbortSignal,
     variant: PoolVariant | undefined,
-    reader?: StaticReader,
   ): Promise<UpstreamConnection> {
     try {
-      const connection = await this.#dial(host, signal, variant, reader);
+      const connection = await this.#dial(host, signal, variant);
       connection.socket.once("close", () => this.#slots.release());
       return connection;
     } catch (error) {
@@ -321,10 +316,9 @@ export class UpstreamCluster {
     host: UpstreamHost,
     signal: AbortSignal,
     variant: PoolVariant | undefined,
-    reader?: StaticReader,
   ): Promise<UpstreamConnection> {
     const { connectTimeoutMs, keepAliveMs } = this.#model;
-    const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
+    const raw = await dial(host.endpoint, connectTimeoutMs, signal);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
     const connection = await this.#transports.secure(raw, host.endpoint, variant, signal);
     if (connection.socket.destroyed)
