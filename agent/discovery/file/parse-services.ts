@@ -42,7 +42,7 @@ const labels = z.record(z.string(), z.string()).check((context) => {
 /** One string as in the tag `lateen.upstreams`, or a list of such. */
 const upstreams = z
   .union([z.string(), z.array(z.string())], {
-    error: "must be host:port[@[address:]port], or a list of such",
+    error: "must be host:port[@[address:]port] or host@[address:]port, or a list of such",
   })
   .transform((written, context): readonly UpstreamHint[] => {
     const parsed = parseUpstreams(typeof written === "string" ? written : written.join(","));
