@@ -15,6 +15,14 @@ export async function addressTowards(servers: readonly string[]): Promise<string
   return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
 }
 
+/** Documentation's own addresses (RFC 5737): routed like any far one, and nobody's. */
+const FAR_AWAY = "192.0.2.1:9";
+
+/** The address that this host has towards the rest of the world. */
+export async function routedAddress(): Promise<string> {
+  return await addressTowards([FAR_AWAY]);
+}
+
 async function routedFrom(server: string): Promise<string> {
   const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d+)$/.exec(server) ?? [];
   const { address, family } = await lookup(host);
