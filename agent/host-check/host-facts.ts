@@ -41,8 +41,8 @@ export function firstFreePort(): number {
 export function kernelFacts(): KernelFacts {
   return {
     libcProblem: libcProblem(),
-    hasIpv6: existsSync("/proc/net/if_inet6"),
-    hasNetfilter: existsSync("/proc/net/netfilter") || existsSync("/proc/sys/net/netfilter"),
+    hasIpv6: existsSync("/proc/self/net/if_inet6"),
+    hasNetfilter: existsSync("/proc/self/net/netfilter"),
   };
 }
 

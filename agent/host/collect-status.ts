@@ -30,7 +30,13 @@ export function collectStatus(parts: StatusParts): AgentStatus {
   const { agentId, trustDomain, svid } = parts.identity.current;
   const nodes = new Map(parts.relay.status().map((node) => [node.nodeId, node]));
   return {
-    agent: { id: agentId, trustDomain, version: parts.version, certificateExpires: iso(svid.notAfterMs) },
+    agent: {
+      id: agentId,
+      trustDomain,
+      version: parts.version,
+      pid: process.pid,
+      certificateExpires: iso(svid.notAfterMs),
+    },
     server: {
       address: parts.channel.address,
       connected: parts.channel.connected,

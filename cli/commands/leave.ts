@@ -41,23 +41,21 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
     return EXIT.ok;
   }
   const say = (line: string): void => context.stdout.write(`${line}\n`);
-  const stopped = await supervisorOf(context, options).stop(agentDaemon({ path, config }));
-  if (
-    before !== undefined &&
-    stopped.length === 0 &&
-    (await agentStatus(runDir, context.signal)) !== undefined
-  )
-    throw new MeshError("cli.host", "leave the mesh: the agent that runs here was not started by join", {
-      hint: "stop it the way it was started, then run lateen leave again",
+  const supervisor = supervisorOf(context, options);
+  const stopped = await supervisor.stop(agentDaemon({ path, config }), before?.agent.pid);
+  if ((await agentStatus(runDir, context.signal)) !== undefined)
+    throw new MeshError("cli.host", "leave the mesh: something starts the agent again", {
+      hint: "stop it the way it is started, then run lateen leave again",
     });
   if (before !== undefined) {
     const services = before.workloads.map(({ workload }) => workload);
     if (services.length > 0) say(`drained ${services.join(", ")}`);
-    say(
-      before.server.connected
-        ? `the server has taken ${services.length === 0 ? "this host" : "them"} out of the mesh`
-        : "the server could not be told: it takes this host's services out once it has missed them for a while",
-    );
+    if (services.length > 0)
+      say(
+        before.server.connected
+          ? "the server was told that they are out of the mesh"
+          : "the server could not be told: it takes this host's services out once it has missed them for a while",
+      );
   }
   for (const line of stopped) say(line);
   const { kind, path: folder } = config.discovery;

@@ -42,8 +42,8 @@ export function backgroundSupervisor(clock: Clock, signal: AbortSignal): Supervi
       child.unref();
       return [`started lateen ${daemon.name} in the background (process ${child.pid}, log ${log})`];
     },
-    async stop(daemon) {
-      const record = readRecord(daemon);
+    async stop(daemon, pid) {
+      const record = readRecord(daemon) ?? recordOf(pid);
       if (record === undefined) return [];
       process.kill(record.pid, "SIGTERM");
       const patience = clock.monotonic() + STOP_MS;
@@ -97,6 +97,11 @@ function readRecord(daemon: Daemon): RunningRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+function recordOf(pid: number | undefined): RunningRecord | undefined {
+  const startTime = pid === undefined ? undefined : startTimeOf(pid);
+  return pid === undefined || startTime === undefined ? undefined : { pid, startTime };
 }
 
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)): tells a process from a later one of the same number. */

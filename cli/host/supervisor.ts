@@ -23,8 +23,11 @@ export interface Supervisor {
    * resolves to true, with the end of its log.
    */
   start(daemon: Daemon, ready: () => Promise<boolean>): Promise<readonly string[]>;
-  /** Stops a program in order and keeps it from starting again; returns what was done, empty when it did not run. */
-  stop(daemon: Daemon): Promise<readonly string[]>;
+  /**
+   * Stops a program in order and keeps it from starting again; returns what was done, empty when it did not run. `pid` is
+   * that of the program as it says itself, if it answers: somebody else may have started it.
+   */
+  stop(daemon: Daemon, pid: number | undefined): Promise<readonly string[]>;
 }
 
 /** systemd, where it is process 1 and the program has its usual places; else processes in the background. */

@@ -6,6 +6,7 @@ export interface AgentStatus {
     readonly id: string;
     readonly trustDomain: string;
     readonly version: string;
+    readonly pid: number;
     readonly certificateExpires: string;
   };
   readonly server: {
