@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-const codes = [...readFileSync("mesh/admin-api/host-finding.ts", "utf8").matchAll(/\| "(host\.[a-z-]+)"/g)].map(
-  ([, code]) => code ?? "",
-);
+const codes = [
+  ...readFileSync("mesh/admin-api/host-finding.ts", "utf8").matchAll(/\| "(host\.[a-z-]+)"/g),
+].map(([, code]) => code ?? "");
 
 test("docs/host-findings.md explains each code and no other", () => {
   const page = readFileSync("docs/host-findings.md", "utf8");

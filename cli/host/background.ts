@@ -4,9 +4,15 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
-import type { Daemon, Supervisor } from "./supervisor.ts";
+import type { Daemon, DaemonName, Supervisor } from "./supervisor.ts";
 
 const LATEEN = resolve(import.meta.dirname, "../lateen.js");
+
+/** An agent makes little garbage, and is on every host: a young generation of 1 MiB saves it a tenth of its memory. */
+const NODE_FLAGS: Readonly<Record<DaemonName, readonly string[]>> = {
+  agent: ["--max-semi-space-size=1"],
+  server: [],
+};
 
 /** From here on something has gone wrong; the log says what. */
 const START_MS = 30_000;
@@ -66,12 +72,16 @@ function spawnDetached(daemon: Daemon, log: string): ReturnType<typeof spawn> {
   for (const dir of [daemon.stateDir, daemon.runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = openSync(log, "a", 0o600);
   try {
-    const child = spawn(process.execPath, [LATEEN, daemon.name, "--config", daemon.config], {
-      detached: true,
-      stdio: ["ignore", file, file],
-      cwd: "/",
-      env,
-    });
+    const child = spawn(
+      process.execPath,
+      [...NODE_FLAGS[daemon.name], LATEEN, daemon.name, "--config", daemon.config],
+      {
+        detached: true,
+        stdio: ["ignore", file, file],
+        cwd: "/",
+        env,
+      },
+    );
     const startTime = child.pid === undefined ? undefined : startTimeOf(child.pid);
     if (startTime !== undefined)
       writeFileSync(recordPath(daemon), JSON.stringify({ pid: child.pid, startTime }), { mode: 0o600 });
