@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { lstat, statfs } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import { messageOf } from "../../mesh/errors.ts";
 import { readRecords } from "../dataplane/stale-processes.ts";
 import type { LocalService } from "../discovery/discovery.ts";
 import { libc } from "../host/libc.ts";
+import { localAddresses } from "../host/local-addresses.ts";
 import { findHolder, type ListeningSocket } from "../registration/listening-sockets.ts";
 import type { HostCheck } from "./check-host.ts";
 import type { KernelFacts, StateDirectoryFacts, TakenPort } from "./place-findings.ts";
@@ -26,9 +26,7 @@ export async function hostFacts(
 }
 
 export function hostAddresses(): ReadonlySet<string> {
-  return new Set(
-    Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
-  );
+  return new Set(localAddresses().map(({ address }) => address));
 }
 
 /** The smallest port that this process may bind. */
