@@ -112,7 +112,19 @@ describe("hosts of their own", { skip: skipWithoutNamespaces(), timeout: 180_000
       `from join to the first mTLS call of a further host: ${seconds(performance.now() - begin)} (goal: 5 s)`,
     );
     rmSync(at("vm3").host.path("/run/token"));
-    await type("vm4", "join", await joinLine());
+
+    const line = await joinLine();
+    assert.match(await type("vm4", "check", "--pre", line), /^nothing is wrong with this host$/m);
+    const [head, where, pin = "", ...rest] = line.split(".");
+    const foreign = [head, where, `${pin.startsWith("A") ? "B" : "A"}${pin.slice(1)}`, ...rest].join(".");
+    const pre = await at("vm4").host.lateen("check", "--pre", foreign);
+    assert.equal(pre.code, 1, pre.stdout);
+    assert.match(
+      pre.stdout,
+      /^error {2}host\.wrong-authority {2}this host\n.*10\.77\.0\.1:15012 is not this mesh's server/,
+    );
+    assert.deepEqual(at("vm4").host.files(), [], "looking changes nothing");
+    await type("vm4", "join", line);
     const secret = token.split(".").at(-1) ?? "";
     for (const path of at("vm3").host.files()) {
       const text = readable(at("vm3").host.path(path));

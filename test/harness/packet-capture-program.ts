@@ -27,7 +27,7 @@ let bytes = 0;
 function takeAll(): void {
   const buffer = Buffer.alloc(LONGEST_FRAME);
   for (;;) {
-    const length = Number(recv(fd, buffer, buffer.length, MSG_DONTWAIT));
+    const length = recv(fd, buffer, buffer.length, MSG_DONTWAIT);
     if (length <= 0) return;
     frames.push(Buffer.from(buffer.subarray(0, length)));
     bytes += length;
