@@ -14,8 +14,21 @@ const CGROUPS = "/sys/fs/cgroup";
 export function skipWithoutSystemd(): string | false {
   if (process.getuid?.() !== 0) return "no systemd of its own here: root is needed";
   if (!existsSync("/lib/systemd/systemd")) return "no systemd on this machine";
-  const { status } = spawnSync("unshare", ["--fork", "--pid", "--mount", "--net", "--cgroup", "true"]);
-  return status === 0 ? false : "no namespaces here";
+  const readOnly = "mount --make-rprivate / && mount -o remount,bind,ro /";
+  const namespaces = ["--fork", "--pid", "--mount", "--net", "--cgroup", "sh", "-c", readOnly];
+  if (spawnSync("unshare", namespaces).status !== 0) return "no namespaces here";
+  const group = join(
+    CGROUPS,
+    existsSync(join(CGROUPS, "cgroup.controllers")) ? "" : "systemd",
+    `lateen-try-${process.pid}`,
+  );
+  try {
+    mkdirSync(group);
+    rmdirSync(group);
+    return false;
+  } catch (error) {
+    return `no control groups here: ${String(error)}`;
+  }
 }
 
 /** A host whose process 1 is systemd: real units, real sandboxes. It sees the machine's files and can change none. */
