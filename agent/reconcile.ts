@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
 import { messageOf } from "../mesh/errors.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import { type Workload, type WorkloadId, workloadId } from "../mesh/model/workload.ts";
@@ -61,6 +62,7 @@ export class Reconciler {
   readonly #tasks: TaskGroup;
   readonly #runners = new Map<WorkloadId, WorkloadRunner>();
   readonly #retiring = new Set<WorkloadRunner>();
+  #discovery: Discovery | undefined;
   #services: readonly LocalService[] | undefined;
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
@@ -81,8 +83,15 @@ export class Reconciler {
     return this.#services !== undefined;
   }
 
-  get problems(): readonly PlanProblem[] {
-    return [...this.#problems, ...this.#options.health.problems];
+  /** What of the source cannot be used, and what of its services cannot be had. */
+  get problems(): AgentStatus["problems"] {
+    const planned = [...this.#problems, ...this.#options.health.problems];
+    return [...(this.#discovery?.findings ?? []), ...planned.map(toProblem)];
+  }
+
+  /** What the source says of this host; undefined until it has told. */
+  get services(): readonly LocalService[] | undefined {
+    return this.#services;
   }
 
   workloads(): readonly ReconciledWorkload[] {
@@ -101,6 +110,7 @@ export class Reconciler {
   /** Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running. */
   async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
     const { clock, groups, health } = this.#options;
+    this.#discovery = discovery;
     await groups.load();
     const last = await readLastWorkloads(this.#options);
     health.remember(last);
@@ -263,4 +273,9 @@ export class Reconciler {
     await Promise.all([...this.#runners.values()].map((runner) => runner.drain()));
     await this.#tasks.stopAll();
   }
+}
+
+function toProblem({ workload, error }: PlanProblem): AgentStatus["problems"][number] {
+  const { code, message, hint = "" } = error;
+  return { workload, code, severity: "error", message, hint };
 }

@@ -26,6 +26,7 @@ export type ErrorCode =
   | "ca.rotation"
   | "ca.self-check"
   | "ca.unavailable"
+  | "cli.host"
   | "cli.unreachable"
   | "cli.usage"
   | "config.exists"

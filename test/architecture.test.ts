@@ -28,7 +28,7 @@ const MESH_ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** The only files of each program that `cli` may import: it starts programs, it does not reach into them. */
 const DOORS =
-  /^(controlplane|agent|proxy)\/(app|config)\.ts$|^controlplane\/offline\.ts$|^agent\/identity\/(join|invitation)\.ts$/;
+  /^(controlplane|agent|proxy)\/(app|config)\.ts$|^controlplane\/offline\.ts$|^agent\/(offline|identity\/(join|invitation)|host\/notify)\.ts$/;
 
 const FORGE_HOMES = ["mesh/identity/", "controlplane/ca/"];
 const DRAWERS = /(^|\/)(utils?|helpers?|common|misc|shared)(\/|\.ts$)/;

@@ -16,8 +16,9 @@ export async function readHostPorts(
   look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
   const sockets = await look();
-  const wanted = services.flatMap(({ address, upstreams, httpProxy, interception }) => [
+  const wanted = services.flatMap(({ address, app, upstreams, httpProxy, interception }) => [
     address,
+    ...(app === undefined ? [] : [app]),
     { address: loopback, port: address.port },
     ...upstreams.map((upstream) => ({
       address: upstream.bindAddress ?? loopback,
