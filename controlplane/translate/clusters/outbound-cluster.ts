@@ -110,7 +110,7 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
 }
 
 /** A rule decides over the mesh, and what the caller speaks over both. */
-function upstreamHttp(
+export function upstreamHttp(
   { protocol }: ServicePort,
   { connectionPool: pool }: PortPolicy,
   mesh: MeshSettings["mesh"],

@@ -37,13 +37,6 @@ export type MinTlsVersion = MeshConfigSpec["meshMtlsMinVersion"];
 /** What our side of a mesh connection presents on an HTTP port, and on any other. */
 export const SERVER_ALPN = { http: ["h2", "http/1.1"], tcp: ["istio"] } as const;
 
-/** The `istio` names tell the server's proxy that this is mesh TLS and not the application's. */
-export const CLIENT_ALPN = {
-  http: ["istio-http/1.1", "istio", "http/1.1"],
-  http2: ["istio-h2", "istio", "h2"],
-  tcp: ["istio"],
-} as const;
-
 /** Accepts mesh peers only: a certificate of a workload of this trust domain, never that of an agent. */
 export function meshServerSocket(
   trustDomains: readonly string[],

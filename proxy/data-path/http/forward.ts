@@ -235,7 +235,8 @@ class Forwarding implements AttemptEvents, Bearer {
     cluster.counts.total++;
     this.#startedMs = deps.clock.monotonic();
     const { authority } = this.#head;
-    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(this.#head)));
+    const call = { isHttp2: isHttp2(this.#head), saysHttp: this.#decision.saysHttp };
+    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, call));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
     const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
     this.#attempt = new Attempt(options, this);

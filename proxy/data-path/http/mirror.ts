@@ -42,7 +42,7 @@ function sendMirror(
   if (host === undefined) return;
   const { authority } = decision;
   const copy = new MirrorBody();
-  const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(head)));
+  const pool = host.pool(cluster.variantOf(host, authority, connection.facts, { isHttp2: isHttp2(head) }));
   const options = {
     pool,
     head: {

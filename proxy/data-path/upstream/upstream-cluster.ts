@@ -159,24 +159,26 @@ export class UpstreamCluster {
     host: UpstreamHost,
     authority: string,
     ends: CallEnds,
-    calledInHttp2 = false,
+    call: { readonly isHttp2?: boolean; readonly saysHttp?: boolean } = {},
   ): PoolVariant | undefined {
-    if (!this.#varies) return undefined;
+    const saysHttp = call.saysHttp === true && this.#transports.isMesh(host.endpoint);
+    if (!this.#varies && !saysHttp) return undefined;
     const { hostTls, http } = this.#model;
-    const http2 = http === "as-called" && calledInHttp2;
+    const http2 = http === "as-called" && call.isHttp2 === true;
     const { kind, proxyProtocol } = this.#transports.of(host.endpoint);
     const called =
       kind === "tls" && (hostTls.sni || hostTls.verify)
         ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
         : undefined;
-    if (called === undefined && proxyProtocol === undefined && !http2) return undefined;
+    if (called === undefined && proxyProtocol === undefined && !http2 && !saysHttp) return undefined;
     const caller = proxyProtocol && ends;
     const key = [
       http2 ? "h2" : "",
+      saysHttp ? "http" : "",
       called?.serverName ?? "",
       ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
     ].join("|");
-    return { key, called, caller, http2 };
+    return { key, called, caller, http2, saysHttp };
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
@@ -326,7 +328,8 @@ export class UpstreamCluster {
     const { connectTimeoutMs, keepAliveMs } = this.#model;
     const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-    const connection = await this.#transports.secure(raw, host.endpoint, variant, signal);
+    const http = variant?.saysHttp ? this.#httpOf(variant) : undefined;
+    const connection = await this.#transports.secure(raw, host.endpoint, { ...variant, http }, signal);
     if (connection.socket.destroyed)
       throw new UpstreamConnectError("UF", "the connection was closed at once");
     return connection;

@@ -173,7 +173,7 @@ export const MESH_CASES: readonly WireCase[] = [
   ),
 ];
 
-const GATEWAY = { refuses: "use_remote_address" };
+export const GATEWAY = { refuses: "use_remote_address" };
 /** A Gateway at the caller of the table. */
 export const gateway = (at: At, server = "port: { number: 8081, name: http, protocol: HTTP }"): string => `
 ---
