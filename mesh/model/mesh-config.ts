@@ -27,8 +27,10 @@ export interface MeshConfigSpec {
   /** Port of the HTTP forward proxy at 127.0.0.1; undefined: none. */
   readonly proxyHttpPort: number | undefined;
   readonly pathNormalization: "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES" | undefined;
-  /** Least TLS version of mesh connections. */
-  readonly meshMtlsMinVersion: "TLSV1_2" | "TLSV1_3" | undefined;
+  /** Of TLS between proxies of the mesh. */
+  readonly meshMtls: TlsLimits | undefined;
+  /** Of all other TLS that proxies speak, where neither a Gateway nor a Sidecar says more. */
+  readonly tlsDefaults: TlsLimits | undefined;
   readonly accessLog:
     | { readonly file: string; readonly format: string; readonly encoding: "TEXT" | "JSON" }
     | undefined;
@@ -42,6 +44,14 @@ export interface MeshConfigSpec {
   readonly drainDurationMs: number | undefined;
   /** Networks and the gateways through which they are reached (`MeshNetworks`). */
   readonly networks: Readonly<Record<string, MeshNetwork>>;
+}
+
+/** What may be negotiated; empty: what Envoy has by itself. */
+export interface TlsLimits {
+  readonly minProtocolVersion: "TLSV1_2" | "TLSV1_3" | undefined;
+  /** OpenSSL names, of TLS 1.2. */
+  readonly cipherSuites: readonly string[];
+  readonly ecdhCurves: readonly string[];
 }
 
 export interface MeshNetwork {
@@ -77,7 +87,8 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   h2UpgradePolicy: undefined,
   proxyHttpPort: undefined,
   pathNormalization: undefined,
-  meshMtlsMinVersion: undefined,
+  meshMtls: undefined,
+  tlsDefaults: undefined,
   accessLog: undefined,
   enableEnvoyAccessLogService: undefined,
   interceptionMode: undefined,

@@ -33,6 +33,8 @@ export interface Echo {
   /** Of the TLS that it came with. */
   readonly serverName?: string;
   readonly alpn?: string;
+  /** The suite, in OpenSSL's words. */
+  readonly cipher?: string;
   /** CN, or the first URI, of the certificate that the caller showed. */
   readonly client?: string;
   /** `v1 address` of the PROXY header before it. */
@@ -51,7 +53,7 @@ const PORTS = { http: 8080, tls: 8443, tcp: 9090 } as const;
 
 /**
  * The applications of the table. Each is at an address of its own. HTTP: `a`, `b`, `c`, `d`, `h2` (prior knowledge), `unix`,
- * `tls` (`secure.test`), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `tunix` (a unix socket), `mesh` over mesh
+ * `tls` (`secure.test`), `old` (the same with TLS 1.2 and P-256 alone), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `tunix` (a unix socket), `mesh` over mesh
  * TLS, `found` over mesh TLS too, which is HTTP where its ALPN says so, `greeter` (speaks first), `silent` (never says a word); `tunnel` is a CONNECT proxy to `ta`.
  */
 export class WireApps implements AsyncDisposable {
@@ -124,6 +126,8 @@ export class WireApps implements AsyncDisposable {
       ALPNCallback: firstButHttp2,
     };
     yield { name: "tls", port: PORTS.tls, make: () => overTls(tls, server("tls")) };
+    const old = { ...tls, maxVersion: "TLSv1.2", ecdhCurve: "P-256" } as const;
+    yield { name: "old", port: PORTS.tls, make: () => overTls(old, server("old")) };
   }
 
   *#tcp(folder: string): Iterable<AppSpec> {
@@ -321,6 +325,7 @@ function tlsFacts(socket: Socket): Partial<Echo> {
     ...(typeof servername === "string" && { serverName: servername }),
     ...(typeof alpnProtocol === "string" && { alpn: alpnProtocol }),
     ...(client !== undefined && { client }),
+    cipher: socket.getCipher().name,
   };
 }
 

@@ -100,7 +100,8 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
     case "MUTUAL": {
       const { caller } = of;
       if (caller === undefined || (tls.credentialName !== "" && !caller.hasSecrets)) return PLAIN;
-      const called = { isHttp: isHttp(port.protocol), http, caller };
+      const limits = view.settings.mesh.tlsDefaults;
+      const called = { isHttp: isHttp(port.protocol), http, caller, limits };
       const { socket, ...auto } = originatedTls(service, tls, called);
       return { ...auto, sockets: { transportSocket: socket } };
     }

@@ -76,7 +76,7 @@ export function meshSocket(
     serverName: tls?.sni || meshServerName(port.number, subset, service.hostname),
     identities: withAliases(known.length > 0 ? known : [expected], trustDomain, mesh.trustDomainAliases),
     alpn: meshAlpn(isHttp(port.protocol), http),
-    least: mesh.meshMtlsMinVersion,
+    limits: mesh.meshMtls,
   });
 }
 
