@@ -115,7 +115,7 @@ class Forwarding implements AttemptEvents, Bearer {
 
   start(): void {
     this.#exchange.bearer = this;
-    this.#cluster.counts.active++;
+    this.#cluster.begin();
     if (this.#decision.action.mirrors.length > 0)
       sendMirrors(this.#exchange, { decision: this.#decision, head: this.#head, body: this.#body });
     if (this.#body === undefined) this.#deadlines.requestOver();

@@ -80,7 +80,7 @@ class MirrorRequest implements AttemptEvents {
     this.#cluster = cluster;
     this.#host = host;
     this.#onOver = onOver;
-    cluster.counts.active++;
+    cluster.begin();
     cluster.counts.total++;
     host.active++;
     host.total++;

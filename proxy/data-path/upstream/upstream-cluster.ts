@@ -5,6 +5,7 @@ import type { ClientSessionObserver } from "../../codec/stream.ts";
 import type { Cluster, Endpoint } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
+import { RecentCount } from "../../tables/recent-count.ts";
 import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
 import type { Alarms } from "../../transport/alarms.ts";
@@ -68,6 +69,8 @@ export class UpstreamCluster {
   #varies = false;
   #warm = false;
   #dns: DnsEndpoints | undefined;
+  /** Requests of the time that the retry budget looks back. */
+  #recent: RecentCount | undefined;
   /** When weights change by themselves: an ejected host comes back, or one that starts slowly gets more. */
   #nextChangeMs = Number.POSITIVE_INFINITY;
 
@@ -115,6 +118,9 @@ export class UpstreamCluster {
     this.#model = model;
     this.#varies =
       this.#transports.tellCaller || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
+    const { intervalMs = 0 } = model.limits.retryBudget ?? {};
+    if (this.#recent?.intervalMs !== intervalMs)
+      this.#recent = intervalMs > 0 ? new RecentCount(intervalMs) : undefined;
     for (const host of this.#hosts.values()) host.retirePools();
     this.#dns?.stop();
     this.#dns = undefined;
@@ -151,7 +157,14 @@ export class UpstreamCluster {
     const { retryBudget, maxRetries } = this.#model.limits;
     const { active, retries } = this.counts;
     if (retryBudget === undefined) return retries < maxRetries;
-    return retries < Math.max(retryBudget.minimum, Math.floor((active * retryBudget.percent) / 100));
+    const requests = Math.max(active, this.#recent?.at(this.#deps.clock.monotonic()) ?? 0);
+    return retries < Math.max(retryBudget.minimum, Math.floor((requests * retryBudget.percent) / 100));
+  }
+
+  /** A request runs: it is one of `counts.active` until its end. */
+  begin(): void {
+    this.counts.active++;
+    this.#recent?.note(this.#deps.clock.monotonic());
   }
 
   /** What sets the connections for a call apart from others to the same host; undefined: nothing. */
@@ -184,7 +197,7 @@ export class UpstreamCluster {
   /** How a request to a host ended: its status, or undefined when there was no answer. */
   report(host: UpstreamHost, status: number | "unconnected" | undefined, random: Random): void {
     const rules = this.#model.outlier;
-    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status), rules, random)) return;
+    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status, rules), rules, random)) return;
     const ejected = [...this.#hosts.values()].filter(({ standing }) => standing.ejectedUntilMs > 0).length;
     if (!mayEject(ejected, this.#hosts.size, rules)) return;
     eject(host.standing, rules, this.#deps.clock.monotonic());
