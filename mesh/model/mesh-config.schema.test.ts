@@ -151,7 +151,7 @@ const good: readonly GoodCase<"MeshConfig">[] = [
       ingressClass: "istio",
       serviceSettings: [{ hosts: ["*.a.b"], settings: { clusterLocal: true } }],
       zoneAwareLbSetting: { enabled: true },
-      outboundTrafficPolicy: { mode: "ALLOW_ANY_DYNAMIC_DNS", tls: { mode: "SIMPLE" } },
+      outboundTrafficPolicy: { mode: "ALLOW_ANY", tls: { mode: "SIMPLE" } },
       defaultConfig: {
         proxyMetadata: { A: "b" },
         discoveryAddress: "istiod.istio-system.svc:15012",
@@ -160,14 +160,14 @@ const good: readonly GoodCase<"MeshConfig">[] = [
         image: { imageType: "debug" },
       },
     },
-    want: { outboundTrafficPolicy: "ALLOW_ANY_DYNAMIC_DNS" },
+    want: { outboundTrafficPolicy: "ALLOW_ANY" },
     warnings: [
       ["spec.enableTracing", NOT_YET],
       ["spec.extensionProviders[0].zipkin", NOT_YET],
       ["spec.ingressClass", NOT_YET],
       ["spec.serviceSettings", NOT_YET],
       ["spec.zoneAwareLbSetting", NOT_YET],
-      ["spec.outboundTrafficPolicy.tls", NOT_YET],
+      ["spec.outboundTrafficPolicy.tls", "does nothing without mode ALLOW_ANY_DYNAMIC_DNS"],
       ["spec.defaultConfig.proxyMetadata", NOT_YET],
       ["spec.defaultConfig.discoveryAddress", NOT_YET],
       ["spec.defaultConfig.tracing", NOT_YET],
@@ -262,6 +262,26 @@ const bad: readonly BadCase[] = [
       ["spec.h2UpgradePolicy", "must be one of"],
       ["spec.defaultConfig.interceptionMode", "must be one of"],
     ],
+  },
+  {
+    name: "TLS for unknown hosts that they cannot have",
+    spec: {
+      outboundTrafficPolicy: {
+        mode: "ALLOW_ANY_DYNAMIC_DNS",
+        tls: { mode: "ISTIO_MUTUAL" },
+      },
+    },
+    errors: [["spec.outboundTrafficPolicy.tls.mode", "must be SIMPLE or MUTUAL"]],
+  },
+  {
+    name: "TLS for unknown hosts from Secrets",
+    spec: {
+      outboundTrafficPolicy: {
+        mode: "ALLOW_ANY_DYNAMIC_DNS",
+        tls: { mode: "SIMPLE", credentialName: "roots" },
+      },
+    },
+    errors: [["spec.outboundTrafficPolicy.tls.credentialName", "Secrets are for gateways"]],
   },
   {
     name: "curves of mesh TLS",

@@ -8,6 +8,7 @@ import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing
 import type { MeshConfigSpec } from "./mesh-config.ts";
 import { meshNetworks, networks } from "./mesh-networks.schema.ts";
 import { meshProxyConfig } from "./mesh-proxy-config.schema.ts";
+import { meshOutboundPolicy } from "./outbound-traffic-policy.schema.ts";
 import { outlierDetection } from "./outlier-detection.schema.ts";
 import {
   dnsLabel,
@@ -29,13 +30,6 @@ const trustDomain = textThat(
   (written) => isDnsSubdomain(written.replace(/(?<=.)\.$/, "")),
   "a trust domain: DNS labels joined by dots",
 );
-
-const outboundTrafficPolicy = z
-  .object({
-    mode: z.enum(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).default("REGISTRY_ONLY"),
-    tls: notYet(),
-  })
-  .transform(({ mode }) => mode);
 
 const inboundTrafficPolicy = z
   .object({ mode: z.enum(["PASSTHROUGH", "LOCALHOST"]).default("PASSTHROUGH") })
@@ -92,7 +86,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     trustDomain: trustDomain.optional(),
     trustDomainAliases: z.array(trustDomain).default([]),
     rootNamespace: dnsLabel.optional(),
-    outboundTrafficPolicy: outboundTrafficPolicy.optional(),
+    outboundTrafficPolicy: meshOutboundPolicy.optional(),
     inboundTrafficPolicy: inboundTrafficPolicy.optional(),
     enableAutoMtls: z.boolean().optional(),
     defaultServiceExportTo: serviceExportTo,
@@ -138,7 +132,8 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     trustDomain: mesh.trustDomain,
     trustDomainAliases: mesh.trustDomainAliases,
     rootNamespace: mesh.rootNamespace,
-    outboundTrafficPolicy: mesh.outboundTrafficPolicy,
+    outboundTrafficPolicy: mesh.outboundTrafficPolicy?.mode,
+    unknownHostTls: mesh.outboundTrafficPolicy?.unknownHostTls,
     inboundTrafficPolicy: mesh.inboundTrafficPolicy,
     enableAutoMtls: mesh.enableAutoMtls,
     defaultServiceExportTo: mesh.defaultServiceExportTo,

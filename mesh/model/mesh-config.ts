@@ -1,5 +1,5 @@
 import type { AuthorizationProvider } from "./authorization-provider.ts";
-import type { LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
+import type { ClientTls, LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
 import type { OutboundTrafficPolicy } from "./sidecar.ts";
 import type { RetryPolicy } from "./virtual-service.ts";
 
@@ -9,6 +9,8 @@ export interface MeshConfigSpec {
   readonly trustDomainAliases: readonly string[];
   readonly rootNamespace: string | undefined;
   readonly outboundTrafficPolicy: OutboundTrafficPolicy["mode"] | undefined;
+  /** How hosts are called that are looked up call by call (`ALLOW_ANY_DYNAMIC_DNS`); undefined: in plaintext. */
+  readonly unknownHostTls: ClientTls | undefined;
   /** `LOCALHOST`: the application is called at 127.0.0.1; `PASSTHROUGH`: at the address that was called. */
   readonly inboundTrafficPolicy: "PASSTHROUGH" | "LOCALHOST" | undefined;
   readonly enableAutoMtls: boolean | undefined;
@@ -72,6 +74,7 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   trustDomainAliases: [],
   rootNamespace: undefined,
   outboundTrafficPolicy: undefined,
+  unknownHostTls: undefined,
   inboundTrafficPolicy: undefined,
   enableAutoMtls: undefined,
   defaultServiceExportTo: [],

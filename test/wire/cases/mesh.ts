@@ -76,6 +76,38 @@ export const MESH_CASES: readonly WireCase[] = [
       http(`proxy nobody.name.test:${HTTP_PORT}`, { status: 503 }),
     ],
   },
+  ...(
+    [
+      [
+        "its certificate is checked for the host that is called",
+        "caCertificates: FOLDER/roots.pem",
+        true,
+        false,
+      ],
+      ["insecureSkipVerify", "insecureSkipVerify: true", true, true],
+      ["roots that have not signed it", "caCertificates: FOLDER/stranger.pem", false, false],
+    ] as const
+  ).map(
+    ([name, more, own, other]): WireCase => ({
+      name: `outboundTrafficPolicy.tls: a host that is looked up is called over TLS: ${name}`,
+      builtin: { refuses: 'cluster type "envoy.clusters.dynamic_forward_proxy"' },
+      yaml: (at) =>
+        shop(at) +
+        mesh(`outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS, tls: { mode: SIMPLE, ${more} } }`),
+      caller: { discovery: "mesh" },
+      calls: [
+        http("proxy shop.test:80", "a"),
+        http(
+          "proxy secure.test:8443",
+          own ? { from: "tls", echo: { serverName: "secure.test" } } : { status: 503, from: "nobody" },
+        ),
+        http(
+          "proxy old.name.test:8443",
+          other ? { from: "old", echo: { serverName: "old.name.test" } } : { status: 503, from: "nobody" },
+        ),
+      ],
+    }),
+  ),
   {
     name: "defaultServiceExportTo and defaultVirtualServiceExportTo: for what says nothing itself",
     yaml: (at) =>
