@@ -72,7 +72,7 @@ export const INBOUND_CASES: readonly WireCase[] = [
     yaml: (at) =>
       mesh("meshMTLS: { cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }") +
       STRICT +
-      `${ingress(at, ", protocol: TCP")}`.replace(
+      ingress(at, ", protocol: TCP").replace(
         `defaultEndpoint: ${at("unix").address}`,
         `defaultEndpoint: ${at("tunix").address}`,
       ),

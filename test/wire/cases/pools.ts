@@ -335,7 +335,7 @@ export const OUTLIER_CASES: readonly WireCase[] = [
       policy(
         "outlierDetection: { consecutiveGatewayErrors: 2, consecutive5xxErrors: 0, outlierDetectionHttpErrorCodes: [429, 503], interval: 0.1s, baseEjectionTime: 30s, maxEjectionPercent: 100 }",
       ),
-    calls: ["429", "502"].map((status) =>
+    calls: ["429", "502", "404"].map((status) =>
       many(12, http(CALL, {}, { headers: { "x-fail": status, "x-fail-at": "a" } }), {
         a: [1, 11],
         b: [1, 11],
