@@ -1,6 +1,6 @@
 import type { AuthzReply, DecidingObject, ExplainStep } from "../../mesh/admin-api/replies.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
-import { listenerName, VIRTUAL_INBOUND } from "../../mesh/xds/names.ts";
+import { CLIENT_ALPN, listenerName, VIRTUAL_INBOUND } from "../../mesh/xds/names.ts";
 import { workloadSpiffeId } from "../snapshot/identities.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import { viewOf } from "../snapshot/snapshot-view.ts";
@@ -39,7 +39,7 @@ export interface AuthzCaller {
 
 /** Somebody of whom no more is known (RFC 5737, for documentation). */
 const SOME_ADDRESS = "192.0.2.1";
-const MESH_ALPN = { http: ["istio-http/1.1", "istio", "http/1.1"], tcp: ["istio"] } as const;
+const MESH_ALPN = { http: CLIENT_ALPN.http1, tcp: CLIENT_ALPN.tcp } as const;
 
 /** Somebody who is no workload: `outside` has no identity, anything else is a SPIFFE ID. */
 export function callerNamed(text: string): AuthzCaller | undefined {

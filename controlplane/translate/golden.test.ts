@@ -129,6 +129,20 @@ spec: { outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS }, protocolDetectio
 `,
   },
   {
+    name: "dynamic-dns-over-tls",
+    workload: "default/shop-1",
+    workloads: [workload("shop", { discovery: "mesh", ports: [] })],
+    yaml: `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec:
+  outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS, tls: { mode: SIMPLE } }
+  tlsDefaults: { minProtocolVersion: TLSV1_3 }
+  proxyHttpPort: 3128
+`,
+  },
+  {
     name: "captured-with-sidecar",
     workload: "default/shop-1",
     workloads: [...bookinfoWorkloads(), CAPTURED],

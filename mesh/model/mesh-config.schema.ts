@@ -8,21 +8,20 @@ import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing
 import type { MeshConfigSpec } from "./mesh-config.ts";
 import { meshNetworks, networks } from "./mesh-networks.schema.ts";
 import { meshProxyConfig } from "./mesh-proxy-config.schema.ts";
+import { meshOutboundPolicy } from "./outbound-traffic-policy.schema.ts";
 import { outlierDetection } from "./outlier-detection.schema.ts";
-import { isFields } from "./plain-data.ts";
 import {
   dnsLabel,
   duration,
   optionalText,
   portNumber,
   serviceExportTo,
-  text,
   textThat,
   wildcardHost,
 } from "./scalars.schema.ts";
-import { notYet, withReview } from "./schema-notice.ts";
+import { notYet } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
-import { reviewCurves } from "./server-tls-review.ts";
+import { meshMtls, tlsDefaults } from "./tls-limits.schema.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -31,13 +30,6 @@ const trustDomain = textThat(
   (written) => isDnsSubdomain(written.replace(/(?<=.)\.$/, "")),
   "a trust domain: DNS labels joined by dots",
 );
-
-const outboundTrafficPolicy = z
-  .object({
-    mode: z.enum(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).default("REGISTRY_ONLY"),
-    tls: notYet(),
-  })
-  .transform(({ mode }) => mode);
 
 const inboundTrafficPolicy = z
   .object({ mode: z.enum(["PASSTHROUGH", "LOCALHOST"]).default("PASSTHROUGH") })
@@ -50,29 +42,6 @@ const pathNormalization = z
       .default("DEFAULT"),
   })
   .transform(({ normalization }) => (normalization === "DEFAULT" ? undefined : normalization));
-
-const leastVersion = z.enum(["TLS_AUTO", "TLSV1_2", "TLSV1_3"]).default("TLS_AUTO");
-
-const meshMtls = z
-  .object({
-    minProtocolVersion: leastVersion,
-    cipherSuites: notYet(z.array(text).optional()),
-    ecdhCurves: z.never({ error: "must not be set: Istio's mesh TLS has no choice of curves" }).optional(),
-  })
-  .transform(({ minProtocolVersion }) =>
-    minProtocolVersion === "TLS_AUTO" ? undefined : minProtocolVersion,
-  );
-
-const tlsDefaults = withReview(
-  z.object({
-    minProtocolVersion: leastVersion,
-    cipherSuites: z.array(text).optional(),
-    ecdhCurves: z.array(text).optional(),
-  }),
-  (written, warn) => {
-    if (isFields(written)) reviewCurves(written["ecdhCurves"], ["ecdhCurves"], warn);
-  },
-);
 
 const defaultTrafficPolicy: z.ZodType<TrafficPolicy> = z
   .object({ connectionPool: connectionPool.optional(), outlierDetection: outlierDetection.optional() })
@@ -117,7 +86,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     trustDomain: trustDomain.optional(),
     trustDomainAliases: z.array(trustDomain).default([]),
     rootNamespace: dnsLabel.optional(),
-    outboundTrafficPolicy: outboundTrafficPolicy.optional(),
+    outboundTrafficPolicy: meshOutboundPolicy.optional(),
     inboundTrafficPolicy: inboundTrafficPolicy.optional(),
     enableAutoMtls: z.boolean().optional(),
     defaultServiceExportTo: serviceExportTo,
@@ -148,7 +117,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     defaultInboundHttpRetryPolicy: notYet(retries.optional()),
     proxyListenPort: notYet(portNumber.optional()),
     serviceSettings: notYet(z.array(z.looseObject({ hosts: z.array(wildcardHost).optional() })).optional()),
-    tlsDefaults: notYet(tlsDefaults.optional()),
+    tlsDefaults: tlsDefaults.optional(),
     ...Object.fromEntries(UNREAD.map((field) => [field, notYet()])),
   })
   .check(
@@ -163,7 +132,8 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     trustDomain: mesh.trustDomain,
     trustDomainAliases: mesh.trustDomainAliases,
     rootNamespace: mesh.rootNamespace,
-    outboundTrafficPolicy: mesh.outboundTrafficPolicy,
+    outboundTrafficPolicy: mesh.outboundTrafficPolicy?.mode,
+    unknownHostTls: mesh.outboundTrafficPolicy?.unknownHostTls,
     inboundTrafficPolicy: mesh.inboundTrafficPolicy,
     enableAutoMtls: mesh.enableAutoMtls,
     defaultServiceExportTo: mesh.defaultServiceExportTo,
@@ -179,7 +149,8 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     h2UpgradePolicy: mesh.h2UpgradePolicy,
     proxyHttpPort: mesh.proxyHttpPort === 0 ? undefined : mesh.proxyHttpPort,
     pathNormalization: mesh.pathNormalization,
-    meshMtlsMinVersion: meshMTLS,
+    meshMtls: meshMTLS,
+    tlsDefaults: mesh.tlsDefaults,
     accessLog:
       mesh.accessLogFile === ""
         ? undefined

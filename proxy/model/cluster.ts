@@ -87,7 +87,14 @@ export interface ClusterLimits {
   /** Requests that may wait for a connection when there are `maxConnections`. */
   readonly maxPending: number;
   /** Instead of `maxRetries`: this part of the running requests, and at least so many. */
-  readonly retryBudget: { readonly percent: number; readonly minimum: number } | undefined;
+  readonly retryBudget:
+    | {
+        readonly percent: number;
+        readonly minimum: number;
+        /** Requests that were begun within this time count beside those that run; 0: none of them. */
+        readonly intervalMs: number;
+      }
+    | undefined;
 }
 
 /** After so many failures in a row a host is ejected. `enforcing` is the probability that it then is, 0 to 1. */
@@ -100,6 +107,8 @@ export interface OutlierRules {
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
   readonly maxEjectionPercent: number;
+  /** The statuses that are errors; undefined: those of 500 and above. */
+  readonly errorStatuses: ReadonlySet<number> | undefined;
 }
 
 export interface Endpoint {

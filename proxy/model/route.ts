@@ -37,6 +37,8 @@ export interface Route {
 export interface FilterSettings {
   readonly fault: Fault | undefined;
   readonly cors: CorsPolicy | undefined;
+  /** Mesh TLS to the upstream says that what it carries is HTTP, whatever the cluster says. */
+  readonly saysHttp: boolean;
 }
 
 /** Which pages of other origins may read the answers (Fetch standard, "CORS protocol"). */
@@ -132,6 +134,8 @@ export interface WeightedCluster {
   readonly weight: number;
   readonly edits: MessageEdits;
   readonly authorityRewrite: string | undefined;
+  /** As in `FilterSettings`. */
+  readonly saysHttp: boolean;
 }
 
 export type PathRewrite =

@@ -50,6 +50,7 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "perConnectionBufferLimitBytes",
     "upstreamConnectionOptions",
   ]);
+  const { errorStatuses, ...http } = parseUpstreamHttp(where, from);
   return {
     name,
     source: parseSource(where, from),
@@ -65,9 +66,9 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     }),
     transport: parseTransport(where, from.transportSocket),
     limits: parseLimits(where, from.circuitBreakers),
-    outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection),
+    outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection, errorStatuses),
     keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
-    ...parseUpstreamHttp(where, from),
+    ...http,
   };
 }
 
@@ -83,7 +84,8 @@ function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterL
     "trackRemaining",
   ]);
   const budget = threshold.retryBudget;
-  if (budget) onlyFields(`${where}: retry_budget`, budget, ["budgetPercent", "minRetryConcurrency"]);
+  if (budget)
+    onlyFields(`${where}: retry_budget`, budget, ["budgetPercent", "budgetInterval", "minRetryConcurrency"]);
   return {
     maxConnections: threshold.maxConnections ?? Number.POSITIVE_INFINITY,
     maxPending: threshold.maxPendingRequests ?? Number.POSITIVE_INFINITY,
@@ -92,6 +94,7 @@ function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterL
     retryBudget: budget && {
       percent: budget.budgetPercent?.value ?? DEFAULT_BUDGET.percent,
       minimum: budget.minRetryConcurrency ?? DEFAULT_BUDGET.minimum,
+      intervalMs: milliseconds(budget.budgetInterval, 0),
     },
   };
 }

@@ -36,6 +36,7 @@ const NOT_IMPLEMENTED: Readonly<Record<string, { readonly reason: RegExp; readon
   "golden/captured-dynamic-dns": { reason: new RegExp(`${CAPTURE.source}|dynamic_forward_proxy`), count: 7 },
   "golden/captured-with-sidecar": { reason: CAPTURE, count: 8 },
   "golden/unnamed-protocols-captured": { reason: CAPTURE, count: 14 },
+  "golden/dynamic-dns-over-tls": { reason: /dynamic_forward_proxy/, count: 2 },
   "golden/envoy-filter": { reason: /http filter "before-cors"/, count: 1 },
   "gateway/golden/egress": { reason: /use_remote_address/, count: 1 },
   "gateway/golden/http-and-redirect": { reason: /use_remote_address/, count: 1 },

@@ -232,6 +232,40 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "route",
+    resource: route({
+      typedPerFilterConfig: { lua: any("envoy.config.route.v3.FilterConfig", { config: {} }) },
+    }),
+    want: 'route configuration x: virtual host "r": route "0": filter "lua" enabled by a route is not implemented',
+  },
+  {
+    kind: "route",
+    resource: route({
+      typedPerFilterConfig: {
+        "istio.alpn": any("envoy.config.route.v3.FilterConfig", { disabled: true }),
+      },
+    }),
+    want: 'route configuration x: virtual host "r": route "0": field "disabled" is not implemented',
+  },
+  {
+    kind: "cluster",
+    resource: {
+      ...staticCluster("c", []),
+      typedExtensionProtocolOptions: {
+        http: any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
+          outlierDetection: {
+            errorMatcher: {
+              httpResponseHeadersMatch: {
+                headers: [{ name: ":status", stringMatch: { safeRegex: { regex: "4.." } } }],
+              },
+            },
+          },
+        }),
+      },
+    },
+    want: "cluster x: outlier_detection: an error matcher that is no list of statuses is not implemented",
+  },
+  {
+    kind: "route",
     resource: route({ typedPerFilterConfig: { cors: any("envoy.config.core.v3.Address") } }),
     want: 'route configuration x: virtual host "r": route "0": per-route configuration of filter "cors" is not implemented',
   },

@@ -52,6 +52,8 @@ export interface ForwardDecision {
   readonly authority: string;
   readonly rewritten: boolean;
   readonly includeAttemptCount: boolean;
+  /** As in `FilterSettings`. */
+  readonly saysHttp: boolean;
   readonly requestEdits: readonly HeaderEdits[];
   readonly responseEdits: readonly HeaderEdits[];
 }
@@ -205,6 +207,7 @@ function compileForward(
   const hash = compileHashPolicies(action.hash);
   const { fault = host.filters.fault, cors = host.filters.cors } = route.filters;
   const filters = { fault: fault && compileFault(fault), cors: cors && compileCors(cors) };
+  const saysHttp = route.filters.saysHttp || host.filters.saysHttp;
   return (request, random) => {
     const { cluster, requestEdits, responseEdits } = choose(random);
     const path = rewrite ? rewrite(request.path) : request.path;
@@ -220,6 +223,7 @@ function compileForward(
       authority: cluster.authorityRewrite ?? action.authorityRewrite ?? request.authority,
       rewritten: rewrite !== undefined,
       includeAttemptCount: host.includeAttemptCount,
+      saysHttp: saysHttp || cluster.saysHttp,
       requestEdits,
       responseEdits,
     };

@@ -89,6 +89,8 @@ export class WireBench implements AsyncDisposable {
     const names = started.use(await NameServer.start(`${block}.2`));
     const apps = started.use(await WireApps.start(block, folder));
     for (const app of ["a", "b", "c", "d"]) names.names.set(`${app}.name.test`, [apps.at(app).address]);
+    names.names.set("secure.test", [apps.at("tls").address]);
+    names.names.set("old.name.test", [apps.at("old").address]);
     names.names.set("moving.test", [apps.at("a").address]);
     names.names.set("many.test", [apps.at("a").address, apps.at("b").address]);
     const nameServer = { address: `${block}.2`, port: names.port };

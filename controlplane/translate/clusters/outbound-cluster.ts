@@ -54,7 +54,12 @@ export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
   const placed = of.discovery.kind !== "original-dst" && of.discovery.kind !== "dynamic-dns";
   return Cluster.fromPartial({
     name: of.name,
-    ...connectionPool(settings, policy.connectionPool, { ...tls, http, retryBudget: policy.retryBudget }),
+    ...connectionPool(settings, policy.connectionPool, {
+      ...tls,
+      http,
+      retryBudget: policy.retryBudget,
+      errorCodes: outliers?.httpErrorCodes,
+    }),
     ...balancer(policy.loadBalancer),
     ...discovered(scope, of.discovery, of.name, tls),
     ...commonBalancing(outliers, placed && weighsLocalities(locality, outliers !== undefined)),
@@ -100,7 +105,8 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
     case "MUTUAL": {
       const { caller } = of;
       if (caller === undefined || (tls.credentialName !== "" && !caller.hasSecrets)) return PLAIN;
-      const called = { isHttp: isHttp(port.protocol), http, caller };
+      const limits = view.settings.mesh.tlsDefaults;
+      const called = { isHttp: isHttp(port.protocol), http, caller, limits };
       const { socket, ...auto } = originatedTls(service, tls, called);
       return { ...auto, sockets: { transportSocket: socket } };
     }
@@ -110,7 +116,7 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
 }
 
 /** A rule decides over the mesh, and what the caller speaks over both. */
-function upstreamHttp(
+export function upstreamHttp(
   { protocol }: ServicePort,
   { connectionPool: pool }: PortPolicy,
   mesh: MeshSettings["mesh"],
@@ -123,18 +129,12 @@ function upstreamHttp(
 
 /** What Envoy, or this client, cannot do. */
 function warnOfLimits(
-  { loadBalancer, outlierDetection: outliers, retryBudget, tls }: PortPolicy,
+  { loadBalancer, tls }: PortPolicy,
   { discovery, caller }: ClusterOf,
   warn: (message: string) => void,
 ): void {
   if (loadBalancer?.simple === "PASSTHROUGH" && discovery.kind !== "original-dst") {
     warn("loadBalancer PASSTHROUGH needs captured traffic; LEAST_REQUEST is used");
-  }
-  if (outliers !== undefined && outliers.httpErrorCodes.length > 0) {
-    warn("outlierDetectionHttpErrorCodes cannot be told to this Envoy; 5xx counts");
-  }
-  if (retryBudget?.budgetIntervalMs !== undefined) {
-    warn("retryBudget.budgetInterval cannot be told to this Envoy; requests that are active now count");
   }
   if (tls !== undefined && tls.credentialName !== "" && caller !== undefined && !caller.hasSecrets) {
     warn("tls.credentialName is for gateways and rules with a workloadSelector; others call without TLS");

@@ -311,7 +311,7 @@ function modeChains(
     transportSocket: meshServerSocket(
       trustDomainsOf(view.settings),
       http ? SERVER_ALPN.http : SERVER_ALPN.tcp,
-      settings.meshMtlsMinVersion,
+      settings.meshMtls,
     ),
     filters: [...filters],
     ...(view.lastBanMs === 0 ? {} : { metadata: banMetadata(view.lastBanMs) }),

@@ -115,7 +115,7 @@ class Forwarding implements AttemptEvents, Bearer {
 
   start(): void {
     this.#exchange.bearer = this;
-    this.#cluster.counts.active++;
+    this.#cluster.begin();
     if (this.#decision.action.mirrors.length > 0)
       sendMirrors(this.#exchange, { decision: this.#decision, head: this.#head, body: this.#body });
     if (this.#body === undefined) this.#deadlines.requestOver();
@@ -235,7 +235,8 @@ class Forwarding implements AttemptEvents, Bearer {
     cluster.counts.total++;
     this.#startedMs = deps.clock.monotonic();
     const { authority } = this.#head;
-    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(this.#head)));
+    const call = { isHttp2: isHttp2(this.#head), saysHttp: this.#decision.saysHttp };
+    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, call));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
     const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
     this.#attempt = new Attempt(options, this);

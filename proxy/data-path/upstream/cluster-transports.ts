@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
-import type { Cluster, Endpoint, Transport } from "../../model/cluster.ts";
+import type { Cluster, Endpoint, Transport, UpstreamHttp } from "../../model/cluster.ts";
 import { hostKey } from "../../tables/balancer.ts";
 import { ClientTls } from "../tls/client-tls.ts";
 import { ForeignTls } from "../tls/foreign-tls.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
-import { offeredAlpn } from "./client-protocols.ts";
+import { meshHttpAlpn, offeredAlpn } from "./client-protocols.ts";
 import { UpstreamConnectError } from "./dial.ts";
 import { proxyHeader } from "./proxy-header.ts";
 import type { UpstreamConnection } from "./upstream-cluster.ts";
@@ -15,23 +15,26 @@ import type { PoolVariant } from "./upstream-host.ts";
 /** What goes between TCP and HTTP to each endpoint of a cluster: nothing, a PROXY header, TLS. */
 export class ClusterTransports {
   readonly #model: Cluster;
+  readonly #deps: { readonly secrets: SecretStore; readonly clock: Clock };
   readonly #clients = new Map<Transport, ClientTls | ForeignTls>();
+  /** For connections that say which HTTP they carry; made when the first is. */
+  readonly #httpClients = new Map<string, ClientTls>();
   /** Some connections tell whom they are for. */
   readonly tellCaller: boolean;
 
   /** Throws when the files that its TLS names cannot be read. */
   constructor(model: Cluster, deps: { readonly secrets: SecretStore; readonly clock: Clock }) {
     this.#model = model;
+    this.#deps = deps;
     const transports = [model.transport, ...model.transportMatches.map(({ transport }) => transport)];
     this.tellCaller = transports.some(({ proxyProtocol }) => proxyProtocol !== undefined);
     for (const transport of transports) {
       if (transport.kind !== "tls") continue;
       const { tls } = transport;
       const alpn = offeredAlpn(tls.alpn, model.http);
-      const offersTunnel = transport.proxyProtocol === undefined;
       const client =
         tls.kind === "mesh"
-          ? new ClientTls({ tls, ...deps, alpn, offersTunnel })
+          ? new ClientTls({ tls, ...deps, alpn, offersTunnel: mayTunnel(transport) })
           : new ForeignTls({ tls, ...deps, alpn });
       this.#clients.set(transport, client);
     }
@@ -46,8 +49,12 @@ export class ClusterTransports {
 
   /** The server may be one that speaks the tunnel. */
   mayTunnel(endpoint: Endpoint): boolean {
+    return this.isMesh(endpoint) && mayTunnel(this.of(endpoint));
+  }
+
+  isMesh(endpoint: Endpoint): boolean {
     const transport = this.of(endpoint);
-    return transport.kind === "tls" && transport.tls.kind === "mesh" && transport.proxyProtocol === undefined;
+    return transport.kind === "tls" && transport.tls.kind === "mesh";
   }
 
   /** What connections to the endpoint are made under; another value means that they must not be used again. */
@@ -60,20 +67,20 @@ export class ClusterTransports {
   async secure(
     raw: Socket,
     endpoint: Endpoint,
-    variant: PoolVariant | undefined,
+    variant: Partial<PoolVariant> & { readonly http: UpstreamHttp | undefined },
     signal: AbortSignal,
   ): Promise<UpstreamConnection> {
     const transport = this.of(endpoint);
-    if (transport.proxyProtocol && variant?.caller) {
+    if (transport.proxyProtocol && variant.caller) {
       raw.write(proxyHeader(transport.proxyProtocol, variant.caller));
     }
-    const client = this.#clients.get(transport);
+    const client = this.#clientFor(transport, variant.http);
     if (client === undefined) return { socket: raw, peer: undefined };
     const giveUp = (): void => void raw.destroy();
     const timer = setTimeout(giveUp, this.#model.connectTimeoutMs);
     signal.addEventListener("abort", giveUp, { once: true });
     try {
-      return await client.connect(raw, hostKey(endpoint), variant?.called);
+      return await client.connect(raw, hostKey(endpoint), variant.called);
     } catch (error) {
       raw.destroy();
       throw new UpstreamConnectError("UF", messageOf(error), error);
@@ -82,4 +89,23 @@ export class ClusterTransports {
       signal.removeEventListener("abort", giveUp);
     }
   }
+
+  /** `http`: what the connection is to say that it carries; undefined: what its cluster says. */
+  #clientFor(transport: Transport, http: UpstreamHttp | undefined): ClientTls | ForeignTls | undefined {
+    if (http === undefined || transport.kind !== "tls" || transport.tls.kind !== "mesh") {
+      return this.#clients.get(transport);
+    }
+    const key = `${http}/${this.#model.transportMatches.findIndex((match) => match.transport === transport)}`;
+    const { tls } = transport;
+    const client =
+      this.#httpClients.get(key) ??
+      new ClientTls({ tls, ...this.#deps, alpn: meshHttpAlpn(http), offersTunnel: mayTunnel(transport) });
+    this.#httpClients.set(key, client);
+    return client;
+  }
+}
+
+/** A connection that begins with whom it is for carries nobody else's calls. */
+function mayTunnel({ proxyProtocol }: Transport): boolean {
+  return proxyProtocol === undefined;
 }

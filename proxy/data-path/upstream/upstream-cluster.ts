@@ -5,6 +5,7 @@ import type { ClientSessionObserver } from "../../codec/stream.ts";
 import type { Cluster, Endpoint } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
+import { RecentCount } from "../../tables/recent-count.ts";
 import { slowStartFactor } from "../../tables/slow-start.ts";
 import type { Random } from "../../tables/weighted.ts";
 import type { Alarms } from "../../transport/alarms.ts";
@@ -66,6 +67,8 @@ export class UpstreamCluster {
   #varies = false;
   #warm = false;
   #dns: DnsEndpoints | undefined;
+  /** Requests of the time that the retry budget looks back. */
+  #recent: RecentCount | undefined;
   /** When weights change by themselves: an ejected host comes back, or one that starts slowly gets more. */
   #nextChangeMs = Number.POSITIVE_INFINITY;
 
@@ -113,6 +116,9 @@ export class UpstreamCluster {
     this.#model = model;
     this.#varies =
       this.#transports.tellCaller || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
+    const { intervalMs = 0 } = model.limits.retryBudget ?? {};
+    if (this.#recent?.intervalMs !== intervalMs)
+      this.#recent = intervalMs > 0 ? new RecentCount(intervalMs) : undefined;
     for (const host of this.#hosts.values()) host.retirePools();
     this.#dns?.stop();
     this.#dns = undefined;
@@ -149,7 +155,14 @@ export class UpstreamCluster {
     const { retryBudget, maxRetries } = this.#model.limits;
     const { active, retries } = this.counts;
     if (retryBudget === undefined) return retries < maxRetries;
-    return retries < Math.max(retryBudget.minimum, Math.floor((active * retryBudget.percent) / 100));
+    const requests = Math.max(active, this.#recent?.at(this.#deps.clock.monotonic()) ?? 0);
+    return retries < Math.max(retryBudget.minimum, Math.floor((requests * retryBudget.percent) / 100));
+  }
+
+  /** A request runs: it is one of `counts.active` until its end. */
+  begin(): void {
+    this.counts.active++;
+    this.#recent?.note(this.#deps.clock.monotonic());
   }
 
   /** What sets the connections for a call apart from others to the same host; undefined: nothing. */
@@ -157,30 +170,32 @@ export class UpstreamCluster {
     host: UpstreamHost,
     authority: string,
     ends: CallEnds,
-    calledInHttp2 = false,
+    call: { readonly isHttp2?: boolean; readonly saysHttp?: boolean } = {},
   ): PoolVariant | undefined {
-    if (!this.#varies) return undefined;
+    const saysHttp = call.saysHttp === true && this.#transports.isMesh(host.endpoint);
+    if (!this.#varies && !saysHttp) return undefined;
     const { hostTls, http } = this.#model;
-    const http2 = http === "as-called" && calledInHttp2;
+    const http2 = http === "as-called" && call.isHttp2 === true;
     const { kind, proxyProtocol } = this.#transports.of(host.endpoint);
     const called =
       kind === "tls" && (hostTls.sni || hostTls.verify)
         ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
         : undefined;
-    if (called === undefined && proxyProtocol === undefined && !http2) return undefined;
+    if (called === undefined && proxyProtocol === undefined && !http2 && !saysHttp) return undefined;
     const caller = proxyProtocol && ends;
     const key = [
       http2 ? "h2" : "",
+      saysHttp ? "http" : "",
       called?.serverName ?? "",
       ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
     ].join("|");
-    return { key, called, caller, http2 };
+    return { key, called, caller, http2, saysHttp };
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
   report(host: UpstreamHost, status: number | "unconnected" | undefined, random: Random): void {
     const rules = this.#model.outlier;
-    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status), rules, random)) return;
+    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status, rules), rules, random)) return;
     const ejected = [...this.#hosts.values()].filter(({ standing }) => standing.ejectedUntilMs > 0).length;
     if (!mayEject(ejected, this.#hosts.size, rules)) return;
     eject(host.standing, rules, this.#deps.clock.monotonic());
@@ -320,7 +335,8 @@ export class UpstreamCluster {
     const { connectTimeoutMs, keepAliveMs } = this.#model;
     const raw = await dial(host.endpoint, connectTimeoutMs, signal);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-    const connection = await this.#transports.secure(raw, host.endpoint, variant, signal);
+    const http = variant?.saysHttp ? this.#httpOf(variant) : undefined;
+    const connection = await this.#transports.secure(raw, host.endpoint, { ...variant, http }, signal);
     if (connection.socket.destroyed)
       throw new UpstreamConnectError("UF", "the connection was closed at once");
     return connection;

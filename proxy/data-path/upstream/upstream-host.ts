@@ -21,6 +21,8 @@ export interface PoolVariant {
   readonly caller: CallEnds | undefined;
   /** The caller spoke HTTP/2, and so does the connection. */
   readonly http2: boolean;
+  /** Its mesh TLS says that it is HTTP, whatever the cluster says. */
+  readonly saysHttp: boolean;
 }
 
 /** The part of its cluster that a host needs. */
