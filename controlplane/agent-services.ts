@@ -115,7 +115,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, log }),
+          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, note, log }),
         },
       },
       {

@@ -86,11 +86,16 @@ test("an agent renews its own certificate with a new key, and goes on with it", 
   assert.equal(leaf.subjectAltName, `URI:spiffe://cluster.local/lateen/agent/${agent.id}`);
 });
 
-test("joins and certificates are in the audit log, with who, from where and by which method, and no secret", async () => {
+test("joins, certificates and tokens are in the audit log, with who, from where and by which method, and no secret", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path);
   using agent = await joinAgent(port);
   await certify(agent);
+  const { stream } = await register(agent, "reviews");
+  const ask = { spiffeId: REVIEWS, audiences: ["bank"] };
+  const { token } = await agent.client.call(agentService.issueJwtSvid, ask);
+  await assert.rejects(agent.client.call(agentService.issueJwtSvid, { ...ask, spiffeId: `${REVIEWS}x` }));
+  stream.end();
   using stranger = new AgentPortClient(port);
   const secret = generateJoinSecret();
   await assert.rejects(stranger.call(agentService.join, tokenRequest(secret)));
@@ -99,10 +104,19 @@ test("joins and certificates are in the audit log, with who, from where and by w
     [
       ["join", "done", `agent:${agent.id}`, "127.0.0.1"],
       ["certificate", "done", `agent:${agent.id}`, undefined],
+      ["token", "done", `agent:${agent.id}`, undefined],
       ["join", "refused", "host:vm-1", "127.0.0.1"],
     ],
   );
-  assert.ok(!JSON.stringify(port.audited).includes(secret));
+  const { notAfter, ...told } = port.audited[2]?.details ?? {};
+  const sha256 = createHash("sha256").update(token).digest("hex");
+  assert.deepEqual(told, { ...ask, sha256 });
+  const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as {
+    exp: number;
+  };
+  assert.equal(notAfter, new Date(exp * 1000).toISOString());
+  for (const unsaid of [secret, token, token.split(".")[2] ?? ""])
+    assert.ok(!JSON.stringify(port.audited).includes(unsaid));
 });
 
 test("an identity that is not placed on the caller is refused, and the refusal is logged", async () => {

@@ -11,7 +11,14 @@ import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from
 import { signIntermediate } from "./certificate-template.ts";
 import { issueLeaf } from "./issue-leaf.ts";
 import { type Issuer, openIssuer } from "./issuer.ts";
-import { type JwtKey, type JwtSvidRequest, jwkSet, newJwtKey, openJwtKey } from "./jwt-key.ts";
+import {
+  type IssuedJwt,
+  type JwtKey,
+  type JwtSvidRequest,
+  jwkSet,
+  newJwtKey,
+  openJwtKey,
+} from "./jwt-key.ts";
 import { KeyFiles } from "./key-files.ts";
 import { DEFAULT_LIFETIMES, type Lifetimes } from "./lifetimes.ts";
 import { type DeniedCertificate, revocationLists } from "./revocation-lists.ts";
@@ -110,13 +117,14 @@ export class MeshAuthority implements CertificateAuthority {
   }
 
   /** A JWT-SVID by the key of the CA that is active. Throws `ca.unavailable` or `ca.self-check`. */
-  issueJwt(request: JwtSvidRequest): string {
+  issueJwt(request: JwtSvidRequest): IssuedJwt {
     const active = this.#authorities.find(({ state }) => state === "active");
     const key = active && this.#jwtKeys.get(active.id);
     if (key === undefined)
       throw new MeshError("ca.unavailable", `sign a token for ${request.spiffeId}: no CA is active`);
     const from = Math.floor(this.#options.clock.now() / 1000);
-    return key.issue(request, { from, to: from + Math.ceil(this.#lifetimes.jwtMs / 1000) });
+    const to = from + Math.ceil(this.#lifetimes.jwtMs / 1000);
+    return { token: key.issue(request, { from, to }), notAfterMs: to * 1000 };
   }
 
   onBundleChange(listener: (bundle: TrustBundle) => void, signal: AbortSignal): void {

@@ -142,6 +142,7 @@ export async function startAgentPort(
     history,
     clock,
     groups: storedGroups(store),
+    note,
     concurrencyOf: options.concurrencyOf ?? (() => undefined),
     log,
     signal,

@@ -155,7 +155,7 @@ export class ContainmentWorld implements AsyncDisposable {
     const issued = new IssuedCertificates(database, this.#clock);
     this.#services = agentFacingServices({
       ca: NAMING_CA,
-      authority: { issueJwt: ({ spiffeId }) => spiffeId },
+      authority: { issueJwt: ({ spiffeId }) => ({ token: spiffeId, notAfterMs: 1 }) },
       attestors: [],
       agents: this.#agents,
       placements: new Placements(database, this.#clock),
