@@ -11,6 +11,7 @@ import { generateJoinSecret } from "../../mesh/identity/join-token.ts";
 import { joinPemChain } from "../../mesh/identity/pem.ts";
 import { certificatePin } from "../../mesh/identity/spki-pin.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
+import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import type { ReportResult, TrustBundleResponse } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import {
   type AgentPort,
@@ -28,6 +29,7 @@ import {
 import { eventually } from "../../test/harness/eventually.ts";
 import { mintCsr, mintRoot, mintSvid, newKey, uriSan } from "../../test/harness/test-certificates.ts";
 import { UNBOUND } from "../attest/agent-binding.ts";
+import { Banning } from "../banning.ts";
 
 const REVIEWS = "spiffe://cluster.local/ns/default/sa/reviews";
 const tokenRequest = (secret: string, csr?: string) => joinRequest("join-token", secret, csr);
@@ -250,6 +252,25 @@ test("a banned agent is refused from its next call on, also on a stream that is 
   await assert.rejects(certify(agent, REVIEWS), { code: status.PERMISSION_DENIED });
   stream.write({ sequence: 2, workloads: [] });
   await assert.rejects(nextMessage(stream), { code: status.PERMISSION_DENIED });
+});
+
+test("a ban of an agent's certificate or identity ends what it has open, as a ban of its host does", async () => {
+  await using state = await stateDirectory();
+  await using port = await startAgentPort(state.path);
+  const banning = new Banning({ ...port, logger: silentLogger });
+  for (const kind of ["serial", "identity", "host"] as const) {
+    using agent = await joinAgent(port);
+    using other = await joinAgent(port);
+    const { stream } = await register(agent, `web-${kind}`);
+    const { stream: unconcerned } = await register(other, `other-${kind}`);
+    const { serialNumber } = new X509Certificate(agent.chainPem);
+    const identity = `spiffe://cluster.local/lateen/agent/${agent.id}`;
+    banning.ban({ kind, value: { serial: serialNumber, identity, host: agent.id }[kind] }, "stolen");
+    await assert.rejects(nextMessage(stream), /./, kind);
+    unconcerned.write({ sequence: 2, workloads: [] });
+    assert.equal((await nextMessage<ReportResult>(unconcerned)).sequence, 2);
+    unconcerned.end();
+  }
 });
 
 test("a workload outside the agent's binding is refused and the others stand", async () => {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { describeSpiffeId, isSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { IssuedCertificates, IssuedRecord } from "./issued-certificates.ts";
 import type { DeniedCertificate } from "./revocation-lists.ts";
@@ -29,6 +30,7 @@ export class Bans {
   readonly #bans = new Map<string, Ban>();
   readonly #listeners = new Set<(target: BanTarget) => void>();
   #lastMs: number;
+  #revision = 0;
 
   constructor(database: DatabaseSync, issued: IssuedCertificates, clock: Clock) {
     database.exec(TABLES);
@@ -56,6 +58,11 @@ export class Bans {
     return this.#lastMs;
   }
 
+  /** Goes up whenever somebody is banned or forgiven: what was decided before is to be asked again. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   list(): readonly Ban[] {
     return [...this.#bans.values()];
   }
@@ -68,6 +75,7 @@ export class Bans {
       .prepare("INSERT INTO bans (kind, value, reason, at) VALUES (?, ?, ?, ?)")
       .run(ban.kind, ban.value, ban.reason, ban.atMs);
     this.#bans.set(keyOf(ban), ban);
+    this.#revision += 1;
     if (this.#certificatesUnder(ban).length > 0) this.#mark(ban.atMs);
     for (const listener of this.#listeners) listener(target);
   }
@@ -77,6 +85,7 @@ export class Bans {
     if (!this.has(target)) return false;
     this.#database.prepare("DELETE FROM bans WHERE kind = ? AND value = ?").run(target.kind, target.value);
     this.#bans.delete(keyOf(target));
+    this.#revision += 1;
     for (const listener of this.#listeners) listener(target);
     return true;
   }
@@ -95,6 +104,15 @@ export class Bans {
   /** How many certificates that are still good fall under a ban. */
   certificatesUnder(ban: BanTarget): number {
     return this.#certificatesUnder(ban).length;
+  }
+
+  /** The agents that a ban is about: one, by whatever it is named, or none. */
+  agentsUnder({ kind, value }: BanTarget): readonly string[] {
+    if (kind === "agent") return [value];
+    const identity = kind === "serial" ? this.#issued.bySerial(value)?.spiffeId : value;
+    if (identity === undefined || !isSpiffeId(identity)) return [];
+    const subject = describeSpiffeId(identity);
+    return subject.kind === "agent" ? [subject.agentId] : [];
   }
 
   /** Every certificate that is still good and falls under a ban. */
