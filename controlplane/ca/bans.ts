@@ -20,7 +20,15 @@ CREATE TABLE IF NOT EXISTS bans (
   at INTEGER NOT NULL,
   PRIMARY KEY (kind, value)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS last_ban (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT`;
+CREATE TABLE IF NOT EXISTS last_ban (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS last_ban_of (spiffe_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT`;
+
+/** When who has certificates was banned last, milliseconds since the epoch; 0: never. Lifting a ban changes nothing of it. */
+export interface LastBans {
+  readonly atMs: number;
+  /** By the identities that the certificates were of; others with such an identity may go on. */
+  readonly ofIdentities: ReadonlyMap<string, number>;
+}
 
 /** The bans, in memory and on disk. */
 export class Bans {
@@ -29,7 +37,7 @@ export class Bans {
   readonly #clock: Clock;
   readonly #bans = new Map<string, Ban>();
   readonly #listeners = new Set<(target: BanTarget) => void>();
-  #lastMs: number;
+  #last: LastBans;
   #revision = 0;
 
   constructor(database: DatabaseSync, issued: IssuedCertificates, clock: Clock) {
@@ -47,15 +55,15 @@ export class Bans {
       };
       this.#bans.set(keyOf(ban), ban);
     }
-    this.#lastMs = Number(database.prepare("SELECT at FROM last_ban").get()?.["at"] ?? 0);
+    const rows = database.prepare("SELECT * FROM last_ban_of").all();
+    this.#last = {
+      atMs: Number(database.prepare("SELECT at FROM last_ban").get()?.["at"] ?? 0),
+      ofIdentities: new Map(rows.map((row) => [String(row["spiffe_id"]), Number(row["at"])])),
+    };
   }
 
-  /**
-   * When somebody who has certificates was banned last, milliseconds since the epoch; 0: never. It does not go back when a
-   * ban is lifted.
-   */
-  get lastMs(): number {
-    return this.#lastMs;
+  get last(): LastBans {
+    return this.#last;
   }
 
   /** Goes up whenever somebody is banned or forgiven: what was decided before is to be asked again. */
@@ -76,7 +84,7 @@ export class Bans {
       .run(ban.kind, ban.value, ban.reason, ban.atMs);
     this.#bans.set(keyOf(ban), ban);
     this.#revision += 1;
-    if (this.#certificatesUnder(ban).length > 0) this.#mark(ban.atMs);
+    this.#mark(ban);
     for (const listener of this.#listeners) listener(target);
   }
 
@@ -127,9 +135,18 @@ export class Bans {
   }
 
   /** Of two bans in one millisecond the second is later. */
-  #mark(atMs: number): void {
-    this.#lastMs = Math.max(atMs, this.#lastMs + 1);
-    this.#database.prepare("INSERT OR REPLACE INTO last_ban (id, at) VALUES (1, ?)").run(this.#lastMs);
+  #mark(ban: Ban): void {
+    const identities = new Set(this.#certificatesUnder(ban).map(({ spiffeId }) => spiffeId));
+    if (identities.size === 0) return;
+    const atMs = Math.max(ban.atMs, this.#last.atMs + 1);
+    const ofIdentities = new Map(this.#last.ofIdentities);
+    this.#database.prepare("INSERT OR REPLACE INTO last_ban (id, at) VALUES (1, ?)").run(atMs);
+    const insert = this.#database.prepare("INSERT OR REPLACE INTO last_ban_of VALUES (?, ?)");
+    for (const identity of identities) {
+      ofIdentities.set(identity, atMs);
+      insert.run(identity, atMs);
+    }
+    this.#last = { atMs, ofIdentities };
   }
 
   #certificatesUnder({ kind, value }: BanTarget): readonly IssuedRecord[] {

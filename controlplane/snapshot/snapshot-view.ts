@@ -46,6 +46,8 @@ export interface SnapshotView {
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody was banned last; 0: never. */
   readonly lastBanMs: number;
+  /** When an identity, or a certificate of it, was banned last; 0: never. */
+  lastBanOf(identity: string): number;
   /** All services of a host, whoever may see them: `serviceFor` says which one is meant. */
   services(hostname: string): readonly Service[];
   endpoints(service: ServiceKey): readonly Endpoint[];
@@ -105,6 +107,7 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
       onRead(LAST_BAN_KEY);
       return snapshot.lastBanMs;
     },
+    lastBanOf: (id) => read(snapshot.identityBans, `identity-ban/${id}`, id) ?? 0,
     services: (hostname) => read(snapshot.services, `service/${hostname}`, hostname) ?? [],
     endpoints: (key) => read(snapshot.endpoints, `endpoints/${key}`, key) ?? [],
     identities: (key) => read(snapshot.identities, `identities/${key}`, key) ?? [],
