@@ -72,7 +72,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     onAsked: (id, names) => publisher.setObserved(id, names),
   });
   const publisher = newPublisher(config, trustDomain, translator, deps);
-  publisher.setLastBan(state.bans.lastMs);
+  publisher.setLastBans(state.bans.last);
   const advertised = advertisedAddresses(config);
   const identity = await ServerIdentity.open({
     ca,

@@ -46,6 +46,8 @@ export interface SnapshotView {
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody was banned last; 0: never. */
   readonly lastBanMs: number;
+  /** When an identity, or a certificate of it, was banned last; 0: never. */
+  lastBanOf(identity: string): number;
   /** All services of a host, whoever may see them: `serviceFor` says which one is meant. */
   services(hostname: string): readonly Service[];
   endpoints(service: ServiceKey): readonly Endpoint[];
@@ -114,6 +116,10 @@ class View implements SnapshotView {
   get lastBanMs(): number {
     this.onRead(LAST_BAN_KEY);
     return this.snapshot.lastBanMs;
+  }
+
+  lastBanOf(identity: string): number {
+    return this.read(this.snapshot.identityBans, `identity-ban/${identity}`, identity) ?? 0;
   }
 
   services(hostname: string): readonly Service[] {

@@ -67,6 +67,21 @@ export const ALPN_FILTERS = { "as-called": "istio.alpn", http1: "istio.alpn.http
 export const DRY_RUN_RESULTS = { DENY: "istio_dry_run_deny_", ALLOW: "istio_dry_run_allow_" } as const;
 export const AUDIT_RESULTS = "lateen_audit_";
 
+/** Likewise those that say whether an authorizer is asked, by Istio's name. */
+export const ASKED_RESULTS = "istio_ext_authz_";
+
+/** What the names of rules begin with that say what a provider is asked about. */
+export function askedPrefix(provider: string): string {
+  return `istio-ext-authz-${provider}-`;
+}
+
+const ASKED_RULE = /^istio-ext-authz-.*?-(ns\[.*)$/s;
+
+/** The name without that beginning, whoever is asked; undefined for one that has none. */
+export function ruleOfAsked(name: unknown): string | undefined {
+  return typeof name === "string" ? ASKED_RULE.exec(name)?.[1] : undefined;
+}
+
 /** What Istio calls a proxy of each role. */
 const NODE_TYPES = { sidecar: "sidecar", gateway: "router" } as const;
 

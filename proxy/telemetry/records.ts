@@ -1,4 +1,5 @@
 import type { DecidedCall, PolicyDecision } from "../../mesh/calls/policy-decision.ts";
+import { ruleOfAsked } from "../../mesh/xds/names.ts";
 import type { AccessLogs } from "../model/listener.ts";
 
 /** Envoy's response flags, as far as this proxy sets them. */
@@ -91,6 +92,8 @@ export interface PolicyRecord {
   readonly matched: boolean;
   /** `none`: nothing matched. */
   readonly policy: string;
+  /** Of a policy that has somebody asked. */
+  readonly authorizer?: PolicyDecision["authorizer"];
   /** Of a request; empty for a connection. */
   readonly method: string;
   readonly path: string;
@@ -108,9 +111,13 @@ export interface TrafficObserver {
 
 /** Undefined: nothing matched, and nothing had to. */
 export function decisionOf(record: PolicyRecord): PolicyDecision | undefined {
-  const { action, shadow, allowed, matched, policy } = record;
+  const { action, shadow, allowed, matched, policy, authorizer } = record;
   if (allowed && !matched) return undefined;
   const result = action === "LOG" ? "audited" : allowed ? "allowed" : "denied";
+  const asked = ruleOfAsked(policy);
+  // Where the rules themselves refuse what somebody was to be asked about, nobody was there to be asked.
+  if (asked !== undefined)
+    return { policy: asked, result, enforced: !shadow, authorizer: authorizer ?? "silent" };
   return { policy, result, enforced: !shadow };
 }
 

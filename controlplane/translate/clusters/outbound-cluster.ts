@@ -7,6 +7,7 @@ import { type PortPolicy, portPolicy } from "../../policy/port-policy.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { withServerBans } from "../ban-metadata.ts";
 import { configMetadata } from "../config-metadata.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp, isHttp2 } from "../protocols.ts";
@@ -67,7 +68,11 @@ export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
     ...(policy.proxyProtocol === undefined || of.forwardsOnly
       ? tls.sockets
       : withProxyProtocol(tls.sockets, policy.proxyProtocol)),
-    metadata: metadataOf(service, of.subset, rules.rule && configMetadata(rules.rule)),
+    metadata: withServerBans(
+      view,
+      [service.key],
+      metadataOf(service, of.subset, rules.rule && configMetadata(rules.rule)),
+    ),
   });
 }
 

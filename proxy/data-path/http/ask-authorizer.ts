@@ -3,6 +3,7 @@ import type { StringMatch } from "../../model/match.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { compileString } from "../../tables/matchers.ts";
 import { compileMetadata } from "../../tables/metadata.ts";
+import type { PolicyRecord } from "../../telemetry/records.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
 import { askOverGrpc } from "./ask-grpc-authorizer.ts";
 import { type Answer, askOnce } from "./ask-once.ts";
@@ -41,14 +42,32 @@ export function compileQuestion(model: ExtAuthz): AuthorizerQuestion {
   return async (exchange, accepted) => {
     if (isAskedAbout?.(accepted.facts) === false) return PASSED;
     const answer = await ask?.(exchange, accepted);
+    const tell = (authorizer: "refused" | "silent"): void => {
+      const { enabledFor } = model;
+      const policy = enabledFor && accepted.facts.metadata.get(enabledFor.filter, enabledFor.path);
+      if (typeof policy === "string") tellRefusal(exchange, accepted, { policy, authorizer });
+    };
     if (answer === undefined) {
       if (model.failOpen) return PASSED;
+      if (!exchange.gone.aborted) tell("silent");
       const reply = { status: model.statusOnError, flag: "UAEX", details: "ext_authz_error" } as const;
       return { kind: "refused", reply };
     }
-    if (answer.kind === "denied") return { kind: "refused", reply: answer.reply };
+    if (answer.kind === "denied") {
+      tell("refused");
+      return { kind: "refused", reply: answer.reply };
+    }
     return { kind: "passed", routeAgain: model.clearsRoute };
   };
+}
+
+function tellRefusal(
+  { deps, connection: { ends } }: Exchange,
+  { facts: { method, path } }: AcceptedRequest,
+  said: Required<Pick<PolicyRecord, "policy" | "authorizer">>,
+): void {
+  const verdict = { action: "DENY", shadow: false, allowed: false, matched: true } as const;
+  deps.observer.policyMatched({ ...verdict, ...said, ends, method, path });
 }
 
 export type Asked = { readonly kind: "allowed" } | { readonly kind: "denied"; readonly reply: LocalReply };
