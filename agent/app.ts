@@ -56,6 +56,8 @@ export interface AgentDeps {
   readonly clock: Clock;
   /** Aborted: every workload leaves in order, and `runAgent` returns. */
   readonly signal: AbortSignal;
+  /** Aborted before `signal`: `runAgent` returns at once, and the data planes run on for the next agent. */
+  readonly released?: AbortSignal;
   /** Of this process unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Starts the built-in proxy when `--bootstrap FILE` is appended; this repository's unless given. */
@@ -76,6 +78,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const { stateDir, runDir } = config;
   const seams = { clock, logger, random };
   const environment = deps.environment ?? process.env;
+  const released = deps.released ?? new AbortController().signal;
   for (const dir of [stateDir, join(stateDir, "identity"), join(stateDir, "workloads"), runDir]) {
     await ensurePrivateDir(dir);
   }
@@ -154,6 +157,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     groups,
     health,
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
+    released,
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
   const calls = new ObservedCalls();
@@ -250,7 +254,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     async (failed) => {
       try {
         await orAborted(relayListens.promise, failed);
-        const either = AbortSignal.any([signal, failed]);
+        const either = AbortSignal.any([signal, released, failed]);
         if (!either.aborted) await reconciler.run(discovery.source, either);
       } finally {
         notifier.stopping();

@@ -35,6 +35,8 @@ export interface ReconcilerOptions extends RunnerOptions {
   readonly logger: Logger;
   /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
   readonly settleMs: number;
+  /** Aborted: workloads stay as they are when this agent ends, for the one that comes after it. */
+  readonly released: AbortSignal;
 }
 
 /** What this agent does for one workload, for status. */
@@ -107,7 +109,10 @@ export class Reconciler {
     return [...this.#runners.values()].some((runner) => runner.nodeId === nodeId);
   }
 
-  /** Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running. */
+  /**
+   * Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running, but for
+   * what was released.
+   */
   async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
     const { clock, groups, health } = this.#options;
     this.#discovery = discovery;
@@ -266,6 +271,11 @@ export class Reconciler {
   }
 
   async #leaveAll(): Promise<void> {
+    if (this.#options.released.aborted) {
+      for (const runner of this.#runners.values()) runner.release();
+      await this.#tasks.stopAll();
+      return;
+    }
     if (this.#runners.size > 0) {
       this.#options.registration.set([]);
       await this.#untilCallersKnow();

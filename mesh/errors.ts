@@ -38,6 +38,7 @@ export type ErrorCode =
   | "object.invalid"
   | "object.not-found"
   | "proxy.bind"
+  | "proxy.succession"
   | "proxy.unsupported"
   | "registry.unavailable"
   | "store.failed"

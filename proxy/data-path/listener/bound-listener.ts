@@ -1,21 +1,25 @@
-import { createServer, type Server, type Socket } from "node:net";
-import { MeshError, messageOf } from "../../../mesh/errors.ts";
+import type { Socket } from "node:net";
+import { messageOf } from "../../../mesh/errors.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { FilterChain, Listener } from "../../model/listener.ts";
 import { type ConnectionHello, compileChainMatch } from "../../tables/filter-chains.ts";
 import { plainAddress } from "../../tables/matchers.ts";
 import { inspectConnection } from "./inspect.ts";
-import { portHolder } from "./port-holder.ts";
+import { ListeningPort } from "./listening-port.ts";
+import type { ListeningSocket, ListeningSockets } from "./listening-sockets.ts";
 import { type ChainDeps, chainKey, ServingChain } from "./serving-chain.ts";
 
-const MOST_CONNECTIONS = 10_000;
 /** Connections that wait for the listener's first configuration to be complete. */
 const MOST_WAITING = 1024;
 
 export interface ListenerDeps extends ChainDeps {
   readonly logger: Logger;
   readonly drainMs: number;
+  readonly sockets: ListeningSockets;
 }
+
+/** What becomes of HTTP/1.1 connections without a request when a listener stops: a request may be on its way. */
+export type IdleConnections = "close" | "leave";
 
 type State =
   /** Bound; what comes in waits for the first configuration to be complete. */
@@ -34,7 +38,7 @@ export class BoundListener {
   readonly address: string;
   readonly port: number;
   readonly #deps: ListenerDeps;
-  readonly #server: Server;
+  #listening: ListeningPort | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #stopped = new AbortController();
   #state: State = { kind: "warming", waiting: new Set() };
@@ -43,19 +47,23 @@ export class BoundListener {
     this.address = model.address;
     this.port = model.port;
     this.#deps = deps;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true });
-    this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.on("connection", (socket) => this.#accept(socket));
-    this.#server.on("error", (error) =>
-      deps.logger.error("listener failed", { port: this.port, error: messageOf(error) }),
-    );
   }
 
   /** Binds the port. Throws `proxy.bind`, with the holder when it can be seen. */
   static async bind(model: Listener, deps: ListenerDeps): Promise<BoundListener> {
     const listener = new BoundListener(model, deps);
-    await listener.#listen();
+    listener.#listening = await ListeningPort.bind(model, deps.sockets, {
+      accepted: (socket) => listener.#accept(socket),
+      failed: (error) =>
+        deps.logger.error("listener failed", { port: listener.port, error: messageOf(error) }),
+    });
     return listener;
+  }
+
+  /** Its sockets, for a process that takes them over. */
+  get sockets(): readonly ListeningSocket[] {
+    const { address, port } = this;
+    return (this.#listening?.descriptors() ?? []).map((fd) => ({ address, port, fd }));
   }
 
   get connections(): number {
@@ -77,7 +85,9 @@ export class BoundListener {
     for (const chain of former) {
       if (!config.chains.includes(chain)) void this.#retire(chain);
     }
-    if (before.kind === "warming") for (const socket of before.waiting) this.#start(socket, config);
+    if (before.kind !== "warming") return;
+    for (const socket of before.waiting) this.#start(socket, config);
+    this.#listening?.acceptInherited();
   }
 
   /** Answers close their connections from now on; new ones are still accepted (graceful drain). */
@@ -86,20 +96,18 @@ export class BoundListener {
   }
 
   /** Accepts no more, lets what runs come to its end, and cuts what is left after the drain time. */
-  async stop(): Promise<void> {
+  async stop(idle: IdleConnections = "close"): Promise<void> {
     if (this.#state.kind === "stopped") return;
     const chains = this.#chains();
     if (this.#state.kind === "warming") for (const socket of this.#state.waiting) socket.destroy();
     this.#state = { kind: "stopped" };
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        this.#stopped.abort();
-        resolve();
-      });
-    });
+    const closed = (async () => {
+      await this.#listening?.close();
+      this.#stopped.abort();
+    })();
     for (const chain of chains) {
       chain.drain();
-      chain.closeIdle();
+      if (idle === "close") chain.closeIdle();
     }
     await Promise.race([closed, this.#deps.clock.sleep(this.#deps.drainMs, this.#stopped.signal)]);
     for (const socket of this.#sockets) socket.destroy();
@@ -110,28 +118,6 @@ export class BoundListener {
 
   #chains(): readonly ServingChain[] {
     return this.#state.kind === "serving" ? this.#state.config.chains : [];
-  }
-
-  async #listen(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException): void => reject(this.#bindError(error));
-      this.#server.once("error", fail);
-      this.#server.listen({ host: this.address, port: this.port, backlog: 1024 }, () => {
-        this.#server.off("error", fail);
-        resolve();
-      });
-    });
-  }
-
-  #bindError(error: NodeJS.ErrnoException): MeshError {
-    const what = `bind ${this.address}:${this.port}`;
-    if (error.code !== "EADDRINUSE")
-      return new MeshError("proxy.bind", `${what}: ${messageOf(error)}`, { cause: error });
-    const holder = portHolder(this.address, this.port);
-    return new MeshError("proxy.bind", `${what}: the port is in use${holder ? ` by ${holder}` : ""}`, {
-      hint: "stop the program that holds it, or register the service at another port",
-      cause: error,
-    });
   }
 
   #compile(model: Listener, former: readonly ServingChain[]): ServingConfig {
