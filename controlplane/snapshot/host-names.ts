@@ -32,5 +32,5 @@ export function hostPatterns(host: string, namespace: string, { domainSuffix }: 
  */
 export function patternsCovering(hostname: string): readonly string[] {
   const endings = [...hostname.matchAll(/(?<=[^*])[.-]/g)].map(({ index }) => `*${hostname.slice(index)}`);
-  return [hostname, ...endings, "*"];
+  return [...new Set([hostname, ...endings, "*"])];
 }

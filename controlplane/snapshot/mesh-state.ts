@@ -343,6 +343,7 @@ export class MeshState {
     if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
     addTo(this.#workloadsOf, hostname, id);
+    this.#sizes.workload(hostname, workload, 1);
     this.#dirty.hosts.add(hostname);
   }
 
@@ -351,6 +352,7 @@ export class MeshState {
     if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
     removeFrom(this.#workloadsOf, hostname, id);
+    this.#sizes.workload(hostname, workload, -1);
     this.#dirty.hosts.add(hostname);
   }
 }
