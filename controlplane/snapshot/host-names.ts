@@ -36,6 +36,6 @@ export function patternsCovering(hostname: string): readonly string[] {
     const isBoundary = hostname[index] === "." || hostname[index] === "-";
     if (isBoundary && hostname[index - 1] !== "*") patterns.push(`*${hostname.slice(index)}`);
   }
-  patterns.push("*");
+  if (hostname !== "*") patterns.push("*");
   return patterns;
 }

@@ -352,6 +352,7 @@ export class MeshState {
     if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
     addTo(this.#workloadsOf, hostname, id);
+    this.#sizes.workload(hostname, workload, 1);
     this.#dirty.hosts.add(hostname);
   }
 
@@ -360,6 +361,7 @@ export class MeshState {
     if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
     removeFrom(this.#workloadsOf, hostname, id);
+    this.#sizes.workload(hostname, workload, -1);
     this.#dirty.hosts.add(hostname);
   }
 }

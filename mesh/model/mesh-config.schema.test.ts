@@ -103,7 +103,11 @@ const good: readonly GoodCase<"MeshConfig">[] = [
   {
     name: "settings of the data plane's process",
     spec: { defaultConfig: { interceptionMode: "TPROXY", concurrency: 2, drainDuration: "45s" } },
-    want: { interceptionMode: "TPROXY", concurrency: 2, drainDurationMs: 45_000 },
+    want: { interceptionMode: "TPROXY", concurrency: 2 },
+    warnings: [
+      ["spec.defaultConfig.interceptionMode", "each host's agent says what is captured"],
+      ["spec.defaultConfig.drainDuration", "has no effect: each host's agent says how long a drain takes"],
+    ],
   },
   {
     name: "networks, under both names",

@@ -38,12 +38,11 @@ export interface MeshConfigSpec {
     | undefined;
   /** Whether proxies tell their agents of the calls that come in; undefined: they do. */
   readonly enableEnvoyAccessLogService: boolean | undefined;
-  /** How the workloads' traffic is captured when they do not say it themselves. */
+  /** How traffic is captured of workloads that files alone know: on a host its agent says it. */
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY" | undefined;
   readonly concurrency: number | undefined;
   /** Whom AuthorizationPolicies with action CUSTOM name. */
   readonly authorizationProviders: readonly AuthorizationProvider[];
-  readonly drainDurationMs: number | undefined;
   /** Networks and the gateways through which they are reached (`MeshNetworks`). */
   readonly networks: Readonly<Record<string, MeshNetwork>>;
 }
@@ -97,6 +96,5 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   interceptionMode: undefined,
   concurrency: undefined,
   authorizationProviders: [],
-  drainDurationMs: undefined,
   networks: {},
 };

@@ -191,6 +191,20 @@ for (const { namespace, root, accepted } of namespaces) {
   });
 }
 
+test("a ConfigMap with Istio's mesh configuration is passed over with a warning that says where it counts", () => {
+  const input = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "istio", namespace: "istio-system" },
+    data: { mesh: "enableAutoMtls: false" },
+  };
+  const { object, violations } = parseObject(input, OPTIONS);
+  assert.equal(object, undefined);
+  const [{ path, severity, message } = assert.fail("nothing is told")] = violations;
+  assert.deepEqual([path, severity, violations.length], ["data.mesh", "warning", 1]);
+  assert.match(message, /--mesh-config/);
+});
+
 test("unknown fields at the top and in the metadata are warnings", () => {
   assert.deepEqual(told(policy({ spek: {}, metadata: { name: "a", label: {} } })), [
     "warning metadata.label: unknown field (did you mean `labels`?)",

@@ -84,6 +84,7 @@ const NOT_FOR_INGRESS = [
   "httpsRedirect",
   "credentialName",
   "credentialNames",
+  "caCertCredentialName",
   "tlsCertificates",
 ] as const;
 

@@ -312,7 +312,7 @@ export const VALID_OBJECTS: readonly Readonly<Record<string, unknown>>[] = [
       trustDomain: "a.b",
       outboundTrafficPolicy: { mode: "ALLOW_ANY" },
       connectTimeout: "1s",
-      defaultConfig: { concurrency: 2, drainDuration: "5s" },
+      defaultConfig: { concurrency: 2 },
       networks: {
         a: { endpoints: [{ fromCidr: "10.0.0.0/8" }], gateways: [{ address: "1.2.3.4", port: 1 }] },
       },

@@ -105,6 +105,22 @@ export const POOL_CASES: readonly WireCase[] = [
     run: async (wire) => assert.equal(await passed(wire, 6), 2),
   },
   {
+    name: "a port's pool is for that port alone, and takes the place of the whole",
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP, 81 HTTP", [at("a")]) +
+      NO_RETRIES +
+      policy(
+        "connectionPool: { http: { http2MaxRequests: 2 } }, portLevelSettings: [{ port: { number: 80 }, connectionPool: { http: { http1MaxPendingRequests: 1024 } } }]",
+      ),
+    upstreams: [CALL, `${SHOP}:81`],
+    run: async (wire) => {
+      assert.equal(await passed(wire, 6), 6);
+      const slow = { headers: { "x-delay": "600" } };
+      const answers = await wire.atOnce(6, `${SHOP}:81`, slow);
+      assert.equal(answers.filter(({ status }) => status === 503).length, 4);
+    },
+  },
+  {
     name: "http2MaxRequests: more requests than that are refused",
     yaml: (at) => one(at) + policy("connectionPool: { http: { http2MaxRequests: 3 } }"),
     upstreams: [CALL],
