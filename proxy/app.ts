@@ -1,6 +1,7 @@
 import { policyLog } from "../mesh/calls/policy-log.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
+import { VERSION } from "../mesh/version.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import { AdsClient } from "./ads/ads-client.ts";
 import type { Bootstrap, LogLevel } from "./config.ts";
@@ -9,7 +10,8 @@ import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoint
 import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
 import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
 import { CallLog } from "./telemetry/call-log.ts";
-import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
+import { createMetrics, type ProxyMetrics } from "./telemetry/metrics/metrics.ts";
+import { ownMetadata } from "./telemetry/parties/peer-metadata.ts";
 import { decidedCall, decisionOf, type TrafficObserver } from "./telemetry/records.ts";
 import { Alarms } from "./transport/alarms.ts";
 
@@ -42,6 +44,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     clusters: runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
     listeners: runtime.listeners.list().map(({ model, connections }) => ({ name: model.name, connections })),
     uptimeSeconds: (clock.now() - startedMs) / 1000,
+    version: VERSION,
   }));
   const runtime: ProxyRuntime = new ProxyRuntime({
     secrets: new SecretStore(),
@@ -56,6 +59,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     clock,
     alarms: new Alarms(() => clock.monotonic()),
     random,
+    introduction: ownMetadata(bootstrap.node),
     logger,
     drainMs,
     signal: running.signal,

@@ -4,7 +4,7 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
 import { type Bootstrap, LOG_LEVELS, type LogLevel } from "../config.ts";
 import type { ProxyRuntime } from "../runtime/proxy-runtime.ts";
-import type { ProxyMetrics } from "../telemetry/metrics.ts";
+import type { ProxyMetrics } from "../telemetry/metrics/metrics.ts";
 import { clustersJson, clustersText } from "./clusters.ts";
 import { configDump } from "./config-dump.ts";
 
@@ -146,8 +146,8 @@ function listeners(_url: URL, { runtime }: AdminDeps): Answer {
   };
 }
 
-async function stats(_url: URL, { metrics }: AdminDeps): Promise<Answer> {
-  return { type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics.render() };
+function stats(_url: URL, { metrics }: AdminDeps): Answer {
+  return { type: "text/plain; version=0.0.4; charset=utf-8", body: metrics.render() };
 }
 
 function serverInfo(_url: URL, { runtime, bootstrap, draining, startedMs, nowMs }: AdminDeps): Answer {

@@ -30,4 +30,6 @@ export interface DataPathDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly alarms: Alarms;
+  /** What this proxy tells of its workload to others of the mesh (`x-envoy-peer-metadata`). */
+  readonly introduction: string;
 }

@@ -1,5 +1,9 @@
 import type { DecidedCall, PolicyDecision } from "../../mesh/calls/policy-decision.ts";
+import type { ServiceName } from "../model/cluster.ts";
 import type { AccessLogs } from "../model/listener.ts";
+import type { HeaderList } from "../tables/header-list.ts";
+import { GrpcMessages } from "./grpc-messages.ts";
+import type { PeerWorkload } from "./parties/party.ts";
 
 /** Envoy's response flags, as far as this proxy sets them. */
 export type ResponseFlag =
@@ -31,10 +35,16 @@ export interface Ends {
   /** Our own SPIFFE ID. */
   readonly ownId: string | undefined;
   readonly secure: boolean;
+  /** What the client's proxy has said of its workload; it says so once, with the first request. */
+  caller: PeerWorkload | undefined;
+  /** The client's proxy has had its chance to say so. */
+  introduced: boolean;
 }
 
 export interface UpstreamEnd {
   cluster: string;
+  /** What the cluster says of itself. */
+  service: ServiceName | undefined;
   host: string;
   /** Istio's endpoint metadata: `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`. */
   workload: string;
@@ -54,8 +64,10 @@ export interface HttpRecord {
   route: string;
   authority: string;
   requestId: string;
-  userAgent: string;
-  forwardedFor: string;
+  /** As they are when somebody looks: the upstream's, once it has been called. */
+  requestHeaders: HeaderList;
+  /** Of gRPC alone. */
+  messages: { readonly request: GrpcMessages; readonly response: GrpcMessages } | undefined;
   /** Of the caller's token, which was verified; empty: there was none. */
   issuer: string;
   /** 0: no response. */
@@ -122,6 +134,10 @@ export function flagsText(flags: ReadonlySet<ResponseFlag>): string {
   return flags.size === 0 ? "-" : [...flags].join(",");
 }
 
+export function countMessages(): NonNullable<HttpRecord["messages"]> {
+  return { request: new GrpcMessages(), response: new GrpcMessages() };
+}
+
 export function newUpstreamEnd(): UpstreamEnd {
-  return { cluster: "", host: "", workload: "", id: undefined, failure: "" };
+  return { cluster: "", service: undefined, host: "", workload: "", id: undefined, failure: "" };
 }

@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
+import type { RequestHead } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
-import { type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
+import { PEER_METADATA, readPeerMetadata } from "../../telemetry/parties/peer-metadata.ts";
+import { countMessages, type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { isHttp2 } from "./called-as.ts";
 import { setClientCert } from "./client-cert-header.ts";
 import type { Exchange } from "./exchange.ts";
+import { isGrpc } from "./grpc-reply.ts";
 import { HeadFacts } from "./head-facts.ts";
 import { replyLocally } from "./local-reply.ts";
 import { normalizePath } from "./path.ts";
@@ -16,8 +19,7 @@ export interface AcceptedRequest {
 }
 
 export function newRecord(
-  method: string,
-  path: string,
+  { method, target: path, headers }: Pick<RequestHead, "method" | "target" | "headers">,
   connection: Connection,
   deps: DataPathDeps,
 ): HttpRecord {
@@ -32,8 +34,8 @@ export function newRecord(
     route: "",
     authority: "",
     requestId: "",
-    userAgent: "",
-    forwardedFor: "",
+    requestHeaders: headers,
+    messages: undefined,
     issuer: "",
     status: 0,
     details: "",
@@ -49,7 +51,9 @@ export function newRecord(
 export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
   const { head, manager, connection, record } = exchange;
   const { headers, target } = head;
-  describe(record, head.authority, headers);
+  record.authority = head.authority;
+  if (isGrpc(headers.get("content-type"))) record.messages = countMessages();
+  if (!connection.ends.introduced) meet(connection, headers);
   const version = isHttp2(head) ? "http2" : "http1";
   if (head.method === "CONNECT") {
     replyLocally(exchange, { status: 405, details: `${version}.method` });
@@ -80,10 +84,11 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
   return { headers, facts: new HeadFacts(head, headers, { path: path.path, query, scheme }) };
 }
 
-function describe(record: HttpRecord, authority: string, headers: HeaderList): void {
-  record.authority = authority;
-  record.userAgent = headers.get("user-agent") ?? "";
-  record.forwardedFor = headers.get("x-forwarded-for") ?? "";
+/** The caller's proxy tells of its workload with the first request of a connection. */
+function meet({ ends }: Connection, headers: HeaderList): void {
+  ends.introduced = true;
+  if (ends.direction !== "inbound" || ends.clientId === undefined) return;
+  ends.caller = readPeerMetadata(headers.get(PEER_METADATA), ends.clientId);
 }
 
 /** Takes out what must not be believed, and puts in what we know better. */

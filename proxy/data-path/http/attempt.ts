@@ -8,6 +8,7 @@ import type {
   ResponseReceiver,
 } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
+import { PEER_METADATA } from "../../telemetry/parties/peer-metadata.ts";
 import { Alarm, type Alarms } from "../../transport/alarms.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { UpstreamConnectError } from "../upstream/dial.ts";
@@ -49,6 +50,8 @@ export interface AttemptOptions {
   /** 0 is without limit. */
   readonly perTryTimeoutMs: number;
   readonly alarms: Alarms;
+  /** What a proxy of the mesh is told of this workload with the first request of a connection. */
+  readonly introduction?: string;
 }
 
 /**
@@ -91,8 +94,10 @@ export class Attempt implements PoolUser, ResponseReceiver {
 
   ready(session: ClientSession, peer: PeerCertificate | undefined, reused: boolean): void {
     if (this.#state !== "waiting") return;
-    const { head, body } = this.#options;
+    const { head, body, introduction } = this.#options;
     this.#reused = reused;
+    if (!reused && introduction !== undefined && peer?.uri?.startsWith("spiffe://") === true)
+      head.headers.set(PEER_METADATA, introduction);
     this.peer = peer;
     this.#state = "sent";
     try {

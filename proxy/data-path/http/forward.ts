@@ -62,6 +62,7 @@ function start(
   cluster: UpstreamCluster,
 ): void {
   if (exchange.over) return;
+  exchange.record.upstream.service = cluster.model.service;
   if (cluster.counts.active >= cluster.model.limits.maxRequests) {
     replyLocally(exchange, overflow("request limit of the cluster"));
     return;
@@ -183,7 +184,9 @@ class Forwarding implements AttemptEvents, Bearer {
 
   data(bytes: Buffer): boolean {
     if (this.#upgraded) return this.#upgraded.data(bytes);
-    this.#exchange.record.bytesSent += bytes.length;
+    const { record } = this.#exchange;
+    record.bytesSent += bytes.length;
+    record.messages?.response.add(bytes);
     this.#deadlines.touch();
     return this.#exchange.stream.data(bytes);
   }
@@ -237,7 +240,14 @@ class Forwarding implements AttemptEvents, Bearer {
     const { authority } = this.#head;
     const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(this.#head)));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
-    const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
+    const options = {
+      pool,
+      head: this.#head,
+      body: this.#body,
+      perTryTimeoutMs,
+      alarms: deps.alarms,
+      introduction: deps.introduction,
+    };
     this.#attempt = new Attempt(options, this);
     this.#attempt.start();
   }
@@ -279,7 +289,8 @@ class Forwarding implements AttemptEvents, Bearer {
     const keep = this.#decision.retry !== undefined || SAFE_TO_REPEAT.has(head.method);
     return new RequestBody(stream, keep, {
       passed: (bytes) => {
-        record.bytesReceived += bytes;
+        record.bytesReceived += bytes.length;
+        record.messages?.request.add(bytes);
         this.#deadlines.touch();
       },
       ended: () => {

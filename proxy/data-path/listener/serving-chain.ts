@@ -152,6 +152,8 @@ export class ServingChain {
         clientId: peer?.uri,
         ownId: this.#tls?.ownId ?? this.#deps.secrets.certificate("default")?.spiffeId,
         secure: this.#tls !== undefined,
+        caller: undefined,
+        introduced: false,
       },
     };
   }

@@ -127,6 +127,7 @@ async function connectUpstream(
   deps: DataPathDeps,
   signal: AbortSignal,
 ): Promise<Upstream | undefined> {
+  record.upstream.service = cluster.model.service;
   const tried = new Set<UpstreamHost>();
   const hash = model.hashesSource ? xxHash64(ends.remoteAddress) : undefined;
   for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
