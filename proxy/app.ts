@@ -5,14 +5,15 @@ import { VERSION } from "../mesh/version.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import { AdsClient } from "./ads/ads-client.ts";
 import type { Bootstrap, LogLevel } from "./config.ts";
+import { meshCollector } from "./data-path/mesh-collector.ts";
 import { SecretStore } from "./data-path/tls/secret-store.ts";
 import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoints.ts";
 import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
-import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
-import { CallLog } from "./telemetry/call-log.ts";
+import { CallLog } from "./telemetry/access-log/call-log.ts";
+import { LogSinks } from "./telemetry/access-log/log-sinks.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics/metrics.ts";
+import { observeTraffic } from "./telemetry/observer.ts";
 import { ownMetadata } from "./telemetry/parties/peer-metadata.ts";
-import { decidedCall, decisionOf, type TrafficObserver } from "./telemetry/records.ts";
 import { Alarms } from "./transport/alarms.ts";
 
 export interface ProxyOptions {
@@ -25,8 +26,8 @@ export interface ProxyOptions {
   readonly random?: () => number;
   /** Looks up names; the system's resolver unless it is given. */
   readonly resolve?: Resolver;
-  /** Where access log lines go, when a listener asks for them. */
-  readonly writeAccessLog?: (line: string) => void;
+  /** Where lines of access logs to standard output go. */
+  readonly writeAccessLog?: (lines: string) => void;
   /** Lets `/logging` change the level. */
   readonly setLogLevel?: (level: LogLevel) => void;
 }
@@ -40,24 +41,34 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
   const running = new AbortController();
   await using cleanup = new AsyncDisposableStack();
   const calls = new CallLog({ socketPath: bootstrap.xdsSocket, node: bootstrap.node, clock });
-  const metrics: ProxyMetrics = createMetrics(bootstrap.node, () => ({
-    clusters: runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
-    listeners: runtime.listeners.list().map(({ model, connections }) => ({ name: model.name, connections })),
-    uptimeSeconds: (clock.now() - startedMs) / 1000,
-    version: VERSION,
-  }));
+  const metrics: ProxyMetrics = createMetrics(
+    bootstrap.node,
+    () => ({
+      clusters: runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
+      listeners: runtime.listeners
+        .list()
+        .map(({ model, connections }) => ({ name: model.name, connections })),
+      uptimeSeconds: (clock.now() - startedMs) / 1000,
+      version: VERSION,
+    }),
+    () => sinks.families(),
+  );
+  const alarms = new Alarms(() => clock.monotonic());
+  const sinks: LogSinks = new LogSinks({
+    node: bootstrap.node,
+    collector: meshCollector({ tables: { cluster: (name) => runtime.cluster(name) }, random, alarms }),
+    clock,
+    logger,
+    writeStdout: options.writeAccessLog ?? ((text) => void process.stdout.write(text)),
+  });
   const runtime: ProxyRuntime = new ProxyRuntime({
     secrets: new SecretStore(),
     resolve: options.resolve ?? systemResolver,
     interestsChanged: () => ads.refresh(),
-    observer: withLogs(
-      metrics.observer,
-      policyLog(logger, clock),
-      calls,
-      options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
-    ),
+    observer: observeTraffic(metrics.observer, policyLog(logger, clock), calls),
+    sinks,
     clock,
-    alarms: new Alarms(() => clock.monotonic()),
+    alarms,
     random,
     introduction: ownMetadata(bootstrap.node),
     logger,
@@ -85,40 +96,11 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     logger,
   });
   logger.info("proxy started", { node: bootstrap.node.id });
-  const telling = calls.run(running.signal);
+  const telling = Promise.all([calls.run(running.signal), sinks.run(running.signal)]);
   await ads.run(signal);
   logger.info("proxy drains", { drainMs });
   await runtime.listeners.stop();
   running.abort();
   await telling;
   logger.info("proxy stopped");
-}
-
-function withLogs(
-  metrics: TrafficObserver,
-  logPolicy: ReturnType<typeof policyLog>,
-  calls: Pick<CallLog, "http" | "tcp">,
-  write: (line: string) => void,
-): TrafficObserver {
-  return {
-    policyMatched(record) {
-      metrics.policyMatched(record);
-      const decision = decisionOf(record);
-      if (decision !== undefined) logPolicy(decision, decidedCall(record));
-    },
-    httpDone(record, durationMs, logs) {
-      metrics.httpDone(record, durationMs, logs);
-      if (logs.calls) calls.http(record);
-      if (logs.stdout) write(httpLogLine(record, durationMs));
-    },
-    tcpRefused(ends, logs) {
-      if (logs.calls) calls.tcp(ends, "rbac_access_denied");
-    },
-    tcpOpened: (record) => metrics.tcpOpened(record),
-    tcpDone(record, durationMs, logs) {
-      metrics.tcpDone(record, durationMs, logs);
-      if (logs.calls) calls.tcp(record.ends, "");
-      if (logs.stdout) write(tcpLogLine(record, durationMs));
-    },
-  };
 }

@@ -1,4 +1,5 @@
 import type { JwtAuthentication } from "../../mesh/jwt/authentication.ts";
+import type { AccessLogs } from "./access-log.ts";
 import type { ExtAuthz } from "./ext-authz.ts";
 import type { Http2Settings } from "./http2.ts";
 import type { Cidr } from "./match.ts";
@@ -77,14 +78,6 @@ export interface HttpConnectionManager {
   /** Lower case, for example `websocket`. */
   readonly upgrades: ReadonlySet<string>;
   readonly accessLog: AccessLogs;
-}
-
-/** Where what has passed is told. */
-export interface AccessLogs {
-  /** In Envoy's default text format on standard output. */
-  readonly stdout: boolean;
-  /** To the agent, counted. */
-  readonly calls: boolean;
 }
 
 export type HttpFilter =

@@ -61,7 +61,7 @@ export class TestProxy implements AsyncDisposable {
         drainMs: options.drainMs ?? 200,
         ...(options.random ? { random: options.random } : {}),
         ...(options.resolve ? { resolve: options.resolve } : {}),
-        writeAccessLog: (line) => proxy.logLines.push(line),
+        writeAccessLog: (lines) => proxy.logLines.push(...lines.split(/(?<=\n)/)),
       },
     );
     return proxy;

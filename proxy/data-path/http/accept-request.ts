@@ -18,12 +18,15 @@ export interface AcceptedRequest {
   readonly headers: HeaderList;
 }
 
+type Described = Pick<RequestHead, "method" | "target" | "authority" | "headers" | "body">;
+
 export function newRecord(
-  { method, target: path, headers }: Pick<RequestHead, "method" | "target" | "headers">,
+  { method, target: path, authority, headers, body }: Described,
   connection: Connection,
   deps: DataPathDeps,
 ): HttpRecord {
   return {
+    kind: "http",
     ends: connection.ends,
     startedAt: deps.clock.now(),
     startedMonotonic: deps.clock.monotonic(),
@@ -31,10 +34,16 @@ export function newRecord(
     path,
     upstream: newUpstreamEnd(),
     flags: new Set(),
+    target: path,
+    calledAuthority: authority,
     route: "",
-    authority: "",
+    authority,
     requestId: "",
     requestHeaders: headers,
+    responseHeaders: undefined,
+    trailers: undefined,
+    metadata: undefined,
+    span: undefined,
     messages: undefined,
     issuer: "",
     status: 0,
@@ -44,6 +53,9 @@ export function newRecord(
     bytesReceived: 0,
     bytesSent: 0,
     upstreamMs: undefined,
+    requestMs: body.kind === "none" ? 0 : undefined,
+    responseMs: undefined,
+    attempts: 0,
   };
 }
 
@@ -51,7 +63,6 @@ export function newRecord(
 export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
   const { head, manager, connection, record } = exchange;
   const { headers, target } = head;
-  record.authority = head.authority;
   if (isGrpc(headers.get("content-type"))) record.messages = countMessages();
   if (!connection.ends.introduced) meet(connection, headers);
   const version = isHttp2(head) ? "http2" : "http1";
@@ -81,7 +92,9 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
     headers.get("x-forwarded-proto") ?? head.scheme ?? (connection.ends.secure ? "https" : "http");
   headers.set("x-forwarded-proto", scheme);
   const query = mark < 0 ? "" : target.slice(mark);
-  return { headers, facts: new HeadFacts(head, headers, { path: path.path, query, scheme }) };
+  const facts = new HeadFacts(head, headers, { path: path.path, query, scheme });
+  record.metadata = facts.metadata;
+  return { headers, facts };
 }
 
 /** The caller's proxy tells of its workload with the first request of a connection. */

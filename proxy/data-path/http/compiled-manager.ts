@@ -1,6 +1,8 @@
 import type { HttpConnectionManager, HttpFilter } from "../../model/listener.ts";
 import { compileFault, type FaultFilter } from "../../tables/fault.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
+import { type CompiledLogs, compileLogs } from "../../telemetry/access-log/compiled-logs.ts";
+import type { LogSinks } from "../../telemetry/access-log/log-sinks.ts";
 import type { Tables } from "../connection.ts";
 import { type AuthorizerQuestion, compileQuestion } from "./ask-authorizer.ts";
 import { type Authenticator, compileJwt } from "./authenticate.ts";
@@ -16,16 +18,18 @@ type CompiledHttpFilter =
 /** An HTTP connection manager as the data path runs it. */
 export interface CompiledManager {
   readonly model: HttpConnectionManager;
+  readonly logs: CompiledLogs;
   /** In order; the router, always last, is not among them. */
   readonly filters: readonly CompiledHttpFilter[];
   routes(tables: Tables): RouteTable | undefined;
 }
 
-export function compileManager(model: HttpConnectionManager): CompiledManager {
+export function compileManager(model: HttpConnectionManager, sinks: LogSinks): CompiledManager {
   const { routes } = model;
   const inline = routes.kind === "inline" ? compileRouteTable(routes.config) : undefined;
   return {
     model,
+    logs: compileLogs(model.accessLog, sinks),
     filters: model.filters.flatMap((filter) => compileFilter(filter)),
     routes: (tables) => (routes.kind === "rds" ? tables.routes(routes.name) : inline),
   };

@@ -1,6 +1,7 @@
 import { requestLabels, trafficLabels } from "../parties/labels.ts";
 import type { OwnParty } from "../parties/own-party.ts";
-import { type Ends, flagsText, type HttpRecord } from "../records.ts";
+import type { Ends, HttpRecord } from "../records.ts";
+import { flagsText } from "../response-flags.ts";
 import { type HistogramSample, labelText, type MetricFamily, type Sample } from "./families.ts";
 import { BOUNDS, Histogram } from "./histogram.ts";
 

@@ -1,6 +1,7 @@
 import { requestLabels, trafficLabels } from "../parties/labels.ts";
 import type { OwnParty } from "../parties/own-party.ts";
-import { flagsText, type TcpRecord } from "../records.ts";
+import type { TcpRecord } from "../records.ts";
+import { flagsText } from "../response-flags.ts";
 import { labelText, type MetricFamily } from "./families.ts";
 
 interface Series {
