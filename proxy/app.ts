@@ -14,6 +14,7 @@ import { LogSinks } from "./telemetry/access-log/log-sinks.ts";
 import { createMetrics, type ProxyMetrics } from "./telemetry/metrics/metrics.ts";
 import { observeTraffic } from "./telemetry/observer.ts";
 import { ownMetadata } from "./telemetry/parties/peer-metadata.ts";
+import { SpanSinks } from "./telemetry/tracing/span-sinks.ts";
 import { Alarms } from "./transport/alarms.ts";
 
 export interface ProxyOptions {
@@ -51,22 +52,30 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
       uptimeSeconds: (clock.now() - startedMs) / 1000,
       version: VERSION,
     }),
-    () => sinks.families(),
+    () => [...sinks.families(), ...spans.families()],
   );
   const alarms = new Alarms(() => clock.monotonic());
+  const collector = meshCollector({
+    tables: { cluster: (name) => runtime.cluster(name) },
+    random,
+    alarms,
+  });
+  const spans: SpanSinks = new SpanSinks({ collector, clock, service: bootstrap.node.cluster });
   const sinks: LogSinks = new LogSinks({
     node: bootstrap.node,
-    collector: meshCollector({ tables: { cluster: (name) => runtime.cluster(name) }, random, alarms }),
+    collector,
     clock,
     logger,
     writeStdout: options.writeAccessLog ?? ((text) => void process.stdout.write(text)),
   });
+  const secrets = new SecretStore();
   const runtime: ProxyRuntime = new ProxyRuntime({
-    secrets: new SecretStore(),
+    secrets,
     resolve: options.resolve ?? systemResolver,
     interestsChanged: () => ads.refresh(),
     observer: observeTraffic(metrics.observer, policyLog(logger, clock), calls),
     sinks,
+    spans,
     clock,
     alarms,
     random,
@@ -80,6 +89,8 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
       bootstrap,
       runtime,
       metrics,
+      certificates: () => secrets.shown(),
+      reopenLogs: async () => await sinks.reopen(),
       startedMs,
       nowMs: () => clock.now(),
       draining: () => signal.aborted,
@@ -96,7 +107,11 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
     logger,
   });
   logger.info("proxy started", { node: bootstrap.node.id });
-  const telling = Promise.all([calls.run(running.signal), sinks.run(running.signal)]);
+  const telling = Promise.all([
+    calls.run(running.signal),
+    sinks.run(running.signal),
+    spans.run(running.signal),
+  ]);
   await ads.run(signal);
   logger.info("proxy drains", { drainMs });
   await runtime.listeners.stop();

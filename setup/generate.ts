@@ -72,6 +72,7 @@ const TS_PROTO_OPTIONS = [
   "importSuffix=.ts",
   "outputJsonMethods=false",
   "outputServices=none",
+  "useJsTypeOverride=true",
   "useNullAsOptional=false",
 ];
 

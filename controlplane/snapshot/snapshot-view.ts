@@ -70,6 +70,7 @@ export interface SnapshotView {
   /** The keys that are had from there, as a JWK set. */
   keySet(source: string): string | undefined;
   authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy">;
+  telemetries(namespace: string): ObjectsOf<"telemetry">;
   /** Of all namespaces. */
   gateways(): ObjectsOf<"gateway">;
   /** By `namespace/name`. */
@@ -123,6 +124,7 @@ export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => voi
     requestAuthentications: (namespace) => list("request-authentication", namespace),
     keySet: (source) => read(snapshot.keySets, `key-set/${source}`, source),
     authorizationPolicies: (namespace) => list("authorization-policy", namespace),
+    telemetries: (namespace) => list("telemetry", namespace),
     gateways: () => list("gateway", ALL),
     secret: (key) => list("secret", key)[0],
   };

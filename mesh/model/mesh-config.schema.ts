@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { authorizationProviders } from "./authorization-provider.schema.ts";
 import { connectionPool, tcpKeepalive } from "./connection-pool.schema.ts";
 import type { TrafficPolicy } from "./destination-rule.ts";
 import { isDnsSubdomain } from "./dns-names.ts";
+import { extensionProviders } from "./extension-providers.schema.ts";
 import { retries } from "./http-retry.schema.ts";
 import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing.schema.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";
@@ -23,6 +23,7 @@ import {
 import { notYet, withReview } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
 import { reviewCurves } from "./server-tls-review.ts";
+import { defaultProviders } from "./telemetry-provider.schema.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -93,7 +94,6 @@ const UNREAD = [
   "caCertificates",
   "certificates",
   "configSources",
-  "defaultProviders",
   "disableEnvoyListenerLog",
   "discoverySelectors",
   "enablePrometheusMerge",
@@ -136,12 +136,13 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     proxyHttpPort: z.int().min(0).max(65535).default(0),
     pathNormalization: pathNormalization.optional(),
     meshMTLS: meshMtls.optional(),
-    accessLogFile: notYet(optionalText),
-    accessLogFormat: notYet(optionalText),
-    accessLogEncoding: notYet(z.enum(["TEXT", "JSON"]).default("TEXT")),
+    accessLogFile: optionalText,
+    accessLogFormat: optionalText,
+    accessLogEncoding: z.enum(["TEXT", "JSON"]).default("TEXT"),
+    defaultProviders: defaultProviders.default({ accessLogging: [], tracing: [] }),
     enableEnvoyAccessLogService: z.boolean().optional(),
     defaultConfig: meshProxyConfig.prefault({}),
-    extensionProviders: authorizationProviders.default([]),
+    extensionProviders: extensionProviders.default({ authorization: [], telemetry: [] }),
     networks: networks.default({}),
     meshNetworks: meshNetworks.default({}),
     zoneAwareLbSetting: notYet(zoneAwareLbSetting.optional()),
@@ -184,7 +185,9 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
       mesh.accessLogFile === ""
         ? undefined
         : { file: mesh.accessLogFile, format: mesh.accessLogFormat, encoding: mesh.accessLogEncoding },
-    authorizationProviders: mesh.extensionProviders,
+    authorizationProviders: mesh.extensionProviders.authorization,
+    telemetryProviders: mesh.extensionProviders.telemetry,
+    defaultProviders: mesh.defaultProviders,
     enableEnvoyAccessLogService: mesh.enableEnvoyAccessLogService,
     ...defaultConfig,
     networks: { ...networks, ...meshNetworks },

@@ -5,6 +5,7 @@ import type { JsonValue } from "../../mesh/xds/json.ts";
 import { type Bootstrap, LOG_LEVELS, type LogLevel } from "../config.ts";
 import type { ProxyRuntime } from "../runtime/proxy-runtime.ts";
 import type { ProxyMetrics } from "../telemetry/metrics/metrics.ts";
+import { certsJson, type ShownCertificate } from "./certs.ts";
 import { clustersJson, clustersText } from "./clusters.ts";
 import { configDump } from "./config-dump.ts";
 
@@ -12,6 +13,10 @@ export interface AdminDeps {
   readonly bootstrap: Bootstrap;
   readonly runtime: ProxyRuntime;
   readonly metrics: ProxyMetrics;
+  /** What this proxy shows of itself, by the secret's name. */
+  readonly certificates: () => readonly ShownCertificate[];
+  /** The next lines of access logs go to new files. */
+  readonly reopenLogs: () => Promise<void>;
   readonly startedMs: number;
   readonly nowMs: () => number;
   /** `DRAINING` from the moment of shutdown on. */
@@ -41,7 +46,12 @@ const PAGES: ReadonlyMap<string, { readonly method: "GET" | "POST"; readonly pag
   ],
   ["/clusters", { method: "GET", page: clusters }],
   ["/listeners", { method: "GET", page: listeners }],
+  ["/stats", { method: "GET", page: plainStats }],
   ["/stats/prometheus", { method: "GET", page: stats }],
+  ["/certs", { method: "GET", page: (_url, { certificates }) => json(certsJson(certificates())) }],
+  ["/memory", { method: "GET", page: memory }],
+  ["/runtime", { method: "GET", page: () => json({ layers: [], entries: {} }) }],
+  ["/reopen_logs", { method: "POST", page: reopenLogs }],
   ["/server_info", { method: "GET", page: serverInfo }],
   ["/logging", { method: "POST", page: logging }],
   ["/drain_listeners", { method: "POST", page: drain }],
@@ -137,7 +147,15 @@ function clusters(url: URL, { runtime }: AdminDeps): Answer {
   return url.searchParams.get("format") === "json" ? json(clustersJson(all)) : { body: clustersText(all) };
 }
 
-function listeners(_url: URL, { runtime }: AdminDeps): Answer {
+function listeners(url: URL, { runtime }: AdminDeps): Answer {
+  if (url.searchParams.get("format") === "json") {
+    return json({
+      listener_statuses: runtime.listeners.list().map(({ model }) => ({
+        name: model.name,
+        local_address: { socket_address: { address: model.address, port_value: model.port } },
+      })),
+    });
+  }
   return {
     body: runtime.listeners
       .list()
@@ -146,7 +164,33 @@ function listeners(_url: URL, { runtime }: AdminDeps): Answer {
   };
 }
 
-function stats(_url: URL, { metrics }: AdminDeps): Answer {
+/** Envoy's text form, of the same numbers: `name{labels}: value`. `filter` is a regular expression. */
+function plainStats(url: URL, { metrics }: AdminDeps): Answer {
+  if (url.searchParams.get("format") === "prometheus") return stats(url, { metrics });
+  const filter = new RegExp(url.searchParams.get("filter") ?? "");
+  const lines = metrics
+    .render()
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#") && filter.test(line))
+    .map((line) => `${line.slice(0, line.lastIndexOf(" "))}: ${line.slice(line.lastIndexOf(" ") + 1)}\n`);
+  return { body: lines.join("") };
+}
+
+function memory(): Answer {
+  const { heapUsed, heapTotal, rss } = process.memoryUsage();
+  return json({
+    allocated: String(heapUsed),
+    heap_size: String(heapTotal),
+    total_physical_bytes: String(rss),
+  });
+}
+
+async function reopenLogs(_url: URL, deps: AdminDeps): Promise<Answer> {
+  await deps.reopenLogs();
+  return { body: "OK\n" };
+}
+
+function stats(_url: URL, { metrics }: Pick<AdminDeps, "metrics">): Answer {
   return { type: "text/plain; version=0.0.4; charset=utf-8", body: metrics.render() };
 }
 

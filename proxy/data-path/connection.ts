@@ -4,6 +4,7 @@ import type { RouteTable } from "../tables/route-table.ts";
 import type { Random } from "../tables/weighted.ts";
 import type { LogSinks } from "../telemetry/access-log/log-sinks.ts";
 import type { Ends, TrafficObserver } from "../telemetry/records.ts";
+import type { SpanSinks } from "../telemetry/tracing/span-sinks.ts";
 import type { Alarms } from "../transport/alarms.ts";
 import type { PeerCertificate } from "./tls/peer.ts";
 import type { UpstreamCluster } from "./upstream/upstream-cluster.ts";
@@ -33,6 +34,7 @@ export interface DataPathDeps {
   readonly alarms: Alarms;
   /** Where access logs go. */
   readonly sinks: LogSinks;
+  readonly spans: SpanSinks;
   /** What this proxy tells of its workload to others of the mesh (`x-envoy-peer-metadata`). */
   readonly introduction: string;
 }

@@ -6,6 +6,7 @@ import type { Cidr } from "./match.ts";
 import type { RbacFilter } from "./rbac.ts";
 import type { Fault, RouteConfiguration } from "./route.ts";
 import type { DownstreamTls } from "./tls.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** A port that the proxy listens on. */
 export interface Listener {
@@ -78,6 +79,8 @@ export interface HttpConnectionManager {
   /** Lower case, for example `websocket`. */
   readonly upgrades: ReadonlySet<string>;
   readonly accessLog: AccessLogs;
+  /** Undefined: requests are not traced. */
+  readonly tracing: Tracing | undefined;
 }
 
 export type HttpFilter =

@@ -177,19 +177,19 @@ describe("access logs", { skip: skipWithout("envoy") }, () => {
     const [slow, cut, greets] = [await listenTcp(silent), await listenTcp(cutting), await listenTcp(greeter)];
     const [refused = 0] = await freePorts(1);
     const clusters: readonly (readonly [string, Json])[] = [
-      ["app", staticCluster("app", [app.port]) as Json],
-      ["refused", staticCluster("refused", [refused]) as Json],
-      ["empty", staticCluster("empty", []) as Json],
+      ["app", staticCluster("app", [app.port])],
+      ["refused", staticCluster("refused", [refused])],
+      ["empty", staticCluster("empty", [])],
       [
         "full",
         {
-          ...(staticCluster("full", [app.port]) as Json),
+          ...(staticCluster("full", [app.port])),
           circuitBreakers: { thresholds: [{ maxRequests: 0, maxPendingRequests: 0, maxConnections: 0 }] },
         },
       ],
-      ["slow", staticCluster("slow", [slow]) as Json],
-      ["cut", staticCluster("cut", [cut]) as Json],
-      ["greets", staticCluster("greets", [greets]) as Json],
+      ["slow", staticCluster("slow", [slow])],
+      ["cut", staticCluster("cut", [cut])],
+      ["greets", staticCluster("greets", [greets])],
     ];
     for (const plane of ["envoy", "builtin"] as const) planes.set(plane, await start(plane, clusters));
     for (const { port, tcpPort } of planes.values()) {
@@ -265,7 +265,7 @@ describe("access logs", { skip: skipWithout("envoy") }, () => {
     ];
     const http = httpManager({
       accessLog,
-      routeConfig: { ...(routeConfig("r", ROUTES) as Json), validateClusters: false },
+      routeConfig: { ...(routeConfig("r", ROUTES)), validateClusters: false },
       httpFilters: [{ name: "envoy.filters.http.fault", typedConfig: { "@type": FAULT } }, router],
     });
     const tcp = tcpProxy({ cluster: "greets", accessLog: [fileLog(join(folder, "tcp"), ISTIO_FORMAT)] });
@@ -288,7 +288,7 @@ describe("access logs", { skip: skipWithout("envoy") }, () => {
     }
     const proxy = await TestProxy.start();
     for (const [name, cluster] of clusters) proxy.ads.set("cluster", name, cluster);
-    for (const listener of listeners) proxy.ads.set("listener", String(listener["name"]), listener);
+    for (const listener of listeners) proxy.ads.set("listener", JSON.stringify(listener["name"]).slice(1, -1), listener);
     await eventually(
       "the listeners are taken",
       () => proxy.ads.acks("listener") + proxy.ads.nacks.length > 0,

@@ -106,6 +106,7 @@ function meet({ ends }: Connection, headers: HeaderList): void {
 
 /** Takes out what must not be believed, and puts in what we know better. */
 function clean(headers: HeaderList, { manager, connection, record }: Exchange): void {
+  const { tracing } = manager;
   headers.keep(isBelieved);
   setClientCert(headers, manager.model, connection.peer, connection.ends.ownId);
   let requestId = headers.get("x-request-id");
@@ -114,6 +115,7 @@ function clean(headers: HeaderList, { manager, connection, record }: Exchange): 
     headers.append("x-request-id", requestId);
   }
   record.requestId = requestId ?? "";
+  tracing?.begin(record, headers);
 }
 
 function isBelieved(name: string): boolean {

@@ -84,6 +84,8 @@ export class Exchange implements ServerStreamObserver {
     if (!complete && record.flags.size === 0) record.flags.add("DC");
     this.bearer?.gone();
     this.#gone?.abort();
-    deps.observer.httpDone(record, deps.clock.monotonic() - record.startedMonotonic, manager.logs);
+    const durationMs = deps.clock.monotonic() - record.startedMonotonic;
+    manager.tracing?.end(record, durationMs);
+    deps.observer.httpDone(record, durationMs, manager.logs);
   }
 }

@@ -25,11 +25,11 @@ export class HttpFront {
 
   constructor(model: HttpConnectionManager, deps: DataPathDeps) {
     this.#deps = deps;
-    this.#manager = compileManager(model, deps.sinks);
+    this.#manager = compileManager(model, deps);
   }
 
   update(model: HttpConnectionManager): void {
-    this.#manager = compileManager(model, this.#deps.sinks);
+    this.#manager = compileManager(model, this.#deps);
   }
 
   get manager(): HttpConnectionManager {

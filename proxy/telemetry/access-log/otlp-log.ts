@@ -39,7 +39,7 @@ export function otlpLog(
       const span = record.kind === "http" ? record.span : undefined;
       exporter.add({
         timeUnixNano: nanoseconds(record.startedAt),
-        observedTimeUnixNano: 0,
+        observedTimeUnixNano: "0",
         body: textAttribute("", text(record, durationMs)).value,
         attributes: fields.map(([name, format]) => textAttribute(name, format(record, durationMs))),
         traceId: Buffer.from(span?.context.traceId ?? "", "hex"),

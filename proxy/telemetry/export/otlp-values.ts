@@ -16,7 +16,7 @@ export function attribute(key: string, value: string | number | boolean): KeyVal
   return { key, value: AnyValue.fromPartial(said) };
 }
 
-/** Of milliseconds since the epoch; whole microseconds, which is what a number still tells apart. */
-export function nanoseconds(ms: number): number {
-  return Math.round(ms * 1000) * 1000;
+/** Of milliseconds since the epoch, as decimal digits: there are more of them than a number tells apart. */
+export function nanoseconds(ms: number): string {
+  return String(BigInt(Math.round(ms * 1000)) * 1000n);
 }

@@ -15,3 +15,14 @@ export interface Span {
   /** Undefined: the trace begins here. */
   readonly parentId: string | undefined;
 }
+
+/** A span that is over, for its receiver. */
+export interface EndedSpan extends Span {
+  readonly name: string;
+  readonly kind: "server" | "client";
+  /** Milliseconds since the epoch. */
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly failed: boolean;
+  readonly attributes: Readonly<Record<string, string | number>>;
+}
