@@ -85,7 +85,7 @@ function logsOf(
     const named = said.flatMap(({ providers }) => providers);
     for (const name of named) if (providerNamed(view, name) === undefined) unknown(level, name);
     // Who names providers means them instead of those that are inherited.
-    if (named.length > 0) for (const name of [...logs.keys()]) if (!named.includes(name)) logs.delete(name);
+    if (named.length > 0) for (const name of logs.keys()) if (!named.includes(name)) logs.delete(name);
     for (const { providers, disabled, filter } of said) {
       for (const name of providers.length > 0 ? providers : [...logs.keys()]) {
         const before = logs.get(name) ?? off;

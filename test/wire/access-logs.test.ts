@@ -183,7 +183,7 @@ describe("access logs", { skip: skipWithout("envoy") }, () => {
       [
         "full",
         {
-          ...(staticCluster("full", [app.port])),
+          ...staticCluster("full", [app.port]),
           circuitBreakers: { thresholds: [{ maxRequests: 0, maxPendingRequests: 0, maxConnections: 0 }] },
         },
       ],
@@ -265,7 +265,7 @@ describe("access logs", { skip: skipWithout("envoy") }, () => {
     ];
     const http = httpManager({
       accessLog,
-      routeConfig: { ...(routeConfig("r", ROUTES)), validateClusters: false },
+      routeConfig: { ...routeConfig("r", ROUTES), validateClusters: false },
       httpFilters: [{ name: "envoy.filters.http.fault", typedConfig: { "@type": FAULT } }, router],
     });
     const tcp = tcpProxy({ cluster: "greets", accessLog: [fileLog(join(folder, "tcp"), ISTIO_FORMAT)] });
@@ -288,7 +288,8 @@ describe("access logs", { skip: skipWithout("envoy") }, () => {
     }
     const proxy = await TestProxy.start();
     for (const [name, cluster] of clusters) proxy.ads.set("cluster", name, cluster);
-    for (const listener of listeners) proxy.ads.set("listener", JSON.stringify(listener["name"]).slice(1, -1), listener);
+    for (const listener of listeners)
+      proxy.ads.set("listener", JSON.stringify(listener["name"]).slice(1, -1), listener);
     await eventually(
       "the listeners are taken",
       () => proxy.ads.acks("listener") + proxy.ads.nacks.length > 0,

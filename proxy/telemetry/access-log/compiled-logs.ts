@@ -63,11 +63,10 @@ function hasControl(line: string, end: number): boolean {
 }
 
 function withoutControl(line: string, end: number): string {
-  // oxlint-disable-next-line no-control-regex
-  const inside = line
-    .slice(0, end)
-    .replaceAll(/[\0-\x08\n-\x1f]/g, (letter) => JSON.stringify(letter).slice(1, -1));
-  return inside + line.slice(end);
+  const letters = Array.from(line.slice(0, end), (letter) =>
+    letter < " " && letter !== "\t" ? JSON.stringify(letter).slice(1, -1) : letter,
+  );
+  return letters.join("") + line.slice(end);
 }
 
 function compileFilter(filter: LogFilter): (record: TrafficRecord, durationMs: number) => boolean {
