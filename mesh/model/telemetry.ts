@@ -8,7 +8,7 @@ export interface TelemetrySpec {
 /** Which side of calls is meant. Gateways are clients. */
 export type WorkloadMode = "CLIENT" | "SERVER" | "CLIENT_AND_SERVER";
 
-export interface AccessLogging {
+interface AccessLogging {
   readonly mode: WorkloadMode;
   /** Names; empty: those that are inherited. */
   readonly providers: readonly string[];
@@ -19,7 +19,7 @@ export interface AccessLogging {
 }
 
 /** Undefined fields are as inherited. */
-export interface Tracing {
+interface Tracing {
   readonly mode: WorkloadMode;
   readonly providers: readonly string[];
   readonly randomSamplingPercentage: number | undefined;

@@ -34,7 +34,7 @@ interface NodeTelemetry extends ListenerTelemetry {
 }
 
 /** What a workload's proxy tells, and whom. */
-export function nodeTelemetry(scope: Scope, id: WorkloadId): NodeTelemetry {
+function nodeTelemetry(scope: Scope, id: WorkloadId): NodeTelemetry {
   return scope.get(
     `telemetry/${id}`,
     (inner) => {
