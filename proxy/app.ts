@@ -24,8 +24,8 @@ export interface ProxyOptions {
   readonly random?: () => number;
   /** Looks up names; the system's resolver unless it is given. The calling thread's alone. */
   readonly resolve?: Resolver;
-  /** Where access log lines go, when a listener asks for them. */
-  readonly writeAccessLog?: (line: string) => void;
+  /** Where lines of access logs to standard output go. */
+  readonly writeAccessLog?: (lines: string) => void;
   /** Lets `/logging` change the level. */
   readonly setLogLevel?: (level: LogLevel) => void;
   /** Of a proxy that has its process for itself. */

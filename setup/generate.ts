@@ -24,7 +24,12 @@ const ROOTS = [
   "envoy/config/endpoint/v3/endpoint.proto",
   "envoy/config/listener/v3/listener.proto",
   "envoy/config/route/v3/route.proto",
+  "envoy/config/trace/v3/opentelemetry.proto",
+  "envoy/config/trace/v3/zipkin.proto",
+  "envoy/extensions/access_loggers/file/v3/file.proto",
+  "envoy/extensions/access_loggers/filters/cel/v3/cel.proto",
   "envoy/extensions/access_loggers/grpc/v3/als.proto",
+  "envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto",
   "envoy/extensions/access_loggers/stream/v3/stream.proto",
   "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto",
   "envoy/extensions/filters/http/cors/v3/cors.proto",
@@ -57,6 +62,8 @@ const ROOTS = [
   "grpc/health/v1/health.proto",
   "istio/v1/auth/ca.proto",
   "lateen/agent/v1/agent.proto",
+  "opentelemetry/proto/collector/logs/v1/logs_service.proto",
+  "opentelemetry/proto/collector/trace/v1/trace_service.proto",
   "spiffe/workload/workload.proto",
 ];
 
@@ -67,6 +74,7 @@ const TS_PROTO_OPTIONS = [
   "importSuffix=.ts",
   "outputJsonMethods=false",
   "outputServices=none",
+  "useJsTypeOverride=true",
   "useNullAsOptional=false",
 ];
 
@@ -218,9 +226,9 @@ async function inputStamp(): Promise<string> {
     import.meta.filename,
     join(xdsPackage, "package.json"),
     join(root, "node_modules/ts-proto/package.json"),
-    join(ownProtos, "grpc/health/v1/health.proto"),
-    join(ownProtos, "istio/v1/auth/ca.proto"),
-    join(ownProtos, "lateen/agent/v1/agent.proto"),
+    ...globSync("**/*.proto", { cwd: ownProtos })
+      .sort()
+      .map((file) => join(ownProtos, file)),
   ]) {
     hash.update(await readFile(path));
   }

@@ -217,11 +217,6 @@ export class MeshSizes {
 }
 
 /** Of one host. */
-interface HostSize {
-  readonly ports: number;
-  readonly endpoints: number;
-}
-
 function sizeOf(instances: readonly CatalogInstance[]): HostSize {
   return {
     ports: new Set(instances.map(({ servicePort }) => servicePort)).size,

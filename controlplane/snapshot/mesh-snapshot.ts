@@ -114,6 +114,7 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
       "peer-authentication": SharedMap.empty(),
       "request-authentication": SharedMap.empty(),
       "authorization-policy": SharedMap.empty(),
+      telemetry: SharedMap.empty(),
       secret: SharedMap.empty(),
       gateway: SharedMap.empty(),
       "mesh-config": SharedMap.empty(),

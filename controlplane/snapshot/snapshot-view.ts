@@ -72,6 +72,7 @@ export interface SnapshotView {
   /** The keys that are had from there, as a JWK set. */
   keySet(source: string): string | undefined;
   authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy">;
+  telemetries(namespace: string): ObjectsOf<"telemetry">;
   /** Of all namespaces. */
   gateways(): ObjectsOf<"gateway">;
   /** By `namespace/name`. */
@@ -192,6 +193,10 @@ class View implements SnapshotView {
 
   authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy"> {
     return this.list("authorization-policy", namespace);
+  }
+
+  telemetries(namespace: string): ObjectsOf<"telemetry"> {
+    return this.list("telemetry", namespace);
   }
 
   gateways(): ObjectsOf<"gateway"> {

@@ -85,20 +85,11 @@ const good: readonly GoodCase<"MeshConfig">[] = [
     name: "the access log",
     spec: { accessLogFile: "/dev/stdout", accessLogFormat: "%PROTOCOL%", accessLogEncoding: "JSON" },
     want: { accessLog: { file: "/dev/stdout", format: "%PROTOCOL%", encoding: "JSON" } },
-    warnings: [
-      ["spec.accessLogFile", NOT_YET],
-      ["spec.accessLogFormat", NOT_YET],
-      ["spec.accessLogEncoding", NOT_YET],
-    ],
   },
   {
     name: "an access log that is off",
     spec: { accessLogFile: "", accessLogEncoding: "JSON" },
     want: { accessLog: undefined },
-    warnings: [
-      ["spec.accessLogFile", NOT_YET],
-      ["spec.accessLogEncoding", NOT_YET],
-    ],
   },
   {
     name: "settings of the data plane's process",
@@ -167,7 +158,6 @@ const good: readonly GoodCase<"MeshConfig">[] = [
     want: { outboundTrafficPolicy: "ALLOW_ANY" },
     warnings: [
       ["spec.enableTracing", NOT_YET],
-      ["spec.extensionProviders[0].zipkin", NOT_YET],
       ["spec.ingressClass", NOT_YET],
       ["spec.serviceSettings", NOT_YET],
       ["spec.zoneAwareLbSetting", NOT_YET],

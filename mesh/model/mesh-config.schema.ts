@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { authorizationProviders } from "./authorization-provider.schema.ts";
 import { connectionPool, tcpKeepalive } from "./connection-pool.schema.ts";
 import type { TrafficPolicy } from "./destination-rule.ts";
 import { isDnsSubdomain } from "./dns-names.ts";
+import { extensionProviders } from "./extension-providers.schema.ts";
 import { retries } from "./http-retry.schema.ts";
 import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing.schema.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";
@@ -21,6 +21,7 @@ import {
 } from "./scalars.schema.ts";
 import { notYet } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
+import { defaultProviders } from "./telemetry-provider.schema.ts";
 import { meshMtls, tlsDefaults } from "./tls-limits.schema.ts";
 
 const HOUR_MS = 3_600_000;
@@ -62,7 +63,6 @@ const UNREAD = [
   "caCertificates",
   "certificates",
   "configSources",
-  "defaultProviders",
   "disableEnvoyListenerLog",
   "discoverySelectors",
   "enablePrometheusMerge",
@@ -105,12 +105,13 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     proxyHttpPort: z.int().min(0).max(65535).default(0),
     pathNormalization: pathNormalization.optional(),
     meshMTLS: meshMtls.optional(),
-    accessLogFile: notYet(optionalText),
-    accessLogFormat: notYet(optionalText),
-    accessLogEncoding: notYet(z.enum(["TEXT", "JSON"]).default("TEXT")),
+    accessLogFile: optionalText,
+    accessLogFormat: optionalText,
+    accessLogEncoding: z.enum(["TEXT", "JSON"]).default("TEXT"),
+    defaultProviders: defaultProviders.default({ accessLogging: [], tracing: [] }),
     enableEnvoyAccessLogService: z.boolean().optional(),
     defaultConfig: meshProxyConfig.prefault({}),
-    extensionProviders: authorizationProviders.default([]),
+    extensionProviders: extensionProviders.default({ authorization: [], telemetry: [] }),
     networks: networks.default({}),
     meshNetworks: meshNetworks.default({}),
     zoneAwareLbSetting: notYet(zoneAwareLbSetting.optional()),
@@ -155,7 +156,9 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
       mesh.accessLogFile === ""
         ? undefined
         : { file: mesh.accessLogFile, format: mesh.accessLogFormat, encoding: mesh.accessLogEncoding },
-    authorizationProviders: mesh.extensionProviders,
+    authorizationProviders: mesh.extensionProviders.authorization,
+    telemetryProviders: mesh.extensionProviders.telemetry,
+    defaultProviders: mesh.defaultProviders,
     enableEnvoyAccessLogService: mesh.enableEnvoyAccessLogService,
     ...defaultConfig,
     networks: { ...networks, ...meshNetworks },

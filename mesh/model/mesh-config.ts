@@ -1,6 +1,7 @@
 import type { AuthorizationProvider } from "./authorization-provider.ts";
 import type { ClientTls, LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
 import type { OutboundTrafficPolicy } from "./sidecar.ts";
+import type { DefaultProviders, TelemetryProvider } from "./telemetry.ts";
 import type { RetryPolicy } from "./virtual-service.ts";
 
 /** Mesh-wide settings with Istio's names: those that have a meaning here. Undefined: the default. */
@@ -43,6 +44,9 @@ export interface MeshConfigSpec {
   readonly concurrency: number | undefined;
   /** Whom AuthorizationPolicies with action CUSTOM name. */
   readonly authorizationProviders: readonly AuthorizationProvider[];
+  /** Where Telemetry's logs and spans go. */
+  readonly telemetryProviders: readonly TelemetryProvider[];
+  readonly defaultProviders: DefaultProviders;
   /** Networks and the gateways through which they are reached (`MeshNetworks`). */
   readonly networks: Readonly<Record<string, MeshNetwork>>;
 }
@@ -96,5 +100,7 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   interceptionMode: undefined,
   concurrency: undefined,
   authorizationProviders: [],
+  telemetryProviders: [],
+  defaultProviders: { accessLogging: [], tracing: [] },
   networks: {},
 };

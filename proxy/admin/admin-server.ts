@@ -4,6 +4,7 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
 import { type Bootstrap, LOG_LEVELS, type LogLevel } from "../config.ts";
 import type { Workers } from "../workers/workers.ts";
+import { certsJson } from "./certs.ts";
 import { clustersJson, clustersText } from "./clusters.ts";
 
 export interface AdminDeps {
@@ -36,7 +37,15 @@ const PAGES: ReadonlyMap<string, { readonly method: "GET" | "POST"; readonly pag
   ["/config_dump", { method: "GET", page: async (_url, { workers }) => json(await workers.configDump()) }],
   ["/clusters", { method: "GET", page: clusters }],
   ["/listeners", { method: "GET", page: listeners }],
+  ["/stats", { method: "GET", page: plainStats }],
   ["/stats/prometheus", { method: "GET", page: stats }],
+  [
+    "/certs",
+    { method: "GET", page: async (_url, { workers }) => json(certsJson(await workers.certificates())) },
+  ],
+  ["/memory", { method: "GET", page: memory }],
+  ["/runtime", { method: "GET", page: () => json({ layers: [], entries: {} }) }],
+  ["/reopen_logs", { method: "POST", page: reopenLogs }],
   ["/server_info", { method: "GET", page: serverInfo }],
   ["/logging", { method: "POST", page: logging }],
   ["/drain_listeners", { method: "POST", page: drain }],
@@ -139,9 +148,41 @@ async function clusters(url: URL, { workers }: AdminDeps): Promise<Answer> {
   return url.searchParams.get("format") === "json" ? json(clustersJson(all)) : { body: clustersText(all) };
 }
 
-async function listeners(_url: URL, { workers }: AdminDeps): Promise<Answer> {
+async function listeners(url: URL, { workers }: AdminDeps): Promise<Answer> {
   const all = await workers.listeners();
-  return { body: all.map(({ name, address, port }) => `${name}::${address}:${port}\n`).join("") };
+  if (url.searchParams.get("format") !== "json")
+    return { body: all.map(({ name, address, port }) => `${name}::${address}:${port}\n`).join("") };
+  return json({
+    listener_statuses: all.map(({ name, address, port }) => ({
+      name,
+      local_address: { socket_address: { address, port_value: port } },
+    })),
+  });
+}
+
+/** Envoy's text form, of the same numbers: `name{labels}: value`. `filter` is a regular expression. */
+async function plainStats(url: URL, deps: AdminDeps): Promise<Answer> {
+  if (url.searchParams.get("format") === "prometheus") return await stats(url, deps);
+  const filter = new RegExp(url.searchParams.get("filter") ?? "");
+  const lines = (await deps.workers.metrics())
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#") && filter.test(line))
+    .map((line) => `${line.slice(0, line.lastIndexOf(" "))}: ${line.slice(line.lastIndexOf(" ") + 1)}\n`);
+  return { body: lines.join("") };
+}
+
+function memory(): Answer {
+  const { heapUsed, heapTotal, rss } = process.memoryUsage();
+  return json({
+    allocated: String(heapUsed),
+    heap_size: String(heapTotal),
+    total_physical_bytes: String(rss),
+  });
+}
+
+async function reopenLogs(_url: URL, { workers }: AdminDeps): Promise<Answer> {
+  await workers.reopenLogs();
+  return { body: "OK\n" };
 }
 
 async function stats(_url: URL, { workers }: AdminDeps): Promise<Answer> {

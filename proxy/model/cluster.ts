@@ -4,6 +4,8 @@ import type { UpstreamTls } from "./tls.ts";
 /** A group of equal endpoints and how they are called. */
 export interface Cluster {
   readonly name: string;
+  /** What it is of, for telemetry; undefined: it does not say. */
+  readonly service: ServiceName | undefined;
   readonly source:
     | { readonly kind: "static"; readonly endpoints: readonly Endpoint[] }
     | { readonly kind: "eds"; readonly service: string }
@@ -28,6 +30,12 @@ export interface Cluster {
   readonly http2: Http2Settings;
   /** TLS is for the host of the request: it is the SNI, and with `verify` the name in the certificate. */
   readonly hostTls: { readonly sni: boolean; readonly verify: boolean };
+}
+
+export interface ServiceName {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
 }
 
 /** The HTTP that endpoints are asked in: always the same, the caller's, or what ALPN agrees upon. */

@@ -1,3 +1,4 @@
+import type { Format } from "../format/format.ts";
 import type { HeaderMatch, QueryMatch, StringMatch } from "./match.ts";
 import type { MetadataMatch } from "./metadata.ts";
 
@@ -210,6 +211,8 @@ export interface HeaderEdits {
 
 export interface HeaderEdit {
   readonly name: string;
-  readonly value: string;
+  readonly value: string | Format;
   readonly action: "append" | "set" | "add-if-absent" | "replace-if-present";
+  /** A value that comes out empty is written nevertheless. */
+  readonly keepEmpty?: boolean;
 }

@@ -6,7 +6,7 @@ import {
   Cluster as ClusterMessage,
   type UpstreamConnectionOptions,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
-import type { Cluster, ClusterLimits, TransportMatch } from "../model/cluster.ts";
+import type { Cluster, ClusterLimits, ServiceName, TransportMatch } from "../model/cluster.ts";
 import { parseBalancing } from "./balancing.ts";
 import { parseSource } from "./cluster-source.ts";
 import { transportCriteria } from "./endpoints.ts";
@@ -53,6 +53,7 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
   const { errorStatuses, ...http } = parseUpstreamHttp(where, from);
   return {
     name,
+    service: parseService(from),
     source: parseSource(where, from),
     balancing: parseBalancing(where, from),
     connectTimeoutMs: milliseconds(from.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
@@ -70,6 +71,16 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
     ...http,
   };
+}
+
+/** Istio's metadata of a cluster. */
+function parseService({ metadata }: ClusterMessage): ServiceName | undefined {
+  const services: unknown = metadata?.filterMetadata["istio"]?.["services"];
+  const [first] = Array.isArray(services) ? (services as unknown[]) : [];
+  if (typeof first !== "object" || first === null) return undefined;
+  const { host = "", name = "", namespace = "" } = first as Record<string, unknown>;
+  const known = typeof host === "string" && typeof name === "string" && typeof namespace === "string";
+  return known && host !== "" ? { host, name, namespace } : undefined;
 }
 
 function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterLimits {

@@ -222,8 +222,8 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "route",
-    resource: route({ requestHeadersToAdd: [{ header: { key: "x", value: "%REQ(y)%" } }] }),
-    want: 'route configuration x: virtual host "r": route "0": header "x": the format command in "%REQ(y)%" is not implemented',
+    resource: route({ requestHeadersToAdd: [{ header: { key: "x", value: "%UPSTREAM_METADATA(y)%" } }] }),
+    want: 'route configuration x: virtual host "r": route "0": header "x": the format command %UPSTREAM_METADATA(y)% is not implemented',
   },
   {
     kind: "route",

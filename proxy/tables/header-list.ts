@@ -89,6 +89,12 @@ export class HeaderList {
     return value;
   }
 
+  /** The value that came first. `name` is lower case. */
+  first(name: string): string | undefined {
+    const index = this.#names.indexOf(name);
+    return index < 0 ? undefined : this.#values[index];
+  }
+
   /** Each value by itself. `name` is lower case. */
   values(name: string): readonly string[] {
     return this.#values.filter((_, index) => this.#names[index] === name);

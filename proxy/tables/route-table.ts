@@ -1,6 +1,5 @@
 import type {
   ForwardAction,
-  HeaderEdits,
   MessageEdits,
   RetryPolicy,
   Route,
@@ -13,6 +12,7 @@ import { type CorsFilter, compileCors } from "./cors.ts";
 import type { RequestFacts } from "./facts.ts";
 import { compileFault, type FaultFilter } from "./fault.ts";
 import { compileHashPolicies, type RequestHasher } from "./hash-policy.ts";
+import { type CompiledEdits, compileEdits } from "./header-edits.ts";
 import { compileHeader, compilePath, compileQuery } from "./matchers.ts";
 import { compileMetadata } from "./metadata.ts";
 import { compileRedirect, compileRewrite, type PathEdit } from "./rewrite.ts";
@@ -26,14 +26,14 @@ export type Decision =
       readonly route: string;
       readonly status: number;
       readonly location: string;
-      readonly edits: readonly HeaderEdits[];
+      readonly edits: readonly CompiledEdits[];
     }
   | {
       readonly kind: "respond";
       readonly route: string;
       readonly status: number;
       readonly body: Uint8Array;
-      readonly edits: readonly HeaderEdits[];
+      readonly edits: readonly CompiledEdits[];
     };
 
 /** Only what goes on to an upstream gets faults and CORS, as in Envoy. */
@@ -54,8 +54,8 @@ export interface ForwardDecision {
   readonly includeAttemptCount: boolean;
   /** As in `FilterSettings`. */
   readonly saysHttp: boolean;
-  readonly requestEdits: readonly HeaderEdits[];
-  readonly responseEdits: readonly HeaderEdits[];
+  readonly requestEdits: readonly CompiledEdits[];
+  readonly responseEdits: readonly CompiledEdits[];
 }
 
 /** A compiled route configuration. */
@@ -175,7 +175,7 @@ function compileMatch(match: RouteMatch): CompiledRoute["matches"] {
 function compileAction(config: RouteConfiguration, host: VirtualHost, route: Route): CompiledRoute["decide"] {
   const { action, name } = route;
   const levels = [route.edits, host.edits, config.edits];
-  const edits = levels.map(({ response }) => response);
+  const edits = levels.map(({ response }) => compileEdits(response));
   switch (action.kind) {
     case "respond": {
       const { status, body } = action;
@@ -233,8 +233,8 @@ function compileForward(
 interface WeightedChoice {
   readonly cluster: WeightedCluster;
   readonly weight: number;
-  readonly requestEdits: readonly HeaderEdits[];
-  readonly responseEdits: readonly HeaderEdits[];
+  readonly requestEdits: readonly CompiledEdits[];
+  readonly responseEdits: readonly CompiledEdits[];
 }
 
 function withEdits(cluster: WeightedCluster, levels: readonly MessageEdits[]): WeightedChoice {
@@ -242,7 +242,7 @@ function withEdits(cluster: WeightedCluster, levels: readonly MessageEdits[]): W
   return {
     cluster,
     weight: cluster.weight,
-    requestEdits: all.map(({ request }) => request),
-    responseEdits: all.map(({ response }) => response),
+    requestEdits: all.map(({ request }) => compileEdits(request)),
+    responseEdits: all.map(({ response }) => compileEdits(response)),
   };
 }

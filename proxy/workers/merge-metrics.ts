@@ -10,7 +10,13 @@ interface Family {
 type Families = Map<string, Family>;
 
 /** What each worker tells of the whole process: the same, but for a moment. */
-const OF_THE_PROCESS: ReadonlySet<string> = new Set(["envoy_server_uptime"]);
+const OF_THE_PROCESS: ReadonlySet<string> = new Set([
+  "envoy_server_uptime",
+  "istio_build",
+  "process_cpu_seconds_total",
+  "process_open_fds",
+  "process_resident_memory_bytes",
+]);
 const GROWING: ReadonlySet<string> = new Set(["counter", "histogram", "summary"]);
 
 /**

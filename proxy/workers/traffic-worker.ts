@@ -1,7 +1,9 @@
 import { policyLog } from "../../mesh/calls/policy-log.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import { VERSION } from "../../mesh/version.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
+import type { ShownCertificate } from "../admin/certs.ts";
 import { type ClusterStatus, clusterStatus } from "../admin/clusters.ts";
 import { configDump } from "../admin/config-dump.ts";
 import type { Rejection, ResourceUpdate } from "../ads/ads-client.ts";
@@ -9,13 +11,16 @@ import type { Interests } from "../ads/interest.ts";
 import type { Bootstrap, LogLevel } from "../config.ts";
 import type { IdleConnections } from "../data-path/listener/bound-listener.ts";
 import type { ListeningSocket, ListeningSockets } from "../data-path/listener/listening-sockets.ts";
+import { meshCollector } from "../data-path/mesh-collector.ts";
 import { SecretStore } from "../data-path/tls/secret-store.ts";
 import type { Resolver } from "../data-path/upstream/dns-endpoints.ts";
 import { ProxyRuntime } from "../runtime/proxy-runtime.ts";
-import { httpLogLine, tcpLogLine } from "../telemetry/access-log.ts";
-import { CallLog } from "../telemetry/call-log.ts";
-import { createMetrics, type ProxyMetrics } from "../telemetry/metrics.ts";
-import { decidedCall, decisionOf, type TrafficObserver } from "../telemetry/records.ts";
+import { CallLog } from "../telemetry/access-log/call-log.ts";
+import { LogSinks } from "../telemetry/access-log/log-sinks.ts";
+import { createMetrics, type ProxyMetrics } from "../telemetry/metrics/metrics.ts";
+import { observeTraffic } from "../telemetry/observer.ts";
+import { ownMetadata } from "../telemetry/parties/peer-metadata.ts";
+import { SpanSinks } from "../telemetry/tracing/span-sinks.ts";
 import { Alarms } from "../transport/alarms.ts";
 import type { ListenerStatus, Workers } from "./workers.ts";
 
@@ -40,29 +45,49 @@ export class TrafficWorker implements Workers {
   readonly #options: WorkerOptions;
   readonly #runtime: ProxyRuntime;
   readonly #metrics: ProxyMetrics;
+  readonly #secrets = new SecretStore();
+  readonly #sinks: LogSinks;
   readonly #running = new AbortController();
-  readonly #telling: Promise<void>;
+  readonly #telling: Promise<unknown>;
 
   constructor(options: WorkerOptions) {
-    const { bootstrap, clock, logger } = options;
+    const { bootstrap, clock, logger, random } = options;
+    const { node } = bootstrap;
     const startedMs = clock.now();
-    const calls = new CallLog({ socketPath: bootstrap.xdsSocket, node: bootstrap.node, clock });
+    const alarms = new Alarms(() => clock.monotonic());
+    const calls = new CallLog({ socketPath: bootstrap.xdsSocket, node, clock });
+    const collector = meshCollector({
+      tables: { cluster: (name) => this.#runtime.cluster(name) },
+      random,
+      alarms,
+    });
+    const spans = new SpanSinks({ collector, clock, service: node.cluster });
     this.#options = options;
-    this.#metrics = createMetrics(bootstrap.node, () => ({
-      clusters: this.#runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
-      listeners: this.#runtime.listeners
-        .list()
-        .map(({ model, connections }) => ({ name: model.name, connections })),
-      uptimeSeconds: (clock.now() - startedMs) / 1000,
-    }));
+    this.#sinks = new LogSinks({ node, collector, clock, logger, writeStdout: options.writeAccessLog });
+    this.#metrics = createMetrics(
+      node,
+      () => ({
+        clusters: this.#runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
+        listeners: this.#runtime.listeners
+          .list()
+          .map(({ model, connections }) => ({ name: model.name, connections })),
+        uptimeSeconds: (clock.now() - startedMs) / 1000,
+        version: VERSION,
+      }),
+      () => [...this.#sinks.families(), ...spans.families()],
+    );
     this.#runtime = new ProxyRuntime({
       ...options,
-      secrets: new SecretStore(),
-      observer: withLogs(this.#metrics.observer, policyLog(logger, clock), calls, options.writeAccessLog),
-      alarms: new Alarms(() => clock.monotonic()),
+      secrets: this.#secrets,
+      observer: observeTraffic(this.#metrics.observer, policyLog(logger, clock), calls),
+      sinks: this.#sinks,
+      spans,
+      introduction: ownMetadata(node),
+      alarms,
       signal: this.#running.signal,
     });
-    this.#telling = calls.run(this.#running.signal);
+    const { signal } = this.#running;
+    this.#telling = Promise.all([calls.run(signal), this.#sinks.run(signal), spans.run(signal)]);
   }
 
   get connections(): number {
@@ -97,8 +122,16 @@ export class TrafficWorker implements Workers {
       .map(({ model: { name, address, port } }) => ({ name, address, port }));
   }
 
-  async metrics(): Promise<string> {
-    return await this.#metrics.render();
+  metrics(): string {
+    return this.#metrics.render();
+  }
+
+  certificates(): readonly ShownCertificate[] {
+    return this.#secrets.shown();
+  }
+
+  async reopenLogs(): Promise<void> {
+    await this.#sinks.reopen();
   }
 
   drain(which: "inbound" | "all"): void {
@@ -124,33 +157,4 @@ export class TrafficWorker implements Workers {
     await this.#telling;
     this.#runtime.close();
   }
-}
-
-function withLogs(
-  metrics: TrafficObserver,
-  logPolicy: ReturnType<typeof policyLog>,
-  calls: Pick<CallLog, "http" | "tcp">,
-  write: (line: string) => void,
-): TrafficObserver {
-  return {
-    policyMatched(record) {
-      metrics.policyMatched(record);
-      const decision = decisionOf(record);
-      if (decision !== undefined) logPolicy(decision, decidedCall(record));
-    },
-    httpDone(record, durationMs, logs) {
-      metrics.httpDone(record, durationMs, logs);
-      if (logs.calls) calls.http(record);
-      if (logs.stdout) write(httpLogLine(record, durationMs));
-    },
-    tcpRefused(ends, logs) {
-      if (logs.calls) calls.tcp(ends, "rbac_access_denied");
-    },
-    tcpOpened: (record) => metrics.tcpOpened(record),
-    tcpDone(record, durationMs, logs) {
-      metrics.tcpDone(record, durationMs, logs);
-      if (logs.calls) calls.tcp(record.ends, "");
-      if (logs.stdout) write(tcpLogLine(record, durationMs));
-    },
-  };
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
+import type { ShownCertificate } from "../admin/certs.ts";
 import type { ClusterStatus } from "../admin/clusters.ts";
 import type { Rejection, ResourceUpdate } from "../ads/ads-client.ts";
 import { ALL, type Interests } from "../ads/interest.ts";
@@ -125,6 +126,14 @@ export class WorkerPool implements Workers {
       return text;
     });
     return mergeMetrics([...texts, this.#ownMetrics()], [this.#goneMetrics]);
+  }
+
+  async certificates(): Promise<readonly ShownCertificate[]> {
+    return await this.#ofFirst((thread) => thread.ask("certificates"));
+  }
+
+  async reopenLogs(): Promise<void> {
+    await this.#ofThreads((thread) => thread.ask("reopenLogs"));
   }
 
   async drain(which: "inbound" | "all"): Promise<void> {

@@ -1,4 +1,5 @@
 import type { JsonValue } from "../../mesh/xds/json.ts";
+import type { ShownCertificate } from "../admin/certs.ts";
 import type { ClusterStatus } from "../admin/clusters.ts";
 import type { ResourceSink } from "../ads/ads-client.ts";
 import type { LogLevel } from "../config.ts";
@@ -24,6 +25,10 @@ export interface Workers extends ResourceSink {
   listeners(): Awaitable<readonly ListenerStatus[]>;
   /** Prometheus text format, with what all of them count. */
   metrics(): Awaitable<string>;
+  /** What this proxy shows of itself, by the secret's name. */
+  certificates(): Awaitable<readonly ShownCertificate[]>;
+  /** The next lines of access logs go to new files. */
+  reopenLogs(): Awaitable<void>;
   /** Answers close their connections from now on, so that callers go elsewhere; ports stay open. */
   drain(which: "inbound" | "all"): Awaitable<void>;
   /** Lines below it need not be handed over to the logger. */

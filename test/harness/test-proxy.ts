@@ -63,7 +63,7 @@ export class TestProxy implements AsyncDisposable {
         concurrency: options.concurrency ?? 1,
         ...(options.random ? { random: options.random } : {}),
         ...(options.resolve ? { resolve: options.resolve } : {}),
-        writeAccessLog: (line) => proxy.logLines.push(line),
+        writeAccessLog: (lines) => proxy.logLines.push(...lines.split(/(?<=\n)/)),
       },
     );
     return proxy;

@@ -359,4 +359,27 @@ export const VALID_OBJECTS: readonly Readonly<Record<string, unknown>>[] = [
       },
     ],
   }),
+  object("Telemetry", "telemetry", {
+    selector: { matchLabels: { app: "a" } },
+    accessLogging: [
+      {
+        match: { mode: "SERVER" },
+        providers: [{ name: "file" }],
+        disabled: false,
+        filter: { expression: "response.code >= 400" },
+      },
+    ],
+    tracing: [
+      {
+        providers: [{ name: "otlp" }],
+        randomSamplingPercentage: 10,
+        disableSpanReporting: false,
+        customTags: {
+          tier: { literal: { value: "a" } },
+          place: { environment: { name: "PLACE", defaultValue: "b" } },
+          caller: { header: { name: "x-caller", defaultValue: "c" } },
+        },
+      },
+    ],
+  }),
 ];

@@ -12,6 +12,8 @@ import { OUTLIER_CASES, POOL_CASES } from "./cases/pools.ts";
 import { RULE_CASES, TLS_CASES } from "./cases/rules.ts";
 import { SERVICE_CASES, VISIBILITY_CASES } from "./cases/services.ts";
 import { SHARED_HOST_CASES } from "./cases/shared-hosts.ts";
+import { TELEMETRY_CASES } from "./cases/telemetry.ts";
+import { TRACING_CASES } from "./cases/tracing.ts";
 import type { WireCase } from "./wire-case.ts";
 
 /** The whole table, by what it is about. */
@@ -35,4 +37,6 @@ export const WIRE_SUITES: Readonly<Record<string, readonly WireCase[]>> = {
   "outlier detection": OUTLIER_CASES,
   visibility: VISIBILITY_CASES,
   "hosts of several teams": SHARED_HOST_CASES,
+  telemetry: TELEMETRY_CASES,
+  tracing: TRACING_CASES,
 };

@@ -1,7 +1,7 @@
 import type { BodyLength, RequestHead, ResetCause, ResponseHead } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { ForwardDecision } from "../../tables/route-table.ts";
-import type { ResponseFlag } from "../../telemetry/records.ts";
+import type { ResponseFlag } from "../../telemetry/response-flags.ts";
 import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
@@ -38,8 +38,7 @@ export function forwardRequest(
   accepted: AcceptedRequest,
   decision: ForwardDecision,
 ): void {
-  const { deps, record } = exchange;
-  record.upstream.cluster = decision.cluster;
+  const { deps } = exchange;
   const cluster = deps.tables.cluster(decision.cluster);
   if (cluster === undefined) {
     const status = decision.action.clusterNotFoundStatus;
@@ -62,8 +61,10 @@ function start(
   cluster: UpstreamCluster,
 ): void {
   if (exchange.over) return;
+  exchange.record.upstream.service = cluster.model.service;
+  exchange.record.attempts = 1;
   if (cluster.counts.active >= cluster.model.limits.maxRequests) {
-    replyLocally(exchange, overflow("request limit of the cluster"));
+    replyLocally(exchange, overflow());
     return;
   }
   const hashed = decision.hash?.(facts, exchange.connection.facts);
@@ -71,6 +72,10 @@ function start(
   if (hashed)
     exchange.addToAnswer(hashed.cookies.map((value) => ({ name: "set-cookie", value, action: "append" })));
   const head = upstreamHead(exchange, headers, decision, facts.path + facts.query);
+  const { record } = exchange;
+  record.target = head.target;
+  record.calledAuthority = head.authority;
+  record.requestHeaders = head.headers;
   new Forwarding(exchange, decision, cluster, head, hashed?.hash).start();
 }
 
@@ -142,7 +147,9 @@ class Forwarding implements AttemptEvents, Bearer {
     if (host === undefined) return;
     const { deps, record } = this.#exchange;
     this.#cluster.report(host, head.status, deps.random);
-    record.upstreamMs = deps.clock.monotonic() - this.#startedMs;
+    const nowMs = deps.clock.monotonic();
+    record.upstreamMs = nowMs - this.#startedMs;
+    record.responseMs = nowMs - record.startedMonotonic;
     if (head.status !== 101 && this.#mayRepeat() && this.#retries.wantsAfter(head)) {
       this.#attempt?.cancel();
       this.#repeat();
@@ -173,7 +180,7 @@ class Forwarding implements AttemptEvents, Bearer {
         return;
       }
     }
-    this.#exchange.record.upstream.failure = failure.reason;
+    if (failure.cause === "connect") this.#exchange.record.upstream.failure = failure.reason;
     this.#end(() => replyLocally(this.#exchange, failureReply(failure, this.#retries.attempts)));
   }
 
@@ -183,7 +190,9 @@ class Forwarding implements AttemptEvents, Bearer {
 
   data(bytes: Buffer): boolean {
     if (this.#upgraded) return this.#upgraded.data(bytes);
-    this.#exchange.record.bytesSent += bytes.length;
+    const { record } = this.#exchange;
+    record.bytesSent += bytes.length;
+    record.messages?.response.add(bytes);
     this.#deadlines.touch();
     return this.#exchange.stream.data(bytes);
   }
@@ -195,6 +204,7 @@ class Forwarding implements AttemptEvents, Bearer {
 
   #endWith(trailers: HeaderList | undefined): void {
     const { record, stream } = this.#exchange;
+    record.trailers = trailers;
     const grpcStatus = trailers?.get("grpc-status");
     if (grpcStatus !== undefined) record.grpcStatus = grpcStatus;
     this.#end(() => stream.end(trailers));
@@ -220,6 +230,7 @@ class Forwarding implements AttemptEvents, Bearer {
     const { deps, record, connection } = this.#exchange;
     const cluster = this.#cluster;
     const host = cluster.pick(deps.random, this.#retries.choice(this.#hash));
+    record.attempts = this.#retries.attempts + 1;
     if (host === undefined) {
       this.#end(() => replyLocally(this.#exchange, noHealthyHost()));
       return;
@@ -238,7 +249,14 @@ class Forwarding implements AttemptEvents, Bearer {
     const call = { isHttp2: isHttp2(this.#head), saysHttp: this.#decision.saysHttp };
     const pool = host.pool(cluster.variantOf(host, authority, connection.facts, call));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
-    const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
+    const options = {
+      pool,
+      head: this.#head,
+      body: this.#body,
+      perTryTimeoutMs,
+      alarms: deps.alarms,
+      introduction: deps.introduction,
+    };
     this.#attempt = new Attempt(options, this);
     this.#attempt.start();
   }
@@ -258,6 +276,7 @@ class Forwarding implements AttemptEvents, Bearer {
   }
 
   #leaveHost(): void {
+    if (this.#attempt !== undefined) this.#noteConnection();
     if (this.#host) this.#host.active--;
     this.#host = undefined;
     this.#attempt = undefined;
@@ -280,11 +299,13 @@ class Forwarding implements AttemptEvents, Bearer {
     const keep = this.#decision.retry !== undefined || SAFE_TO_REPEAT.has(head.method);
     return new RequestBody(stream, keep, {
       passed: (bytes) => {
-        record.bytesReceived += bytes;
+        record.bytesReceived += bytes.length;
+        record.messages?.request.add(bytes);
         this.#deadlines.touch();
       },
       ended: () => {
         this.#exchange.complete = true;
+        record.requestMs = this.#exchange.deps.clock.monotonic() - record.startedMonotonic;
         if (!this.#over) this.#deadlines.requestOver();
       },
       broken: (cause) => {
@@ -300,7 +321,7 @@ class Forwarding implements AttemptEvents, Bearer {
   #deliver(head: ResponseHead): void {
     const exchange = this.#exchange;
     const attempt = this.#attempt;
-    exchange.record.upstream.id = attempt?.peer?.uri;
+    this.#noteConnection();
     exchange.record.details = "via_upstream";
     exchange.record.status = head.status;
     if (head.status === 101 && attempt?.stream !== undefined) {
@@ -311,7 +332,14 @@ class Forwarding implements AttemptEvents, Bearer {
     const headers = answerHeaders(exchange, head.headers, this.#decision.responseEdits);
     if (exchange.closing) exchange.stream.closeAfter("draining");
     exchange.answered = true;
+    exchange.record.responseHeaders = headers;
     exchange.stream.respond({ status: head.status, headers, body: head.body });
+  }
+
+  #noteConnection(): void {
+    const { upstream } = this.#exchange.record;
+    upstream.id = this.#attempt?.peer?.uri;
+    upstream.localAddress = this.#attempt?.localAddress ?? "";
   }
 
   #expire(): void {

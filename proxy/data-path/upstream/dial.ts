@@ -1,7 +1,9 @@
 import { connect, type Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Endpoint } from "../../model/cluster.ts";
-import { hostKey } from "../../tables/balancer.ts";
+
+/** The reason of one that took too long. */
+export const NO_ANSWER = "no answer in time";
 
 /** Why no connection to an upstream came about; `flag` is Envoy's response flag. */
 export class UpstreamConnectError extends Error {
@@ -30,14 +32,29 @@ export async function dial(
     return socket;
   } catch (error) {
     socket.destroy();
-    const what = `connect to ${hostKey(endpoint)}: ${messageOf(error)}`;
-    throw new UpstreamConnectError("UF", what, error);
+    throw new UpstreamConnectError("UF", reasonOf(error), error);
   }
 }
 
+/** In Envoy's words, which people look for in logs. */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const text = Object.hasOwn(ERROR_TEXTS, code) ? ERROR_TEXTS[code] : undefined;
+  return text === undefined ? messageOf(error) : `delayed connect error: ${text}`;
+}
+
+/** As the C library says them. */
+const ERROR_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "Connection refused",
+  ECONNRESET: "Connection reset by peer",
+  EHOSTUNREACH: "No route to host",
+  ENETUNREACH: "Network is unreachable",
+  ETIMEDOUT: "Connection timed out",
+};
+
 async function connected(socket: Socket, timeoutMs: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => fail(new Error("no answer in time")), timeoutMs);
+    const timer = setTimeout(() => fail(new Error(NO_ANSWER)), timeoutMs);
     const fail = (error: Error): void => {
       settle();
       reject(error);
@@ -57,4 +74,13 @@ async function connected(socket: Socket, timeoutMs: number, signal: AbortSignal)
     socket.once("error", fail);
     socket.once("connect", done);
   });
+}
+
+/** `address:port` of our own end; empty: there is none any more, or it has no port. */
+export function localAddressOf({
+  localAddress,
+  localPort,
+}: Pick<Socket, "localAddress" | "localPort">): string {
+  if (localAddress === undefined || localPort === undefined) return "";
+  return localAddress.includes(":") ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
 }

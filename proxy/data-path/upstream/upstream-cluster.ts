@@ -17,7 +17,7 @@ import type { SecretStore } from "../tls/secret-store.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
 import { ClusterTransports } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
-import { dial, UpstreamConnectError } from "./dial.ts";
+import { dial, localAddressOf, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
 import type { OpenedSession, PoolSource } from "./host-pool.ts";
 import type { OpenedEnd } from "./host-tunnel.ts";
@@ -298,7 +298,7 @@ export class UpstreamCluster {
       agreed: alpnProtocol || undefined,
     };
     const session = openClientSession(protocol, wire, observer, this.#deps.alarms);
-    return { session, peer };
+    return { session, peer, localAddress: localAddressOf(socket) };
   }
 
   async #openAlone(
@@ -308,7 +308,7 @@ export class UpstreamCluster {
   ): Promise<OpenedEnd> {
     const { socket, peer } = await this.#dial(host, signal, variant);
     const wire = new SocketWire(socket, breakOff);
-    return { end: new WireEnd(wire, () => socket.destroy()), peer };
+    return { end: new WireEnd(wire, () => socket.destroy()), peer, localAddress: localAddressOf(socket) };
   }
 
   /** With a slot that was taken, until the connection is gone. */

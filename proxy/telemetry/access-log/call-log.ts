@@ -1,11 +1,11 @@
 import { Client, type ClientWritableStream, credentials } from "@grpc/grpc-js";
-import { type CallKind, httpCallKind, tcpCallKind } from "../../mesh/calls/call-kind.ts";
-import { CallTally } from "../../mesh/calls/call-tally.ts";
-import { toHttpEntry, toTcpEntry } from "../../mesh/calls/log-entry.ts";
-import type { Clock } from "../../mesh/lifecycle/clock.ts";
-import { CALL_LOG, openAccessLogStream } from "../../mesh/xds/access-log-service.ts";
-import { StreamAccessLogsMessage } from "../../mesh/xds/gen/envoy/service/accesslog/v3/als.ts";
-import type { Ends, HttpRecord } from "./records.ts";
+import { type CallKind, httpCallKind, tcpCallKind } from "../../../mesh/calls/call-kind.ts";
+import { CallTally } from "../../../mesh/calls/call-tally.ts";
+import { toHttpEntry, toTcpEntry } from "../../../mesh/calls/log-entry.ts";
+import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import { CALL_LOG, openAccessLogStream } from "../../../mesh/xds/access-log-service.ts";
+import { StreamAccessLogsMessage } from "../../../mesh/xds/gen/envoy/service/accesslog/v3/als.ts";
+import type { Ends, HttpRecord } from "../records.ts";
 
 interface CallLogOptions {
   /** Path of the agent's unix socket. */

@@ -1,17 +1,14 @@
 import { z } from "zod";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
-import { isDnsLabel, isHostName } from "./dns-names.ts";
+import { providerService } from "./provider-service.schema.ts";
 import { duration, flag, portNumber, textOrNone, textThat, uint32 } from "./scalars.schema.ts";
 import { notYet } from "./schema-notice.ts";
 import { presenceRule, problemCheck } from "./schema-rule.ts";
+import type { TelemetryProvider } from "./telemetry.ts";
+import { TELEMETRY_PROVIDERS, telemetryProvider } from "./telemetry-provider.schema.ts";
 
 /** Istio's: long, so that a DestinationRule of the provider's service decides. */
 const TIMEOUT_MS = 600_000;
-
-const service = textThat(isService, "a service: `host` or `namespace/host`").transform((written) => {
-  const [first = "", second] = written.split("/");
-  return second === undefined ? { namespace: "", host: first } : { namespace: first, host: second };
-});
 
 /** Envoy refuses any other. */
 const KNOWN_STATUS = /^(?:100|20[0-8]|226|30[0-57-8]|40\d|41[0-7]|42[1-4689]|431|50[0-8]|51[01])$/;
@@ -36,7 +33,7 @@ const body = z
 const names = z.array(textThat(() => true, "")).default([]);
 
 const common = {
-  service,
+  service: providerService,
   port: portNumber,
   timeout: duration(1).default(TIMEOUT_MS),
   failOpen: flag,
@@ -58,20 +55,16 @@ const http = z.object({
 
 const grpc = z.object(common);
 
-/** Providers of Istio that are asked for nothing about authorization. */
+/** Providers of Istio that nothing is made of. */
 const OTHERS = [
-  "zipkin",
   "lightstep",
   "datadog",
   "stackdriver",
   "opencensus",
   "skywalking",
-  "opentelemetry",
   "prometheus",
-  "envoyFileAccessLog",
   "envoyHttpAls",
   "envoyTcpAls",
-  "envoyOtelAls",
   "sds",
 ] as const;
 
@@ -80,6 +73,7 @@ const provider = z
     name: textThat(() => true, ""),
     envoyExtAuthzHttp: http.optional(),
     envoyExtAuthzGrpc: grpc.optional(),
+    ...TELEMETRY_PROVIDERS,
     ...Object.fromEntries(OTHERS.map((field) => [field, notYet()])),
   })
   .check(
@@ -87,20 +81,36 @@ const provider = z
       if (present.size > 2) report([], "must be of one kind only");
     }),
   )
-  .transform(({ name, envoyExtAuthzHttp: overHttp, envoyExtAuthzGrpc: overGrpc }) => {
-    if (overHttp !== undefined) return httpProvider(name, overHttp);
-    return overGrpc === undefined ? undefined : grpcProvider(name, overGrpc);
-  });
+  .transform(({ name, envoyExtAuthzHttp: overHttp, envoyExtAuthzGrpc: overGrpc, ...others }) => ({
+    name,
+    authorization:
+      overHttp !== undefined
+        ? httpProvider(name, overHttp)
+        : overGrpc === undefined
+          ? undefined
+          : grpcProvider(name, overGrpc),
+    telemetry: telemetryProvider(name, others),
+  }));
 
-/** Those that can be asked; others are left out. */
-export const authorizationProviders: z.ZodType<readonly AuthorizationProvider[]> = z
+interface ExtensionProviders {
+  readonly authorization: readonly AuthorizationProvider[];
+  readonly telemetry: readonly TelemetryProvider[];
+}
+
+/** By what they are for; those that are for something else are left out. */
+export const extensionProviders: z.ZodType<ExtensionProviders> = z
   .array(provider)
-  .transform((all) => all.filter((one) => one !== undefined))
   .check(
-    problemCheck((all) =>
-      new Set(all.map(({ name }) => name)).size < all.length ? "must not have a name twice" : undefined,
-    ),
-  );
+    problemCheck((all) => {
+      const known = all.filter(({ authorization, telemetry }) => authorization ?? telemetry);
+      const names = new Set(known.map(({ name }) => name));
+      return names.size < known.length ? "must not have a name twice" : undefined;
+    }),
+  )
+  .transform((all) => ({
+    authorization: all.flatMap(({ authorization }) => authorization ?? []),
+    telemetry: all.flatMap(({ telemetry }) => telemetry ?? []),
+  }));
 
 type Common = z.output<typeof grpc>;
 
@@ -134,10 +144,4 @@ function httpProvider(name: string, from: z.output<typeof http>): AuthorizationP
     additional: from.includeAdditionalHeadersInCheck,
     pathPrefix: from.pathPrefix,
   };
-}
-
-function isService(written: string): boolean {
-  const [first = "", second, ...rest] = written.split("/");
-  if (rest.length > 0) return false;
-  return second === undefined ? isHostName(first) : isDnsLabel(first) && isHostName(second);
 }
