@@ -72,7 +72,7 @@ async function send(
   const host = cluster?.pick(random);
   if (cluster === undefined || host === undefined) return undefined;
   return await askOnce({
-    pool: host.pool(cluster.variantOf(host, authority, NOBODY, http2)),
+    pool: host.pool(cluster.variantOf(host, authority, NOBODY, { isHttp2: http2 })),
     head: {
       method: "POST",
       target,
