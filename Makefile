@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bench bench-ban bench-ca bench-proxy bench-sync bench-rotation bench-xds clean
+.PHONY: help setup demo test check format tools bundle bench bench-ban bench-ca bench-proxy bench-sync bench-rotation bench-xds clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,9 @@ format: setup ## write the formatter's changes
 tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on the machine)
 	@sh setup/prerequisites.sh tools
 	@$(NPM_RUN) tools
+
+bundle: setup ## what is shipped, in dist/: the program without types, in chunks
+	@node_modules/.bin/node setup/bundle.ts
 
 bench: bench-ban bench-ca bench-sync bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
 

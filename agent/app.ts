@@ -4,6 +4,7 @@ import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
+import { workloadId } from "../mesh/model/workload.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { VERSION } from "../mesh/version.ts";
 import { openDeltaStream } from "../mesh/xds/ads-service.ts";
@@ -24,6 +25,9 @@ import { collectStatus } from "./host/collect-status.ts";
 import { serviceNotifier } from "./host/notify.ts";
 import { reportStatus } from "./host/report-status.ts";
 import { runStatusServer } from "./host/status.ts";
+import { hostFacts } from "./host-check/host-facts.ts";
+import { HostWatch } from "./host-check/host-watch.ts";
+import type { CertificateFacts } from "./host-check/server-findings.ts";
 import { AgentIdentity } from "./identity/agent-identity.ts";
 import { BundleAcknowledgement } from "./identity/bundle-acknowledgement.ts";
 import { issueFrom } from "./identity/certificates.ts";
@@ -52,6 +56,8 @@ export interface AgentDeps {
   readonly clock: Clock;
   /** Aborted: every workload leaves in order, and `runAgent` returns. */
   readonly signal: AbortSignal;
+  /** Aborted before `signal`: `runAgent` returns at once, and the data planes run on for the next agent. */
+  readonly released?: AbortSignal;
   /** Of this process unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Starts the built-in proxy when `--bootstrap FILE` is appended; this repository's unless given. */
@@ -72,6 +78,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const { stateDir, runDir } = config;
   const seams = { clock, logger, random };
   const environment = deps.environment ?? process.env;
+  const released = deps.released ?? new AbortController().signal;
   for (const dir of [stateDir, join(stateDir, "identity"), join(stateDir, "workloads"), runDir]) {
     await ensurePrivateDir(dir);
   }
@@ -144,6 +151,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     groups,
     health,
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
+    released,
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
   const calls = new ObservedCalls();
@@ -169,6 +177,22 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const acknowledgement = new BundleAcknowledgement({ ...seams, channel, bundle, identity, svids, relay });
   using discovery = chooseDiscovery(config, ownAddress, seams);
   const { name } = discovery.source;
+  const held = (): readonly CertificateFacts[] => [
+    { workload: "", ...identityNow() },
+    ...reconciler.workloads().flatMap(({ workload }) => {
+      const id = workloadId(workload);
+      const svid = svids.current(id);
+      return svid === undefined ? [] : [{ workload: id, ...svid }];
+    }),
+  ];
+  const watch = new HostWatch({
+    ...seams,
+    config,
+    facts: () => hostFacts(runDir, reconciler.services ?? [], held()),
+    servers: () => ({ addresses: servers, known: { roots: bundle.current.roots } }),
+    connected: () => channel.connected,
+    changes: reconciler.changes,
+  });
   const parts = {
     version: VERSION,
     discovery: name,
@@ -180,6 +204,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     svids,
     relay,
     reconciler,
+    watch,
   };
   const tokens = new JwtSvids({ channel, bundle: () => bundle.current, clock });
   const { workloadApi } = config;
@@ -190,6 +215,10 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     identify: identifyCaller,
   };
   const status = (): AgentStatus => collectStatus(parts);
+  const check = async (): Promise<AgentStatus["problems"]> => {
+    await watch.look(true, signal);
+    return status().problems;
+  };
   const notifier = serviceNotifier({ environment, clock, logger, pid: process.pid });
 
   // What the workloads need to leave in order goes on until they have.
@@ -209,16 +238,17 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     },
     (signal) =>
       runStatusServer(
-        { socketPath: join(runDir, "agent.sock"), address: config.status, status, decisions, logger },
+        { socketPath: join(runDir, "agent.sock"), address: config.status, status, check, decisions, logger },
         signal,
       ),
     (signal) => reporter.run(signal),
+    (signal) => watch.run(signal),
     (signal) => notifier.runWatchdog(signal),
     (signal) => reportStatus(notifier, status, clock, signal),
     async (failed) => {
       try {
         await orAborted(relayListens.promise, failed);
-        const either = AbortSignal.any([signal, failed]);
+        const either = AbortSignal.any([signal, released, failed]);
         if (!either.aborted) await reconciler.run(discovery.source, either);
       } finally {
         notifier.stopping();
@@ -260,7 +290,9 @@ function chooseDiscovery(
   const { address } = config;
   const { kind, consul, tokenFile, path } = config.discovery;
   if (kind === "file") {
-    return { source: new FileDiscovery({ ...seams, path, address, ownAddress }), [Symbol.dispose]: () => {} };
+    const { stateDir } = config;
+    const source = new FileDiscovery({ ...seams, path, address, ownAddress, stateDir });
+    return { source, [Symbol.dispose]: () => {} };
   }
   if (kind === "none") return { source: noDiscovery, [Symbol.dispose]: () => {} };
   const client = consulClient({ address: consul, tokenFile });

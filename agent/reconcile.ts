@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
 import { messageOf } from "../mesh/errors.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import { type Workload, type WorkloadId, workloadId } from "../mesh/model/workload.ts";
@@ -34,6 +35,8 @@ export interface ReconcilerOptions extends RunnerOptions {
   readonly logger: Logger;
   /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
   readonly settleMs: number;
+  /** Aborted: workloads stay as they are when this agent ends, for the one that comes after it. */
+  readonly released: AbortSignal;
 }
 
 /** What this agent does for one workload, for status. */
@@ -61,6 +64,7 @@ export class Reconciler {
   readonly #tasks: TaskGroup;
   readonly #runners = new Map<WorkloadId, WorkloadRunner>();
   readonly #retiring = new Set<WorkloadRunner>();
+  #discovery: Discovery | undefined;
   #services: readonly LocalService[] | undefined;
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
@@ -81,8 +85,15 @@ export class Reconciler {
     return this.#services !== undefined;
   }
 
-  get problems(): readonly PlanProblem[] {
-    return [...this.#problems, ...this.#options.health.problems];
+  /** What of the source cannot be used, and what of its services cannot be had. */
+  get problems(): AgentStatus["problems"] {
+    const planned = [...this.#problems, ...this.#options.health.problems];
+    return [...(this.#discovery?.findings ?? []), ...planned.map(toProblem)];
+  }
+
+  /** What the source says of this host; undefined until it has told. */
+  get services(): readonly LocalService[] | undefined {
+    return this.#services;
   }
 
   workloads(): readonly ReconciledWorkload[] {
@@ -98,9 +109,13 @@ export class Reconciler {
     return [...this.#runners.values()].some((runner) => runner.nodeId === nodeId);
   }
 
-  /** Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running. */
+  /**
+   * Runs until the signal is aborted, then lets every workload go in order; returns when nothing is left running, but for
+   * what was released.
+   */
   async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
     const { clock, groups, health } = this.#options;
+    this.#discovery = discovery;
     await groups.load();
     const last = await readLastWorkloads(this.#options);
     health.remember(last);
@@ -256,6 +271,11 @@ export class Reconciler {
   }
 
   async #leaveAll(): Promise<void> {
+    if (this.#options.released.aborted) {
+      for (const runner of this.#runners.values()) runner.release();
+      await this.#tasks.stopAll();
+      return;
+    }
     if (this.#runners.size > 0) {
       this.#options.registration.set([]);
       await this.#untilCallersKnow();
@@ -263,4 +283,9 @@ export class Reconciler {
     await Promise.all([...this.#runners.values()].map((runner) => runner.drain()));
     await this.#tasks.stopAll();
   }
+}
+
+function toProblem({ workload, error }: PlanProblem): AgentStatus["problems"][number] {
+  const { code, message, hint = "" } = error;
+  return { workload, code, severity: "error", message, hint };
 }

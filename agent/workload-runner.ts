@@ -65,6 +65,11 @@ export class WorkloadRunner {
     await this.#process.drain();
   }
 
+  /** At the end of its run the data plane is left running, for the next agent. */
+  release(): void {
+    this.#process.release();
+  }
+
   /** The workload is gone for good: its key, certificate and configuration go with it. */
   leave(): void {
     this.#leaving = true;

@@ -22,7 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "init",
     aliases: [],
-    summary: "write the server's configuration",
+    summary: "set up a mesh: its server, on this host",
     load: async () => (await import("./commands/init.ts")).initCommand,
   },
   {
@@ -74,6 +74,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/join.ts")).joinCommand,
   },
   {
+    name: "leave",
+    aliases: [],
+    summary: "take this host out of its mesh",
+    load: async () => (await import("./commands/leave.ts")).leaveCommand,
+  },
+  {
+    name: "service",
+    aliases: [],
+    summary: "the services of this host: add, remove, list",
+    load: async () => (await import("./commands/service.ts")).serviceCommand,
+  },
+  {
+    name: "check",
+    aliases: [],
+    summary: "what is wrong with this host, before and after it joins",
+    load: async () => (await import("./commands/check.ts")).checkCommand,
+  },
+  {
     name: "agent",
     aliases: [],
     summary: "run the agent of this host",
@@ -92,10 +110,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/proxy.ts")).proxyCommand,
   },
   {
-    name: "service",
+    name: "instance",
     aliases: [],
     summary: "add, remove and list instances of the embedded registry",
-    load: async () => (await import("./commands/service.ts")).serviceCommand,
+    load: async () => (await import("./commands/instance.ts")).instanceCommand,
   },
   {
     name: "apply",

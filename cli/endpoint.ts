@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { MeshError, messageOf } from "../mesh/errors.ts";
+import { SERVER_RUN_DIR } from "./places.ts";
 
 /** Where the server's admin API is, and what opens it. */
 export type Endpoint = SocketEndpoint | NetworkEndpoint;
@@ -33,7 +35,7 @@ export function resolveEndpoint(
   environment: Readonly<Record<string, string | undefined>>,
   flags: EndpointFlags = {},
 ): Endpoint {
-  const address = flags.address ?? nonEmpty(environment["LATEEN_ADDR"]) ?? DEFAULT_ADDRESS;
+  const address = flags.address ?? nonEmpty(environment["LATEEN_ADDR"]) ?? localServer();
   const socket = /^unix:(?:\/\/)?(\/.+)$/.exec(address)?.[1];
   if (socket !== undefined) return { socketPath: socket };
   const url = parseUrl(address);
@@ -52,6 +54,12 @@ export function resolveEndpoint(
     ...(certificate === undefined ? {} : { certificate }),
     ...(caFile === undefined ? {} : { ca: readSecret(caFile) }),
   };
+}
+
+/** The socket of a server that `init` set up, else the one of a server with the defaults. */
+function localServer(): string {
+  const path = join(SERVER_RUN_DIR, "admin.sock");
+  return existsSync(path) ? `unix://${path}` : DEFAULT_ADDRESS;
 }
 
 function clientCertificate(

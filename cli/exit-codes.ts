@@ -23,6 +23,7 @@ const BY_CODE: Partial<Readonly<Record<ErrorCode, number>>> = {
   "admin.unavailable": EXIT.undecided,
   "audit.unavailable": EXIT.undecided,
   "ca.unavailable": EXIT.undecided,
+  "cli.host": EXIT.undecided,
   "cli.unreachable": EXIT.undecided,
   "cli.usage": EXIT.usage,
   "config.invalid": EXIT.invalidInput,

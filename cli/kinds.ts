@@ -20,6 +20,7 @@ const KIND_WORDS: Readonly<Record<Kind, readonly string[]>> = {
   PeerAuthentication: ["peerauthentication", "peerauthentications", "pa"],
   RequestAuthentication: ["requestauthentication", "requestauthentications", "ra"],
   AuthorizationPolicy: ["authorizationpolicy", "authorizationpolicies", "ap"],
+  Telemetry: ["telemetry", "telemetries"],
 };
 
 const LISTING_WORDS: Readonly<Record<Listing, readonly string[]>> = {
@@ -51,7 +52,7 @@ function lookUp<K extends string>(
   words: Readonly<Record<K, readonly string[]>>,
 ): K | undefined {
   // `virtualservices.networking.istio.io` is kubectl's full spelling.
-  const word = text.toLowerCase().replace(/\.(networking|security|mesh)\.istio\.io$/, "");
+  const word = text.toLowerCase().replace(/\.(networking|security|telemetry|mesh)\.istio\.io$/, "");
   return (Object.keys(words) as K[]).find((key) => words[key].includes(word));
 }
 

@@ -155,28 +155,38 @@ t1   active   in 12m    shop        web,api            any    -
   assert.equal((await cli.run(["token", "revoke", "t1"])).code, 1);
 });
 
-test("service add, list and remove keep the embedded registry", async (t) => {
+test("instance add, list and remove keep the embedded registry", async (t) => {
   const cli = await startCli(t);
-  const add = ["service", "add", "web", "--instance-address", "10.0.0.1", "-p", "8080", "--protocol", "http"];
+  const add = [
+    "instance",
+    "add",
+    "web",
+    "--instance-address",
+    "10.0.0.1",
+    "-p",
+    "8080",
+    "--protocol",
+    "http",
+  ];
   assert.equal(
     (await cli.run([...add, "-l", "version=v2"])).stdout,
     "instance/web-10.0.0.1-8080 registered\n",
   );
   assert.deepEqual(cli.server.instances.get("web-10.0.0.1-8080")?.labels, { version: "v2" });
   assert.equal(
-    (await cli.run(["service", "list"])).stdout,
+    (await cli.run(["instance", "list"])).stdout,
     `ID                  NAMESPACE   SERVICE   ADDRESS         PROTOCOL   HEALTH
 web-10.0.0.1-8080   default     web       10.0.0.1:8080   http       healthy
 `,
   );
-  assert.deepEqual(await cli.run(["service", "add", "web", "--instance-address", "here", "-p", "0"]), {
+  assert.deepEqual(await cli.run(["instance", "add", "web", "--instance-address", "here", "-p", "0"]), {
     code: 64,
     stdout: "",
     stderr:
       "error: the request's body is not valid: address: must be an IP address; port: Too small: expected number to be >=1\n",
   });
   assert.equal(
-    (await cli.run(["service", "rm", "web-10.0.0.1-8080"])).stdout,
+    (await cli.run(["instance", "rm", "web-10.0.0.1-8080"])).stdout,
     "instance/web-10.0.0.1-8080 removed\n",
   );
   assert.equal(cli.server.instances.size, 0);
@@ -184,7 +194,16 @@ web-10.0.0.1-8080   default     web       10.0.0.1:8080   http       healthy
 
 test("init writes a configuration that the server takes, once", async (t) => {
   const cli = await startCli(t);
-  const init = ["init", "--dir", cli.directory, "--trust-domain", "mesh.example", "--run-dir", "/run/x"];
+  const init = [
+    "init",
+    "--no-start",
+    "--dir",
+    cli.directory,
+    "--trust-domain",
+    "mesh.example",
+    "--run-dir",
+    "/run/x",
+  ];
   const path = join(cli.directory, "server.yaml");
   const done = await cli.run([...init, "--advertise", "vm1.lan:15012"]);
   assert.deepEqual([done.code, done.stderr], [0, ""]);
@@ -208,11 +227,25 @@ agents:
       `error: ${path} exists and is left as it is\ntry: edit it, or move it away: mv ${path} ${path}.old\n`,
     ],
   );
-  const lame = await cli.run(["init", "--dir", join(cli.directory, "c"), "--advertise", "vm1.lan"]);
+  const lame = await cli.run([
+    "init",
+    "--no-start",
+    "--dir",
+    join(cli.directory, "c"),
+    "--advertise",
+    "vm1.lan",
+  ]);
   assert.equal(lame.code, 65);
   assert.match(lame.stderr, /agents\.advertise\.0: must be host:port, as in mesh\.example:15012/);
   assert.doesNotMatch(lame.stderr, /server\.yaml/);
-  const bad = await cli.run(["init", "--dir", join(cli.directory, "b"), "--trust-domain", "Not A Domain"]);
+  const bad = await cli.run([
+    "init",
+    "--no-start",
+    "--dir",
+    join(cli.directory, "b"),
+    "--trust-domain",
+    "Not A Domain",
+  ]);
   assert.equal(bad.code, 65);
 });
 

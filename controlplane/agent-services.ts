@@ -89,7 +89,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     source: translator,
     authenticate: (call) => void authenticator.authenticate(call),
     authorize,
-    authorizationRevision: () => placements.revision + agents.revision,
+    authorizationRevision: () => placements.revision + agents.revision + bans.revision,
     server: options.serverName,
     logger: options.logger.child("xds"),
     clock,
@@ -103,6 +103,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
     ca,
     attestors,
     agents,
+    bans,
     standing,
     note,
     clock,
@@ -115,7 +116,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, log }),
+          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, note, log }),
         },
       },
       {

@@ -26,6 +26,7 @@ import { CallHistory } from "./observed/call-history.ts";
 import { proxyConfigFor } from "./policy/proxy-config.ts";
 import { serveAdmin } from "./serve-admin.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
+import { reportTo, type ServerFigures, type ServiceManager } from "./service-manager.ts";
 import { settlePublished } from "./settling.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
@@ -40,6 +41,8 @@ export interface ServerDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Told how the server is, where something has started it that asks. */
+  readonly serviceManager?: ServiceManager;
   /** Told once everything listens. */
   readonly onReady?: (server: RunningServer) => void;
 }
@@ -69,7 +72,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     onAsked: (id, names) => publisher.setObserved(id, names),
   });
   const publisher = newPublisher(config, trustDomain, translator, deps);
-  publisher.setLastBan(state.bans.lastMs);
+  publisher.setLastBans(state.bans.last);
   const advertised = advertisedAddresses(config);
   const identity = await ServerIdentity.open({
     ca,
@@ -136,6 +139,11 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     trustDomain,
     caPin: certificatePin(new X509Certificate(ca.bundle.roots[0] ?? "")),
   });
+  const figures = (): ServerFigures => ({
+    services: publisher.current.hosts.length,
+    workloads: publisher.current.workloads.size,
+    proxies: ads.status.list().length,
+  });
   deps.onReady?.({ agentPort: serving.port, adminSocket: servingAdmin.socketPath });
 
   await runTasks(
@@ -149,6 +157,9 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     (stop) => ads.run(stop),
     (stop) => servingAdmin.run(stop),
     (stop) => keys.run(stop),
+    async (stop) => {
+      if (deps.serviceManager !== undefined) await reportTo(deps.serviceManager, figures, clock, stop);
+    },
     () => serving.stopped,
   );
   logger.info("server stopped");

@@ -72,7 +72,7 @@ export class Banning {
   #enforce(targets: readonly BanTarget[]): void {
     const { bans, authority, streams } = this.#options;
     this.#applyToPlacements();
-    for (const { kind, value } of targets) if (kind === "agent") streams.cut(value);
+    for (const target of targets) for (const agentId of bans.agentsUnder(target)) streams.cut(agentId);
     authority.deny(bans.denied());
   }
 

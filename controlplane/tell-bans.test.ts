@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { ManualClock } from "../test/fakes/manual-clock.ts";
+import type { LastBans } from "./ca/bans.ts";
 import { tellBans } from "./tell-bans.ts";
+
+const at = (atMs: number): LastBans => ({ atMs, ofIdentities: new Map() });
 
 interface Told {
   readonly clock: ManualClock;
-  readonly bans: { lastMs: number };
+  readonly bans: { last: LastBans };
   readonly told: number[];
   missing: readonly string[];
   pass(ms: number): Promise<void>;
@@ -16,7 +19,7 @@ function start(signal: AbortSignal): Told {
   const clock = new ManualClock();
   const told: Told = {
     clock,
-    bans: { lastMs: 5 },
+    bans: { last: at(5) },
     told: [],
     missing: [],
     async pass(ms) {
@@ -40,7 +43,7 @@ function start(signal: AbortSignal): Told {
       bans: told.bans,
       authority: { bundle } as never,
       bundles: { withoutBundle: (sequence) => (sequence === 7 ? told.missing : []) },
-      publisher: { setLastBan: (atMs) => told.told.push(atMs) },
+      publisher: { setLastBans: ({ atMs }) => told.told.push(atMs) },
       clock,
     },
     signal,
@@ -53,7 +56,7 @@ test("connections are ended once every host has the list, and for each ban once"
   await all.pass(2_000);
   assert.deepEqual(all.told, [], "what was banned before this start is in the first snapshot");
   all.missing = ["web-1"];
-  all.bans.lastMs = 9;
+  all.bans.last = at(9);
   await all.pass(3_000);
   assert.deepEqual(all.told, []);
   all.missing = [];
@@ -66,7 +69,7 @@ test("connections are ended once every host has the list, and for each ban once"
 test("a host that says nothing is not waited for without end", async (t) => {
   const all = start(t.signal);
   all.missing = ["web-1"];
-  all.bans.lastMs = 9;
+  all.bans.last = at(9);
   await all.pass(9_000);
   assert.deepEqual(all.told, []);
   await all.pass(2_000);

@@ -5,10 +5,10 @@ import type { RotationReadiness } from "./ca/rotation.ts";
 import type { Publisher } from "./snapshot/publisher.ts";
 
 export interface TellBansOptions {
-  readonly bans: Pick<Bans, "lastMs">;
+  readonly bans: Pick<Bans, "last">;
   readonly authority: Pick<MeshAuthority, "bundle">;
   readonly bundles: Pick<RotationReadiness, "withoutBundle">;
-  readonly publisher: Pick<Publisher, "setLastBan">;
+  readonly publisher: Pick<Publisher, "setLastBans">;
   readonly clock: Clock;
 }
 
@@ -22,16 +22,16 @@ const MOST_WAIT_MS = 10_000;
  */
 export async function tellBans(options: TellBansOptions, signal: AbortSignal): Promise<void> {
   const { bans, authority, bundles, publisher, clock } = options;
-  let told = bans.lastMs;
+  let told = bans.last.atMs;
   while (!signal.aborted) {
-    const { lastMs } = bans;
-    if (lastMs !== told) {
+    const { last } = bans;
+    if (last.atMs !== told) {
       const { sequence } = authority.bundle;
       const until = clock.monotonic() + MOST_WAIT_MS;
       while (bundles.withoutBundle(sequence).length > 0 && clock.monotonic() < until && !signal.aborted)
         await clock.sleep(LOOK_EVERY_MS, signal);
-      publisher.setLastBan(lastMs);
-      told = lastMs;
+      publisher.setLastBans(last);
+      told = last.atMs;
     }
     await clock.sleep(LOOK_EVERY_MS, signal);
   }

@@ -1,17 +1,16 @@
-import { policyLog } from "../mesh/calls/policy-log.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { AdminServer } from "./admin/admin-server.ts";
 import { AdsClient } from "./ads/ads-client.ts";
 import type { Bootstrap, LogLevel } from "./config.ts";
-import { SecretStore } from "./data-path/tls/secret-store.ts";
+import { ListeningSockets } from "./data-path/listener/listening-sockets.ts";
 import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoints.ts";
-import { ProxyRuntime } from "./runtime/proxy-runtime.ts";
-import { httpLogLine, tcpLogLine } from "./telemetry/access-log.ts";
-import { CallLog } from "./telemetry/call-log.ts";
-import { createMetrics, type ProxyMetrics } from "./telemetry/metrics.ts";
-import { decidedCall, decisionOf, type TrafficObserver } from "./telemetry/records.ts";
-import { Alarms } from "./transport/alarms.ts";
+import { type HandOver, handOver } from "./succession/hand-over.ts";
+import type { Inheritance } from "./succession/messages.ts";
+import { type ParentChannel, Predecessor } from "./succession/predecessor.ts";
+import { TrafficWorker } from "./workers/traffic-worker.ts";
+import { WorkerPool } from "./workers/worker-pool.ts";
+import type { Workers } from "./workers/workers.ts";
 
 export interface ProxyOptions {
   readonly logger: Logger;
@@ -19,102 +18,147 @@ export interface ProxyOptions {
   /** Aborted: stop accepting, let requests come to their end for `drainMs`, then cut. */
   readonly signal: AbortSignal;
   readonly drainMs: number;
-  /** Of [0, 1): weights, balancing, jitter. */
+  /** Threads that carry the traffic. One, which it is unless given, is the calling thread. */
+  readonly concurrency?: number;
+  /** Weights, balancing, jitter; of [0, 1). The calling thread's alone. */
   readonly random?: () => number;
-  /** Looks up names; the system's resolver unless it is given. */
+  /** Looks up names; the system's resolver unless it is given. The calling thread's alone. */
   readonly resolve?: Resolver;
-  /** Where access log lines go, when a listener asks for them. */
-  readonly writeAccessLog?: (line: string) => void;
+  /** Where lines of access logs to standard output go. */
+  readonly writeAccessLog?: (lines: string) => void;
   /** Lets `/logging` change the level. */
   readonly setLogLevel?: (level: LogLevel) => void;
+  /** Of a proxy that has its process for itself. */
+  readonly succession?: Succession;
 }
 
-/** Runs one proxy until the signal is aborted and its connections are drained. Several may run in one process. */
+/** How one process takes over from another without a connection being refused. */
+interface Succession {
+  /** The listener is called whenever a successor is wanted. */
+  readonly onWanted: (listener: () => void) => void;
+  /** Program and arguments that start one. */
+  readonly command: () => readonly string[];
+  /** Of this process, which may be a successor itself. */
+  readonly parent: ParentChannel;
+}
+
+/** How often a successor looks whether it is ready. */
+const READY_POLL_MS = 20;
+
+/**
+ * Runs one proxy until the signal is aborted or a successor has taken over, and its connections are drained. Several
+ * may run in one process.
+ */
 export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Promise<void> {
-  const { clock, signal, drainMs } = options;
+  const { clock, signal, drainMs, succession } = options;
   const logger = options.logger.child("proxy");
-  const random = options.random ?? Math.random;
-  const startedMs = clock.now();
-  const running = new AbortController();
-  await using cleanup = new AsyncDisposableStack();
-  const calls = new CallLog({ socketPath: bootstrap.xdsSocket, node: bootstrap.node, clock });
-  const metrics: ProxyMetrics = createMetrics(bootstrap.node, () => ({
-    clusters: runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
-    listeners: runtime.listeners.list().map(({ model, connections }) => ({ name: model.name, connections })),
-    uptimeSeconds: (clock.now() - startedMs) / 1000,
-  }));
-  const runtime: ProxyRuntime = new ProxyRuntime({
-    secrets: new SecretStore(),
-    resolve: options.resolve ?? systemResolver,
-    interestsChanged: () => ads.refresh(),
-    observer: withLogs(
-      metrics.observer,
-      policyLog(logger, clock),
-      calls,
-      options.writeAccessLog ?? ((line) => void process.stdout.write(line)),
-    ),
-    clock,
-    alarms: new Alarms(() => clock.monotonic()),
-    random,
-    logger,
-    drainMs,
-    signal: running.signal,
-  });
-  cleanup.use(
-    await AdminServer.start({
-      bootstrap,
-      runtime,
-      metrics,
-      startedMs,
-      nowMs: () => clock.now(),
-      draining: () => signal.aborted,
-      setLogLevel: options.setLogLevel,
-    }),
-  );
-  cleanup.defer(() => runtime.close());
+  const predecessor = succession && (await Predecessor.meet(succession.parent));
+  const workers = startWorkers(bootstrap, { ...options, logger }, predecessor, () => ads.refresh());
   const ads: AdsClient = new AdsClient({
     socketPath: bootstrap.xdsSocket,
     node: { ...bootstrap.node, metadata: { ...bootstrap.node.metadata } },
-    sink: runtime,
+    sink: workers,
     clock,
-    random,
+    random: options.random ?? Math.random,
     logger,
   });
+  const startAdmin = adminOf(bootstrap, options, workers);
+  await using cleanup = new AsyncDisposableStack();
+  const leaving = new AbortController();
+  cleanup.defer(() => leaving.abort());
+  const over = AbortSignal.any([signal, leaving.signal]);
+  let admin = predecessor ? undefined : cleanup.use(await startAdmin());
+  const configured = ads.run(over);
+  if (predecessor) {
+    await takeOver(predecessor, workers, clock, signal);
+    admin = cleanup.use(await startAdmin());
+  }
   logger.info("proxy started", { node: bootstrap.node.id });
-  const telling = calls.run(running.signal);
-  await ads.run(signal);
+  const succeeded = await Promise.race([
+    configured.then(() => false),
+    untilSucceeded(succession, { workers, logger, signal: over, letGo: async () => await admin?.close() }),
+  ]);
+  leaving.abort();
+  await configured;
   logger.info("proxy drains", { drainMs });
-  await runtime.listeners.stop();
-  running.abort();
-  await telling;
+  // With a successor callers lose nothing by an answer that is their connection's last.
+  await workers.stop(succeeded ? "leave" : "close");
   logger.info("proxy stopped");
 }
 
-function withLogs(
-  metrics: TrafficObserver,
-  logPolicy: ReturnType<typeof policyLog>,
-  calls: Pick<CallLog, "http" | "tcp">,
-  write: (line: string) => void,
-): TrafficObserver {
-  return {
-    policyMatched(record) {
-      metrics.policyMatched(record);
-      const decision = decisionOf(record);
-      if (decision !== undefined) logPolicy(decision, decidedCall(record));
-    },
-    httpDone(record, durationMs, logs) {
-      metrics.httpDone(record, durationMs, logs);
-      if (logs.calls) calls.http(record);
-      if (logs.stdout) write(httpLogLine(record, durationMs));
-    },
-    tcpRefused(ends, logs) {
-      if (logs.calls) calls.tcp(ends, "rbac_access_denied");
-    },
-    tcpOpened: (record) => metrics.tcpOpened(record),
-    tcpDone(record, durationMs, logs) {
-      metrics.tcpDone(record, durationMs, logs);
-      if (logs.calls) calls.tcp(record.ends, "");
-      if (logs.stdout) write(tcpLogLine(record, durationMs));
-    },
+function startWorkers(
+  bootstrap: Bootstrap,
+  options: ProxyOptions,
+  predecessor: Predecessor | undefined,
+  interestsChanged: () => void,
+): Workers {
+  const { logger, clock, drainMs, concurrency = 1, random = Math.random } = options;
+  const { resolve = systemResolver, writeAccessLog = (line) => void process.stdout.write(line) } = options;
+  const given = { bootstrap, logger, clock, drainMs, random, writeAccessLog, interestsChanged };
+  const inherited = predecessor?.sockets ?? [];
+  const mayJoin = predecessor !== undefined;
+  return concurrency > 1
+    ? new WorkerPool({ ...given, concurrency, inherited, mayJoin })
+    : new TrafficWorker({ ...given, resolve, sockets: new ListeningSockets(inherited, mayJoin) });
+}
+
+function adminOf(
+  bootstrap: Bootstrap,
+  { clock, signal, concurrency = 1, setLogLevel }: ProxyOptions,
+  workers: Workers,
+): () => Promise<AdminServer> {
+  const startedMs = clock.now();
+  const setLevel = (level: LogLevel): void => {
+    setLogLevel?.(level);
+    void workers.setLogLevel(level);
   };
+  return async () =>
+    await AdminServer.start({
+      bootstrap,
+      workers,
+      concurrency,
+      startedMs,
+      nowMs: () => clock.now(),
+      draining: () => signal.aborted,
+      setLogLevel: setLogLevel && setLevel,
+    });
+}
+
+/** Resolves when this proxy serves everything that the other one did, and that one has let go. */
+async function takeOver(
+  predecessor: Predecessor,
+  workers: Workers,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const isBehind = async (): Promise<boolean> =>
+    (await workers.missing()).some((reason) => !predecessor.missing.includes(reason));
+  while (!signal.aborted && (await isBehind())) await clock.sleep(READY_POLL_MS, signal);
+  if (!signal.aborted) await predecessor.takeOver();
+  await workers.settle();
+}
+
+async function inheritanceOf(workers: Workers): Promise<Inheritance> {
+  const [sockets, missing] = await Promise.all([workers.sockets(), workers.missing()]);
+  return { sockets, missing };
+}
+
+/** Resolves with true when somebody wanted a successor and it has taken over; not at all as long as none has. */
+async function untilSucceeded(
+  succession: Succession | undefined,
+  { workers, ...parts }: Pick<HandOver, "letGo" | "logger" | "signal"> & { readonly workers: Workers },
+): Promise<true> {
+  return await new Promise((resolve) => {
+    let busy = false;
+    const begin = async (): Promise<void> => {
+      if (busy || succession === undefined) return;
+      busy = true;
+      if (
+        await handOver({ ...parts, command: succession.command, inheritance: () => inheritanceOf(workers) })
+      )
+        resolve(true);
+      busy = false;
+    };
+    succession?.onWanted(() => void begin());
+  });
 }

@@ -29,6 +29,9 @@ const socketPath = z
   .min(1)
   .max(LONGEST_SOCKET_PATH, `a unix socket's path has at most ${LONGEST_SOCKET_PATH} characters`);
 
+/** Program and arguments. */
+const successor = z.array(z.string()).min(1);
+
 const schema = z.strictObject({
   node: z.strictObject({
     id: z.string().min(1),
@@ -39,18 +42,30 @@ const schema = z.strictObject({
   adminSocket: socketPath,
   adminPort: z.int().min(1).max(65535).optional(),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  successor: successor.optional(),
 });
 
 /** Reads a bootstrap file's text. Throws `config.invalid` with everything that is wrong. */
 export function parseBootstrap(text: string): Bootstrap {
   const result = schema.safeParse(parseJson(text));
-  if (result.success) return { ...result.data, adminPort: result.data.adminPort };
+  if (result.success) {
+    const { successor: _, adminPort, ...rest } = result.data;
+    return { ...rest, adminPort };
+  }
   const problems = result.error.issues.map(
     (issue) => `${issue.path.join(".") || "document"}: ${issue.message}`,
   );
   throw new MeshError("config.invalid", `read the proxy's bootstrap: ${problems.join("; ")}`, {
     hint: "the agent writes this file; see lateen proxy --help for its fields",
   });
+}
+
+/**
+ * What a bootstrap file says of how a successor is started; undefined: nothing. The file may be one for a newer
+ * version: of the rest nothing is asked.
+ */
+export function parseSuccessorCommand(text: string): readonly string[] | undefined {
+  return z.object({ successor: successor.optional() }).parse(parseJson(text)).successor;
 }
 
 function parseJson(text: string): unknown {

@@ -24,7 +24,12 @@ const ROOTS = [
   "envoy/config/endpoint/v3/endpoint.proto",
   "envoy/config/listener/v3/listener.proto",
   "envoy/config/route/v3/route.proto",
+  "envoy/config/trace/v3/opentelemetry.proto",
+  "envoy/config/trace/v3/zipkin.proto",
+  "envoy/extensions/access_loggers/file/v3/file.proto",
+  "envoy/extensions/access_loggers/filters/cel/v3/cel.proto",
   "envoy/extensions/access_loggers/grpc/v3/als.proto",
+  "envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto",
   "envoy/extensions/access_loggers/stream/v3/stream.proto",
   "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto",
   "envoy/extensions/filters/http/cors/v3/cors.proto",
@@ -35,6 +40,7 @@ const ROOTS = [
   "envoy/extensions/filters/http/on_demand/v3/on_demand.proto",
   "envoy/extensions/filters/http/rbac/v3/rbac.proto",
   "envoy/extensions/filters/http/router/v3/router.proto",
+  "envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto",
   "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
   "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",
   "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
@@ -42,6 +48,7 @@ const ROOTS = [
   "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
   "envoy/extensions/filters/network/rbac/v3/rbac.proto",
   "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+  "envoy/extensions/formatter/cel/v3/cel.proto",
   "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
   "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.proto",
   "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto",
@@ -55,6 +62,8 @@ const ROOTS = [
   "grpc/health/v1/health.proto",
   "istio/v1/auth/ca.proto",
   "lateen/agent/v1/agent.proto",
+  "opentelemetry/proto/collector/logs/v1/logs_service.proto",
+  "opentelemetry/proto/collector/trace/v1/trace_service.proto",
   "spiffe/workload/workload.proto",
 ];
 
@@ -65,6 +74,7 @@ const TS_PROTO_OPTIONS = [
   "importSuffix=.ts",
   "outputJsonMethods=false",
   "outputServices=none",
+  "useJsTypeOverride=true",
   "useNullAsOptional=false",
 ];
 
@@ -94,6 +104,8 @@ async function assemble(work: string): Promise<void> {
   await cp(ownProtos, join(work, "proto"), { recursive: true });
   await allowIgnoreEmpty(join(work, "proto/validate/validate.proto"));
   await addSourcedMetadata(join(work, "proto/envoy/config/rbac/v3/rbac.proto"));
+  await addBudgetInterval(join(work, "proto/envoy/config/cluster/v3/circuit_breaker.proto"));
+  await addErrorMatcher(join(work, "proto/envoy/extensions/upstreams/http/v3/http_protocol_options.proto"));
   await mkdir(join(work, "gen"));
   await writeFile(join(work, "buf.yaml"), "version: v2\nmodules:\n  - path: proto\n");
   await writeFile(
@@ -136,6 +148,34 @@ async function addSourcedMetadata(path: string): Promise<void> {
     )
     .replace(/^( +Principal not_id = 8;)$/m, "$1\n    SourcedMetadata sourced_metadata = 13;");
   await writeFile(path, `${patched}\n${message}`);
+}
+
+/** Of a retry budget: Envoy 1.40 has it, 1.36 passes over it. The bundled tree is older. */
+async function addBudgetInterval(path: string): Promise<void> {
+  const text = await readFile(path, "utf8");
+  if (text.includes("budget_interval")) return;
+  const patched = text
+    .replace(
+      /^( +)(type\.v3\.Percent budget_percent = 1;)$/m,
+      "$1$2\n$1google.protobuf.Duration budget_interval = 3;",
+    )
+    .replace('import "google/protobuf/wrappers.proto";', 'import "google/protobuf/duration.proto";\n$&');
+  await writeFile(path, patched);
+}
+
+/** What counts as an error for outlier detection (Envoy 1.36 has it). The bundled tree is older. */
+async function addErrorMatcher(path: string): Promise<void> {
+  const text = await readFile(path, "utf8");
+  if (text.includes("error_matcher")) return;
+  const message =
+    "  message OutlierDetection {\n    config.common.matcher.v3.MatchPredicate error_matcher = 1;\n  }\n  OutlierDetection outlier_detection = 8;\n";
+  const patched = text
+    .replace(/^message HttpProtocolOptions \{$/m, `$&\n${message}`)
+    .replace(
+      'import "envoy/config/core/v3/extension.proto";',
+      'import "envoy/config/common/matcher/v3/matcher.proto";\n$&',
+    );
+  await writeFile(path, patched);
 }
 
 async function runBuf(work: string): Promise<void> {
@@ -186,9 +226,9 @@ async function inputStamp(): Promise<string> {
     import.meta.filename,
     join(xdsPackage, "package.json"),
     join(root, "node_modules/ts-proto/package.json"),
-    join(ownProtos, "grpc/health/v1/health.proto"),
-    join(ownProtos, "istio/v1/auth/ca.proto"),
-    join(ownProtos, "lateen/agent/v1/agent.proto"),
+    ...globSync("**/*.proto", { cwd: ownProtos })
+      .sort()
+      .map((file) => join(ownProtos, file)),
   ]) {
     hash.update(await readFile(path));
   }

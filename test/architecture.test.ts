@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Inside mesh/ the words come first: the model knows no xDS. */
 const MESH_ARROWS: Readonly<Record<string, readonly string[]>> = {
-  "mesh/model": ["mesh/errors.ts", "mesh/jwt", "mesh/spelling"],
+  "mesh/model": ["mesh/errors.ts", "mesh/cel", "mesh/jwt", "mesh/spelling"],
+  "mesh/cel": [],
   "mesh/jwt": [],
   "mesh/identity": ["mesh/errors.ts", "mesh/model"],
   "mesh/spelling": [],
@@ -28,7 +29,7 @@ const MESH_ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** The only files of each program that `cli` may import: it starts programs, it does not reach into them. */
 const DOORS =
-  /^(controlplane|agent|proxy)\/(app|config)\.ts$|^controlplane\/offline\.ts$|^agent\/identity\/(join|invitation)\.ts$/;
+  /^(controlplane|agent|proxy)\/(app|config)\.ts$|^controlplane\/offline\.ts$|^agent\/(offline|identity\/(join|invitation)|host\/notify)\.ts$/;
 
 const FORGE_HOMES = ["mesh/identity/", "controlplane/ca/"];
 const DRAWERS = /(^|\/)(utils?|helpers?|common|misc|shared)(\/|\.ts$)/;

@@ -65,7 +65,10 @@ test("Envoy's bootstrap", (t) => {
 });
 
 test("the built-in proxy's bootstrap", (t) => {
-  t.assert.fileSnapshot(builtinBootstrap(node, "info"), "agent/bootstrap/golden/builtin.json");
+  t.assert.fileSnapshot(
+    builtinBootstrap(node, "info", ["lateen", "proxy"]),
+    "agent/bootstrap/golden/builtin.json",
+  );
 });
 
 test("Envoy accepts its bootstrap", { skip: skipWithout("envoy") }, async () => {

@@ -6,13 +6,20 @@ export interface BuiltinBootstrap {
   readonly xdsSocket: string;
   readonly adminSocket: string;
   readonly logLevel: string;
+  /** Program and arguments of the process that takes its place when it is asked for one. */
+  readonly successor: readonly string[];
 }
 
-export function builtinBootstrap(node: DataPlaneNode, logLevel: string): BuiltinBootstrap {
+export function builtinBootstrap(
+  node: DataPlaneNode,
+  logLevel: string,
+  successor: readonly string[],
+): BuiltinBootstrap {
   return {
     node: { id: node.id, cluster: node.cluster, metadata: node.metadata },
     xdsSocket: node.xdsSocket,
     adminSocket: node.adminSocket,
     logLevel,
+    successor,
   };
 }

@@ -72,13 +72,23 @@ export async function isSilent(socketPath: string, timeoutMs: number, signal: Ab
   );
 }
 
-/** Which xDS node the proxy behind the socket is; undefined when it does not say or nobody answers. */
-export async function askNodeId(socketPath: string): Promise<string | undefined> {
+export interface ServerInfo {
+  /** Of the xDS node that it is. */
+  readonly nodeId: string | undefined;
+  /** Envoy does not tell. */
+  readonly pid: number | undefined;
+}
+
+/** What the proxy behind the socket says of itself; undefined when nobody answers. */
+export async function askServerInfo(socketPath: string): Promise<ServerInfo | undefined> {
   const reply = await askAdmin(socketPath, "/server_info").catch(() => undefined);
   if (reply?.status !== 200) return undefined;
   try {
-    const id = (JSON.parse(reply.body) as { node?: { id?: unknown } }).node?.id;
-    return typeof id === "string" ? id : undefined;
+    const { node, pid } = JSON.parse(reply.body) as { node?: { id?: unknown }; pid?: unknown };
+    return {
+      nodeId: typeof node?.id === "string" ? node.id : undefined,
+      pid: typeof pid === "number" ? pid : undefined,
+    };
   } catch {
     return undefined;
   }

@@ -24,6 +24,8 @@ export interface DataPlaneProcess {
   run(signal: AbortSignal): Promise<void>;
   /** Asks it to take no new connections and to finish those it has. Returns when it was told, and never throws. */
   drain(): Promise<void>;
+  /** At the end of its run the process is left as it is, for an agent that comes after this one. */
+  release(): void;
 }
 
 /** What the supervisor must know of a kind of proxy. */
@@ -31,8 +33,14 @@ export interface ProxyProgram {
   readonly kind: DataPlane["kind"];
   /** Program and arguments that start it with a bootstrap file. */
   command(bootstrapFile: string, concurrency: number | undefined): readonly string[];
-  /** Content of the bootstrap file, before it is made JSON. */
-  bootstrap(node: DataPlaneNode): unknown;
+  /** Content of the bootstrap file, before it is made JSON; `command` is the one that starts it. */
+  bootstrap(node: DataPlaneNode, command: readonly string[]): unknown;
+  /** Of one that can put a successor of itself in its place: a process of another version does so when it is found. */
+  readonly succession?: {
+    readonly version: string;
+    /** The command in its bootstrap file starts the successor, which answers at the same socket when it has taken over. */
+    begin(process: DrainTarget): void;
+  };
   /** Tells the running process to drain. May throw: it is stopped all the same. */
   drain(process: DrainTarget): Promise<void>;
   /**

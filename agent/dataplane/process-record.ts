@@ -8,6 +8,8 @@ const schema = z.object({
   startTime: z.string(),
   nodeId: z.string(),
   kind: z.enum(["envoy", "builtin"]),
+  /** Of a program that can put a successor in its place. */
+  version: z.string().optional(),
 });
 
 /** Which process serves a workload: what the next agent finds when this one was killed. */

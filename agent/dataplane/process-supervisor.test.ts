@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
+import { eventually } from "../../test/harness/eventually.ts";
 import { type WorkloadPaths, workloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
 import { isReady } from "./admin-client.ts";
 import { builtinDataPlane } from "./builtin/builtin-data-plane.ts";
 import type { DataPlaneProcess } from "./data-plane.ts";
-import { writeRecord } from "./process-record.ts";
+import { readRecord, writeRecord } from "./process-record.ts";
 import { processStartTime, spawnProcess } from "./proxy-process.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
 
@@ -39,7 +40,7 @@ interface Fixture {
   readonly lines: Line[];
   readonly process: (mode?: string, nodeName?: string) => DataPlaneProcess;
   /** A serving process with its record, as an agent that was killed leaves it; returns its pid. */
-  readonly leaveBehind: (nodeName: string) => Promise<number>;
+  readonly leaveBehind: (nodeName: string, version?: string) => Promise<number>;
 }
 
 const FAKE_PROXY = new URL("./testing/fake-proxy.ts", import.meta.url).pathname;
@@ -56,7 +57,7 @@ async function fixture(t: TestContext): Promise<Fixture> {
   return {
     files,
     lines,
-    leaveBehind: async (nodeName) => {
+    leaveBehind: async (nodeName, version) => {
       await ensurePrivateDir(files.run);
       const node = { id: nodeIdOf(nodeName) };
       await writePrivate(files.bootstrap, JSON.stringify({ node, adminSocket: files.adminSocket }));
@@ -67,7 +68,12 @@ async function fixture(t: TestContext): Promise<Fixture> {
       });
       t.after(() => left.kill("SIGKILL"));
       await log.close();
-      await writeRecord(files.processRecord, { pid: left.pid, nodeId: node.id, kind: "builtin" });
+      await writeRecord(files.processRecord, {
+        pid: left.pid,
+        nodeId: node.id,
+        kind: "builtin",
+        ...(version === undefined ? {} : { version }),
+      });
       while (!(await isReady(files.adminSocket))) await systemClock.sleep(5, t.signal);
       return left.pid;
     },
@@ -78,7 +84,8 @@ async function fixture(t: TestContext): Promise<Fixture> {
         drainMs: 500,
         environment: {},
         random: () => 0,
-        hang: { everyMs: 10, answerWithinMs: 100, misses: 2 },
+        // A busy machine is slow: only where it matters is little time given.
+        ...(mode === "calm" ? {} : { hang: { everyMs: 10, answerWithinMs: 100, misses: 2 } }),
         logLevel: "info",
         command: [process.execPath, FAKE_PROXY, "--mode", mode],
       }).create(
@@ -186,6 +193,59 @@ test("a data plane that another agent left running is taken over, not started tw
   assert.ok(lines.some((line) => line.message.startsWith("took over")));
   stop.abort();
   await done;
+  assert.equal(processStartTime(pid), undefined);
+});
+
+test("one of another version is asked for a successor of this version, which is taken over", async (t) => {
+  const { process, leaveBehind, lines, files } = await fixture(t);
+  const former = await leaveBehind("web", "another");
+  const heir = process("calm");
+  const stop = new AbortController();
+  const done = heir.run(stop.signal);
+  t.after(() => stop.abort());
+  const { pid } = await reaches(heir, "running");
+  assert.notEqual(pid, former);
+  assert.equal((await readRecord(files.processRecord))?.pid, pid);
+  assert.ok(!lines.some(({ level }) => level === "error" || level === "warn"));
+  await eventually("the former has ended", () => processStartTime(former) === undefined);
+  stop.abort();
+  await done;
+  assert.equal(processStartTime(pid), undefined);
+});
+
+test("a successor that nobody here asked for is taken over at once", async (t) => {
+  const { process: create, files, lines } = await fixture(t);
+  const web = create("calm");
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  t.after(() => stop.abort());
+  const { pid } = await reaches(web, "running");
+  process.kill(pid, "SIGUSR2");
+  const successor = await eventually("another process runs", () => {
+    const { state } = web;
+    return state.kind === "running" && state.pid !== pid ? state.pid : undefined;
+  });
+  assert.equal((await readRecord(files.processRecord))?.pid, successor);
+  assert.ok(!lines.some(({ level }) => level === "error"));
+  stop.abort();
+  await done;
+  assert.equal(processStartTime(successor), undefined);
+});
+
+test("a data plane that is released is left running, and the next one takes it over", async (t) => {
+  const { process } = await fixture(t);
+  const [web, heir] = [process("calm"), process("calm")];
+  const stops = [new AbortController(), new AbortController()] as const;
+  const done = web.run(stops[0].signal);
+  const { pid } = await reaches(web, "running");
+  web.release();
+  stops[0].abort();
+  await done;
+  assert.notEqual(processStartTime(pid), undefined);
+  const ended = heir.run(stops[1].signal);
+  assert.equal((await reaches(heir, "running")).pid, pid);
+  stops[1].abort();
+  await ended;
   assert.equal(processStartTime(pid), undefined);
 });
 

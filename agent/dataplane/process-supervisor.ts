@@ -9,11 +9,11 @@ import type { DataPlaneNode } from "../bootstrap/data-plane-node.ts";
 import { orAborted } from "../state/or-aborted.ts";
 import type { WorkloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
-import { askNodeId, isReady, isSilent } from "./admin-client.ts";
+import { askServerInfo, isReady, isSilent } from "./admin-client.ts";
 import type { Concurrency, DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
 import { tailLines } from "./log-tail.ts";
 import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
-import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
+import { adoptProcess, type ProxyProcess, processStartTime, spawnProcess } from "./proxy-process.ts";
 import { stopProcess } from "./stop-process.ts";
 import { nextState, type SupervisorEvent, type SupervisorState } from "./supervisor-state.ts";
 
@@ -48,6 +48,8 @@ const READY_POLL_SLOWEST_MS = 1000;
 /** For calls that came in right before no more were taken. */
 const LAST_CALLS_MS = 1_000;
 const DRAIN_POLL_MS = 100;
+/** A proxy gives its successor up after a minute. */
+const LONGEST_SUCCESSION_MS = 65_000;
 
 /** Keeps one data plane process alive, drains and stops it. */
 export class ProcessSupervisor implements DataPlaneProcess {
@@ -58,6 +60,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
   readonly #concurrency: Concurrency;
   #state: SupervisorState = { kind: "stopped" };
   #process: ProxyProcess | undefined;
+  #released = false;
 
   constructor(
     program: ProxyProgram,
@@ -89,7 +92,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
           try {
             await this.#supervise(AbortSignal.any([signal, stopTailing]), log.fd, stopTailing);
           } finally {
-            await this.#stop();
+            if (!this.#released) await this.#stop();
             gone.abort();
           }
         },
@@ -108,6 +111,10 @@ export class ProcessSupervisor implements DataPlaneProcess {
     });
   }
 
+  release(): void {
+    this.#released = true;
+  }
+
   async #supervise(signal: AbortSignal, logDescriptor: number, gone: AbortSignal): Promise<void> {
     const { clock, logger, random } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -121,14 +128,16 @@ export class ProcessSupervisor implements DataPlaneProcess {
       if (signal.aborted || this.#state.kind === "draining") break;
       this.#process = undefined;
       if (clock.monotonic() - started >= STABLE_MS) attempt = 0;
-      const delay = backoffMs(RESTART, attempt, random());
+      const isSucceeded = (await this.#answering()) !== undefined;
+      const delay = isSucceeded ? 0 : backoffMs(RESTART, attempt, random());
       this.#move({
         kind: "crashed",
         attempt,
         until: clock.monotonic() + delay,
         reason: reason ?? "it ended",
       });
-      logger.error("data plane ended and is started again", { reason, attempt, delayMs: delay });
+      if (isSucceeded) logger.info("the data plane was succeeded by another process", { reason });
+      else logger.error("data plane ended and is started again", { reason, attempt, delayMs: delay });
       await clock.sleep(delay, signal);
     }
   }
@@ -140,7 +149,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
     logDescriptor: number,
     gone: AbortSignal,
   ): Promise<string | undefined> {
-    const process = (await this.#adopt(gone)) ?? (await this.#spawn(logDescriptor));
+    const process = (await this.#adopt(signal, gone)) ?? (await this.#spawn(logDescriptor));
     this.#process = process;
     this.#move({ kind: "started", attempt, pid: process.pid });
     const ended = new AbortController();
@@ -175,45 +184,99 @@ export class ProcessSupervisor implements DataPlaneProcess {
     return false;
   }
 
-  /** The process that the last agent left, if it serves this very node; another one that it left is stopped. */
-  async #adopt(gone: AbortSignal): Promise<ProxyProcess | undefined> {
+  /**
+   * The process that the last agent left, if it serves this very node; another one that it left is stopped. One of another
+   * version puts a successor in its place first.
+   */
+  async #adopt(signal: AbortSignal, gone: AbortSignal): Promise<ProxyProcess | undefined> {
+    const { clock, logger } = this.#options;
     const record = await readRecord(this.#files.processRecord);
-    if (record === undefined) return undefined;
-    const process = adoptProcess(record.pid, record.startTime, this.#options.clock, gone);
+    if (record === undefined) return await this.#adoptAnswering(gone);
+    const process = adoptProcess(record.pid, record.startTime, clock, gone);
     const fits = record.kind === this.#program.kind && record.nodeId === this.#node.id;
-    if (fits && (await askNodeId(this.#files.adminSocket)) === this.#node.id) {
-      this.#options.logger.info("took over the data plane that was left running", { pid: record.pid });
+    if (fits && (await askServerInfo(this.#files.adminSocket))?.nodeId === this.#node.id) {
+      const { succession } = this.#program;
+      const isOther = record.version !== undefined && record.version !== succession?.version;
+      const successor = isOther ? await this.#succeed(process, signal, gone) : undefined;
+      if (successor !== undefined) return successor;
+      logger.info("took over the data plane that was left running", { pid: record.pid });
       return process;
     }
-    this.#options.logger.warn("stopping a data plane that was left behind and does not answer as it should", {
+    logger.warn("stopping a data plane that was left behind and does not answer as it should", {
       pid: record.pid,
     });
-    await stopProcess(process, this.#options.clock);
+    await stopProcess(process, clock);
     return undefined;
   }
 
-  async #spawn(logDescriptor: number): Promise<ProxyProcess> {
-    const { bootstrap, adminSocket, processRecord } = this.#files;
-    await writePrivate(bootstrap, JSON.stringify(this.#program.bootstrap(this.#node), undefined, 1));
-    // A socket file of a process that was killed would keep the next one from binding.
-    await rm(adminSocket, { force: true });
-    const { environment, logger } = this.#options;
-    const process = await spawnProcess(this.#program.command(bootstrap, this.#concurrency()), {
-      logDescriptor,
-      environment,
-    });
-    try {
-      await writeRecord(processRecord, {
-        pid: process.pid,
-        nodeId: this.#node.id,
-        kind: this.#program.kind,
-      });
-    } catch (error) {
-      // It serves all the same; only its adoption after a crash of this agent is lost.
-      logger.warn("could not record the data plane's process", { error: messageOf(error) });
+  /** Lets a process of another version hand over to one of this. Undefined when it goes on itself, as it does in doubt. */
+  async #succeed(
+    process: ProxyProcess,
+    signal: AbortSignal,
+    gone: AbortSignal,
+  ): Promise<ProxyProcess | undefined> {
+    const { clock, logger } = this.#options;
+    logger.info("a data plane of another version hands over to one of this version", { pid: process.pid });
+    const ended = new AbortController();
+    void process.exited.then(() => ended.abort());
+    const over = AbortSignal.any([signal, ended.signal]);
+    await this.#writeBootstrap();
+    this.#program.succession?.begin(this.#drainTarget(process));
+    const deadline = clock.monotonic() + LONGEST_SUCCESSION_MS;
+    while (!over.aborted && clock.monotonic() < deadline) {
+      const successor = await this.#answering();
+      if (successor !== undefined && successor !== process.pid) return await this.#adoptAnswering(gone);
+      await clock.sleep(READY_POLL_MS, over);
     }
+    if (!over.aborted) logger.error("it did not hand over, and goes on", { pid: process.pid });
+    return undefined;
+  }
+
+  /** A process that serves this node and was started by its predecessor, not by an agent. */
+  async #adoptAnswering(gone: AbortSignal): Promise<ProxyProcess | undefined> {
+    const pid = await this.#answering();
+    const startTime = pid === undefined ? undefined : processStartTime(pid);
+    if (pid === undefined || startTime === undefined) return undefined;
+    await this.#record(pid);
+    this.#options.logger.info("took over the successor of a data plane", { pid });
+    return adoptProcess(pid, startTime, this.#options.clock, gone);
+  }
+
+  /** The pid of who answers for this node; undefined: nobody does, or who does not tell. */
+  async #answering(): Promise<number | undefined> {
+    const info = await askServerInfo(this.#files.adminSocket);
+    return info?.nodeId === this.#node.id ? info.pid : undefined;
+  }
+
+  async #spawn(logDescriptor: number): Promise<ProxyProcess> {
+    const command = await this.#writeBootstrap();
+    // A socket file of a process that was killed would keep the next one from binding.
+    await rm(this.#files.adminSocket, { force: true });
+    const { environment, logger } = this.#options;
+    const process = await spawnProcess(command, { logDescriptor, environment });
+    await this.#record(process.pid);
     logger.info("started the data plane", { pid: process.pid, kind: this.#program.kind });
     return process;
+  }
+
+  /** Returns the command that starts a process with it. */
+  async #writeBootstrap(): Promise<readonly string[]> {
+    const { bootstrap } = this.#files;
+    const command = this.#program.command(bootstrap, this.#concurrency());
+    const content = this.#program.bootstrap(this.#node, command);
+    await writePrivate(bootstrap, JSON.stringify(content, undefined, 1));
+    return command;
+  }
+
+  async #record(pid: number): Promise<void> {
+    const { kind, succession } = this.#program;
+    const version = succession === undefined ? {} : { version: succession.version };
+    try {
+      await writeRecord(this.#files.processRecord, { pid, nodeId: this.#node.id, kind, ...version });
+    } catch (error) {
+      // It serves all the same; only its adoption after a crash of this agent is lost.
+      this.#options.logger.warn("could not record the data plane's process", { error: messageOf(error) });
+    }
   }
 
   async #stop(): Promise<void> {
@@ -222,11 +285,25 @@ export class ProcessSupervisor implements DataPlaneProcess {
       await this.drain();
       await this.#waitForDrain(process);
       await stopProcess(process, this.#options.clock);
+      await this.#stopSuccessor();
       this.#process = undefined;
       await removeRecord(this.#files.processRecord);
       this.#options.logger.info("stopped the data plane", { pid: process.pid });
     }
     this.#move({ kind: "stopped" });
+  }
+
+  /** One that took the place of the process just when that was told to end. */
+  async #stopSuccessor(): Promise<void> {
+    const { clock, drainMs } = this.#options;
+    const successor = await this.#adoptAnswering(new AbortController().signal);
+    if (successor === undefined) return;
+    const target = this.#drainTarget(successor);
+    await this.#program.drain(target).catch(() => {});
+    const ended = new AbortController();
+    void successor.exited.then(() => ended.abort());
+    await this.#untilDrained(target, clock.monotonic() + drainMs, ended.signal);
+    await stopProcess(successor, clock);
   }
 
   async #waitForDrain(process: ProxyProcess): Promise<void> {

@@ -1,3 +1,4 @@
+import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import type { ReadinessProbe } from "../../mesh/model/readiness-probe.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
 import type { GroupMembership, SocketAddress, Workload } from "../../mesh/model/workload.ts";
@@ -49,6 +50,8 @@ export interface LocalUpstream {
 /** A source of the services on this host: the local Consul agent, files. */
 export interface Discovery {
   readonly name: string;
+  /** What of the source could not be used when it was last looked at. Left out: it tells the log alone. */
+  readonly findings?: readonly HostFinding[];
   /**
    * Yields the full set, first as it is and again after each change, until the signal is aborted (then it returns).
    * Never throws for an outage: it retries and yields nothing new meanwhile.

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
-import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { localAddresses } from "./local-addresses.ts";
 
 /**
  * The address that this host has towards the first of the servers (`host:port`) whose name is known, as the kernel
@@ -11,8 +11,15 @@ export async function addressTowards(servers: readonly string[]): Promise<string
     const address = await routedFrom(server).catch(() => undefined);
     if (address !== undefined) return address;
   }
-  const all: readonly NetworkInterfaceInfo[] = Object.values(networkInterfaces()).flatMap((one) => one ?? []);
-  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
+  return localAddresses().find(({ internal, family }) => !internal && family === 4)?.address ?? "127.0.0.1";
+}
+
+/** Documentation's own addresses (RFC 5737): routed like any far one, and nobody's. */
+const FAR_AWAY = "192.0.2.1:9";
+
+/** The address that this host has towards the rest of the world. */
+export async function routedAddress(): Promise<string> {
+  return await addressTowards([FAR_AWAY]);
 }
 
 async function routedFrom(server: string): Promise<string> {

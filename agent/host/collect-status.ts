@@ -1,6 +1,7 @@
 import type { AgentStatus, WorkloadStatus } from "../../mesh/admin-api/agent-status.ts";
 import { workloadId } from "../../mesh/model/workload.ts";
 import type { SupervisorState } from "../dataplane/supervisor-state.ts";
+import type { HostWatch } from "../host-check/host-watch.ts";
 import type { AgentIdentity } from "../identity/agent-identity.ts";
 import type { ServerChannel } from "../identity/channel.ts";
 import type { WorkloadSvids } from "../identity/workload-svids.ts";
@@ -21,6 +22,7 @@ export interface StatusParts {
   readonly svids: WorkloadSvids;
   readonly relay: Relay;
   readonly reconciler: Reconciler;
+  readonly watch: Pick<HostWatch, "findings">;
 }
 
 /** Everything that the agent's parts know about themselves, at one moment. */
@@ -28,7 +30,13 @@ export function collectStatus(parts: StatusParts): AgentStatus {
   const { agentId, trustDomain, svid } = parts.identity.current;
   const nodes = new Map(parts.relay.status().map((node) => [node.nodeId, node]));
   return {
-    agent: { id: agentId, trustDomain, version: parts.version, certificateExpires: iso(svid.notAfterMs) },
+    agent: {
+      id: agentId,
+      trustDomain,
+      version: parts.version,
+      pid: process.pid,
+      certificateExpires: iso(svid.notAfterMs),
+    },
     server: {
       address: parts.channel.address,
       connected: parts.channel.connected,
@@ -37,12 +45,7 @@ export function collectStatus(parts: StatusParts): AgentStatus {
     },
     discovery: { source: parts.discovery, state: parts.reconciler.discovered ? "known" : "waiting" },
     workloads: parts.reconciler.workloads().map((one) => workloadStatus(one, nodes, parts)),
-    problems: parts.reconciler.problems.map(({ workload, error }) => ({
-      workload,
-      code: error.code,
-      message: error.message,
-      hint: error.hint ?? "",
-    })),
+    problems: [...parts.reconciler.problems, ...parts.watch.findings],
   };
 }
 

@@ -6,7 +6,7 @@ import { type SendDatagram, sendDatagram } from "./unix-datagram.ts";
 
 /** What the service manager is told (sd_notify(3)). Nothing of it throws, and all of it is nothing without systemd. */
 export interface ServiceNotifier {
-  /** The agent serves. */
+  /** The program serves. */
   ready(status: string): void;
   /** One line for `systemctl status`. */
   status(text: string): void;

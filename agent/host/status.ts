@@ -15,6 +15,8 @@ export interface StatusServerOptions {
   /** Beside the socket; port 0: none. */
   readonly address: SocketAddress;
   readonly status: () => AgentStatus;
+  /** Looks at the host now. */
+  readonly check: () => Promise<AgentStatus["problems"]>;
   readonly decisions: Pick<PolicyDecisions, "counter">;
   readonly logger: Logger;
 }
@@ -26,7 +28,7 @@ interface Reply {
 }
 
 /**
- * Serves `/healthz`, `/readyz`, `/status` and `/metrics` until the signal is aborted; all of it is read only. Throws
+ * Serves `/healthz`, `/readyz`, `/status`, `/check` and `/metrics` until the signal is aborted; all of it is read only. Throws
  * when the unix socket cannot be had (another agent runs); a taken TCP port is told about and no more.
  */
 export async function runStatusServer(options: StatusServerOptions, signal: AbortSignal): Promise<void> {
@@ -64,10 +66,12 @@ function handler(options: StatusServerOptions): (request: IncomingMessage, respo
         return isReadyStatus(status) ? text(200, "ready\n") : text(503, "not every workload is served\n");
       case "/status":
         return { status: 200, type: "application/json", body: `${JSON.stringify(status)}\n` };
+      case "/check":
+        return { status: 200, type: "application/json", body: `${JSON.stringify(await options.check())}\n` };
       case "/metrics":
         return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
       default:
-        return text(404, "try /healthz, /readyz, /status or /metrics\n");
+        return text(404, "try /healthz, /readyz, /status, /check or /metrics\n");
     }
   };
   return (request, response) => {

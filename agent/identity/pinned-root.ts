@@ -36,7 +36,7 @@ async function fetchChain(address: string, signal: AbortSignal): Promise<readonl
   };
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
-  socket.once("secureConnect", () => resolve(walk(socket.getPeerX509Certificate())));
+  socket.once("secureConnect", () => resolve(chainOf(socket.getPeerX509Certificate())));
   socket.once("error", reject);
   socket.once("close", () => reject(new Error("the connection was closed")));
   try {
@@ -59,7 +59,8 @@ function tlsFailure(cause: unknown): string | undefined {
   return code.startsWith("ERR_SSL_") ? `what answers there does not speak TLS 1.3 (${code})` : undefined;
 }
 
-function walk(leaf: X509Certificate | undefined): readonly X509Certificate[] {
+/** A peer's certificates, its own first. */
+export function chainOf(leaf: X509Certificate | undefined): readonly X509Certificate[] {
   const chain: X509Certificate[] = [];
   for (let next = leaf; next !== undefined && chain.length < LONGEST_CHAIN; next = next.issuerCertificate) {
     if (chain.some((seen) => seen.raw.equals(next?.raw ?? Buffer.alloc(0)))) break;
@@ -68,7 +69,8 @@ function walk(leaf: X509Certificate | undefined): readonly X509Certificate[] {
   return chain;
 }
 
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
+/** `host:port`; brackets of an IPv6 address are taken off. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(":");
   return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
 }

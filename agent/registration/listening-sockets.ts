@@ -21,7 +21,7 @@ const LISTEN = "0A";
 export async function readListeningSockets(): Promise<readonly ListeningSocket[]> {
   const tables = await Promise.all(
     // Without IPv6 there is no tcp6.
-    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readFile(path, "utf8").catch(() => "")),
+    ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map((path) => readFile(path, "utf8").catch(() => "")),
   );
   return tables.flatMap(parseSocketTable);
 }

@@ -57,6 +57,12 @@ test("a socket of this agent's data planes is nobody's application", async () =>
   assert.equal(ports.foreign({ address: "127.0.0.2", port }), undefined);
 });
 
+test("nor is one of the process that one of them has started to take its place", async () => {
+  const port = await listen("127.0.0.2");
+  const ports = await readHostPorts([service("127.0.0.2", port)], "127.0.0.3", new Set([process.ppid]));
+  assert.equal(ports.foreign({ address: "127.0.0.2", port }), undefined);
+});
+
 test("a socket that is gone by the end of the look was a process that was just ending, and no application", async () => {
   const place = { address: "127.0.0.2", port: 9080 };
   const looks = [[{ ...place, inode: "no such inode" }], []];

@@ -1,6 +1,7 @@
 import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
 import type { LocalService } from "../discovery/discovery.ts";
 import { covers, findHolder, type ListeningSocket, readListeningSockets } from "./listening-sockets.ts";
+import { parentOf } from "./parent-process.ts";
 import { HostPorts } from "./ports.ts";
 
 /**
@@ -16,8 +17,9 @@ export async function readHostPorts(
   look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
   const sockets = await look();
-  const wanted = services.flatMap(({ address, upstreams, httpProxy, interception }) => [
+  const wanted = services.flatMap(({ address, app, upstreams, httpProxy, interception }) => [
     address,
+    ...(app === undefined ? [] : [app]),
     { address: loopback, port: address.port },
     ...upstreams.map((upstream) => ({
       address: upstream.bindAddress ?? loopback,
@@ -32,11 +34,16 @@ export async function readHostPorts(
   const foreign = sockets
     .filter(asked)
     .map((socket) => ({ ...socket, holder: findHolder(socket.inode) }))
-    .filter(({ holder }) => holder === undefined || !ownPids.has(holder.pid));
+    .filter(({ holder }) => holder === undefined || !isOwn(holder.pid, ownPids));
   const left = foreign.some(({ holder }) => holder === undefined) ? await look() : sockets;
   const still = new Set(left.map(({ inode }) => inode));
   return new HostPorts(
     foreign.filter(({ holder, inode }) => holder !== undefined || still.has(inode)),
     sockets,
   );
+}
+
+/** A data plane's successor is its child as long as both run. */
+function isOwn(pid: number, ownPids: ReadonlySet<number>): boolean {
+  return ownPids.has(pid) || ownPids.has(parentOf(pid) ?? 0);
 }

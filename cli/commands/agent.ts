@@ -43,7 +43,10 @@ export function agentCommand(context: CliContext, exit: Exit): Command {
       },
     });
     const logger = daemonLogger(context, config.logLevel, options.logFormat);
-    await runAgent(config, { logger, clock: context.clock, signal: context.signal });
+    const release = new AbortController();
+    process.once("SIGUSR2", () => release.abort());
+    const { clock, signal } = context;
+    await runAgent(config, { logger, clock, signal, released: release.signal });
     exit(EXIT.ok);
   });
 }

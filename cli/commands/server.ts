@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { serviceNotifier } from "../../agent/host/notify.ts";
 import { runServer } from "../../controlplane/app.ts";
 import { loadServerConfig } from "../../controlplane/config.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -33,7 +34,9 @@ export function serverCommand(context: CliContext, exit: Exit): Command {
       },
     });
     const logger = daemonLogger(context, config.logLevel, options.logFormat);
-    await runServer(config, { logger, clock: context.clock, signal: context.signal });
+    const { clock, environment, signal } = context;
+    const serviceManager = serviceNotifier({ environment, clock, logger, pid: process.pid });
+    await runServer(config, { logger, clock, signal, serviceManager });
     exit(EXIT.ok);
   });
 }

@@ -6,6 +6,7 @@ import { AdminClient } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { commonFlags, type DaemonOptions, readConfigFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
+import { tellFindings } from "../output/findings.ts";
 import { type Column, render } from "../output/render.ts";
 import { AGENT_CONFIG } from "../places.ts";
 import { type FormatOptions, withOutput } from "./client-options.ts";
@@ -48,12 +49,16 @@ async function showStatus(context: CliContext, options: Options): Promise<number
   return isWell ? EXIT.ok : EXIT.negative;
 }
 
-function tellHost({ stdout }: CliContext, { agent, server, problems }: AgentStatus): void {
+function tellHost(context: CliContext, { agent, server, problems }: AgentStatus): void {
+  const { stdout } = context;
   const { address, connected, problem } = server;
   stdout.write(`agent   ${agent.id}, certificate until ${agent.certificateExpires}\n`);
   stdout.write(`server  ${address}, ${connected ? "connected" : "not connected"}\n`);
   if (problem !== undefined)
     stdout.write(`\nTHIS HOST IS NOT OF THE MESH ANY MORE: ${problem.message}\n${problem.hint}\n`);
-  for (const { workload, message, hint } of problems) stdout.write(`\n${workload}: ${message}\n${hint}\n`);
+  if (problems.length > 0) {
+    stdout.write("\n");
+    tellFindings(context, problems);
+  }
   stdout.write("\n");
 }

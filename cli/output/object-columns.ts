@@ -28,6 +28,7 @@ const OF_KIND: Readonly<Record<Kind, readonly ObjectColumn[]>> = {
   PeerAuthentication: [field("MODE", "mtls", "mode")],
   RequestAuthentication: [],
   AuthorizationPolicy: [field("ACTION", "action")],
+  Telemetry: [],
 };
 
 export function objectColumns(kind: Kind, now: number): readonly ObjectColumn[] {

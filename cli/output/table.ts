@@ -40,6 +40,11 @@ function textOf(cell: Cell | undefined): string {
 }
 
 function paint(cell: Cell | undefined, color: boolean): string {
+  return typeof cell === "object" ? toned(cell, color) : textOf(cell);
+}
+
+/** The text of a cell in the colour of its tone, where colours are taken. */
+export function toned(cell: TonedCell, color: boolean): string {
   const text = textOf(cell);
-  return color && typeof cell === "object" ? `\u{1b}[${ANSI[cell.tone]}m${text}\u{1b}[0m` : text;
+  return color ? `\u{1b}[${ANSI[cell.tone]}m${text}\u{1b}[0m` : text;
 }

@@ -13,7 +13,7 @@ export interface Door {
 
 /** Of one address: guesses at a credential. */
 const FAILURES: RateLimitPolicy = { perSecond: 0.5, burst: 20 };
-/** Of one caller. `service add` in a loop stays below it. */
+/** Of one caller. `instance add` in a loop stays below it. */
 const CALLS: RateLimitPolicy = { perSecond: 100, burst: 500 };
 
 export const SOCKET_DOOR: Door = { admit: async () => SOCKET_CALLER };

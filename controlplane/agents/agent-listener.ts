@@ -4,6 +4,16 @@ import { MeshError } from "../../mesh/errors.ts";
 /** A connection that says nothing is nobody's. */
 const FIRST_BYTES_TIMEOUT_MS = 10_000;
 
+/** Connections that may be open at once. */
+export interface ConnectionLimits {
+  readonly most: number;
+  /** From one address, once half of all places are taken: until then a network behind one address may have them. */
+  readonly mostOfAddress: number;
+}
+
+/** An agent has one. Some hundred MB, if all are strangers. */
+const LIMITS: ConnectionLimits = { most: 25_000, mostOfAddress: 1_250 };
+
 /** Where agents connect. */
 export interface ListenAt {
   readonly address: string;
@@ -25,16 +35,31 @@ export class AgentListener {
   readonly #sockets: ReadonlySet<Socket>;
 
   /** Rejects with `config.invalid` when the address cannot be had. */
-  static async open({ address, port }: ListenAt, take: (socket: Socket) => void): Promise<AgentListener> {
+  static async open(
+    { address, port }: ListenAt,
+    take: (socket: Socket) => void,
+    { most, mostOfAddress }: ConnectionLimits = LIMITS,
+  ): Promise<AgentListener> {
     const silent = new Set<Socket>();
     const sockets = new Set<Socket>();
+    const ofAddress = new Map<string, number>();
     const server = createServer((socket) => {
+      const { remoteAddress = "" } = socket;
+      const others = ofAddress.get(remoteAddress) ?? 0;
+      socket.on("error", destroy);
+      if (sockets.size >= most || (sockets.size >= most / 2 && others >= mostOfAddress)) {
+        socket.destroy();
+        return;
+      }
       sockets.add(socket);
       silent.add(socket);
-      socket.on("error", destroy);
+      ofAddress.set(remoteAddress, others + 1);
       socket.on("close", () => {
         sockets.delete(socket);
         silent.delete(socket);
+        const left = (ofAddress.get(remoteAddress) ?? 1) - 1;
+        if (left > 0) ofAddress.set(remoteAddress, left);
+        else ofAddress.delete(remoteAddress);
       });
       socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, destroy);
       socket.once("readable", () => {

@@ -11,6 +11,7 @@ import { generateJoinSecret } from "../../mesh/identity/join-token.ts";
 import { joinPemChain } from "../../mesh/identity/pem.ts";
 import { certificatePin } from "../../mesh/identity/spki-pin.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
+import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import type { ReportResult, TrustBundleResponse } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import {
   type AgentPort,
@@ -28,6 +29,7 @@ import {
 import { eventually } from "../../test/harness/eventually.ts";
 import { mintCsr, mintRoot, mintSvid, newKey, uriSan } from "../../test/harness/test-certificates.ts";
 import { UNBOUND } from "../attest/agent-binding.ts";
+import { Banning } from "../banning.ts";
 
 const REVIEWS = "spiffe://cluster.local/ns/default/sa/reviews";
 const tokenRequest = (secret: string, csr?: string) => joinRequest("join-token", secret, csr);
@@ -86,11 +88,16 @@ test("an agent renews its own certificate with a new key, and goes on with it", 
   assert.equal(leaf.subjectAltName, `URI:spiffe://cluster.local/lateen/agent/${agent.id}`);
 });
 
-test("joins and certificates are in the audit log, with who, from where and by which method, and no secret", async () => {
+test("joins, certificates and tokens are in the audit log, with who, from where and by which method, and no secret", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path);
   using agent = await joinAgent(port);
   await certify(agent);
+  const { stream } = await register(agent, "reviews");
+  const ask = { spiffeId: REVIEWS, audiences: ["bank"] };
+  const { token } = await agent.client.call(agentService.issueJwtSvid, ask);
+  await assert.rejects(agent.client.call(agentService.issueJwtSvid, { ...ask, spiffeId: `${REVIEWS}x` }));
+  stream.end();
   using stranger = new AgentPortClient(port);
   const secret = generateJoinSecret();
   await assert.rejects(stranger.call(agentService.join, tokenRequest(secret)));
@@ -99,10 +106,19 @@ test("joins and certificates are in the audit log, with who, from where and by w
     [
       ["join", "done", `agent:${agent.id}`, "127.0.0.1"],
       ["certificate", "done", `agent:${agent.id}`, undefined],
+      ["token", "done", `agent:${agent.id}`, undefined],
       ["join", "refused", "host:vm-1", "127.0.0.1"],
     ],
   );
-  assert.ok(!JSON.stringify(port.audited).includes(secret));
+  const { notAfter, ...told } = port.audited[2]?.details ?? {};
+  const sha256 = createHash("sha256").update(token).digest("hex");
+  assert.deepEqual(told, { ...ask, sha256 });
+  const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as {
+    exp: number;
+  };
+  assert.equal(notAfter, new Date(exp * 1000).toISOString());
+  for (const unsaid of [secret, token, token.split(".")[2] ?? ""])
+    assert.ok(!JSON.stringify(port.audited).includes(unsaid));
 });
 
 test("an identity that is not placed on the caller is refused, and the refusal is logged", async () => {
@@ -236,6 +252,25 @@ test("a banned agent is refused from its next call on, also on a stream that is 
   await assert.rejects(certify(agent, REVIEWS), { code: status.PERMISSION_DENIED });
   stream.write({ sequence: 2, workloads: [] });
   await assert.rejects(nextMessage(stream), { code: status.PERMISSION_DENIED });
+});
+
+test("a ban of an agent's certificate or identity ends what it has open, as a ban of its host does", async () => {
+  await using state = await stateDirectory();
+  await using port = await startAgentPort(state.path);
+  const banning = new Banning({ ...port, logger: silentLogger });
+  for (const kind of ["serial", "identity", "host"] as const) {
+    using agent = await joinAgent(port);
+    using other = await joinAgent(port);
+    const { stream } = await register(agent, `web-${kind}`);
+    const { stream: unconcerned } = await register(other, `other-${kind}`);
+    const { serialNumber } = new X509Certificate(agent.chainPem);
+    const identity = `spiffe://cluster.local/lateen/agent/${agent.id}`;
+    banning.ban({ kind, value: { serial: serialNumber, identity, host: agent.id }[kind] }, "stolen");
+    await assert.rejects(nextMessage(stream), /./, kind);
+    unconcerned.write({ sequence: 2, workloads: [] });
+    assert.equal((await nextMessage<ReportResult>(unconcerned)).sequence, 2);
+    unconcerned.end();
+  }
 });
 
 test("a workload outside the agent's binding is refused and the others stand", async () => {

@@ -16,6 +16,7 @@ import type {
   TrustBundleResponse,
 } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import type { AgentJoin } from "../attest/join-agent.ts";
+import type { AuditEvent } from "../audit/audit-record.ts";
 import type { Bans } from "../ca/bans.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import type { CallHistory } from "../observed/call-history.ts";
@@ -41,6 +42,8 @@ export interface AgentServiceDeps {
   readonly history: Pick<CallHistory, "add">;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly groups: WorkloadGroups;
+  /** For the audit log. */
+  readonly note: (event: AuditEvent) => void;
   /** What is said of a workload's data plane: worker threads, where anything is. */
   readonly concurrencyOf: (workload: Workload) => number | undefined;
   readonly log: Logger;

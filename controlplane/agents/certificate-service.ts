@@ -42,8 +42,11 @@ export interface CertificateServiceHandlers {
 }
 
 const STANDING_LIMIT_MS = 5_000;
-/** A host with a thousand workloads starts; then it renews a thousand in a day. */
-const DEFAULT_RATE: RateLimitPolicy = { perSecond: 50, burst: 2000 };
+/**
+ * A host with a thousand workloads starts; then it renews a thousand in a day. Each certificate is in the audit log, out of
+ * which nobody is to push what others did.
+ */
+const DEFAULT_RATE: RateLimitPolicy = { perSecond: 5, burst: 2000 };
 
 /** The handler of Istio's certificate service. */
 export function certificateServiceHandlers(deps: CertificateServiceDeps): CertificateServiceHandlers {

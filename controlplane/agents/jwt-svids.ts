@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { MeshError } from "../../mesh/errors.ts";
 import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
@@ -5,6 +6,7 @@ import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { JwtSvidRequest, JwtSvidResponse } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import type { AgentRecord } from "../attest/agent-records.ts";
 import { KeyedRateLimit, type RateLimitPolicy } from "../attest/rate-limit.ts";
+import type { AuditEvent } from "../audit/audit-record.ts";
 import type { Bans } from "../ca/bans.ts";
 import type { MeshAuthority } from "../ca/mesh-authority.ts";
 import { decideIdentity } from "./certificate-service.ts";
@@ -19,10 +21,15 @@ export interface JwtSvidDeps {
   readonly bans: Pick<Bans, "has">;
   readonly clock: Pick<Clock, "monotonic">;
   readonly log: Logger;
+  /** For the audit log. */
+  readonly note: (event: AuditEvent) => void;
 }
 
-/** Of one agent, which keeps each token for half of its life. */
-const RATE: RateLimitPolicy = { perSecond: 50, burst: 500 };
+/**
+ * Of one agent, which keeps a thousand tokens at most, each for half of its life. Each is in the audit log, out of which
+ * nobody is to push what others did.
+ */
+const RATE: RateLimitPolicy = { perSecond: 10, burst: 500 };
 const MOST_AUDIENCES = 16;
 const LONGEST_AUDIENCE = 512;
 
@@ -55,7 +62,7 @@ function issue(
   { spiffeId: wanted, audiences }: JwtSvidRequest,
   deps: JwtSvidDeps,
 ): string {
-  const { authority, ca, placements, bans, log } = deps;
+  const { authority, ca, placements, bans, log, note } = deps;
   const spiffeId = decideIdentity(agent, wanted, placements.ofAgent(agent.id), ca.bundle.trustDomain);
   if (bans.has({ kind: "identity", value: spiffeId }))
     throw new MeshError("attest.refused", `sign a token for ${spiffeId}: it is banned`);
@@ -65,7 +72,12 @@ function issue(
       hint: `1 to ${MOST_AUDIENCES} texts of 1 to ${LONGEST_AUDIENCE} characters`,
     });
   }
-  const token = authority.issueJwt({ spiffeId, audiences });
+  const { token, notAfterMs } = authority.issueJwt({ spiffeId, audiences });
+  // By its hash a token that turns up somewhere can be found here, and nobody gets it from here.
+  const sha256 = createHash("sha256").update(token).digest("hex");
+  const notAfter = new Date(notAfterMs).toISOString();
   log.debug("token issued", { spiffeId, audiences, agentId: agent.id });
+  const details = { spiffeId, audiences, notAfter, sha256 };
+  note({ action: "token", outcome: "done", actor: `agent:${agent.id}`, details });
   return token;
 }

@@ -132,7 +132,7 @@ function upstreamProblems(upstreams: readonly wire.Upstream[]): readonly string[
     const problems: string[] = [];
     const bind = `${upstream.bindAddress}_${upstream.bindPort}`;
     if (!HOST.test(upstream.host)) problems.push("host must be a host name");
-    if (!isPort(upstream.port)) problems.push("port must be 1 to 65535");
+    if (upstream.port !== 0 && !isPort(upstream.port)) problems.push("port must be at most 65535");
     if (isIP(upstream.bindAddress) === 0) problems.push("bindAddress must be an IP address");
     if (!isPort(upstream.bindPort)) problems.push("bindPort must be 1 to 65535");
     if (seen.has(bind)) problems.push("it binds where another upstream does");

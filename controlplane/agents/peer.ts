@@ -1,6 +1,6 @@
 import type { AuthContext } from "@grpc/grpc-js/build/src/auth-context.js";
 import { MeshError } from "../../mesh/errors.ts";
-import { describeSpiffeId } from "../../mesh/identity/spiffe-id.ts";
+import { agentSpiffeId, describeSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { verifyPeerSvid } from "../../mesh/identity/verify-peer-svid.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { AgentRecord, AgentRecords } from "../attest/agent-records.ts";
@@ -35,8 +35,10 @@ export function agentAuthenticator(
       if (known === undefined) peers.set(call, peer);
       if (!(peer.validToMs > clock.now())) throw unauthenticated("the certificate has expired");
       const record = agents.get(peer.agentId);
-      const taken = bans.has({ kind: "serial", value: peer.serial });
-      if (record === undefined || record.banned || taken) {
+      const isBanned =
+        bans.has({ kind: "serial", value: peer.serial }) ||
+        bans.has({ kind: "identity", value: agentSpiffeId(trustDomain, peer.agentId) });
+      if (record === undefined || record.banned || isBanned) {
         throw new MeshError("attest.refused", `call as the agent ${peer.agentId}`, {
           hint: "it is unknown here or banned: join again with a new token",
         });

@@ -40,6 +40,8 @@ const OPTIONS: ServerOptions = {
   "grpc.max_concurrent_streams": MAX_STREAMS,
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
+  // Agents always have a stream; a stranger who has joined, or does not, has no business here for longer.
+  "grpc.max_connection_idle_ms": 300_000,
   "grpc.enable_channelz": 0,
 };
 

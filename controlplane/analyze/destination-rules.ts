@@ -30,7 +30,7 @@ export function* destinationRuleHosts(mesh: MeshFacts): Iterable<Finding> {
   }
 }
 
-/** TLS to servers whose certificate nobody checks. */
+/** TLS to servers whose roots the rule does not say, or with a credential that not all callers get. */
 export function* destinationRuleVerification(mesh: MeshFacts): Iterable<Finding> {
   for (const subject of mesh.list("DestinationRule")) {
     const selecting = Object.keys(subject.spec.workloadSelector).length > 0;
@@ -91,6 +91,6 @@ function isUnverified(tls: ClientTls | undefined, selecting: boolean): tls is Cl
 
 function whyUnverified({ credentialName }: ClientTls): string {
   return credentialName === ""
-    ? "without caCertificates: the server's certificate is not checked"
+    ? "without caCertificates: the server's certificate is checked with the roots of each caller's system alone"
     : "with a credentialName and without a workloadSelector: only gateways get the credential, others call without TLS";
 }

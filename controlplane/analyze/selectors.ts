@@ -29,9 +29,10 @@ function selectorOf(object: StoredObject): { readonly labels: Labels; readonly p
     case "AuthorizationPolicy":
     case "PeerAuthentication":
     case "RequestAuthentication":
+    case "Telemetry":
     case "ProxyConfig": {
       const { spec } = object as StoredObject<
-        "AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication" | "ProxyConfig"
+        "AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication" | "ProxyConfig" | "Telemetry"
       >;
       return { labels: spec.selector, path: ["spec", "selector"] };
     }

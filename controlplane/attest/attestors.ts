@@ -4,6 +4,7 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { splitPemChain } from "../../mesh/identity/pem.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { nomadClient } from "../../mesh/nomad/nomad-client.ts";
+import type { Bans } from "../ca/bans.ts";
 import type { CertificateAuthority } from "../ca/certificate-authority.ts";
 import { type AgentBinding, UNBOUND } from "./agent-binding.ts";
 import type { AgentRecords } from "./agent-records.ts";
@@ -25,6 +26,7 @@ import { issuerKeys } from "./proof/verify-jwt.ts";
 export interface AttestorDeps {
   readonly ca: Pick<CertificateAuthority, "bundle">;
   readonly agents: Pick<AgentRecords, "get">;
+  readonly bans: Pick<Bans, "has">;
   readonly tokens: JoinTokenStore;
   readonly clock: Clock;
 }

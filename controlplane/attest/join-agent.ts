@@ -5,6 +5,7 @@ import { agentSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { AuditEvent } from "../audit/audit-record.ts";
+import type { Bans } from "../ca/bans.ts";
 import type { CertificateAuthority, IssuedCertificate } from "../ca/certificate-authority.ts";
 import { agentIdFor } from "./agent-id.ts";
 import type { AgentRecord, AgentRecords } from "./agent-records.ts";
@@ -18,6 +19,7 @@ export interface JoinDeps {
   /** The methods that are allowed; there is no other, and none stands in for another. */
   readonly attestors: readonly Attestor[];
   readonly agents: AgentRecords;
+  readonly bans: Pick<Bans, "has">;
   readonly standing: StandingOf;
   readonly clock: Clock;
   readonly log: Logger;
@@ -151,9 +153,9 @@ export class AgentJoin {
       case "refused":
         throw this.#refuse(input, attested.reason);
       case "agent":
-        return this.#certify(await this.#returning(input, attested.agentId, signal), publicKeyDer);
+        return this.#certify(input, await this.#returning(input, attested.agentId, signal), publicKeyDer);
       case "host":
-        return this.#certify(this.#record(input, attestor, attested, publicKeyDer), publicKeyDer);
+        return this.#certify(input, this.#record(input, attestor, attested, publicKeyDer), publicKeyDer);
       default:
         return attested satisfies never;
     }
@@ -218,9 +220,11 @@ export class AgentJoin {
     if (!this.#hostRate.take(agentId, this.#deps.clock.monotonic())) throw throttled();
   }
 
-  async #certify(agent: AgentRecord, publicKeyDer: Buffer): Promise<JoinedAgent> {
-    const { ca, agents, log } = this.#deps;
+  async #certify(input: JoinInput, agent: AgentRecord, publicKeyDer: Buffer): Promise<JoinedAgent> {
+    const { ca, agents, bans, log } = this.#deps;
     const spiffeId = agentSpiffeId(ca.bundle.trustDomain, agent.id);
+    if (bans.has({ kind: "identity", value: spiffeId }))
+      throw this.#refuse(input, `the identity ${spiffeId} is banned`);
     const { ttlMs } = agent.attested;
     const wish = ttlMs === undefined ? {} : { ttlMs };
     const certificate = await ca.issue({ spiffeId, publicKeyDer, agentId: agent.id, ...wish });

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { describeSpiffeId, isSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { IssuedCertificates, IssuedRecord } from "./issued-certificates.ts";
 import type { DeniedCertificate } from "./revocation-lists.ts";
@@ -19,7 +20,15 @@ CREATE TABLE IF NOT EXISTS bans (
   at INTEGER NOT NULL,
   PRIMARY KEY (kind, value)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS last_ban (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT`;
+CREATE TABLE IF NOT EXISTS last_ban (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS last_ban_of (spiffe_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT`;
+
+/** When who has certificates was banned last, milliseconds since the epoch; 0: never. Lifting a ban changes nothing of it. */
+export interface LastBans {
+  readonly atMs: number;
+  /** By the identities that the certificates were of; others with such an identity may go on. */
+  readonly ofIdentities: ReadonlyMap<string, number>;
+}
 
 /** The bans, in memory and on disk. */
 export class Bans {
@@ -28,7 +37,8 @@ export class Bans {
   readonly #clock: Clock;
   readonly #bans = new Map<string, Ban>();
   readonly #listeners = new Set<(target: BanTarget) => void>();
-  #lastMs: number;
+  #last: LastBans;
+  #revision = 0;
 
   constructor(database: DatabaseSync, issued: IssuedCertificates, clock: Clock) {
     database.exec(TABLES);
@@ -45,15 +55,20 @@ export class Bans {
       };
       this.#bans.set(keyOf(ban), ban);
     }
-    this.#lastMs = Number(database.prepare("SELECT at FROM last_ban").get()?.["at"] ?? 0);
+    const rows = database.prepare("SELECT * FROM last_ban_of").all();
+    this.#last = {
+      atMs: Number(database.prepare("SELECT at FROM last_ban").get()?.["at"] ?? 0),
+      ofIdentities: new Map(rows.map((row) => [String(row["spiffe_id"]), Number(row["at"])])),
+    };
   }
 
-  /**
-   * When somebody who has certificates was banned last, milliseconds since the epoch; 0: never. It does not go back when a
-   * ban is lifted.
-   */
-  get lastMs(): number {
-    return this.#lastMs;
+  get last(): LastBans {
+    return this.#last;
+  }
+
+  /** Goes up whenever somebody is banned or forgiven: what was decided before is to be asked again. */
+  get revision(): number {
+    return this.#revision;
   }
 
   list(): readonly Ban[] {
@@ -68,7 +83,8 @@ export class Bans {
       .prepare("INSERT INTO bans (kind, value, reason, at) VALUES (?, ?, ?, ?)")
       .run(ban.kind, ban.value, ban.reason, ban.atMs);
     this.#bans.set(keyOf(ban), ban);
-    if (this.#certificatesUnder(ban).length > 0) this.#mark(ban.atMs);
+    this.#revision += 1;
+    this.#mark(ban);
     for (const listener of this.#listeners) listener(target);
   }
 
@@ -77,6 +93,7 @@ export class Bans {
     if (!this.has(target)) return false;
     this.#database.prepare("DELETE FROM bans WHERE kind = ? AND value = ?").run(target.kind, target.value);
     this.#bans.delete(keyOf(target));
+    this.#revision += 1;
     for (const listener of this.#listeners) listener(target);
     return true;
   }
@@ -97,6 +114,15 @@ export class Bans {
     return this.#certificatesUnder(ban).length;
   }
 
+  /** The agents that a ban is about: one, by whatever it is named, or none. */
+  agentsUnder({ kind, value }: BanTarget): readonly string[] {
+    if (kind === "agent") return [value];
+    const identity = kind === "serial" ? this.#issued.bySerial(value)?.spiffeId : value;
+    if (identity === undefined || !isSpiffeId(identity)) return [];
+    const subject = describeSpiffeId(identity);
+    return subject.kind === "agent" ? [subject.agentId] : [];
+  }
+
   /** Every certificate that is still good and falls under a ban. */
   denied(): readonly DeniedCertificate[] {
     const denied = new Map<string, DeniedCertificate>();
@@ -109,9 +135,18 @@ export class Bans {
   }
 
   /** Of two bans in one millisecond the second is later. */
-  #mark(atMs: number): void {
-    this.#lastMs = Math.max(atMs, this.#lastMs + 1);
-    this.#database.prepare("INSERT OR REPLACE INTO last_ban (id, at) VALUES (1, ?)").run(this.#lastMs);
+  #mark(ban: Ban): void {
+    const identities = new Set(this.#certificatesUnder(ban).map(({ spiffeId }) => spiffeId));
+    if (identities.size === 0) return;
+    const atMs = Math.max(ban.atMs, this.#last.atMs + 1);
+    const ofIdentities = new Map(this.#last.ofIdentities);
+    this.#database.prepare("INSERT OR REPLACE INTO last_ban (id, at) VALUES (1, ?)").run(atMs);
+    const insert = this.#database.prepare("INSERT OR REPLACE INTO last_ban_of VALUES (?, ?)");
+    for (const identity of identities) {
+      ofIdentities.set(identity, atMs);
+      insert.run(identity, atMs);
+    }
+    this.#last = { atMs, ofIdentities };
   }
 
   #certificatesUnder({ kind, value }: BanTarget): readonly IssuedRecord[] {

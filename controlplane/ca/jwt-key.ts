@@ -17,6 +17,12 @@ export interface JwtSvidRequest {
   readonly audiences: readonly string[];
 }
 
+export interface IssuedJwt {
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly notAfterMs: number;
+}
+
 /** Signs JWT-SVIDs (SPIFFE JWT-SVID) by ES256. */
 export interface JwtKey {
   /** With its `kid`, the key's thumbprint (RFC 7638). */

@@ -147,7 +147,7 @@ test("the key of tokens survives a restart, is made where there is none, and sig
   const [jwk] = (JSON.parse(again.bundle.jwtKeys) as { keys: JsonWebKey[] }).keys;
   const [head = "", body = "", tail = ""] = again
     .issueJwt({ spiffeId: reviews, audiences: ["x"] })
-    .split(".");
+    .token.split(".");
   const key = { key: createPublicKey({ key: jwk ?? {}, format: "jwk" }), dsaEncoding: "ieee-p1363" } as const;
   assert.ok(verify("sha256", Buffer.from(`${head}.${body}`), key, Buffer.from(tail, "base64url")));
   const name = (await readdir(join(directory, "ca"))).find((one) => one.endsWith(".jwt.key")) ?? "";

@@ -1,6 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
 import { MeshError } from "../../mesh/errors.ts";
-import { derToPem } from "../../mesh/identity/pem.ts";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import type { TrustDomain } from "../../mesh/identity/trust-domain.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
@@ -8,16 +7,22 @@ import { pathToRoot, trustedRoots } from "./authority-chain.ts";
 import { AuthorityStore, type StoredAuthority } from "./authority-store.ts";
 import type { CaSource } from "./ca-source.ts";
 import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from "./certificate-authority.ts";
-import { signIntermediate } from "./certificate-template.ts";
+import { crossSignature, endOfCross } from "./cross-signature.ts";
 import { issueLeaf } from "./issue-leaf.ts";
 import { type Issuer, openIssuer } from "./issuer.ts";
-import { type JwtKey, type JwtSvidRequest, jwkSet, newJwtKey, openJwtKey } from "./jwt-key.ts";
+import {
+  type IssuedJwt,
+  type JwtKey,
+  type JwtSvidRequest,
+  jwkSet,
+  newJwtKey,
+  openJwtKey,
+} from "./jwt-key.ts";
 import { KeyFiles } from "./key-files.ts";
 import { DEFAULT_LIFETIMES, type Lifetimes } from "./lifetimes.ts";
 import { type DeniedCertificate, revocationLists } from "./revocation-lists.ts";
 import { assertNoRotation, type RotationStep, takeStep } from "./rotation-step.ts";
 import { openKey } from "./sealed-key.ts";
-import { randomSerial } from "./serial.ts";
 
 export interface MeshAuthorityOptions {
   /** Of the CA's keys; made 0700 when it is not there. */
@@ -40,6 +45,14 @@ const RENEW_WITHIN_MS = 600_000;
 /** Who has not renewed by the time that the old CA is tainted is to do it now, and not all in one moment. */
 const TAINTED_RENEW_WITHIN_MS = 10_000;
 
+/** Who signs leaves, and what goes with them. */
+interface Signing {
+  readonly issuer: Issuer;
+  readonly path: readonly string[];
+  /** Infinity: there is no cross-signature that could be made anew. */
+  readonly crossEndsMs: number;
+}
+
 /**
  * The trust domain's authority: issues by the CA that is active, and takes it through its rotation. Every step is on disk
  * before it has an effect. Opening it gets a first CA from the source. Throws `config.invalid` when keys may be read by
@@ -56,7 +69,7 @@ export class MeshAuthority implements CertificateAuthority {
   readonly #jwtKeys = new Map<string, JwtKey>();
   #authorities: readonly StoredAuthority[] = [];
   #denied: readonly DeniedCertificate[];
-  #signing: { readonly issuer: Issuer; readonly path: readonly string[] } | undefined;
+  #signing: Signing | undefined;
   #bundle: TrustBundle | undefined;
 
   private constructor(options: MeshAuthorityOptions) {
@@ -105,18 +118,20 @@ export class MeshAuthority implements CertificateAuthority {
     if (this.#signing === undefined) {
       throw new MeshError("ca.unavailable", `issue a certificate for ${request.spiffeId}: no CA is active`);
     }
-    const { issuer, path } = this.#signing;
-    return issueLeaf(request, issuer, path, this.#lifetimes, this.#options.clock.now());
+    const now = this.#options.clock.now();
+    const { issuer, path } = this.#withFreshCross(this.#signing, now);
+    return issueLeaf(request, issuer, path, this.#lifetimes, now);
   }
 
   /** A JWT-SVID by the key of the CA that is active. Throws `ca.unavailable` or `ca.self-check`. */
-  issueJwt(request: JwtSvidRequest): string {
+  issueJwt(request: JwtSvidRequest): IssuedJwt {
     const active = this.#authorities.find(({ state }) => state === "active");
     const key = active && this.#jwtKeys.get(active.id);
     if (key === undefined)
       throw new MeshError("ca.unavailable", `sign a token for ${request.spiffeId}: no CA is active`);
     const from = Math.floor(this.#options.clock.now() / 1000);
-    return key.issue(request, { from, to: from + Math.ceil(this.#lifetimes.jwtMs / 1000) });
+    const to = from + Math.ceil(this.#lifetimes.jwtMs / 1000);
+    return { token: key.issue(request, { from, to }), notAfterMs: to * 1000 };
   }
 
   onBundleChange(listener: (bundle: TrustBundle) => void, signal: AbortSignal): void {
@@ -202,15 +217,25 @@ export class MeshAuthority implements CertificateAuthority {
     ) {
       return { cross: undefined, crossRoot: undefined };
     }
-    const ca = {
-      trustDomain: next.trustDomain,
-      publicKeyDer: next.publicKey.export({ type: "spki", format: "der" }),
-      serial: randomSerial(),
-      notBeforeMs: next.validFromMs,
-      notAfterMs: Math.min(next.validToMs, issuer.validToMs),
-    };
-    const cross = signIntermediate(issuer.fields, ca, issuer.sign);
-    return { cross: derToPem(cross, "CERTIFICATE"), crossRoot };
+    const cross = crossSignature(next, issuer, this.#lifetimes.maxMs, this.#options.clock.now());
+    return { cross, crossRoot };
+  }
+
+  /** A cross-signature that would end before a leaf does is made anew, as long as the CA behind it is there. */
+  #withFreshCross(signing: Signing, now: number): Signing {
+    const { issuer, crossEndsMs } = signing;
+    const active = this.#authorities.find(({ state }) => state === "active");
+    if (active?.cross === undefined || crossEndsMs - now > this.#lifetimes.maxMs) return signing;
+    const { crossRoot = "" } = active;
+    const before = this.#authorities.find(({ id, roots }) => id !== active.id && roots.includes(crossRoot));
+    const signer = before && this.#issuers.get(before.id);
+    if (signer === undefined) return signing;
+    const cross = crossSignature(issuer, signer, this.#lifetimes.maxMs, now);
+    // What the signer's own end bounds is not to be had longer by asking for each leaf.
+    const ends = endOfCross(cross) > crossEndsMs ? endOfCross(cross) : Number.POSITIVE_INFINITY;
+    const path = pathToRoot({ ...active, cross }, this.#authorities);
+    this.#signing = { issuer, path, crossEndsMs: ends };
+    return this.#signing;
   }
 
   async #load(stored: StoredAuthority): Promise<void> {
@@ -226,7 +251,12 @@ export class MeshAuthority implements CertificateAuthority {
     this.#authorities = authorities;
     const active = authorities.find(({ state }) => state === "active");
     const issuer = active && this.#issuers.get(active.id);
-    this.#signing = active && issuer && { issuer, path: pathToRoot(active, authorities) };
+    this.#signing = active &&
+      issuer && {
+        issuer,
+        path: pathToRoot(active, authorities),
+        crossEndsMs: active.cross === undefined ? Number.POSITIVE_INFINITY : endOfCross(active.cross),
+      };
     const issuers = authorities.flatMap(({ id }) => this.#issuers.get(id) ?? []);
     if (authorities.length === 0) return;
     this.#bundle = {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, X509Certificate } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { joinPemChain } from "../../mesh/identity/pem.ts";
+import { joinPemChain, splitPemChain } from "../../mesh/identity/pem.ts";
 import { agentSpiffeId, workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { parseTrustDomain } from "../../mesh/identity/trust-domain.ts";
 import { type Clock, systemClock } from "../../mesh/lifecycle/clock.ts";
@@ -121,6 +121,45 @@ test("a rotation is aborted before and after the new CA signs, and everyone stil
   await subject.rotation.step("taint", false);
   await subject.rotation.step("revoke", false);
   assert.deepEqual(subject.authority.bundle.roots, [root]);
+});
+
+test("a rotation is aborted when the old CA is tainted already, and leaves of both are good until the new one goes", async (t) => {
+  const subject = await Subject.open(t);
+  const first = await subject.end();
+  const [root] = subject.authority.bundle.roots;
+  await subject.rotation.prepare(true, t.signal);
+  await subject.rotation.step("activate", false);
+  await subject.rotation.step("taint", false);
+  const second = await subject.end();
+  await subject.rotation.step("abort", false);
+  await subject.restart();
+  assert.deepEqual([subject.states(), subject.authority.walks], [["active", "retiring"], false]);
+  assert.equal(subject.authority.bundle.roots[0], root);
+  const ends = [first, second, await subject.end()];
+  for (const server of ends) for (const client of ends) assert.equal(await shakeHands(server, client), "ok");
+  await subject.rotation.step("taint", false);
+  await subject.rotation.step("revoke", false);
+  assert.deepEqual([subject.states(), subject.authority.bundle.roots], [["active"], [root]]);
+  await assert.rejects(subject.rotation.step("abort", false), { code: "ca.rotation" });
+});
+
+test("what vouches for the new CA ends soon after the last leaf that needs it, and is made anew until then", async (t) => {
+  const clock = new ManualClock(Date.now());
+  const subject = await Subject.open(t, clock);
+  await subject.rotation.prepare(false, t.signal);
+  clock.advance(30 * 86_400_000);
+  await subject.rotation.step("activate", false);
+  for (let day = 0; day < 20; day++) {
+    const { chainPem } = await subject.end();
+    const [leaf, cross] = splitPemChain(chainPem).map((pem) =>
+      new X509Certificate(pem).validToDate.getTime(),
+    );
+    const left = (cross ?? 0) - clock.now();
+    assert.ok(left >= 7 * 86_400_000 && left <= 8 * 86_400_000, `day ${day}: ${left / 86_400_000} days`);
+    assert.ok((cross ?? 0) >= (leaf ?? 0));
+    if (day === 10) await subject.restart();
+    clock.advance(86_400_000);
+  }
 });
 
 test("no step is taken out of its turn, or before hosts are ready for it", async (t) => {

@@ -5,6 +5,7 @@ import type { CaSource } from "./ca-source.ts";
 import { type CaFields, signRoot } from "./certificate-template.ts";
 import { randomSerial } from "./serial.ts";
 import { signatureAlgorithmOf } from "./signature-algorithm.ts";
+import { validateCa } from "./validate-ca.ts";
 
 const TEN_YEARS_MS = 3653 * 24 * 3600 * 1000;
 /** So that leaves, which are backdated too, lie inside its validity from the first minute on. */
@@ -35,8 +36,7 @@ function selfSignedRoot(key: KeyObject, trustDomain: string, now: number): strin
     notBeforeMs,
     notAfterMs: notBeforeMs + TEN_YEARS_MS,
   };
-  return derToPem(
-    signRoot(ca, algorithm, (tbs) => sign(algorithm.hash, tbs, key)),
-    "CERTIFICATE",
-  );
+  const bytes = signRoot(ca, algorithm, (tbs) => sign(algorithm.hash, tbs, key));
+  validateCa(bytes, ca);
+  return derToPem(bytes, "CERTIFICATE");
 }

@@ -41,9 +41,10 @@ export function findDestinationRules(
   service: Pick<Service, "hostname" | "namespace">,
   direction: Direction = "outbound",
 ): RuleReference | undefined {
-  const covering = patternsCovering(service.hostname)
-    .map((pattern) => ({ pattern, rules: view.destinationRules(pattern) }))
-    .filter(({ rules }) => rules.length > 0);
+  const covering = patternsCovering(service.hostname).flatMap((pattern) => {
+    const rules = view.destinationRules(pattern);
+    return rules.length > 0 ? { pattern, rules } : [];
+  });
   if (covering.length === 0) return undefined;
   const { rootNamespace } = view.settings;
   const inRoot = client.namespace === rootNamespace;

@@ -22,6 +22,7 @@ export function virtualServicesAt(
   { gatewayKey, hosts }: Pick<BoundServer, "gatewayKey" | "hosts">,
   namespace: string,
 ): readonly ServedHosts[] {
+  const knows = (hostname: string): boolean => view.services(hostname).length > 0;
   const bound = nearestFirst(view, view.virtualServicesOf(gatewayKey), namespace);
   return bound.flatMap((virtualService) => {
     const { metadata, spec } = virtualService;
@@ -29,7 +30,7 @@ export function virtualServicesAt(
       .filter((one) => one.namespace === "*" || one.namespace === metadata.namespace)
       .map(({ host }) => host.toLowerCase());
     const wanted = spec.hosts.map((host) =>
-      resolveHost(host, metadata.namespace, view.settings.domainSuffix).toLowerCase(),
+      resolveHost(host, metadata.namespace, view.settings.domainSuffix, knows),
     );
     const shared = wanted.flatMap((host) => offered.flatMap((other) => narrower(host, other) ?? []));
     return shared.length === 0 ? [] : [{ virtualService, hosts: [...new Set(shared)] }];

@@ -40,6 +40,11 @@ export function findService(
   return undefined;
 }
 
+/** The port of a service that an upstream means: the one that it names, or the first where it names none (0). */
+export function upstreamPort(service: Pick<Service, "ports"> | undefined, port: number): number {
+  return port === 0 ? (service?.ports[0]?.number ?? 0) : port;
+}
+
 /** Whether the workloads of a namespace may see a service. */
 export function isVisible(
   view: View,

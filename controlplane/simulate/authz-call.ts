@@ -1,6 +1,6 @@
 import type { AuthzReply, DecidingObject, ExplainStep } from "../../mesh/admin-api/replies.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
-import { listenerName, VIRTUAL_INBOUND } from "../../mesh/xds/names.ts";
+import { CLIENT_ALPN, listenerName, VIRTUAL_INBOUND } from "../../mesh/xds/names.ts";
 import { workloadSpiffeId } from "../snapshot/identities.ts";
 import type { MeshSnapshot } from "../snapshot/mesh-snapshot.ts";
 import { viewOf } from "../snapshot/snapshot-view.ts";
@@ -9,9 +9,10 @@ import { isHttp } from "../translate/protocols.ts";
 import type { Translator } from "../translate/translator.ts";
 import { type Call, PLAIN_CALL } from "./call.ts";
 import { policyNamed, policySteps } from "./explain-policies.ts";
+import { gatewayCall, isTaken } from "./gateway-call.ts";
 import type { HiddenParts } from "./hidden-parts.ts";
 import { simulate } from "./simulate.ts";
-import type { PolicyStep, Verdict } from "./verdict.ts";
+import type { FailureKind, PolicyStep, Verdict } from "./verdict.ts";
 import { decodeXdsConfig, type XdsConfig } from "./xds-config.ts";
 
 /** A call to a workload that somebody asks about. */
@@ -39,7 +40,7 @@ export interface AuthzCaller {
 
 /** Somebody of whom no more is known (RFC 5737, for documentation). */
 const SOME_ADDRESS = "192.0.2.1";
-const MESH_ALPN = { http: ["istio-http/1.1", "istio", "http/1.1"], tcp: ["istio"] } as const;
+const MESH_ALPN = { http: CLIENT_ALPN.http1, tcp: CLIENT_ALPN.tcp } as const;
 
 /** Somebody who is no workload: `outside` has no identity, anything else is a SPIFFE ID. */
 export function callerNamed(text: string): AuthzCaller | undefined {
@@ -63,12 +64,14 @@ export function callerOf({ workloads, settings }: MeshSnapshot, id: WorkloadId):
 export class CalledWorkload {
   readonly id: WorkloadId;
   readonly #config: XdsConfig;
+  readonly #isGateway: boolean;
   readonly #ports: readonly InboundPort[];
 
-  private constructor(id: WorkloadId, config: XdsConfig, ports: readonly InboundPort[]) {
+  private constructor(id: WorkloadId, config: XdsConfig, ports: readonly InboundPort[], isGateway: boolean) {
     this.id = id;
     this.#config = config;
     this.#ports = ports;
+    this.#isGateway = isGateway;
   }
 
   /** Undefined: there is no such workload, or nothing came of its translation. */
@@ -80,12 +83,16 @@ export class CalledWorkload {
     const workload = snapshot.workloads.get(id);
     const types = translator.preview(id)?.types;
     if (workload === undefined || types === undefined) return undefined;
-    return new CalledWorkload(id, decodeXdsConfig(types), inboundPorts(viewOf(snapshot), workload));
+    const isGateway = workload.role === "gateway";
+    const ports = isGateway ? [] : inboundPorts(viewOf(snapshot), workload);
+    return new CalledWorkload(id, decodeXdsConfig(types), ports, isGateway);
   }
 
-  /** The service port whose calls arrive at a port of the proxy. */
-  servicePortAt(inboundPort: number): number | undefined {
-    return this.#ports.find(({ bind }) => bind.port === inboundPort)?.number;
+  /** A call that came in at a port of its proxy. Undefined: nothing is known of that port. */
+  askAt(proxyPort: number, caller: AuthzCaller, question: AuthzQuestion): AuthzReply | undefined {
+    if (this.#isGateway) return this.#askGateway(proxyPort, caller, question);
+    const port = this.#ports.find(({ bind }) => bind.port === proxyPort)?.number;
+    return port === undefined ? undefined : this.ask(caller, { ...question, port });
   }
 
   /** Undefined: the workload has no such port. */
@@ -93,15 +100,34 @@ export class CalledWorkload {
     const port = this.#ports.find(({ number }) => number === (question.port ?? number));
     if (port === undefined) return undefined;
     const verdict = simulate(this.#config, this.#callAt(port, caller, question), { nowMs: question.nowMs });
-    const steps = policySteps(verdict.policies);
+    return this.#reply(caller, port.number, verdict, verdict.outcome);
+  }
+
+  #askGateway(port: number, caller: AuthzCaller, question: AuthzQuestion): AuthzReply | undefined {
+    const call = gatewayCall(this.#config, port, caller, question);
+    const verdict = call && simulate(this.#config, call, { nowMs: question.nowMs });
+    if (verdict === undefined || !isTaken(verdict)) return undefined;
+    const { outcome } = verdict;
+    // That no route or nobody behind it is there is no refusal.
+    const isRefused = outcome.kind === "error" && REFUSALS.has(outcome.error.kind);
+    return this.#reply(caller, port, verdict, isRefused ? outcome : undefined);
+  }
+
+  #reply(
+    caller: AuthzCaller,
+    port: number,
+    { policies }: Verdict,
+    outcome: Verdict["outcome"] | undefined,
+  ): AuthzReply {
+    const steps = policySteps(policies);
     return {
       from: caller.name,
       principal: caller.principal ?? null,
       to: this.id,
-      port: port.number,
+      port,
       steps,
-      undecided: verdict.policies.flatMap(undecidedOf),
-      ...outcomeOf(verdict, steps),
+      undecided: policies.flatMap(undecidedOf),
+      ...outcomeOf(policies, outcome, steps),
     };
   }
 
@@ -137,8 +163,15 @@ export class CalledWorkload {
 
 type Decision = Pick<AuthzReply, "allowed" | "status" | "reason" | "decidedBy">;
 
-function outcomeOf({ outcome, policies }: Verdict, steps: readonly ExplainStep[]): Decision {
-  const refused = outcome.kind === "error" ? outcome.error : undefined;
+const REFUSALS: ReadonlySet<FailureKind> = new Set(["denied", "unauthenticated"]);
+
+/** Without an outcome only what policies say counts. */
+function outcomeOf(
+  policies: Verdict["policies"],
+  outcome: Verdict["outcome"] | undefined,
+  steps: readonly ExplainStep[],
+): Decision {
+  const refused = outcome?.kind === "error" ? outcome.error : undefined;
   // What the last policy says decides; a call that comes to none is refused by what is before them.
   const decidedBy = steps.at(-1)?.object ?? null;
   if (refused?.kind === "denied" || refused?.kind === "unauthenticated") {

@@ -7,6 +7,7 @@ import { RBAC as HttpRbac } from "../../mesh/xds/gen/envoy/extensions/filters/ht
 import { ExtAuthz as NetworkExtAuthz } from "../../mesh/xds/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz.ts";
 import type { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { RBAC as NetworkRbac } from "../../mesh/xds/gen/envoy/extensions/filters/network/rbac/v3/rbac.ts";
+import { ASKED_RESULTS } from "../../mesh/xds/names.ts";
 import { NOT_UNDERSTOOD } from "../translate/authn/jwt-metadata.ts";
 import type { Call } from "./call.ts";
 import type { HttpRequest } from "./http-request.ts";
@@ -54,7 +55,7 @@ export function guardRequest(
     const rbac = unpack(typedConfig, "v3.RBAC", HttpRbac);
     if (rbac === undefined) continue;
     const { refused, told } = judge(rbac, { call, request, clientAddress });
-    const asked = rbac.shadowRulesStatPrefix === ASKED_PREFIX;
+    const asked = rbac.shadowRulesStatPrefix === ASKED_RESULTS;
     if (asked) request = withMetadata(request, matchedPolicy(told));
     steps.push(...(asked ? perhapsAsked(told) : told));
     if (refused) return { steps, request, refusal: failure("denied", DENIED, 403) };
@@ -78,7 +79,7 @@ export function guardConnection(
     const rbac = unpack(typedConfig, "v3.RBAC", NetworkRbac);
     if (rbac === undefined) continue;
     const { refused, told } = judge(rbac, { call, request: undefined, clientAddress: call.source.address });
-    const asks = rbac.shadowRulesStatPrefix === ASKED_PREFIX;
+    const asks = rbac.shadowRulesStatPrefix === ASKED_RESULTS;
     if (asks) asked = matchedPolicy(told);
     steps.push(...(asks ? perhapsAsked(told) : told));
     if (refused) return { steps, refusal: failure("denied", "a policy closes the connection") };
@@ -86,10 +87,8 @@ export function guardConnection(
   return { steps, refusal: undefined };
 }
 
-/** What tells authorizers apart from dry runs among shadow rules (Istio's). */
-const ASKED_PREFIX = "istio_ext_authz_";
 const RBAC_METADATA = "envoy.filters.http.rbac";
-const ASKED_FIELD = `${ASKED_PREFIX}shadow_effective_policy_id`;
+const ASKED_FIELD = `${ASKED_RESULTS}shadow_effective_policy_id`;
 
 function matchedPolicy(told: readonly PolicyStep[]): string | undefined {
   return told.map((step) => (step.kind === "authorization" ? step.policy : undefined)).find(Boolean);

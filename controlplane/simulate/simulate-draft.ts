@@ -109,15 +109,12 @@ function compare(
 }
 
 function askAbout(workload: CalledWorkload, calls: CountedCalls, nowMs: number): AuthzReply | undefined {
-  const port = workload.servicePortAt(calls.port);
   const caller = callerNamed(calls.source === "" ? "outside" : calls.source);
-  if (port === undefined || caller === undefined) return undefined;
-  return workload.ask(caller, questionAbout(calls, port, nowMs));
+  return caller && workload.askAt(calls.port, caller, questionAbout(calls, nowMs));
 }
 
 function questionAbout(
   { protocol, method, host, path, precision, ...calls }: CountedCalls,
-  port: number,
   nowMs: number,
 ): AuthzQuestion {
   const known = (text: string): "known" | "hidden" => (text === "" ? "hidden" : "known");
@@ -128,7 +125,7 @@ function questionAbout(
     token: tokenOf(calls.issuer, precision),
   };
   const headers = host === "" ? [] : [["host", host] as const];
-  return { port, protocol, method: method || "GET", path: path || "/", headers, nowMs, hidden };
+  return { port: undefined, protocol, method: method || "GET", path: path || "/", headers, nowMs, hidden };
 }
 
 function tokenOf(issuer: string, precision: CountedCalls["precision"]): SeenToken {
@@ -166,7 +163,10 @@ const GONE: Decision = {
   decidedBy: null,
 };
 
-const AT_GATEWAY: Decision = { ...GONE, reason: "what comes in at a gateway is not simulated" };
+const AT_GATEWAY: Decision = {
+  ...GONE,
+  reason: "which server of the gateway takes the call, if any does, does not follow from what was seen of it",
+};
 
 function decisionOf(reply: AuthzReply | undefined, { role }: CallTarget): Decision {
   if (reply === undefined) return role === "gateway" ? AT_GATEWAY : GONE;

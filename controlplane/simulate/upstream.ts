@@ -64,7 +64,7 @@ function problemOf(
 
 function endpointsOf(config: XdsConfig, cluster: Cluster, to: UpstreamCall): readonly UpstreamEndpoint[] {
   if (cluster.type === Discovery.ORIGINAL_DST) return originalDestination(cluster, to);
-  if (isDynamicForwardProxy(cluster)) return [soleEndpoint(cluster, withPort(to))];
+  if (isDynamicForwardProxy(cluster)) return [soleEndpoint(cluster, withPort(cluster, to))];
   const eds = cluster.type === Discovery.EDS;
   const assignment = eds
     ? config.assignments.get(cluster.edsClusterConfig?.serviceName || cluster.name)
@@ -125,10 +125,10 @@ function isDynamicForwardProxy({ clusterType }: Cluster): boolean {
   return clusterType?.name === "envoy.clusters.dynamic_forward_proxy";
 }
 
-/** The forward proxy asks DNS for the host of the request itself. */
-function withPort({ authority, call }: UpstreamCall): string {
+/** The forward proxy asks DNS for the host of the request itself. Without a port it is that of how the host is spoken to. */
+function withPort(cluster: Cluster, { authority }: UpstreamCall): string {
   if (/:\d+$/.test(authority)) return authority;
-  return `${authority}:${call.tls === undefined ? 80 : 443}`;
+  return `${authority}:${transportOf(cluster, undefined, undefined).kind === "tls" ? 443 : 80}`;
 }
 
 function soleEndpoint(cluster: Cluster, address: string): UpstreamEndpoint {

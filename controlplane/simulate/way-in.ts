@@ -4,7 +4,7 @@ import type { SocketAddress, Workload } from "../../mesh/model/workload.ts";
 import type { Listener } from "../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { HttpConnectionManager } from "../../mesh/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { serviceClient } from "../policy/client.ts";
-import { findService } from "../policy/services.ts";
+import { findService, upstreamPort } from "../policy/services.ts";
 import type { SnapshotView } from "../snapshot/snapshot-view.ts";
 import { hostPort } from "./addresses.ts";
 import { type Call, PLAIN_CALL } from "./call.ts";
@@ -95,9 +95,10 @@ function* ways(
   }
   const client = serviceClient(view, workload);
   for (const upstream of workload.upstreams) {
-    const named = findService(view, upstream.host, workload.namespace, client)?.hostname ?? upstream.host;
-    if (upstream.port !== port || named !== (service?.hostname ?? target.host)) continue;
-    yield { at: upstream.bind, why: `declared upstream ${upstream.host}:${upstream.port}` };
+    const meant = findService(view, upstream.host, workload.namespace, client);
+    const named = meant?.hostname ?? upstream.host;
+    if (upstreamPort(meant, upstream.port) !== port || named !== (service?.hostname ?? target.host)) continue;
+    yield { at: upstream.bind, why: `declared upstream ${upstream.host}:${port}` };
   }
   const vip = service?.addresses[0]?.split("/")[0];
   for (const address of [vip, loopbackVip(vip ?? "")]) {

@@ -27,6 +27,7 @@ for (const [host, want] of meanings) {
 test("patterns cover a host most specific first", () => {
   assert.deepEqual(patternsCovering("a.b.c"), ["a.b.c", "*.b.c", "*.c", "*"]);
   assert.deepEqual(patternsCovering("*.b.c"), ["*.b.c", "*.c", "*"]);
+  assert.deepEqual(patternsCovering("*"), ["*"]);
   assert.deepEqual(patternsCovering("a-b.c"), ["a-b.c", "*-b.c", "*.c", "*"]);
 });
 

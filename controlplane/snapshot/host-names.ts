@@ -31,6 +31,11 @@ export function hostPatterns(host: string, namespace: string, { domainSuffix }: 
  * dot or, as in `*-api.example.com`, a dash, then `*`.
  */
 export function patternsCovering(hostname: string): readonly string[] {
-  const endings = [...hostname.matchAll(/(?<=[^*])[.-]/g)].map(({ index }) => `*${hostname.slice(index)}`);
-  return [hostname, ...endings, "*"];
+  const patterns = [hostname];
+  for (let index = 1; index < hostname.length; index++) {
+    const isBoundary = hostname[index] === "." || hostname[index] === "-";
+    if (isBoundary && hostname[index - 1] !== "*") patterns.push(`*${hostname.slice(index)}`);
+  }
+  if (hostname !== "*") patterns.push("*");
+  return patterns;
 }

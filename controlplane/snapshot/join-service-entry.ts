@@ -121,11 +121,14 @@ function endpointsOf(
   const { namespace } = metadata;
   if (spec.workloadSelector !== undefined) {
     const selector = spec.workloadSelector;
+    const gateways = new Set(workloads.filter(({ role }) => role === "gateway").map(workloadId));
     const selected = entries
       .filter((one) => selects(selector, { ...one.metadata.labels, ...one.spec.labels }))
-      .map((one) =>
-        endpoint(`WorkloadEntry/${namespace}/${one.metadata.name}`, namespace, one.spec, spec.ports),
-      );
+      .map((one) => {
+        const id = `WorkloadEntry/${namespace}/${one.metadata.name}`;
+        const isGateway = gateways.has(`${namespace}/${one.metadata.name}`);
+        return endpoint(id, namespace, one.spec, spec.ports, isGateway);
+      });
     const placed = workloads
       .filter((one) => one.role === "sidecar" && selects(selector, one.labels))
       .map((one) => workloadEndpoint(one, spec.ports))
@@ -156,13 +159,16 @@ function bareHost(address: string): WorkloadEntrySpec {
   return { address, ports: {}, labels: {}, network: "", locality: "", weight: 1, serviceAccount: "" };
 }
 
+/** What a gateway listens at is for Gateways to say: callers use mesh TLS where a label or a DestinationRule has them do so. */
 function endpoint(
   id: string,
   namespace: string,
   entry: WorkloadEntrySpec,
   ports: readonly ServiceEntryPort[],
+  isGateway = false,
 ): Endpoint {
-  const tlsMode = entry.labels[TLS_MODE_LABEL] ?? (entry.serviceAccount === "" ? "disabled" : "istio");
+  const takesTls = entry.serviceAccount !== "" && !isGateway;
+  const tlsMode = entry.labels[TLS_MODE_LABEL] ?? (takesTls ? "istio" : "disabled");
   return {
     id,
     targets: ports.map((port) => target(entry, port)),

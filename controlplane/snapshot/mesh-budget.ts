@@ -2,11 +2,14 @@ import { MeshError } from "../../mesh/errors.ts";
 
 /** How much objects and catalogs expand to, at most: what counts is what is written, before anything is built from it. */
 export interface MeshSize {
-  /** Of hosts, with each port, once more for each subset. */
+  /** Of hosts, with each port, once more for each subset and each gateway between networks; of Sidecars' ingress listeners. */
   readonly clusters: number;
   /** Of hosts, with each port, at each address; once more for each subset. */
   readonly endpoints: number;
-  /** Of VirtualServices, with each host, for each match; with those of delegates, and for each port of the host. */
+  /**
+   * Of VirtualServices, with each host, for each match; with those of delegates, for each port of the host, and for each
+   * server of a Gateway that has the host. And of Gateways, each server with each host.
+   */
   readonly routes: number;
   /** Of Sidecars, each host that they let in. */
   readonly imports: number;
@@ -32,7 +35,7 @@ const PARTS: Readonly<Record<SizePart, { readonly count: string; readonly remedy
     remedy: "list endpoints for fewer hosts and ports, or put a load balancer's address in their place",
   },
   routes: {
-    count: "routes (hosts × matches × ports, with those of delegates)",
+    count: "routes (hosts × matches × ports or servers, with those of delegates)",
     remedy: "name fewer hosts in VirtualServices with many matches, or put hosts behind one with a wildcard",
   },
   imports: {

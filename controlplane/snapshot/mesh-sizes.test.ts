@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
-import { added, instance, objects, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
+import { added, instance, objects, port, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { keyOf } from "./config-index.ts";
 import { MESH_BUDGET } from "./mesh-budget.ts";
@@ -20,6 +20,10 @@ const static2 =
 const rule = (host: string, ...subsets: readonly string[]): string =>
   `---\n${HEAD}\nkind: DestinationRule\nmetadata: { name: ${host.replace("*", "all")} }
 spec: { host: "${host}", subsets: [${subsets.map((name) => `{ name: ${name}, labels: { v: ${name} } }`).join(", ")}] }\n`;
+
+const server = (name: string, protocol: string, hosts: string, tls = ""): string =>
+  `---\n${HEAD}\nkind: Gateway\nmetadata: { name: ${name} }
+spec: { servers: [{ port: { number: 80, name: a, protocol: ${protocol} }, hosts: ${hosts}, ${tls} }] }\n`;
 
 function sizeOf(yaml: string): MeshSizes["total"] {
   const sizes = new MeshSizes(DEFAULT_SETTINGS);
@@ -78,6 +82,32 @@ spec: { egress: [{ hosts: ["./*", "other/*", "~/*", "other/one.example.com"] }] 
 spec: { egress: [{ hosts: ["*/*"] }] }\n`,
     want: { clusters: 4, endpoints: 12, imports: 2 + 0 + 1 + 2 },
   },
+  {
+    name: "listeners of a Sidecar's ingress",
+    yaml: `---\n${HEAD}\nkind: Sidecar\nmetadata: { name: own }
+spec: { ingress: [{ port: { number: 80, protocol: HTTP } }, { port: { number: 81, protocol: TCP } }] }\n`,
+    want: { clusters: 2 },
+  },
+  {
+    name: "servers with each host, and the routes for those that they have",
+    yaml: `${server("own", "HTTP", "[a.example.com, '*.shop.example.com']")}${server("other", "HTTP", "['*']")}
+---\n${HEAD}\nkind: VirtualService\nmetadata: { name: at-own }
+spec:
+  hosts: [a.example.com, b.shop.example.com, c.elsewhere.com]
+  gateways: [own, mesh]
+  http: [{ match: [{ uri: { prefix: /a } }, { uri: { prefix: /b } }], route: [{ destination: { host: a.example.com } }] }]
+---\n${HEAD}\nkind: VirtualService\nmetadata: { name: at-both }
+spec:
+  hosts: ["*"]
+  gateways: [own, default/other]
+  http: [{ route: [{ destination: { host: a.example.com } }] }]\n`,
+    want: { routes: 2 + 1 + (3 * 2 + 2 * 2) + (1 + 2 + 1) },
+  },
+  {
+    name: "what a gateway between networks leads on",
+    yaml: `${entry("a", `hosts: [a.example.com, b.example.com], ${static2}`)}${rule("a.example.com", "v1")}${server("east", "TLS", "['*.example.com']", "tls: { mode: AUTO_PASSTHROUGH }")}`,
+    want: { clusters: 4 + 2 + 4, endpoints: 12 + 6, routes: 1 },
+  },
 ];
 
 for (const { name, yaml, want } of cases) {
@@ -92,6 +122,33 @@ test("catalogs count too, and with what objects say of their services", () => {
   assert.deepEqual(sizes.total, { ...NONE, clusters: 3, endpoints: 6 });
   sizes.catalog("reviews.default.svc.cluster.local", "default", reviews, []);
   assert.deepEqual(sizes.total, NONE);
+});
+
+test("services of agents count with each port, however many workloads have it, and with what objects say of them", () => {
+  const sizes = new MeshSizes(DEFAULT_SETTINGS);
+  const host = "reviews.default.svc.cluster.local";
+  const two = workload("reviews", { ports: [port(), port({ servicePort: 9081 })] });
+  const one = workload("reviews");
+  const listed = workload("reviews", { catalog: { registry: "consul", instanceId: "a" } });
+  for (const each of [two, one, listed]) sizes.workload(host, each, 1);
+  for (const change of added(objects(rule("reviews", "v1", "v2")))) sizes.update(change);
+  assert.deepEqual(sizes.total, { ...NONE, clusters: 2 + 4, endpoints: 3 + 6 });
+  sizes.workload(host, two, -1);
+  assert.deepEqual(sizes.total, { ...NONE, clusters: 1 + 2, endpoints: 1 + 2 });
+  for (const each of [one, listed]) sizes.workload(host, each, -1);
+  assert.deepEqual(sizes.total, NONE);
+});
+
+test("subsets of services that agents register are refused where they are too many", () => {
+  const state = sampleState({});
+  const change = (index: number) => {
+    const service = `s${index}`;
+    return { id: `default/${service}-1`, workload: workload(service) };
+  };
+  state.setWorkloads(Array.from({ length: 2_000 }, (_, index) => change(index)));
+  const names = Array.from({ length: 60 }, (_, index) => `v${index}`);
+  const change60 = added(objects(rule("*.default.svc.cluster.local", ...names)));
+  assert.throws(() => state.admit(change60), { code: "mesh.too-large" });
 });
 
 test("whatever comes and goes, the count is that of what there is; to ask leaves it as it was", () => {

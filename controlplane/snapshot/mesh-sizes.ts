@@ -1,14 +1,25 @@
 import type { Kind, StoredObject } from "../../mesh/model/object.ts";
+import type { PlacedWorkload } from "../../mesh/model/workload.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { hostPatterns, patternsCovering } from "./host-names.ts";
 import { exceeded, type MeshSize, tooLarge } from "./mesh-budget.ts";
-import { ALL } from "./object-lists.ts";
+import { ALL, gatewayKey, MESH_GATEWAY } from "./object-lists.ts";
 import { PairSum } from "./pair-sum.ts";
+import { PortCounts } from "./port-counts.ts";
 import { labelNames, selectorName } from "./selector-names.ts";
 
 /** Something comes, or goes. */
 type Sign = 1 | -1;
+
+type RegisteredWorkload = Pick<PlacedWorkload, "namespace" | "ports" | "catalog">;
+
+/** Of each host. `names`: how many hosts come with it, where not all are new. */
+interface HostSize {
+  readonly names?: number;
+  readonly ports: number;
+  readonly endpoints: number;
+}
 
 /**
  * Counts what a mesh expands to, from what is written: nothing is expanded for it. Objects multiply within themselves,
@@ -25,6 +36,12 @@ export class MeshSizes {
   readonly #divided = new PairSum();
   /** By host pattern: ports, and the routes of VirtualServices. */
   readonly #routed = new PairSum();
+  /** By Gateway and host pattern: servers whose hosts it covers, and the routes of VirtualServices for it. */
+  readonly #served = new PairSum();
+  /** The same the other way round: servers for it, and the routes of VirtualServices whose hosts it covers. */
+  readonly #narrowed = new PairSum();
+  /** Of services that agents register. */
+  readonly #registered = new PortCounts();
   /** By name of a selector: ports of ServiceEntries, and what may be selected. */
   readonly #selected = new PairSum();
   /** By `namespace/name`: matches that delegate, and those of the delegate. */
@@ -41,7 +58,7 @@ export class MeshSizes {
     return {
       clusters: clusters + this.#subsets.total,
       endpoints: endpoints + this.#divided.total + this.#selected.total,
-      routes: routes + this.#routed.total + this.#delegated.total,
+      routes: routes + this.#routed.total + this.#delegated.total + this.#served.total + this.#narrowed.total,
       imports: imports + this.#imported.total,
     };
   }
@@ -85,11 +102,20 @@ export class MeshSizes {
     before: readonly CatalogInstance[] = [],
     after: readonly CatalogInstance[] = [],
   ): void {
-    for (const [instances, sign] of [[before, -1] as const, [after, 1] as const]) {
-      if (instances.length === 0) continue;
-      const ports = new Set(instances.map(({ servicePort }) => servicePort)).size;
-      this.#hosts([hostname], namespace, { ports, endpoints: instances.length }, sign);
-    }
+    const [old, young] = [sizeOf(before), sizeOf(after)];
+    // An instance that moves or changes is the usual case, and no other size.
+    if (old.ports === young.ports && old.endpoints === young.endpoints) return;
+    if (old.endpoints > 0) this.#hosts([hostname], namespace, old, -1);
+    if (young.endpoints > 0) this.#hosts([hostname], namespace, young, 1);
+  }
+
+  /** A workload of a service has registered, or has gone. One that a catalog lists counts there. */
+  workload(hostname: string, { namespace, ports, catalog }: RegisteredWorkload, sign: Sign): void {
+    if (catalog !== undefined) return;
+    const numbers = ports.map(({ servicePort }) => servicePort);
+    const own =
+      sign > 0 ? this.#registered.add(hostname, numbers) : this.#registered.remove(hostname, numbers);
+    this.#hosts([hostname], namespace, { names: own.hosts, ports: own.ports, endpoints: ports.length }, sign);
   }
 
   /** Something that a selector may choose has come or gone. */
@@ -103,6 +129,7 @@ export class MeshSizes {
     else if (isA("DestinationRule", object)) this.#destinationRule(object, sign);
     else if (isA("VirtualService", object)) this.#virtualService(object, sign);
     else if (isA("Sidecar", object)) this.#sidecar(object, sign);
+    else if (isA("Gateway", object)) this.#gateway(object, sign);
   }
 
   #workloadEntry({ spec, metadata }: StoredObject<"WorkloadEntry">, sign: Sign): void {
@@ -129,12 +156,12 @@ export class MeshSizes {
   #hosts(
     hosts: readonly string[],
     namespace: string,
-    { ports, endpoints }: { readonly ports: number; readonly endpoints: number },
+    { names = hosts.length, ports, endpoints }: HostSize,
     sign: Sign,
   ): void {
     this.#own.clusters += sign * hosts.length * ports;
     this.#own.endpoints += sign * hosts.length * endpoints;
-    for (const key of [namespace, ALL]) this.#imported.addRight(key, sign * hosts.length);
+    for (const key of [namespace, ALL]) this.#imported.addRight(key, sign * names);
     for (const pattern of hosts.flatMap((host) => patternsCovering(host.toLowerCase()))) {
       this.#subsets.addLeft(pattern, sign * ports);
       this.#divided.addLeft(pattern, sign * endpoints);
@@ -148,8 +175,15 @@ export class MeshSizes {
     const own = http.filter(({ delegate }) => delegate === undefined);
     const matches = [...own, ...tls, ...tcp].reduce((sum, route) => sum + matchesOf(route), 0);
     this.#own.routes += sign * hosts.length * matches;
-    for (const pattern of hosts.flatMap((host) => hostPatterns(host, namespace, this.#suffix))) {
-      this.#routed.addRight(pattern, sign * matches);
+    const patterns = hosts.flatMap((host) => hostPatterns(host, namespace, this.#suffix));
+    for (const pattern of patterns) this.#routed.addRight(pattern, sign * matches);
+    for (const gateway of spec.gateways.filter((one) => one !== MESH_GATEWAY)) {
+      const at = (pattern: string): string => `${gatewayKey(gateway, namespace)} ${pattern}`;
+      for (const pattern of patterns) {
+        this.#served.addRight(at(pattern), sign * matches);
+        const [, ...wider] = patternsCovering(pattern);
+        for (const one of wider) this.#narrowed.addRight(at(one), sign * matches);
+      }
     }
     if (hosts.length === 0) this.#delegated.addRight(`${namespace}/${name}`, sign * matches);
     for (const { delegate, match } of http) {
@@ -159,13 +193,35 @@ export class MeshSizes {
     }
   }
 
+  #gateway({ spec, metadata }: StoredObject<"Gateway">, sign: Sign): void {
+    const key = `${metadata.namespace}/${metadata.name}`;
+    for (const { hosts, tls } of spec.servers) {
+      this.#own.routes += sign * hosts.length;
+      for (const host of hosts.map((one) => one.host.toLowerCase())) {
+        for (const pattern of patternsCovering(host)) this.#served.addLeft(`${key} ${pattern}`, sign);
+        this.#narrowed.addLeft(`${key} ${host}`, sign);
+        // What is led on by its server name has a chain and a cluster for each port and subset that the host covers.
+        if (tls?.mode === "AUTO_PASSTHROUGH") this.#subsets.addRight(host, sign);
+      }
+    }
+  }
+
   #sidecar({ spec, metadata }: StoredObject<"Sidecar">, sign: Sign): void {
+    this.#own.clusters += sign * spec.ingress.length;
     for (const { namespace, host } of spec.egress.flatMap(({ hosts }) => hosts)) {
       if (namespace === "~") continue;
       if (!host.startsWith("*")) this.#own.imports += sign;
       else this.#imported.addLeft(namespace === "." ? metadata.namespace : namespace, sign);
     }
   }
+}
+
+/** Of one host. */
+function sizeOf(instances: readonly CatalogInstance[]): HostSize {
+  return {
+    ports: new Set(instances.map(({ servicePort }) => servicePort)).size,
+    endpoints: instances.length,
+  };
 }
 
 function isA<K extends Kind>(kind: K, object: StoredObject): object is StoredObject<K> {

@@ -57,6 +57,8 @@ export interface MeshSnapshot {
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody who has certificates was banned last, milliseconds since the epoch; 0: never. */
   readonly lastBanMs: number;
+  /** The same by the identities that were banned, or certificates of which. */
+  readonly identityBans: SharedMap<number>;
 }
 
 /** A host that a service has, maybe not alone. */
@@ -70,6 +72,7 @@ type SnapshotPart =
   | "service"
   | "endpoints"
   | "identities"
+  | "identity-ban"
   | "workload"
   | "observed"
   | "key-set"
@@ -111,6 +114,7 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
       "peer-authentication": SharedMap.empty(),
       "request-authentication": SharedMap.empty(),
       "authorization-policy": SharedMap.empty(),
+      telemetry: SharedMap.empty(),
       secret: SharedMap.empty(),
       gateway: SharedMap.empty(),
       "mesh-config": SharedMap.empty(),
@@ -119,5 +123,6 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
     selectedLabels: [],
     networkEntries: [],
     lastBanMs: 0,
+    identityBans: SharedMap.empty(),
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { workloadId } from "../../mesh/model/workload.ts";
 import { added, instance, objects, port, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import type { MeshState } from "./mesh-state.ts";
 
@@ -151,6 +152,36 @@ spec: { address: 10.5.0.9, labels: { app: db }, serviceAccount: db }
   state.setConfig([{ key: "WorkloadEntry/default/vm-1", before: member, after: undefined }], 10);
   assert.deepEqual(state.next().snapshot.endpoints.get("default/db.example/static"), []);
 });
+
+for (const [said, label, want] of [
+  ["nothing", "", false],
+  ["that it takes mesh TLS", ', "security.istio.io/tlsMode": istio', true],
+] as const) {
+  test(`a WorkloadEntry whose workload is a gateway, and that says ${said}, is meshed: ${want}`, () => {
+    const entryOfGateway = `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: egress-1 }
+spec: { address: 10.5.0.9, labels: { app: egress${label} }, serviceAccount: egress }
+`;
+    const selecting = entry(`
+      hosts: [egress.example]
+      location: MESH_INTERNAL
+      resolution: STATIC
+      ports: [{ number: 80, name: http, protocol: HTTP }]
+      workloadSelector: { labels: { app: egress } }`);
+    const state = sampleState({ yaml: `${selecting}${entryOfGateway}` });
+    const meshed = (): readonly boolean[] | undefined =>
+      state
+        .next()
+        .snapshot.endpoints.get("default/egress.example/static")
+        ?.map((one) => one.meshed);
+    assert.deepEqual(meshed(), [true], "nobody knows yet that it is a gateway");
+    const gateway = workload("egress", { role: "gateway" });
+    state.setWorkloads([{ id: workloadId(gateway), workload: gateway }]);
+    assert.deepEqual(meshed(), [want]);
+  });
+}
 
 test("a catalog's service beats a ServiceEntry for its name, which takes over when it is gone", () => {
   const state = sampleState({

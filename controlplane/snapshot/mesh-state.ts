@@ -3,6 +3,7 @@ import type { SharedMap } from "../../mesh/collections/shared-map.ts";
 import type { ObjectKey, StoredObject } from "../../mesh/model/object.ts";
 import type { Service } from "../../mesh/model/service.ts";
 import type { PlacedWorkload, WorkloadId } from "../../mesh/model/workload.ts";
+import type { LastBans } from "../ca/bans.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { ConfigIndex } from "./config-index.ts";
@@ -73,7 +74,7 @@ export class MeshState {
     labelNames(one.metadata.namespace, { ...one.metadata.labels, ...one.spec.labels }),
   );
   readonly #vips = new VipAllocator();
-  #lastBanMs = 0;
+  #lastBans: LastBans = { atMs: 0, ofIdentities: new Map() };
   readonly #sizes: MeshSizes;
   /** Names to be looked at again by `next`. */
   readonly #dirty = {
@@ -154,9 +155,9 @@ export class MeshState {
     this.#dirty.observed.add(id);
   }
 
-  /** When somebody was banned last: proxies end what is open from before. */
-  setLastBan(atMs: number): void {
-    this.#lastBanMs = atMs;
+  /** When who was banned last: proxies end what is open from before. */
+  setLastBans(last: LastBans): void {
+    this.#lastBans = last;
   }
 
   /** Gives another state the catalogs and workloads of this one, `asPlaced`: everything but the objects. */
@@ -170,7 +171,14 @@ export class MeshState {
     to.setWorkloads([...this.#workloads].map(([id, workload]) => ({ id, workload: asPlaced(workload) })));
     for (const [id, hosts] of this.#observed) to.setObserved(id, hosts);
     this.keySets.copyTo(to.keySets);
-    to.setLastBan(this.#lastBanMs);
+    to.setLastBans(this.#lastBans);
+  }
+
+  #nextIdentityBans(changed: Set<SnapshotKey>): MeshSnapshot["identityBans"] {
+    const { identityBans: before } = this.#snapshot;
+    const edits = [...this.#lastBans.ofIdentities].filter(([id, atMs]) => before.get(id) !== atMs);
+    for (const [id] of edits) changed.add(`identity-ban/${id}`);
+    return edits.length === 0 ? before : before.edited(edits);
   }
 
   /** The snapshot of all that was taken in, and how it differs from the last. Throws `mesh.too-large`. */
@@ -193,9 +201,10 @@ export class MeshState {
       lists,
       selectedLabels: this.#selectedLabels.keys,
       networkEntries: entries,
-      lastBanMs: this.#lastBanMs,
+      lastBanMs: this.#lastBans.atMs,
+      identityBans: this.#nextIdentityBans(changed),
     };
-    if (this.#lastBanMs !== before.lastBanMs) changed.add(LAST_BAN_KEY);
+    if (this.#lastBans.atMs !== before.lastBanMs) changed.add(LAST_BAN_KEY);
     if (!sameItems(this.#snapshot.selectedLabels, before.selectedLabels)) changed.add(SELECTED_LABELS_KEY);
     return { snapshot: this.#snapshot, changed };
   }
@@ -343,6 +352,7 @@ export class MeshState {
     if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
     addTo(this.#workloadsOf, hostname, id);
+    this.#sizes.workload(hostname, workload, 1);
     this.#dirty.hosts.add(hostname);
   }
 
@@ -351,6 +361,7 @@ export class MeshState {
     if (workload.service === "") return;
     const hostname = this.#hostnameOf(workload.service, workload.namespace);
     removeFrom(this.#workloadsOf, hostname, id);
+    this.#sizes.workload(hostname, workload, -1);
     this.#dirty.hosts.add(hostname);
   }
 }

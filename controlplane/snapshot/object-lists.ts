@@ -22,6 +22,7 @@ interface KindOfList {
   readonly "peer-authentication": "PeerAuthentication";
   readonly "request-authentication": "RequestAuthentication";
   readonly "authorization-policy": "AuthorizationPolicy";
+  readonly telemetry: "Telemetry";
   /** By `namespace/name`. */
   readonly secret: "Secret";
   /** All of them, under `*`. */
@@ -71,6 +72,7 @@ export class ObjectLists {
       "peer-authentication": new ConfigIndex("PeerAuthentication", byNamespace),
       "request-authentication": new ConfigIndex("RequestAuthentication", byNamespace),
       "authorization-policy": new ConfigIndex("AuthorizationPolicy", byNamespace),
+      telemetry: new ConfigIndex("Telemetry", byNamespace),
       secret: new ConfigIndex("Secret", byName),
       gateway: new ConfigIndex("Gateway", all),
       "mesh-config": new ConfigIndex("MeshConfig", all),

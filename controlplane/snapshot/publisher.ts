@@ -2,6 +2,7 @@ import { MeshError } from "../../mesh/errors.ts";
 import type { StoredObject } from "../../mesh/model/object.ts";
 import type { WorkloadId } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { LastBans } from "../ca/bans.ts";
 import { ofKind } from "../offline/stored-objects.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
@@ -119,9 +120,9 @@ export class Publisher {
     this.#debounce.trigger();
   }
 
-  /** When somebody was banned last: proxies end the connections that are open from before. */
-  setLastBan(atMs: number): void {
-    this.#state.setLastBan(atMs);
+  /** When who was banned last: proxies end the connections that are open from before. */
+  setLastBans(last: LastBans): void {
+    this.#state.setLastBans(last);
     this.#debounce.trigger();
   }
 

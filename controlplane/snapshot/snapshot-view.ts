@@ -46,6 +46,8 @@ export interface SnapshotView {
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody was banned last; 0: never. */
   readonly lastBanMs: number;
+  /** When an identity, or a certificate of it, was banned last; 0: never. */
+  lastBanOf(identity: string): number;
   /** All services of a host, whoever may see them: `serviceFor` says which one is meant. */
   services(hostname: string): readonly Service[];
   endpoints(service: ServiceKey): readonly Endpoint[];
@@ -70,6 +72,7 @@ export interface SnapshotView {
   /** The keys that are had from there, as a JWK set. */
   keySet(source: string): string | undefined;
   authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy">;
+  telemetries(namespace: string): ObjectsOf<"telemetry">;
   /** Of all namespaces. */
   gateways(): ObjectsOf<"gateway">;
   /** By `namespace/name`. */
@@ -78,52 +81,138 @@ export interface SnapshotView {
 
 /** Reads a snapshot and tells each key before it is read. What is absent is read too: it may come. */
 export function viewOf(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => void = () => {}): SnapshotView {
-  const read = <T>(part: SharedMap<T>, key: SnapshotKey, name: string): T | undefined => {
-    onRead(key);
+  return new View(snapshot, onRead);
+}
+
+/** Its methods are the class's: views are made by the ten thousand. Others inherit from one (`withHeld`), so it has no `#`. */
+class View implements SnapshotView {
+  private readonly snapshot: MeshSnapshot;
+  private readonly onRead: (key: SnapshotKey) => void;
+
+  constructor(snapshot: MeshSnapshot, onRead: (key: SnapshotKey) => void) {
+    this.snapshot = snapshot;
+    this.onRead = onRead;
+  }
+
+  get settings(): MeshSettings {
+    this.onRead(SETTINGS_KEY);
+    return this.snapshot.settings;
+  }
+
+  get hosts(): readonly HostOfService[] {
+    this.onRead(HOSTS_KEY);
+    return this.snapshot.hosts;
+  }
+
+  get selectedLabels(): readonly string[] {
+    this.onRead(SELECTED_LABELS_KEY);
+    return this.snapshot.selectedLabels;
+  }
+
+  get networkEntries(): readonly NetworkEntry[] {
+    this.onRead(NETWORK_ENTRIES_KEY);
+    return this.snapshot.networkEntries;
+  }
+
+  get lastBanMs(): number {
+    this.onRead(LAST_BAN_KEY);
+    return this.snapshot.lastBanMs;
+  }
+
+  lastBanOf(identity: string): number {
+    return this.read(this.snapshot.identityBans, `identity-ban/${identity}`, identity) ?? 0;
+  }
+
+  services(hostname: string): readonly Service[] {
+    return this.read(this.snapshot.services, `service/${hostname}`, hostname) ?? [];
+  }
+
+  endpoints(key: ServiceKey): readonly Endpoint[] {
+    return this.read(this.snapshot.endpoints, `endpoints/${key}`, key) ?? [];
+  }
+
+  identities(key: ServiceKey): readonly string[] {
+    return this.read(this.snapshot.identities, `identities/${key}`, key) ?? [];
+  }
+
+  workload(id: WorkloadId): WorkloadConfig | undefined {
+    return this.read(this.snapshot.workloads, `workload/${id}`, id);
+  }
+
+  observed(id: WorkloadId): readonly string[] {
+    return this.read(this.snapshot.observed, `observed/${id}`, id) ?? [];
+  }
+
+  virtualServices(pattern: string): ObjectsOf<"virtual-service"> {
+    return this.list("virtual-service", pattern);
+  }
+
+  virtualServiceNamed(key: string): ObjectsOf<"virtual-service-named">[number] | undefined {
+    return this.list("virtual-service-named", key)[0];
+  }
+
+  kept(key: ObjectKey): StoredObject<"VirtualService"> | undefined {
+    return this.read(this.snapshot.kept, `kept/${key}`, key);
+  }
+
+  virtualServicesOf(gateway: string): ObjectsOf<"virtual-service-of"> {
+    return this.list("virtual-service-of", gateway);
+  }
+
+  destinationRules(pattern: string): ObjectsOf<"destination-rule"> {
+    return this.list("destination-rule", pattern);
+  }
+
+  selectingServiceEntries(namespace: string): ObjectsOf<"selecting-service-entry"> {
+    return this.list("selecting-service-entry", namespace);
+  }
+
+  sidecars(namespace: string): ObjectsOf<"sidecar"> {
+    return this.list("sidecar", namespace);
+  }
+
+  envoyFilters(namespace: string): ObjectsOf<"envoy-filter"> {
+    return this.list("envoy-filter", namespace);
+  }
+
+  proxyConfigs(namespace: string): ObjectsOf<"proxy-config"> {
+    return this.list("proxy-config", namespace);
+  }
+
+  peerAuthentications(namespace: string): ObjectsOf<"peer-authentication"> {
+    return this.list("peer-authentication", namespace);
+  }
+
+  requestAuthentications(namespace: string): ObjectsOf<"request-authentication"> {
+    return this.list("request-authentication", namespace);
+  }
+
+  keySet(source: string): string | undefined {
+    return this.read(this.snapshot.keySets, `key-set/${source}`, source);
+  }
+
+  authorizationPolicies(namespace: string): ObjectsOf<"authorization-policy"> {
+    return this.list("authorization-policy", namespace);
+  }
+
+  telemetries(namespace: string): ObjectsOf<"telemetry"> {
+    return this.list("telemetry", namespace);
+  }
+
+  gateways(): ObjectsOf<"gateway"> {
+    return this.list("gateway", ALL);
+  }
+
+  secret(key: string): ObjectsOf<"secret">[number] | undefined {
+    return this.list("secret", key)[0];
+  }
+
+  private read<T>(part: SharedMap<T>, key: SnapshotKey, name: string): T | undefined {
+    this.onRead(key);
     return part.get(name);
-  };
-  const list = <L extends ListName>(part: L, name: string): ObjectsOf<L> =>
-    read(snapshot.lists[part], `${part}/${name}`, name) ?? [];
-  return {
-    get settings() {
-      onRead(SETTINGS_KEY);
-      return snapshot.settings;
-    },
-    get hosts() {
-      onRead(HOSTS_KEY);
-      return snapshot.hosts;
-    },
-    get selectedLabels() {
-      onRead(SELECTED_LABELS_KEY);
-      return snapshot.selectedLabels;
-    },
-    get networkEntries() {
-      onRead(NETWORK_ENTRIES_KEY);
-      return snapshot.networkEntries;
-    },
-    get lastBanMs() {
-      onRead(LAST_BAN_KEY);
-      return snapshot.lastBanMs;
-    },
-    services: (hostname) => read(snapshot.services, `service/${hostname}`, hostname) ?? [],
-    endpoints: (key) => read(snapshot.endpoints, `endpoints/${key}`, key) ?? [],
-    identities: (key) => read(snapshot.identities, `identities/${key}`, key) ?? [],
-    workload: (id) => read(snapshot.workloads, `workload/${id}`, id),
-    observed: (id) => read(snapshot.observed, `observed/${id}`, id) ?? [],
-    virtualServices: (pattern) => list("virtual-service", pattern),
-    virtualServiceNamed: (key) => list("virtual-service-named", key)[0],
-    kept: (key) => read(snapshot.kept, `kept/${key}`, key),
-    virtualServicesOf: (gateway) => list("virtual-service-of", gateway),
-    destinationRules: (pattern) => list("destination-rule", pattern),
-    selectingServiceEntries: (namespace) => list("selecting-service-entry", namespace),
-    sidecars: (namespace) => list("sidecar", namespace),
-    envoyFilters: (namespace) => list("envoy-filter", namespace),
-    proxyConfigs: (namespace) => list("proxy-config", namespace),
-    peerAuthentications: (namespace) => list("peer-authentication", namespace),
-    requestAuthentications: (namespace) => list("request-authentication", namespace),
-    keySet: (source) => read(snapshot.keySets, `key-set/${source}`, source),
-    authorizationPolicies: (namespace) => list("authorization-policy", namespace),
-    gateways: () => list("gateway", ALL),
-    secret: (key) => list("secret", key)[0],
-  };
+  }
+
+  private list<L extends ListName>(part: L, name: string): ObjectsOf<L> {
+    return this.read(this.snapshot.lists[part], `${part}/${name}`, name) ?? [];
+  }
 }

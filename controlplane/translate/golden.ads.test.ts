@@ -32,7 +32,7 @@ test("every golden file that is not served is known", () => {
 });
 
 test("a real Envoy takes every golden case over ADS", { skip: skipWithout("envoy") }, async (t) => {
-  assert.ok(files.length >= 51, `only ${files.length} golden files: is the glob right?`);
+  assert.ok(files.length >= 76, `only ${files.length} golden files: is the glob right?`);
   for (const name of Object.keys(NOT_ASKED_FOR)) assert.ok(files.includes(name), name);
   const folder = await mkdtemp(join(tmpdir(), "lateen-golden-"));
   try {

@@ -47,9 +47,14 @@ spec:
     - { name: v3, labels: { version: v3 } }
 `;
 
+/** What a golden case applies. */
+function yamlOf(name: string): string {
+  return readFileSync(join(import.meta.dirname, `golden/${name}.yaml`), "utf8");
+}
+
 const CAPTURED = workload("shop", { interception: "redirect", discovery: "mesh" });
 
-const UNNAMED = readFileSync(join(import.meta.dirname, "golden/unnamed-protocols.yaml"), "utf8");
+const UNNAMED = yamlOf("unnamed-protocols");
 const TCP_PORT = { name: "tcp-9090", protocol: "tcp", servicePort: 9090 } as const;
 
 const cases: readonly Case[] = [
@@ -63,19 +68,19 @@ const cases: readonly Case[] = [
     name: "strict-server-with-policies",
     workload: "default/ratings-1",
     workloads: bookinfoWorkloads(),
-    yaml: readFileSync(join(import.meta.dirname, "golden/strict-server-with-policies.yaml"), "utf8"),
+    yaml: yamlOf("strict-server-with-policies"),
   },
   {
     name: "request-authentication",
     workload: "default/ratings-1",
     workloads: bookinfoWorkloads(),
-    yaml: readFileSync(join(import.meta.dirname, "golden/request-authentication.yaml"), "utf8"),
+    yaml: yamlOf("request-authentication"),
   },
   {
     name: "external-authorization",
     workload: "default/ratings-1",
     workloads: bookinfoWorkloads(),
-    yaml: readFileSync(join(import.meta.dirname, "golden/external-authorization.yaml"), "utf8"),
+    yaml: yamlOf("external-authorization"),
   },
   {
     name: "calls-are-told",
@@ -102,19 +107,19 @@ const cases: readonly Case[] = [
     workload: "default/productpage-1",
     workloads: bookinfoWorkloads(),
     yaml: `${subsets}---
-${readFileSync(join(import.meta.dirname, "golden/virtual-service-canary.yaml"), "utf8")}`,
+${yamlOf("virtual-service-canary")}`,
   },
   {
     name: "virtual-service-everything",
     workload: "default/productpage-1",
     workloads: bookinfoWorkloads(),
-    yaml: readFileSync(join(import.meta.dirname, "golden/virtual-service-everything.yaml"), "utf8"),
+    yaml: yamlOf("virtual-service-everything"),
   },
   {
     name: "destination-rule-everything",
     workload: "default/productpage-1",
     workloads: bookinfoWorkloads(),
-    yaml: readFileSync(join(import.meta.dirname, "golden/destination-rule-everything.yaml"), "utf8"),
+    yaml: yamlOf("destination-rule-everything"),
   },
   { name: "captured", workload: "default/shop-1", workloads: [...bookinfoWorkloads(), CAPTURED] },
   {
@@ -129,17 +134,61 @@ spec: { outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS }, protocolDetectio
 `,
   },
   {
+    name: "dynamic-dns-over-tls",
+    workload: "default/shop-1",
+    workloads: [workload("shop", { discovery: "mesh", ports: [] })],
+    yaml: `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec:
+  outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS, tls: { mode: SIMPLE } }
+  tlsDefaults: { minProtocolVersion: TLSV1_3 }
+  proxyHttpPort: 3128
+`,
+  },
+  {
     name: "captured-with-sidecar",
     workload: "default/shop-1",
     workloads: [...bookinfoWorkloads(), CAPTURED],
-    yaml: readFileSync(join(import.meta.dirname, "golden/captured-with-sidecar.yaml"), "utf8"),
+    yaml: yamlOf("captured-with-sidecar"),
+  },
+  {
+    name: "connection-routes",
+    workload: "default/shop-1",
+    workloads: [CAPTURED],
+    yaml: yamlOf("connection-routes"),
+  },
+  {
+    name: "sidecar-ingress",
+    workload: "default/shop-1",
+    workloads: [workload("shop", { discovery: "mesh" })],
+    yaml: yamlOf("sidecar-ingress"),
+  },
+  {
+    name: "egress-proxy",
+    workload: "default/shop-1",
+    workloads: [...bookinfoWorkloads().filter(({ service }) => service !== "productpage"), CAPTURED],
+    yaml: yamlOf("egress-proxy"),
+  },
+  {
+    name: "mesh-config",
+    workload: "default/shop-1",
+    workloads: [...bookinfoWorkloads().filter(({ service }) => service === "details"), CAPTURED],
+    yaml: yamlOf("mesh-config"),
+  },
+  {
+    name: "external-authorization-grpc",
+    workload: "default/shop-1",
+    workloads: [...bookinfoWorkloads().filter(({ service }) => service === "details"), workload("shop")],
+    yaml: yamlOf("external-authorization-grpc"),
   },
   {
     name: "unnamed-protocols-captured",
     workload: "default/shop-1",
     workloads: [CAPTURED],
     yaml: `${UNNAMED}---
-${readFileSync(join(import.meta.dirname, "golden/unnamed-protocols-captured.yaml"), "utf8")}`,
+${yamlOf("unnamed-protocols-captured")}`,
   },
   {
     name: "unnamed-protocols",
@@ -155,13 +204,13 @@ ${readFileSync(join(import.meta.dirname, "golden/unnamed-protocols-captured.yaml
       }),
     ],
     yaml: `${UNNAMED}---
-${readFileSync(join(import.meta.dirname, "golden/unnamed-protocols-sidecar.yaml"), "utf8")}`,
+${yamlOf("unnamed-protocols-sidecar")}`,
   },
   {
     name: "envoy-filter",
     workload: "default/ratings-1",
     workloads: bookinfoWorkloads(),
-    yaml: readFileSync(join(import.meta.dirname, "golden/envoy-filter.yaml"), "utf8"),
+    yaml: yamlOf("envoy-filter"),
   },
   {
     name: "on-demand",

@@ -59,6 +59,21 @@ test("a rebuilt value that is the same keeps its identity", () => {
   assert.equal(memo.root("root", build, same), before);
 });
 
+test("what a build has read counts, too, when the last one that had read it before no longer does meanwhile", () => {
+  const { memo } = recorded(["a"]);
+  const child: Build<string | undefined> = ({ view }) =>
+    view.workload("default/switch") === undefined ? view.workload("default/a")?.name : "switched";
+  const outer: Build<string | undefined> = (scope) => {
+    const name = scope.view.workload("default/a")?.name;
+    return scope.get("child", child) === "switched" ? name : undefined;
+  };
+  memo.root("child", child);
+  memo.advance(snapshot("a", "switch"), keys("workload/default/switch"));
+  assert.equal(memo.root("outer", outer), "a");
+  memo.advance(snapshot("switch"), keys("workload/default/a"));
+  assert.equal(memo.root("outer", outer), undefined);
+});
+
 test("what no root uses any more is dropped, with its warnings; what another root uses stays", () => {
   const { memo } = recorded(["a", "b"]);
   memo.root("one", rootOf("a", "b"));

@@ -1,4 +1,5 @@
 import { SharedMap } from "../../mesh/collections/shared-map.ts";
+import { SmallSet } from "../../mesh/collections/small-set.ts";
 import type { MeshSnapshot, SnapshotKey } from "../snapshot/mesh-snapshot.ts";
 import type { PublishWarning } from "../snapshot/publish-report.ts";
 import { type SnapshotView, viewOf } from "../snapshot/snapshot-view.ts";
@@ -27,15 +28,23 @@ interface Entry {
   value: unknown;
   built: boolean;
   fresh: boolean;
-  reads: ReadonlySet<SnapshotKey>;
-  children: ReadonlySet<Entry>;
-  readonly parents: Set<Entry>;
+  reads: readonly Readers[];
+  children: readonly Entry[];
+  readonly parents: SmallSet<Entry>;
   pinned: boolean;
   warnings: readonly PublishWarning[];
   /** Set in an entry that a collection has for one of its members. */
   member: string | undefined;
   /** Of a collection: what it was last built from. */
   collected: Collected | undefined;
+  mark: number;
+}
+
+/** A snapshot key, and the entries that have read it. Entries refer to these, not to keys: there are millions of reads. */
+interface Readers {
+  readonly key: SnapshotKey;
+  readonly entries: SmallSet<Entry>;
+  mark: number;
 }
 
 interface Collected {
@@ -55,10 +64,12 @@ interface Collected {
 export class Memo {
   #snapshot: MeshSnapshot;
   readonly #entries = new Map<string, Entry>();
-  readonly #readers = new Map<SnapshotKey, Set<Entry>>();
+  readonly #readers = new Map<SnapshotKey, Readers>();
   readonly #onBuild: (key: string) => void;
   /** Entries that have something to warn of. */
   readonly #warning = new Set<Entry>();
+  /** A number for each list that is gone through; what is in the list is marked with it. */
+  #marks = 0;
 
   constructor(snapshot: MeshSnapshot, onBuild: (key: string) => void = () => {}) {
     this.#snapshot = snapshot;
@@ -72,7 +83,7 @@ export class Memo {
   /** Goes on to the next snapshot: what read a changed key is rebuilt when it is next asked for. */
   advance(snapshot: MeshSnapshot, changed: ReadonlySet<SnapshotKey>): void {
     this.#snapshot = snapshot;
-    for (const key of changed) for (const entry of this.#readers.get(key) ?? []) markStale(entry);
+    for (const key of changed) for (const entry of this.#readers.get(key)?.entries ?? NONE) markStale(entry);
   }
 
   /** The value of a root: kept, with everything it uses, until it is released. A build that throws changes nothing. */
@@ -107,11 +118,12 @@ export class Memo {
       fresh: false,
       reads: NONE,
       children: NONE,
-      parents: new Set(),
+      parents: new SmallSet(),
       pinned: false,
-      warnings: [],
+      warnings: NONE,
       member: undefined,
       collected: undefined,
+      mark: 0,
     };
     this.#entries.set(key, entry);
     return entry;
@@ -123,17 +135,17 @@ export class Memo {
   }
 
   #rebuild<T>(entry: Entry, build: Build<T>, same: Same<T> | undefined): void {
-    const reads = new Set<SnapshotKey>();
-    const children = new Set<Entry>();
+    const reads: Readers[] = [];
+    const children: Entry[] = [];
     const warnings: PublishWarning[] = [];
     const use = (key: string): Entry => {
       const child = this.#entry(key);
-      children.add(child);
+      children.push(child);
       child.parents.add(entry);
       return child;
     };
     const scope: Scope = {
-      view: viewOf(this.#snapshot, (key) => reads.add(key)),
+      view: viewOf(this.#snapshot, (key) => reads.push(this.#readersOf(key))),
       get: (key, buildChild, sameChild) => this.#value(use(key), buildChild, sameChild),
       collect: (key, members, buildMember) => this.#collection(use(key), members, buildMember),
       warn: (warning) => warnings.push(warning),
@@ -144,14 +156,15 @@ export class Memo {
       value = build(scope, entry.value as T | undefined);
     } catch (error) {
       // It stays stale with its last value; what it used so far is tracked with the rest, to be dropped with it.
-      entry.children = entry.children.union(children);
+      entry.children = this.#once([...entry.children, ...children]);
+      for (const readers of reads) this.#forgetUnread(readers);
       throw error;
     }
     const unchanged = entry.built && (same?.(entry.value as T, value) ?? false);
     if (!unchanged) entry.value = value;
     entry.built = true;
     entry.fresh = true;
-    entry.warnings = warnings;
+    entry.warnings = warnings.length > 0 ? warnings : NONE;
     if (warnings.length > 0) this.#warning.add(entry);
     else this.#warning.delete(entry);
     this.#setReads(entry, reads);
@@ -187,9 +200,9 @@ export class Memo {
     const collected: Collected = { members, entries, parts: before?.parts ?? new Map(), stale };
     entry.value ??= SharedMap.empty<T>();
     entry.collected = collected;
-    const children = new Set(entries.values());
+    const children = [...entries.values()];
     // Those that are gone are let go last: what comes in their place may use the same.
-    entry.children = entry.children.union(children);
+    entry.children = this.#once([...entry.children, ...children]);
     this.#takeOver(entry, collected, build);
     this.#setChildren(entry, children);
   }
@@ -217,29 +230,51 @@ export class Memo {
     collected.stale.clear();
   }
 
-  #setReads(entry: Entry, reads: ReadonlySet<SnapshotKey>): void {
-    for (const key of entry.reads) {
-      if (reads.has(key)) continue;
-      const readers = this.#readers.get(key);
-      readers?.delete(entry);
-      if (readers?.size === 0) this.#readers.delete(key);
-    }
-    for (const key of reads) {
-      if (entry.reads.has(key)) continue;
-      const readers = this.#readers.get(key) ?? new Set();
-      this.#readers.set(key, readers.add(entry));
-    }
-    entry.reads = reads.size === 0 ? NONE : reads;
+  #readersOf(key: SnapshotKey): Readers {
+    const known = this.#readers.get(key);
+    if (known !== undefined) return known;
+    const readers: Readers = { key, entries: new SmallSet(), mark: 0 };
+    this.#readers.set(key, readers);
+    return readers;
   }
 
-  #setChildren(entry: Entry, children: ReadonlySet<Entry>): void {
+  #forgetUnread({ key, entries }: Readers): void {
+    if (entries.size === 0) this.#readers.delete(key);
+  }
+
+  #setReads(entry: Entry, reads: readonly Readers[]): void {
+    const before = entry.reads;
+    // Those that nobody had read may have been forgotten since.
+    entry.reads = this.#once(reads.map((one) => (one.entries.size > 0 ? one : this.#readersOf(one.key))));
+    const mark = this.#marks;
+    for (const readers of entry.reads) readers.entries.add(entry);
+    for (const readers of before) {
+      if (readers.mark === mark) continue;
+      readers.entries.delete(entry);
+      this.#forgetUnread(readers);
+    }
+  }
+
+  #setChildren(entry: Entry, children: readonly Entry[]): void {
     const before = entry.children;
-    entry.children = children.size === 0 ? NONE : children;
-    for (const child of before) {
-      if (children.has(child)) continue;
+    entry.children = this.#once(children);
+    const mark = this.#marks;
+    const gone = before.filter((child) => child.mark !== mark);
+    for (const child of gone) {
       child.parents.delete(entry);
       this.#dropUnused(child);
     }
+  }
+
+  /** Each item once; these, and no others, have the newest mark then. */
+  #once<T extends { mark: number }>(items: readonly T[]): readonly T[] {
+    this.#marks += 1;
+    if (items.length === 0) return NONE;
+    return items.filter((item) => {
+      if (item.mark === this.#marks) return false;
+      item.mark = this.#marks;
+      return true;
+    });
   }
 
   #dropUnused(entry: Entry): void {
@@ -252,7 +287,7 @@ export class Memo {
 }
 
 /** Most entries read nothing themselves, or use no other. */
-const NONE: ReadonlySet<never> = new Set<never>();
+const NONE: readonly never[] = [];
 
 function sameItems(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));

@@ -11,9 +11,10 @@ import { type NodeParts, sameParts } from "./node-parts.ts";
 import { type EgressClass, egressClass } from "./outbound/egress-class.ts";
 import { checkEgress, egressMap } from "./outbound/egress-resources.ts";
 import { patchSet } from "./patches/patch-set.ts";
-import { patchedResources } from "./patches/patched-resources.ts";
+import { patchedOwn, patchedResources, patchedShared } from "./patches/patched-resources.ts";
 import { sameMap } from "./resource.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
+import { nodeListeners, withProviders } from "./telemetry/node-telemetry.ts";
 import { workloadOf } from "./workload-of.ts";
 
 export type ResourceTypes = ReadonlyMap<TypeUrl, SharedMap<EncodedResource>>;
@@ -58,15 +59,32 @@ export function nodeResources(
   const ownEndpoints = own.get(TYPE_URL.endpoints) ?? [];
   checkOwnReferences(own, new Map([...types, [TYPE_URL.endpoints, namedMap(ownEndpoints)]]));
   const selected = selectPatches(scope.view, workload);
-  if (selected.length === 0) return { of, types, ownEndpoints };
+  if (selected.length === 0) {
+    const listeners = nodeListeners(scope, id, {
+      classKey: of.key,
+      shared: (inner) => egressMap(inner, of, TYPE_URL.listener),
+      own: (inner) => namedMap(ownParts(inner, id).get(TYPE_URL.listener) ?? []),
+    });
+    return { of, types: withListeners(types, listeners), ownEndpoints };
+  }
   if (messageTypes === undefined) throw new Error("patches need a translator that has message types");
-  const patched = patchedResources(scope, patchSet(scope, messageTypes, selected), {
-    id,
-    types,
-    classOf,
-    ownParts,
+  const patches = patchSet(scope, messageTypes, selected);
+  const node = { id, types, classOf, ownParts };
+  const patched = patchedResources(scope, patches, node);
+  const listeners = nodeListeners(scope, id, {
+    classKey: `${patches.key}/${of.key}`,
+    shared: (inner) => patchedShared(inner, patches, of, TYPE_URL.listener),
+    own: (inner) => patchedOwn(inner, patches, node, TYPE_URL.listener),
   });
-  return { of, types: patched, ownEndpoints };
+  return { of, types: withListeners(patched, listeners), ownEndpoints };
+}
+
+/** Undefined: they stay as they are. */
+function withListeners(
+  types: ResourceTypes,
+  listeners: SharedMap<EncodedResource> | undefined,
+): ResourceTypes {
+  return listeners === undefined ? types : new Map([...types, [TYPE_URL.listener, listeners]]);
 }
 
 /** The memo's key of the endpoints that a class shares. */
@@ -109,9 +127,10 @@ function ownParts(scope: Scope, id: WorkloadId): NodeParts {
     `own/${id}`,
     (inner) => {
       const workload = workloadOf(inner, id);
-      return workload.role === "gateway"
-        ? gatewayResources(inner, workload).parts
-        : sidecarParts(inner, id, classOf(inner, id));
+      const of = classOf(inner, id);
+      const parts =
+        workload.role === "gateway" ? gatewayResources(inner, workload).parts : sidecarParts(inner, id, of);
+      return withProviders(inner, id, of, parts);
     },
     sameParts,
   );

@@ -7,7 +7,11 @@ import { skipWithout } from "../../test/harness/tools.ts";
 import { validateBootstrap } from "../../test/harness/validate-envoy.ts";
 
 const golden = join(import.meta.dirname, "golden");
-const names = (await readdir(golden)).filter((name) => name.endsWith(".json")).sort();
+/** They name files that are not here: `golden.ads.test.ts` gives Envoy some. */
+const WITH_FILES = ["sidecar-ingress.json"];
+const names = (await readdir(golden))
+  .filter((name) => name.endsWith(".json") && !WITH_FILES.includes(name))
+  .sort();
 
 for (const name of names) {
   test(`Envoy accepts ${name}`, { skip: skipWithout("envoy") }, async () => {

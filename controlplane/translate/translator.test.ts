@@ -258,6 +258,29 @@ test("what a class shares is tried once for a snapshot, and who came while it fa
   assert.deepEqual(snapshots(), [3, 3, 3, 3, 3]);
 });
 
+test("an upstream that names no port leads to the service's first one, whichever that is now", () => {
+  const page = workload("page", {
+    upstreams: [{ host: "later", port: 0, bind: { address: "127.0.0.1", port: 15_100 } }],
+  });
+  const it = harness({ workloads: [page] });
+  const routes = (): readonly string[] => [...(it.maps("default/page-1").get(TYPE_URL.route)?.keys() ?? [])];
+  it.publish();
+  assert.deepEqual(routes(), []);
+  for (const servicePort of [9080, 8080]) {
+    const [port] = workload("later").ports;
+    assert.ok(port);
+    const later = workload("later", { ports: [{ ...port, servicePort }] });
+    it.state.setWorkloads([
+      { id: "default/page-1", workload: page },
+      { id: "default/later-1", workload: later },
+    ]);
+    it.publish();
+    assert.deepEqual(routes(), [`later.default.svc.cluster.local:${servicePort}`]);
+    const clusters = [...(it.maps("default/page-1").get(TYPE_URL.cluster)?.keys() ?? [])];
+    assert.ok(clusters.includes(`outbound|${servicePort}||later.default.svc.cluster.local`), clusters.join());
+  }
+});
+
 test("an upstream that does not exist gets a listener that closes, a warning, and the real one once it comes", () => {
   const page = workload("page", {
     upstreams: [{ host: "later", port: 9080, bind: { address: "127.0.0.1", port: 9090 } }],

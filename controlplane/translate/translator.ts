@@ -83,6 +83,8 @@ class MemoTranslator implements Translator {
   readonly #classes = new Map<string, SharedByClass>();
   /** To be looked at again although nothing of their own has changed. */
   readonly #stale = new Set<WorkloadId>();
+  /** Of streams: those whose id names their workload. A stream asks after each publication, its node never changes. */
+  readonly #consistent = new WeakSet<XdsNode>();
   #memo: Memo | undefined;
   #snapshot: MeshSnapshot | undefined;
 
@@ -118,8 +120,11 @@ class MemoTranslator implements Translator {
   }
 
   resourcesFor(node: XdsNode): NodeResources | undefined {
-    const named = parseNodeId(node.id);
-    if (named === undefined || workloadId(named) !== node.workload) return undefined;
+    if (!this.#consistent.has(node)) {
+      const named = parseNodeId(node.id);
+      if (named === undefined || workloadId(named) !== node.workload) return undefined;
+      this.#consistent.add(node);
+    }
     return this.preview(node.workload);
   }
 
@@ -258,13 +263,16 @@ class MemoTranslator implements Translator {
 
   /** The same object as long as nothing in it is another. */
   #composed(served: Served): ResourceTypes {
-    const { node, shared } = served;
-    if (served.composed?.endpoints !== shared.endpoints) {
-      const own = node.ownEndpoints.map((one) => [one.name, one] as const);
-      const types = new Map([...node.types, [TYPE_URL.endpoints, shared.endpoints.edited(own)]]);
-      served.composed = { endpoints: shared.endpoints, types };
-    }
-    return served.composed.types;
+    const { node, shared, composed } = served;
+    const { endpoints } = shared;
+    if (composed?.endpoints === endpoints) return composed.types;
+    const own = node.ownEndpoints.map((one) => [one.name, one] as const);
+    const types = new Map(node.types).set(
+      TYPE_URL.endpoints,
+      own.length === 0 ? endpoints : endpoints.edited(own),
+    );
+    served.composed = { endpoints, types };
+    return types;
   }
 
   #forget(id: WorkloadId): void {

@@ -41,15 +41,20 @@ interface InFlight {
   readonly publishedAt: number | undefined;
 }
 
+/** How far a type's newest has come. */
+interface Progress {
+  inFlight: InFlight | undefined;
+  /** The first publication that waits to be sent (monotonic). */
+  waitingSince: number | undefined;
+}
+
 const NONE: readonly never[] = [];
 
 /** One proxy's stream once its node is known: joins the scheduler to the status table. No transport in it. */
 export class AdsStream<S extends Subscription> {
   readonly #deps: AdsStreamDeps<S>;
   readonly #scheduler: PushScheduler<S>;
-  readonly #inFlight = new Map<TypeUrl, InFlight>();
-  /** The first publication of each type that waits to be sent. */
-  readonly #waitingSince = new Map<TypeUrl, number>();
+  readonly #progress = new Map<TypeUrl, Progress>();
   #resources: NodeResources | undefined;
   /** Types of which something is to be sent or answered, as it was when last looked at. */
   #unsettled: readonly TypeUrl[] = PUSH_ORDER;
@@ -64,8 +69,7 @@ export class AdsStream<S extends Subscription> {
     const answer = this.#scheduler.request(typeUrl, take);
     this.#record(typeUrl, answer);
     // Most requests acknowledge the one response that was on its way.
-    const [unsettled, ...others] = this.#unsettled;
-    const isLast = answer.kind === "ack" && unsettled === typeUrl && others.length === 0;
+    const isLast = answer.kind === "ack" && this.#unsettled.length === 1 && this.#unsettled[0] === typeUrl;
     const resources = this.#resources;
     if (isLast && resources !== undefined && !this.#scheduler.isPending(typeUrl, resources)) {
       this.#unsettled = this.#tell(typeUrl, resources) ? NONE : [typeUrl];
@@ -77,12 +81,12 @@ export class AdsStream<S extends Subscription> {
     const before = this.#unsettled.length === 0 ? this.#resources : undefined;
     this.#resources = resources;
     const pending = this.#scheduler.pending(resources, before);
-    for (const typeUrl of publishedAt === undefined ? NONE : pending) {
-      if (!this.#waitingSince.has(typeUrl)) this.#waitingSince.set(typeUrl, publishedAt ?? 0);
+    if (publishedAt !== undefined) {
+      for (const typeUrl of pending) this.#progressOf(typeUrl).waitingSince ??= publishedAt;
     }
     // Most publications concern few streams, and one type.
-    const [first, ...others] = pending;
-    if (before === undefined || others.length > 0) this.#pump();
+    const first = pending[0];
+    if (before === undefined || pending.length > 1) this.#pump();
     else if (first !== undefined) this.#pumpAlone(first, resources);
     this.#deps.status.evaluated(resources.snapshot);
   }
@@ -95,8 +99,9 @@ export class AdsStream<S extends Subscription> {
   #record(typeUrl: TypeUrl, answer: Answer): void {
     const { status, clock, logger, node, observer } = this.#deps;
     if (answer.kind === "none" || answer.kind === "stale") return;
-    const inFlight = this.#inFlight.get(typeUrl);
-    this.#inFlight.delete(typeUrl);
+    const progress = this.#progressOf(typeUrl);
+    const { inFlight } = progress;
+    progress.inFlight = undefined;
     if (answer.kind === "nack") {
       const { message, rejected } = answer;
       observer.onNack?.(typeUrl);
@@ -110,8 +115,11 @@ export class AdsStream<S extends Subscription> {
       return;
     }
     if (inFlight === undefined) return;
-    const covers = answer.sent.heldBack ? {} : { ackedSnapshot: inFlight.snapshot };
-    status.update(typeUrl, { ackedAt: clock.now(), ...covers });
+    const ackedAt = clock.now();
+    status.update(
+      typeUrl,
+      answer.sent.heldBack ? { ackedAt } : { ackedAt, ackedSnapshot: inFlight.snapshot },
+    );
     if (inFlight.publishedAt === undefined) return;
     observer.onPropagation?.({ node, typeUrl, ms: clock.monotonic() - inFlight.publishedAt });
   }
@@ -139,11 +147,20 @@ export class AdsStream<S extends Subscription> {
 
   #send(push: Push, snapshot: number): void {
     const { typeUrl } = push;
-    this.#inFlight.set(typeUrl, { snapshot, publishedAt: this.#waitingSince.get(typeUrl) });
-    this.#waitingSince.delete(typeUrl);
+    const progress = this.#progressOf(typeUrl);
+    progress.inFlight = { snapshot, publishedAt: progress.waitingSince };
+    progress.waitingSince = undefined;
     this.#deps.send(push, snapshot);
     this.#deps.observer.onPush?.(typeUrl);
     this.#deps.status.update(typeUrl, { sentSnapshot: snapshot, sentAt: this.#deps.clock.now() });
+  }
+
+  #progressOf(typeUrl: TypeUrl): Progress {
+    const known = this.#progress.get(typeUrl);
+    if (known !== undefined) return known;
+    const progress: Progress = { inFlight: undefined, waitingSince: undefined };
+    this.#progress.set(typeUrl, progress);
+    return progress;
   }
 
   /** Whether nothing is to be sent or answered. */

@@ -123,7 +123,8 @@ export class PushScheduler<S extends Subscription> {
     for (const { typeUrl, subscription } of this.#lanes) {
       const map = of(resources, typeUrl);
       if (settled !== undefined && of(settled, typeUrl) === map) continue;
-      if (subscription.change(map, "now") !== undefined) pending = [...pending, typeUrl];
+      if (subscription.change(map, "now") === undefined) continue;
+      pending = pending === NONE ? [typeUrl] : [...pending, typeUrl];
     }
     return pending;
   }

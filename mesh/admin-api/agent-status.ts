@@ -1,9 +1,12 @@
+import type { FindingSeverity } from "./host-finding.ts";
+
 /** What `GET /status` of an agent answers. Times are ISO 8601. */
 export interface AgentStatus {
   readonly agent: {
     readonly id: string;
     readonly trustDomain: string;
     readonly version: string;
+    readonly pid: number;
     readonly certificateExpires: string;
   };
   readonly server: {
@@ -15,10 +18,15 @@ export interface AgentStatus {
   };
   readonly discovery: { readonly source: string; readonly state: "waiting" | "known" };
   readonly workloads: readonly WorkloadStatus[];
-  /** What keeps services out of the mesh, or parts of them: ports that are taken, names that cannot be. */
+  /**
+   * What keeps services out of the mesh, or parts of them (ports that are taken, names that cannot be), and what is wrong
+   * with this host. Codes are those of `mesh/errors.ts` and of `host-finding.ts`.
+   */
   readonly problems: readonly {
+    /** Empty: the host. */
     readonly workload: string;
     readonly code: string;
+    readonly severity: FindingSeverity;
     readonly message: string;
     readonly hint: string;
   }[];

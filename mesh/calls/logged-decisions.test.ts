@@ -17,7 +17,12 @@ interface HttpCase {
   readonly name: string;
   readonly details?: string;
   readonly results: Readonly<Record<string, string>>;
-  readonly want: readonly (readonly [policy: string, result: string, enforced: boolean])[];
+  readonly want: readonly (readonly [
+    policy: string,
+    result: string,
+    enforced: boolean,
+    authorizer?: string,
+  ])[];
 }
 
 // As a real Envoy 1.40 tells them.
@@ -67,12 +72,33 @@ const HTTP: readonly HttpCase[] = [
     want: [[NO, "audited", true]],
   },
   {
-    name: "nothing of an authorizer that was to be asked",
+    name: "whose authorizer refused it",
     details: "ext_authz_denied",
     results: {
       istio_ext_authz_shadow_engine_result: "denied",
-      istio_ext_authz_shadow_effective_policy_id: TRIED,
+      istio_ext_authz_shadow_effective_policy_id: `istio-ext-authz-the-door-${NO}`,
     },
+    want: [[NO, "denied", true, "refused"]],
+  },
+  {
+    name: "whose authorizer said nothing",
+    details: "ext_authz_error",
+    results: { istio_ext_authz_shadow_effective_policy_id: `istio-ext-authz-door-${NO}` },
+    want: [[NO, "denied", true, "silent"]],
+  },
+  {
+    name: "nothing of an authorizer that let it pass, or that is no policy's",
+    details: "via_upstream",
+    results: {
+      istio_ext_authz_shadow_engine_result: "denied",
+      istio_ext_authz_shadow_effective_policy_id: `istio-ext-authz-door-${NO}`,
+    },
+    want: [],
+  },
+  {
+    name: "nothing of an authorizer that no policy asks",
+    details: "ext_authz_denied",
+    results: {},
     want: [],
   },
 ];
@@ -89,7 +115,9 @@ for (const { name, details = "", results, want } of HTTP) {
     });
     const told = readHttpDecisions(entry);
     assert.deepEqual(
-      told?.decisions.map(({ policy, result, enforced }) => [policy, result, enforced]),
+      told?.decisions.map(({ policy, result, enforced, authorizer }) =>
+        authorizer === undefined ? [policy, result, enforced] : [policy, result, enforced, authorizer],
+      ),
       want,
     );
     assert.deepEqual(told?.call, {

@@ -5,7 +5,7 @@ import {
   type HTTPAccessLogEntry,
   type TCPAccessLogEntry,
 } from "../xds/gen/envoy/data/accesslog/v3/accesslog.ts";
-import { AUDIT_RESULTS, DRY_RUN_RESULTS } from "../xds/names.ts";
+import { ASKED_RESULTS, AUDIT_RESULTS, DRY_RUN_RESULTS, ruleOfAsked } from "../xds/names.ts";
 import { methodOf, sourceOf } from "./log-entry.ts";
 import type { DecidedCall, PolicyDecision } from "./policy-decision.ts";
 
@@ -17,6 +17,8 @@ export interface LoggedDecisions {
 
 /** Response code details, or termination details of a connection. What else is refused is no policy's decision. */
 const DENIED = /^rbac_access_denied_matched_policy\[(.+)\]$/;
+/** Of what an authorizer said no to, or said nothing about. */
+const AUTHORIZERS = { ext_authz_denied: "refused", ext_authz_error: "silent" } as const;
 const LONGEST = { policy: 600, path: 256 } as const;
 
 type Results = Readonly<Record<string, unknown>>;
@@ -29,7 +31,7 @@ export function readHttpDecisions(entry: HTTPAccessLogEntry): LoggedDecisions | 
   const { commonProperties: common, request, response } = entry;
   if (common === undefined) return undefined;
   const results = resultsOf(common, "envoy.filters.http.rbac");
-  const refused = refusal(response?.responseCodeDetails ?? "");
+  const refused = refusal(response?.responseCodeDetails ?? "", results);
   const decisions = [
     ...inForce(results, AUDIT_RESULTS).map((one) => ({ ...one, result: "audited" as const })),
     ...(refused === undefined ? inForce(results, "") : [refused]),
@@ -45,15 +47,23 @@ export function readTcpDecisions({
   commonProperties: common,
 }: TCPAccessLogEntry): LoggedDecisions | undefined {
   if (common === undefined || common.accessLogType === AccessLogType.TcpPeriodic) return undefined;
-  const refused = refusal(common.connectionTerminationDetails);
-  const tried = inDryRun(resultsOf(common, "envoy.filters.network.rbac"));
+  const results = resultsOf(common, "envoy.filters.network.rbac");
+  const refused = refusal(common.connectionTerminationDetails, results);
+  const tried = inDryRun(results);
   return {
     call: { ...callOf(common), method: "", path: "" },
     decisions: [...(refused === undefined ? [] : [refused]), ...tried],
   };
 }
 
-function refusal(details: string): PolicyDecision | undefined {
+function refusal(details: string, results: Results): PolicyDecision | undefined {
+  if (details === "ext_authz_denied" || details === "ext_authz_error") {
+    // The last rules that had somebody asked are those of who said no: after that nobody else is.
+    const rule = ruleOfAsked(results[`${ASKED_RESULTS}shadow_effective_policy_id`]);
+    return rule === undefined
+      ? undefined
+      : { ...decision(rule, "denied", true), authorizer: AUTHORIZERS[details] };
+  }
   const policy = DENIED.exec(details)?.[1];
   return policy === undefined ? undefined : decision(policy, "denied", true);
 }

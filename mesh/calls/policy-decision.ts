@@ -5,6 +5,8 @@ export interface PolicyDecision {
   readonly result: "allowed" | "denied" | "audited";
   /** False: the policy is in dry run, and nothing comes of it. */
   readonly enforced: boolean;
+  /** Of a policy that has somebody asked: that one said no, or said nothing. Undefined: its rules decided. */
+  readonly authorizer?: "refused" | "silent" | undefined;
 }
 
 /** The call that was decided about. */

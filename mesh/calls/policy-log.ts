@@ -41,11 +41,14 @@ export function policyLog(
   };
 }
 
-function sentenceOf({ result, enforced }: PolicyDecision): string | undefined {
+function sentenceOf({ result, enforced, authorizer }: PolicyDecision): string | undefined {
   switch (result) {
     case "audited":
       return "an AUDIT policy matched";
     case "denied":
+      if (authorizer === "refused") return "refused by the authorizer that a policy has asked";
+      if (authorizer === "silent")
+        return "refused, for the authorizer that a policy has asked gave no answer";
       return enforced ? "refused by policy" : "a policy in dry run would refuse this";
     case "allowed":
       return undefined;

@@ -72,15 +72,20 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
 
   /** What has to be done to `before` for it to be this map. */
   changesSince(before: SharedMap<V>): MapChange<V> {
+    if (before === this) return NO_CHANGE;
     const set: (readonly [string, V])[] = [];
     const removed: string[] = [];
-    const aligned = before.#buckets.length === this.#buckets.length;
-    for (const [index, bucket] of this.#buckets.entries()) {
-      if (aligned && before.#buckets[index] === bucket) continue;
+    const [old, young] = [before.#buckets, this.#buckets];
+    const aligned = old.length === young.length;
+    // By index: most of thousands of buckets are the same.
+    for (let index = 0; index < young.length; index++) {
+      const bucket = young[index] ?? EMPTY_BUCKET;
+      if (aligned && old[index] === bucket) continue;
       for (const entry of bucket) if (before.get(entry[0]) !== entry[1]) set.push(entry);
     }
-    for (const [index, bucket] of before.#buckets.entries()) {
-      if (aligned && this.#buckets[index] === bucket) continue;
+    for (let index = 0; index < old.length; index++) {
+      const bucket = old[index] ?? EMPTY_BUCKET;
+      if (aligned && young[index] === bucket) continue;
       for (const key of bucket.keys()) if (!this.has(key)) removed.push(key);
     }
     return { set, removed };
@@ -116,6 +121,7 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
+const NO_CHANGE: MapChange<never> = { set: [], removed: [] };
 const EMPTY_BUCKET: ReadonlyMap<string, never> = new Map<string, never>();
 
 function emptyBuckets(count: number): readonly Bucket<never>[] {

@@ -13,6 +13,8 @@ const SOURCE = {
   notIpBlocks: [],
   remoteIpBlocks: [],
   notRemoteIpBlocks: [],
+  trustDomains: [],
+  notTrustDomains: [],
 };
 const OPERATION = {
   hosts: [],
@@ -212,9 +214,16 @@ const bad: readonly BadCase[] = [
     ],
   },
   {
-    name: "trust domains, which would be left out",
-    spec: from({ namespaces: ["a"], trustDomains: ["td"] }),
-    errors: [[`${FROM}.trustDomains`, "would make the rule match more"]],
+    name: "trust domains that an authorizer is to be asked about",
+    spec: {
+      action: "CUSTOM",
+      provider: { name: "door" },
+      rules: [{ from: [{ source: { trustDomains: ["td"] } }, { source: { notTrustDomains: ["td"] } }] }],
+    },
+    errors: [
+      [`${FROM}.trustDomains`, "must not be set with action CUSTOM"],
+      ["spec.rules[0].from[1].source.notTrustDomains", "must not be set with action CUSTOM"],
+    ],
   },
   {
     name: "target references, which would be left out",

@@ -15,7 +15,6 @@ import { ipRange, optionalText, textThat } from "./scalars.schema.ts";
 import { refused, withNotice, withReview, writtenField, writtenList } from "./schema-notice.ts";
 import { problemCheck, type Report, rule } from "./schema-rule.ts";
 
-const WIDER = "would make the rule match more than it says";
 const ELSEWHERE = "would apply the policy to workloads that it is not for";
 
 const values = listOf(textThat(() => true, ""));
@@ -47,8 +46,8 @@ const source: z.ZodType<AuthorizationSource> = z
     notIpBlocks: ipBlocks,
     remoteIpBlocks: ipBlocks,
     notRemoteIpBlocks: ipBlocks,
-    trustDomains: refused(WIDER),
-    notTrustDomains: refused(WIDER),
+    trustDomains: values,
+    notTrustDomains: values,
   })
   .check(
     problemCheck((fields) => (isBlank(fields) ? "must have at least one field" : undefined)),
@@ -158,6 +157,8 @@ const IDENTITY_FIELDS = [
   "notNamespaces",
   "serviceAccounts",
   "notServiceAccounts",
+  "trustDomains",
+  "notTrustDomains",
 ] as const;
 const IDENTITY_KEY = /^(source\.(namespace|principal|serviceAccount|trustDomain)$|request\.auth\.)/;
 
@@ -173,7 +174,8 @@ function refuseIdentities({ from, when }: AuthorizationRule, path: FieldPath, re
     if (IDENTITY_KEY.test(key)) report([...path, "when", index, "key"], message);
 }
 
-const LAYER_4_SOURCE = /^(not)?(principals|namespaces|serviceAccounts|ipBlocks|remoteIpBlocks)$/i;
+const LAYER_4_SOURCE =
+  /^(not)?(principals|namespaces|serviceAccounts|trustDomains|ipBlocks|remoteIpBlocks)$/i;
 const LAYER_4_OPERATION = /^(not)?ports$/i;
 
 /** A TCP port has no HTTP attributes: a DENY rule of nothing else is taken to match all that it cannot tell apart. */

@@ -30,6 +30,8 @@ export interface AuthorizationSource {
   readonly notIpBlocks: readonly string[];
   readonly remoteIpBlocks: readonly string[];
   readonly notRemoteIpBlocks: readonly string[];
+  readonly trustDomains: readonly string[];
+  readonly notTrustDomains: readonly string[];
 }
 
 export interface AuthorizationOperation {

@@ -12,6 +12,7 @@ import { requestAuthenticationSpec } from "./request-authentication.schema.ts";
 import { notOurSecret, secretSpec } from "./secret.schema.ts";
 import { serviceEntrySpec } from "./service-entry.schema.ts";
 import { sidecarSpec } from "./sidecar.schema.ts";
+import { telemetrySpec } from "./telemetry.schema.ts";
 import { virtualServiceSpec } from "./virtual-service.schema.ts";
 import { workloadEntrySpec } from "./workload-entry.schema.ts";
 import { workloadGroupSpec } from "./workload-group.schema.ts";
@@ -38,6 +39,8 @@ const ENVOY_FILTER = ["networking.istio.io/v1alpha3"];
 const PROXY_CONFIG = ["networking.istio.io/v1beta1", "networking.istio.io/v1"];
 const SECURITY = ["security.istio.io/v1", "security.istio.io/v1beta1"];
 
+const TELEMETRY = ["telemetry.istio.io/v1", "telemetry.istio.io/v1alpha1"];
+
 /** The kinds that Lateen takes. */
 export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
   VirtualService: { kind: "VirtualService", apiVersions: NETWORKING, spec: virtualServiceSpec },
@@ -63,6 +66,7 @@ export const KINDS: { readonly [K in Kind]: KindDefinition<K> } = {
     spec: requestAuthenticationSpec,
   },
   AuthorizationPolicy: { kind: "AuthorizationPolicy", apiVersions: SECURITY, spec: authorizationPolicySpec },
+  Telemetry: { kind: "Telemetry", apiVersions: TELEMETRY, spec: telemetrySpec },
 };
 
 /** Kinds of Istio and of the Gateway API that people will try, for a message that says so. */
@@ -71,7 +75,6 @@ export const KINDS_NOT_YET: readonly string[] = [
   "HTTPRoute",
   "TCPRoute",
   "TLSRoute",
-  "Telemetry",
   "TrafficExtension",
   "WasmPlugin",
 ];

@@ -1,28 +1,28 @@
 import { z } from "zod";
-import { authorizationProviders } from "./authorization-provider.schema.ts";
 import { connectionPool, tcpKeepalive } from "./connection-pool.schema.ts";
 import type { TrafficPolicy } from "./destination-rule.ts";
 import { isDnsSubdomain } from "./dns-names.ts";
+import { extensionProviders } from "./extension-providers.schema.ts";
 import { retries } from "./http-retry.schema.ts";
 import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing.schema.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";
 import { meshNetworks, networks } from "./mesh-networks.schema.ts";
 import { meshProxyConfig } from "./mesh-proxy-config.schema.ts";
+import { meshOutboundPolicy } from "./outbound-traffic-policy.schema.ts";
 import { outlierDetection } from "./outlier-detection.schema.ts";
-import { isFields } from "./plain-data.ts";
 import {
   dnsLabel,
   duration,
   optionalText,
   portNumber,
   serviceExportTo,
-  text,
   textThat,
   wildcardHost,
 } from "./scalars.schema.ts";
-import { notYet, withReview } from "./schema-notice.ts";
+import { notYet } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";
-import { reviewCurves } from "./server-tls-review.ts";
+import { defaultProviders } from "./telemetry-provider.schema.ts";
+import { meshMtls, tlsDefaults } from "./tls-limits.schema.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -31,13 +31,6 @@ const trustDomain = textThat(
   (written) => isDnsSubdomain(written.replace(/(?<=.)\.$/, "")),
   "a trust domain: DNS labels joined by dots",
 );
-
-const outboundTrafficPolicy = z
-  .object({
-    mode: z.enum(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).default("REGISTRY_ONLY"),
-    tls: notYet(),
-  })
-  .transform(({ mode }) => mode);
 
 const inboundTrafficPolicy = z
   .object({ mode: z.enum(["PASSTHROUGH", "LOCALHOST"]).default("PASSTHROUGH") })
@@ -50,29 +43,6 @@ const pathNormalization = z
       .default("DEFAULT"),
   })
   .transform(({ normalization }) => (normalization === "DEFAULT" ? undefined : normalization));
-
-const leastVersion = z.enum(["TLS_AUTO", "TLSV1_2", "TLSV1_3"]).default("TLS_AUTO");
-
-const meshMtls = z
-  .object({
-    minProtocolVersion: leastVersion,
-    cipherSuites: notYet(z.array(text).optional()),
-    ecdhCurves: z.never({ error: "must not be set: Istio's mesh TLS has no choice of curves" }).optional(),
-  })
-  .transform(({ minProtocolVersion }) =>
-    minProtocolVersion === "TLS_AUTO" ? undefined : minProtocolVersion,
-  );
-
-const tlsDefaults = withReview(
-  z.object({
-    minProtocolVersion: leastVersion,
-    cipherSuites: z.array(text).optional(),
-    ecdhCurves: z.array(text).optional(),
-  }),
-  (written, warn) => {
-    if (isFields(written)) reviewCurves(written["ecdhCurves"], ["ecdhCurves"], warn);
-  },
-);
 
 const defaultTrafficPolicy: z.ZodType<TrafficPolicy> = z
   .object({ connectionPool: connectionPool.optional(), outlierDetection: outlierDetection.optional() })
@@ -93,7 +63,6 @@ const UNREAD = [
   "caCertificates",
   "certificates",
   "configSources",
-  "defaultProviders",
   "disableEnvoyListenerLog",
   "discoverySelectors",
   "enablePrometheusMerge",
@@ -117,7 +86,7 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     trustDomain: trustDomain.optional(),
     trustDomainAliases: z.array(trustDomain).default([]),
     rootNamespace: dnsLabel.optional(),
-    outboundTrafficPolicy: outboundTrafficPolicy.optional(),
+    outboundTrafficPolicy: meshOutboundPolicy.optional(),
     inboundTrafficPolicy: inboundTrafficPolicy.optional(),
     enableAutoMtls: z.boolean().optional(),
     defaultServiceExportTo: serviceExportTo,
@@ -136,19 +105,20 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     proxyHttpPort: z.int().min(0).max(65535).default(0),
     pathNormalization: pathNormalization.optional(),
     meshMTLS: meshMtls.optional(),
-    accessLogFile: notYet(optionalText),
-    accessLogFormat: notYet(optionalText),
-    accessLogEncoding: notYet(z.enum(["TEXT", "JSON"]).default("TEXT")),
+    accessLogFile: optionalText,
+    accessLogFormat: optionalText,
+    accessLogEncoding: z.enum(["TEXT", "JSON"]).default("TEXT"),
+    defaultProviders: defaultProviders.default({ accessLogging: [], tracing: [] }),
     enableEnvoyAccessLogService: z.boolean().optional(),
     defaultConfig: meshProxyConfig.prefault({}),
-    extensionProviders: authorizationProviders.default([]),
+    extensionProviders: extensionProviders.default({ authorization: [], telemetry: [] }),
     networks: networks.default({}),
     meshNetworks: meshNetworks.default({}),
     zoneAwareLbSetting: notYet(zoneAwareLbSetting.optional()),
     defaultInboundHttpRetryPolicy: notYet(retries.optional()),
     proxyListenPort: notYet(portNumber.optional()),
     serviceSettings: notYet(z.array(z.looseObject({ hosts: z.array(wildcardHost).optional() })).optional()),
-    tlsDefaults: notYet(tlsDefaults.optional()),
+    tlsDefaults: tlsDefaults.optional(),
     ...Object.fromEntries(UNREAD.map((field) => [field, notYet()])),
   })
   .check(
@@ -163,7 +133,8 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     trustDomain: mesh.trustDomain,
     trustDomainAliases: mesh.trustDomainAliases,
     rootNamespace: mesh.rootNamespace,
-    outboundTrafficPolicy: mesh.outboundTrafficPolicy,
+    outboundTrafficPolicy: mesh.outboundTrafficPolicy?.mode,
+    unknownHostTls: mesh.outboundTrafficPolicy?.unknownHostTls,
     inboundTrafficPolicy: mesh.inboundTrafficPolicy,
     enableAutoMtls: mesh.enableAutoMtls,
     defaultServiceExportTo: mesh.defaultServiceExportTo,
@@ -179,12 +150,15 @@ export const meshConfigSpec: z.ZodType<MeshConfigSpec> = z
     h2UpgradePolicy: mesh.h2UpgradePolicy,
     proxyHttpPort: mesh.proxyHttpPort === 0 ? undefined : mesh.proxyHttpPort,
     pathNormalization: mesh.pathNormalization,
-    meshMtlsMinVersion: meshMTLS,
+    meshMtls: meshMTLS,
+    tlsDefaults: mesh.tlsDefaults,
     accessLog:
       mesh.accessLogFile === ""
         ? undefined
         : { file: mesh.accessLogFile, format: mesh.accessLogFormat, encoding: mesh.accessLogEncoding },
-    authorizationProviders: mesh.extensionProviders,
+    authorizationProviders: mesh.extensionProviders.authorization,
+    telemetryProviders: mesh.extensionProviders.telemetry,
+    defaultProviders: mesh.defaultProviders,
     enableEnvoyAccessLogService: mesh.enableEnvoyAccessLogService,
     ...defaultConfig,
     networks: { ...networks, ...meshNetworks },

@@ -1,6 +1,7 @@
 import type { AuthorizationProvider } from "./authorization-provider.ts";
-import type { LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
+import type { ClientTls, LocalityLoadBalancing, TcpKeepalive, TrafficPolicy } from "./destination-rule.ts";
 import type { OutboundTrafficPolicy } from "./sidecar.ts";
+import type { DefaultProviders, TelemetryProvider } from "./telemetry.ts";
 import type { RetryPolicy } from "./virtual-service.ts";
 
 /** Mesh-wide settings with Istio's names: those that have a meaning here. Undefined: the default. */
@@ -9,6 +10,8 @@ export interface MeshConfigSpec {
   readonly trustDomainAliases: readonly string[];
   readonly rootNamespace: string | undefined;
   readonly outboundTrafficPolicy: OutboundTrafficPolicy["mode"] | undefined;
+  /** How hosts are called that are looked up call by call (`ALLOW_ANY_DYNAMIC_DNS`); undefined: in plaintext. */
+  readonly unknownHostTls: ClientTls | undefined;
   /** `LOCALHOST`: the application is called at 127.0.0.1; `PASSTHROUGH`: at the address that was called. */
   readonly inboundTrafficPolicy: "PASSTHROUGH" | "LOCALHOST" | undefined;
   readonly enableAutoMtls: boolean | undefined;
@@ -27,21 +30,33 @@ export interface MeshConfigSpec {
   /** Port of the HTTP forward proxy at 127.0.0.1; undefined: none. */
   readonly proxyHttpPort: number | undefined;
   readonly pathNormalization: "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES" | undefined;
-  /** Least TLS version of mesh connections. */
-  readonly meshMtlsMinVersion: "TLSV1_2" | "TLSV1_3" | undefined;
+  /** Of TLS between proxies of the mesh. */
+  readonly meshMtls: TlsLimits | undefined;
+  /** Of all other TLS that proxies speak, where neither a Gateway nor a Sidecar says more. */
+  readonly tlsDefaults: TlsLimits | undefined;
   readonly accessLog:
     | { readonly file: string; readonly format: string; readonly encoding: "TEXT" | "JSON" }
     | undefined;
   /** Whether proxies tell their agents of the calls that come in; undefined: they do. */
   readonly enableEnvoyAccessLogService: boolean | undefined;
-  /** How the workloads' traffic is captured when they do not say it themselves. */
+  /** How traffic is captured of workloads that files alone know: on a host its agent says it. */
   readonly interceptionMode: "NONE" | "REDIRECT" | "TPROXY" | undefined;
   readonly concurrency: number | undefined;
   /** Whom AuthorizationPolicies with action CUSTOM name. */
   readonly authorizationProviders: readonly AuthorizationProvider[];
-  readonly drainDurationMs: number | undefined;
+  /** Where Telemetry's logs and spans go. */
+  readonly telemetryProviders: readonly TelemetryProvider[];
+  readonly defaultProviders: DefaultProviders;
   /** Networks and the gateways through which they are reached (`MeshNetworks`). */
   readonly networks: Readonly<Record<string, MeshNetwork>>;
+}
+
+/** What may be negotiated; empty: what Envoy has by itself. */
+export interface TlsLimits {
+  readonly minProtocolVersion: "TLSV1_2" | "TLSV1_3" | undefined;
+  /** OpenSSL names, of TLS 1.2. */
+  readonly cipherSuites: readonly string[];
+  readonly ecdhCurves: readonly string[];
 }
 
 export interface MeshNetwork {
@@ -62,6 +77,7 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   trustDomainAliases: [],
   rootNamespace: undefined,
   outboundTrafficPolicy: undefined,
+  unknownHostTls: undefined,
   inboundTrafficPolicy: undefined,
   enableAutoMtls: undefined,
   defaultServiceExportTo: [],
@@ -77,12 +93,14 @@ export const DEFAULT_MESH_CONFIG: MeshConfigSpec = {
   h2UpgradePolicy: undefined,
   proxyHttpPort: undefined,
   pathNormalization: undefined,
-  meshMtlsMinVersion: undefined,
+  meshMtls: undefined,
+  tlsDefaults: undefined,
   accessLog: undefined,
   enableEnvoyAccessLogService: undefined,
   interceptionMode: undefined,
   concurrency: undefined,
   authorizationProviders: [],
-  drainDurationMs: undefined,
+  telemetryProviders: [],
+  defaultProviders: { accessLogging: [], tracing: [] },
   networks: {},
 };

@@ -6,10 +6,10 @@ import { isHostName } from "./dns-names.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";
 import { proxyImage } from "./proxy-config.schema.ts";
 import { count, duration, portNumber, text, textThat } from "./scalars.schema.ts";
-import { notYet } from "./schema-notice.ts";
+import { type Notice, notYet, withNotice } from "./schema-notice.ts";
 import { problemCheck } from "./schema-rule.ts";
 
-type ProxySettings = Pick<MeshConfigSpec, "interceptionMode" | "concurrency" | "drainDurationMs">;
+type ProxySettings = Pick<MeshConfigSpec, "interceptionMode" | "concurrency">;
 
 const SECOND_MS = 1000;
 const LARGEST_INT32 = 2 ** 31 - 1;
@@ -106,11 +106,17 @@ const UNREAD = [
 /** `defaultConfig` of MeshConfig: Istio's ProxyConfig of the mesh. */
 export const meshProxyConfig: z.ZodType<ProxySettings> = z
   .object({
-    interceptionMode: z.enum(["REDIRECT", "TPROXY", "NONE"]).optional(),
+    interceptionMode: withNotice(
+      z.enum(["REDIRECT", "TPROXY", "NONE"]).optional(),
+      saidByAgents("counts for workloads of files alone", "what is captured there"),
+    ),
     concurrency: count.optional(),
-    drainDuration: duration(1)
-      .check(problemCheck((ms) => (ms % SECOND_MS === 0 ? undefined : "must be a whole number of seconds")))
-      .optional(),
+    drainDuration: withNotice(
+      duration(1)
+        .check(problemCheck((ms) => (ms % SECOND_MS === 0 ? undefined : "must be a whole number of seconds")))
+        .optional(),
+      saidByAgents("has no effect", "how long a drain takes (drainSeconds)"),
+    ),
     image: proxyImage.optional(),
     discoveryAddress: notYet(proxyAddress.optional()),
     statsdUdpAddress: notYet(proxyAddress.optional()),
@@ -126,11 +132,12 @@ export const meshProxyConfig: z.ZodType<ProxySettings> = z
     connectionSettings: notYet(connectionSettings.optional()),
     ...Object.fromEntries(UNREAD.map((field) => [field, notYet()])),
   })
-  .transform(({ interceptionMode, concurrency, drainDuration }) => ({
-    interceptionMode,
-    concurrency,
-    drainDurationMs: drainDuration,
-  }));
+  .transform(({ interceptionMode, concurrency }) => ({ interceptionMode, concurrency }));
+
+/** For what is not the mesh's but the host's to say. */
+function saidByAgents(effect: string, what: string): Notice {
+  return (value) => (value === undefined ? undefined : `${effect}: each host's agent says ${what}`);
+}
 
 function isProxyAddress(written: string): boolean {
   const {

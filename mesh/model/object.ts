@@ -9,6 +9,7 @@ import type { RequestAuthenticationSpec } from "./request-authentication.ts";
 import type { SecretSpec } from "./secret.ts";
 import type { ServiceEntrySpec } from "./service-entry.ts";
 import type { SidecarSpec } from "./sidecar.ts";
+import type { TelemetrySpec } from "./telemetry.ts";
 import type { VirtualServiceSpec } from "./virtual-service.ts";
 import type { WorkloadEntrySpec } from "./workload-entry.ts";
 import type { WorkloadGroupSpec } from "./workload-group.ts";
@@ -29,6 +30,7 @@ export interface SpecOfKind {
   readonly PeerAuthentication: PeerAuthenticationSpec;
   readonly RequestAuthentication: RequestAuthenticationSpec;
   readonly AuthorizationPolicy: AuthorizationPolicySpec;
+  readonly Telemetry: TelemetrySpec;
 }
 
 export type Kind = keyof SpecOfKind;

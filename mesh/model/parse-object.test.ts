@@ -85,8 +85,8 @@ const refused = [
   { name: "no kind", input: {}, want: ["error kind: is required"] },
   {
     name: "a kind of Istio that is to come",
-    input: policy({ kind: "Telemetry" }),
-    want: ["error kind: Telemetry is not supported yet"],
+    input: policy({ kind: "WasmPlugin" }),
+    want: ["error kind: WasmPlugin is not supported yet"],
   },
   {
     name: "a misspelt kind",
@@ -156,7 +156,7 @@ const owners: readonly (readonly [apiVersion: string | undefined, kind: string, 
   ["istio.io/v1", "AuthorizationPolicy", /^error apiVersion: /],
   ["config.istio.io/v1alpha2", "QuotaSpec", /^error kind: /],
   ["networking.istio.io/v1", "VirtualServise", /^error kind: .*did you mean `VirtualService`/],
-  ["telemetry.istio.io/v1", "Telemetry", /^error kind: Telemetry is not supported yet$/],
+  ["extensions.istio.io/v1alpha1", "WasmPlugin", /^error kind: WasmPlugin is not supported yet$/],
   ["gateway.networking.k8s.io/v1", "HTTPRoute", /^error kind: .*Gateway API is not supported yet$/],
   ["gateway.networking.k8s.io/v1", "Gateway", /^error kind: .*Gateway API is not supported yet$/],
   ["apps/next", "Deployment", /^error kind: /],
@@ -190,6 +190,20 @@ for (const { namespace, root, accepted } of namespaces) {
     );
   });
 }
+
+test("a ConfigMap with Istio's mesh configuration is passed over with a warning that says where it counts", () => {
+  const input = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "istio", namespace: "istio-system" },
+    data: { mesh: "enableAutoMtls: false" },
+  };
+  const { object, violations } = parseObject(input, OPTIONS);
+  assert.equal(object, undefined);
+  const [{ path, severity, message } = assert.fail("nothing is told")] = violations;
+  assert.deepEqual([path, severity, violations.length], ["data.mesh", "warning", 1]);
+  assert.match(message, /--mesh-config/);
+});
 
 test("unknown fields at the top and in the metadata are warnings", () => {
   assert.deepEqual(told(policy({ spek: {}, metadata: { name: "a", label: {} } })), [

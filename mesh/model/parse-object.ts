@@ -51,7 +51,7 @@ export function checkObject(input: unknown, options: ParseObjectOptions): Checke
   if (!isFields(input))
     return refuse(errorAt([], "must be an object with apiVersion, kind, metadata and spec"));
   const kindProblem = findKindProblem(input["kind"], input["apiVersion"]);
-  if (kindProblem !== undefined) return refuse(kindProblem);
+  if (kindProblem !== undefined) return refuse(meshConfigMapProblem(input) ?? kindProblem);
   const definition = KINDS[input["kind"] as Kind];
   const why = definition.notOurs?.(input);
   if (why !== undefined) return refuse(infoAt(["kind"], why));
@@ -157,6 +157,16 @@ function findKindProblem(kind: unknown, apiVersion: unknown): Finding | undefine
   if (KINDS_NOT_YET.includes(kind)) return errorAt(["kind"], `${kind} is not supported yet`);
   const hint = didYouMean(kind, known) || `: the kinds are ${known.join(", ")}`;
   return errorAt(["kind"], `${quoted(kind)} is not a kind that Lateen knows${hint}`);
+}
+
+/** Who brings Istio's own settings along expects them to be in force. */
+function meshConfigMapProblem(input: Fields): Finding | undefined {
+  const { apiVersion, kind, data } = input;
+  if (apiVersion !== "v1" || kind !== "ConfigMap" || !isFields(data) || typeof data["mesh"] !== "string")
+    return undefined;
+  const message =
+    "Istio's mesh configuration counts as --mesh-config or in an object of kind MeshConfig; here it is passed over";
+  return warningAt(["data", "mesh"], message);
 }
 
 function toFinding(issue: z.core.$ZodIssue): Finding {

@@ -38,20 +38,14 @@ const CERTIFICATE_FIELDS: readonly string[] = [
 ];
 
 /** A suite, `ALL`, or an expression of several that begins with an operator, which only BoringSSL can judge. */
-export function isKnownCipherSuite(suite: string): boolean {
+function isKnownCipherSuite(suite: string): boolean {
   return suite === "" || suite === "ALL" || !/^[\p{L}\p{N}]/u.test(suite) || CIPHER_SUITES.includes(suite);
 }
 
 /** What Istio accepts in ServerTLSSettings and yet warns about. */
 export function reviewServerTls(tls: unknown, warn: Report): void {
   if (!isFields(tls)) return;
-  reviewNames(
-    tls["cipherSuites"],
-    (suite) => isKnownCipherSuite(suite),
-    CIPHER_SUITES,
-    (index, what) => warn(["cipherSuites", index], `${what} and is ignored`),
-  );
-  reviewCurves(tls["ecdhCurves"], ["ecdhCurves"], warn);
+  reviewTlsLimits(tls, warn);
   const old = tls["minProtocolVersion"] === "TLSV1_0" || tls["minProtocolVersion"] === "TLSV1_1";
   if (old && isBlank(tls["cipherSuites"]))
     warn(["minProtocolVersion"], "needs cipherSuites too: by default none works below TLS 1.2");
@@ -71,14 +65,26 @@ export function reviewServerTls(tls: unknown, warn: Report): void {
     warn(["caCrl"], "is not used with a credential: put the list into the Secret as ca.crl");
 }
 
-/** Warns about curves that BoringSSL does not have, and about repeated ones. */
-export function reviewCurves(curves: unknown, path: readonly string[], warn: Report): void {
+/** Warns about suites and curves that BoringSSL does not have, and about repeated ones. */
+export function reviewTlsLimits(tls: unknown, warn: Report): void {
+  if (!isFields(tls)) return;
   reviewNames(
-    curves,
+    tls["cipherSuites"],
+    (suite) => isKnownCipherSuite(suite),
+    CIPHER_SUITES,
+    (index, what) => warn(["cipherSuites", index], `${what} and is ignored`),
+  );
+  reviewNames(
+    tls["ecdhCurves"],
     (curve) => curve === "" || CURVES.includes(curve),
     CURVES,
-    (index, what) => warn([...path, index], what),
+    (index, what) => warn(["ecdhCurves", index], what),
   );
+}
+
+/** Those that are known, each once. */
+export function knownCipherSuites(suites: readonly string[]): readonly string[] {
+  return [...new Set(suites.filter((suite) => suite !== "" && isKnownCipherSuite(suite)))];
 }
 
 function reviewNames(

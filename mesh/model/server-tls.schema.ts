@@ -3,7 +3,7 @@ import type { ServerTls, TlsVersion } from "./gateway.ts";
 import { flag, optionalText, text, textThat } from "./scalars.schema.ts";
 import { withReview } from "./schema-notice.ts";
 import { type Report, rule } from "./schema-rule.ts";
-import { isKnownCipherSuite, reviewServerTls } from "./server-tls-review.ts";
+import { knownCipherSuites, reviewServerTls } from "./server-tls-review.ts";
 
 const MODES = [
   "PASSTHROUGH",
@@ -84,6 +84,7 @@ const NOT_FOR_INGRESS = [
   "httpsRedirect",
   "credentialName",
   "credentialNames",
+  "caCertCredentialName",
   "tlsCertificates",
 ] as const;
 
@@ -177,7 +178,7 @@ function toServerTls(tls: Fields): ServerTls {
     verifyCertificateHash: tls.verifyCertificateHash,
     minProtocolVersion: versionOf(tls.minProtocolVersion),
     maxProtocolVersion: versionOf(tls.maxProtocolVersion),
-    cipherSuites: [...new Set(tls.cipherSuites.filter((suite) => suite !== "" && isKnownCipherSuite(suite)))],
+    cipherSuites: knownCipherSuites(tls.cipherSuites),
     ecdhCurves: tls.ecdhCurves,
     insecureSkipVerify: tls.insecureSkipVerify,
   };

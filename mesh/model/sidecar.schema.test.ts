@@ -254,6 +254,14 @@ const bad: readonly BadCase[] = [
     ],
   },
   {
+    name: "ingress TLS with roots of a Secret",
+    spec: inIngress({
+      port: HTTPS,
+      tls: { ...FILES, mode: "MUTUAL", caCertificates: "/ca", caCertCredentialName: "a" },
+    }),
+    errors: [["spec.ingress[0].tls.caCertCredentialName", "is not for a Sidecar"]],
+  },
+  {
     name: "ingress TLS with a credential",
     spec: inIngress({ port: HTTPS, tls: { mode: "SIMPLE", credentialName: "a" } }),
     errors: [["spec.ingress[0].tls.credentialName", "is not for a Sidecar"]],

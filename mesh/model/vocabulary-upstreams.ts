@@ -1,8 +1,12 @@
 import type { SocketAddress } from "./workload.ts";
 
-/** A service that this one calls: `host:port[@[bindAddress:]bindPort]`. Undefined: the agent's choice. */
+/**
+ * A service that this one calls: `host:port[@[bindAddress:]bindPort]`, or `host@[bindAddress:]bindPort`. Undefined: the
+ * agent's choice.
+ */
 export interface UpstreamHint {
   readonly host: string;
+  /** 0: the only, or first, port that the service has. */
   readonly port: number;
   readonly bindAddress: string | undefined;
   readonly bindPort: number | undefined;
@@ -15,7 +19,8 @@ export function parseUpstreams(text: string): readonly UpstreamHint[] | string {
   for (const part of text.split(",").map((piece) => piece.trim())) {
     if (part === "") continue;
     const upstream = parseUpstream(part);
-    if (upstream === undefined) return `“${part}” is not host:port or host:port@[address:]port`;
+    if (upstream === undefined)
+      return `“${part}” is not host:port, host:port@[address:]port or host@[address:]port`;
     const bind = `${upstream.bindAddress ?? ""}:${upstream.bindPort ?? upstream.port}`;
     const other = binds.get(bind);
     if (other !== undefined)
@@ -28,7 +33,8 @@ export function parseUpstreams(text: string): readonly UpstreamHint[] | string {
 
 function parseUpstream(text: string): UpstreamHint | undefined {
   const [target = "", bind, ...more] = text.split("@");
-  const reached = parseHostPort(target);
+  const reached =
+    bind === undefined || target.includes(":") ? parseHostPort(target) : { address: target, port: 0 };
   if (reached === undefined || more.length > 0 || !/^[A-Za-z0-9_]([A-Za-z0-9._-]*)$/.test(reached.address)) {
     return undefined;
   }

@@ -55,6 +55,7 @@ const good: readonly GoodCase<"WorkloadGroup">[] = [
         serviceAccount: "reviews",
       },
     },
+    warnings: [["spec.metadata.annotations", "nothing reads them"]],
   },
   probed(
     "HTTP",

@@ -20,6 +20,7 @@ export interface WorkloadPort {
 export interface WorkloadUpstream {
   /** As people write it; resolved against the workload's namespace. */
   readonly host: string;
+  /** 0: the only, or first, port that the service has. */
   readonly port: number;
   readonly bind: SocketAddress;
 }

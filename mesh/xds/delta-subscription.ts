@@ -110,12 +110,15 @@ export class DeltaSubscription implements Subscription {
   request(request: DeltaRequest, awaited: readonly string[] = []): Answer {
     const first = !this.#started;
     this.#started = true;
-    if (first || changesNames(request)) this.#unsettle();
     const versions = first ? request.initialResourceVersions : {};
-    if (first) this.#start(request);
-    else if (changesNames(request)) this.#spellOutWanted();
-    this.#unsubscribe(request.resourceNamesUnsubscribe);
-    this.#subscribe(request.resourceNamesSubscribe, versions, first);
+    // Most requests only answer a response.
+    if (first || changesNames(request)) {
+      this.#unsettle();
+      if (first) this.#start(request);
+      else this.#spellOutWanted();
+      this.#unsubscribe(request.resourceNamesUnsubscribe);
+      this.#subscribe(request.resourceNamesSubscribe, versions, first);
+    }
     for (const name of awaited) this.#awaited.add(name);
     // Beside a wildcard, names that were dropped wait for an answer too.
     if (Math.max(this.names.size, this.#forced.size) > MOST_NAMES) throw tooManyNames();
@@ -149,8 +152,9 @@ export class DeltaSubscription implements Subscription {
     const told = this.#told;
     if (told?.diff !== undefined && told.diff === change) {
       this.#known.adopt(told.resources, told.diff);
-      this.#wanted.clear();
-      this.#forced.clear();
+      // To clear a set is to give it new memory, even where there is nothing in it.
+      if (this.#wanted.size > 0) this.#wanted.clear();
+      if (this.#forced.size > 0) this.#forced.clear();
       this.#wantedFirst = NameSet.empty;
     } else {
       this.#spellOutWanted();

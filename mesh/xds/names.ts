@@ -50,9 +50,37 @@ export const TRUST_BUNDLE_SECRET = "ROOTCA";
 /** ALPN that Istio's proxies choose a filter chain by. */
 export const ALPN_ISTIO = ["istio-http/1.0", "istio-http/1.1", "istio-h2", "istio"] as const;
 
+/** What the calling side of mesh TLS offers: the `istio` names tell the server's proxy that it is no TLS of the application's. */
+export const CLIENT_ALPN = {
+  http1: ["istio-http/1.1", "istio", "http/1.1"],
+  http2: ["istio-h2", "istio", "h2"],
+  tcp: ["istio"],
+} as const;
+
+/**
+ * The filters by which a caller says that what it found to be HTTP is. The first has the name of Istio's that does so:
+ * patches are placed beside it.
+ */
+export const ALPN_FILTERS = { "as-called": "istio.alpn", http1: "istio.alpn.http1" } as const;
+
 /** Under which names the filters of policies leave their results: those that are tried out, by Istio's names, and AUDIT. */
 export const DRY_RUN_RESULTS = { DENY: "istio_dry_run_deny_", ALLOW: "istio_dry_run_allow_" } as const;
 export const AUDIT_RESULTS = "lateen_audit_";
+
+/** Likewise those that say whether an authorizer is asked, by Istio's name. */
+export const ASKED_RESULTS = "istio_ext_authz_";
+
+/** What the names of rules begin with that say what a provider is asked about. */
+export function askedPrefix(provider: string): string {
+  return `istio-ext-authz-${provider}-`;
+}
+
+const ASKED_RULE = /^istio-ext-authz-.*?-(ns\[.*)$/s;
+
+/** The name without that beginning, whoever is asked; undefined for one that has none. */
+export function ruleOfAsked(name: unknown): string | undefined {
+  return typeof name === "string" ? ASKED_RULE.exec(name)?.[1] : undefined;
+}
 
 /** What Istio calls a proxy of each role. */
 const NODE_TYPES = { sidecar: "sidecar", gateway: "router" } as const;

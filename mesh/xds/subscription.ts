@@ -64,17 +64,35 @@ export function tooManyNames(): MeshError {
   return new MeshError("xds.refused", `subscribe to more than ${MOST_NAMES} names of one type`);
 }
 
-/** Without a look at the upserts: a list of them is made only where somebody wants one. */
 export function withNonce(change: Change, nonce: string): SentChange {
-  return {
-    nonce,
-    get upserts() {
-      return change.upserts;
-    },
-    removals: change.removals,
-    heldBack: change.heldBack,
-    whole: change.whole,
-  };
+  return new Sent(change, nonce);
+}
+
+/** Without a look at the upserts: a list of them is made only where somebody wants one. */
+class Sent implements SentChange {
+  readonly #change: Change;
+  readonly nonce: string;
+
+  constructor(change: Change, nonce: string) {
+    this.#change = change;
+    this.nonce = nonce;
+  }
+
+  get upserts(): readonly EncodedResource[] {
+    return this.#change.upserts;
+  }
+
+  get removals(): readonly string[] {
+    return this.#change.removals;
+  }
+
+  get heldBack(): boolean {
+    return this.#change.heldBack;
+  }
+
+  get whole(): ResourceMap | undefined {
+    return this.#change.whole;
+  }
 }
 
 /** Turns what a client said about a response into an answer, and keeps `rejected` (name → version) in step with it. */

@@ -3,15 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
 import { type Bootstrap, LOG_LEVELS, type LogLevel } from "../config.ts";
-import type { ProxyRuntime } from "../runtime/proxy-runtime.ts";
-import type { ProxyMetrics } from "../telemetry/metrics.ts";
+import type { Workers } from "../workers/workers.ts";
+import { certsJson } from "./certs.ts";
 import { clustersJson, clustersText } from "./clusters.ts";
-import { configDump } from "./config-dump.ts";
 
 export interface AdminDeps {
   readonly bootstrap: Bootstrap;
-  readonly runtime: ProxyRuntime;
-  readonly metrics: ProxyMetrics;
+  readonly workers: Workers;
+  readonly concurrency: number;
   readonly startedMs: number;
   readonly nowMs: () => number;
   /** `DRAINING` from the moment of shutdown on. */
@@ -35,13 +34,18 @@ const PAGES: ReadonlyMap<string, { readonly method: "GET" | "POST"; readonly pag
   ["/", { method: "GET", page: help }],
   ["/help", { method: "GET", page: help }],
   ["/ready", { method: "GET", page: ready }],
-  [
-    "/config_dump",
-    { method: "GET", page: (_url, { runtime, bootstrap }) => json(configDump(runtime, bootstrap)) },
-  ],
+  ["/config_dump", { method: "GET", page: async (_url, { workers }) => json(await workers.configDump()) }],
   ["/clusters", { method: "GET", page: clusters }],
   ["/listeners", { method: "GET", page: listeners }],
+  ["/stats", { method: "GET", page: plainStats }],
   ["/stats/prometheus", { method: "GET", page: stats }],
+  [
+    "/certs",
+    { method: "GET", page: async (_url, { workers }) => json(certsJson(await workers.certificates())) },
+  ],
+  ["/memory", { method: "GET", page: memory }],
+  ["/runtime", { method: "GET", page: () => json({ layers: [], entries: {} }) }],
+  ["/reopen_logs", { method: "POST", page: reopenLogs }],
   ["/server_info", { method: "GET", page: serverInfo }],
   ["/logging", { method: "POST", page: logging }],
   ["/drain_listeners", { method: "POST", page: drain }],
@@ -67,8 +71,15 @@ export class AdminServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Gives its places up; once that is done, they may be another process'. */
+  async close(): Promise<void> {
+    const servers = this.#servers.splice(0);
+    if (servers.length === 0) return;
     await Promise.all(
-      this.#servers.map(async (server) => {
+      servers.map(async (server) => {
         const closed = new Promise<void>((resolve) => server.close(() => resolve()));
         server.closeAllConnections();
         await closed;
@@ -125,39 +136,70 @@ function help(): Answer {
   return { body: [...PAGES].map(([path, { method }]) => `${path} (${method})\n`).join("") };
 }
 
-function ready(_url: URL, { runtime, draining }: AdminDeps): Answer {
+async function ready(_url: URL, { workers, draining }: AdminDeps): Promise<Answer> {
   if (draining()) return { status: 503, body: "DRAINING\n" };
-  const missing = runtime.missing();
+  const missing = await workers.missing();
   if (missing.length === 0) return { body: "LIVE\n" };
   return { status: 503, body: `PRE_INITIALIZING\n${missing.map((reason) => `${reason}\n`).join("")}` };
 }
 
-function clusters(url: URL, { runtime }: AdminDeps): Answer {
-  const all = runtime.clusters();
+async function clusters(url: URL, { workers }: AdminDeps): Promise<Answer> {
+  const all = await workers.clusters();
   return url.searchParams.get("format") === "json" ? json(clustersJson(all)) : { body: clustersText(all) };
 }
 
-function listeners(_url: URL, { runtime }: AdminDeps): Answer {
-  return {
-    body: runtime.listeners
-      .list()
-      .map(({ model }) => `${model.name}::${model.address}:${model.port}\n`)
-      .join(""),
-  };
+async function listeners(url: URL, { workers }: AdminDeps): Promise<Answer> {
+  const all = await workers.listeners();
+  if (url.searchParams.get("format") !== "json")
+    return { body: all.map(({ name, address, port }) => `${name}::${address}:${port}\n`).join("") };
+  return json({
+    listener_statuses: all.map(({ name, address, port }) => ({
+      name,
+      local_address: { socket_address: { address, port_value: port } },
+    })),
+  });
 }
 
-async function stats(_url: URL, { metrics }: AdminDeps): Promise<Answer> {
-  return { type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics.render() };
+/** Envoy's text form, of the same numbers: `name{labels}: value`. `filter` is a regular expression. */
+async function plainStats(url: URL, deps: AdminDeps): Promise<Answer> {
+  if (url.searchParams.get("format") === "prometheus") return await stats(url, deps);
+  const filter = new RegExp(url.searchParams.get("filter") ?? "");
+  const lines = (await deps.workers.metrics())
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#") && filter.test(line))
+    .map((line) => `${line.slice(0, line.lastIndexOf(" "))}: ${line.slice(line.lastIndexOf(" ") + 1)}\n`);
+  return { body: lines.join("") };
 }
 
-function serverInfo(_url: URL, { runtime, bootstrap, draining, startedMs, nowMs }: AdminDeps): Answer {
-  const initialized = runtime.missing().length === 0;
+function memory(): Answer {
+  const { heapUsed, heapTotal, rss } = process.memoryUsage();
+  return json({
+    allocated: String(heapUsed),
+    heap_size: String(heapTotal),
+    total_physical_bytes: String(rss),
+  });
+}
+
+async function reopenLogs(_url: URL, { workers }: AdminDeps): Promise<Answer> {
+  await workers.reopenLogs();
+  return { body: "OK\n" };
+}
+
+async function stats(_url: URL, { workers }: AdminDeps): Promise<Answer> {
+  return { type: "text/plain; version=0.0.4; charset=utf-8", body: await workers.metrics() };
+}
+
+async function serverInfo(_url: URL, deps: AdminDeps): Promise<Answer> {
+  const { workers, bootstrap, draining, startedMs, nowMs, concurrency } = deps;
+  const initialized = (await workers.missing()).length === 0;
   return json({
     version: `lateen/${process.version}`,
     state: draining() ? "DRAINING" : initialized ? "LIVE" : "PRE_INITIALIZING",
     uptime_current_epoch: `${Math.round((nowMs() - startedMs) / 1000)}s`,
     node: bootstrap.node as unknown as JsonValue,
-    command_line_options: { log_level: bootstrap.logLevel },
+    command_line_options: { log_level: bootstrap.logLevel, concurrency },
+    // Envoy tells it in no place: whoever watches this process may not be the one who started it.
+    pid: process.pid,
   });
 }
 
@@ -172,7 +214,7 @@ function logging(url: URL, { setLogLevel }: AdminDeps): Answer {
 }
 
 /** Answers close their connections; ports stay open, so that callers see no refusal while they go elsewhere. */
-function drain(url: URL, { runtime }: AdminDeps): Answer {
-  runtime.listeners.drain(url.searchParams.has("inboundonly") ? "inbound" : "all");
+async function drain(url: URL, { workers }: AdminDeps): Promise<Answer> {
+  await workers.drain(url.searchParams.has("inboundonly") ? "inbound" : "all");
   return { body: "OK\n" };
 }

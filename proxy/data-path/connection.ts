@@ -2,7 +2,9 @@ import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { ConnectionFacts } from "../tables/facts.ts";
 import type { RouteTable } from "../tables/route-table.ts";
 import type { Random } from "../tables/weighted.ts";
+import type { LogSinks } from "../telemetry/access-log/log-sinks.ts";
 import type { Ends, TrafficObserver } from "../telemetry/records.ts";
+import type { SpanSinks } from "../telemetry/tracing/span-sinks.ts";
 import type { Alarms } from "../transport/alarms.ts";
 import type { Destination } from "../transport/original-destination.ts";
 import type { PeerCertificate } from "./tls/peer.ts";
@@ -35,4 +37,9 @@ export interface DataPathDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly alarms: Alarms;
+  /** Where access logs go. */
+  readonly sinks: LogSinks;
+  readonly spans: SpanSinks;
+  /** What this proxy tells of its workload to others of the mesh (`x-envoy-peer-metadata`). */
+  readonly introduction: string;
 }

@@ -20,10 +20,12 @@ import { call } from "../../test/harness/proxy-pair.ts";
 import { freePort, TestProxy } from "../../test/harness/test-proxy.ts";
 import {
   httpOptions,
+  ISTIO_FORMAT,
   outboundHttp,
   routeConfig,
   routeTo,
   staticCluster,
+  stdoutLog,
 } from "../../test/harness/xds-samples.ts";
 
 /** Paths under `/two` go to an application of HTTP/2, the others to one of HTTP/1.1. */
@@ -61,14 +63,7 @@ before(async () => {
   proxy.ads.set("cluster", "one", staticCluster("one", [at(one)]));
   const http2 = httpOptions({ explicitHttpConfig: { http2ProtocolOptions: {} } });
   proxy.ads.set("cluster", "two", staticCluster("two", [at(two)], http2));
-  const accessLog = [
-    {
-      name: "envoy.access_loggers.stdout",
-      typedConfig: {
-        "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-      },
-    },
-  ];
+  const accessLog = [stdoutLog(ISTIO_FORMAT)];
   const upgradeConfigs = [{ upgradeType: "websocket" }];
   const routes = [
     routeTo(

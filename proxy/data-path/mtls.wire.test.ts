@@ -11,7 +11,7 @@ import {
   type TestCertificate,
   uriSan,
 } from "../../test/harness/test-certificates.ts";
-import { httpRbac } from "../../test/harness/xds-samples.ts";
+import { httpRbac, ISTIO_FORMAT, stdoutLog } from "../../test/harness/xds-samples.ts";
 
 test("a request goes over mTLS with the expected identities at both ends", async () => {
   await using pair = await ProxyPair.start();
@@ -41,7 +41,7 @@ const refusedServers: readonly {
   {
     name: "has another identity than the service's",
     options: { expected: "spiffe://cluster.local/ns/default/sa/other" },
-    why: /not among the identities/,
+    why: /not_among_the_identities/,
   },
   {
     name: "has a certificate of a foreign CA",
@@ -58,7 +58,7 @@ const refusedServers: readonly {
   {
     name: "has two identities",
     options: { serverCertificate: { sans: [uriSan(SERVER_ID), uriSan(CLIENT_ID)] } },
-    why: /URI SANs/,
+    why: /URI_SANs/,
   },
 ];
 
@@ -78,14 +78,7 @@ for (const { name, options, why } of refusedServers) {
 /** Why the client's proxy gave up, from its access log. */
 async function reasonOf(pair: ProxyPair): Promise<string> {
   const { outboundHttp } = await import("../../test/harness/xds-samples.ts");
-  const accessLog = [
-    {
-      name: "envoy.access_loggers.stdout",
-      typedConfig: {
-        "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-      },
-    },
-  ];
+  const accessLog = [stdoutLog(ISTIO_FORMAT)];
   const listener = outboundHttp(pair.port, "server.default.svc.cluster.local:80", { accessLog });
   pair.client.ads.set("listener", `127.0.0.1_${pair.port}`, listener);
   return await eventually("a log line", async () => {

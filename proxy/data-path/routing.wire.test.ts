@@ -202,7 +202,7 @@ test("a failure to connect is retried on another endpoint, and told as UF when a
     assert.equal((await front.call("/", { method: "POST", body: "x" })).status, 200);
   const reply = await front.call("/dead");
   assert.equal(reply.status, 503);
-  assert.match(reply.body, /reset reason: connection failure/);
+  assert.match(reply.body, /reset reason: remote connection failure/);
   assert.ok((await front.flags()).includes("UF"));
 });
 

@@ -194,5 +194,5 @@ test("a server that stops says so first: what was on its way is answered, and la
   over.abort();
   await Promise.all(lanes);
   agent.destroy();
-  assert.deepEqual([...failures], ["connection failure"]);
+  assert.deepEqual([...failures], ["remote connection failure"]);
 });

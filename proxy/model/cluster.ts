@@ -5,6 +5,8 @@ import type { UpstreamTls } from "./tls.ts";
 /** A group of equal endpoints and how they are called. */
 export interface Cluster {
   readonly name: string;
+  /** What it is of, for telemetry; undefined: it does not say. */
+  readonly service: ServiceName | undefined;
   readonly source:
     | { readonly kind: "static"; readonly endpoints: readonly Endpoint[] }
     | { readonly kind: "eds"; readonly service: string }
@@ -37,6 +39,12 @@ export interface Cluster {
   readonly http2: Http2Settings;
   /** TLS is for the host of the request: it is the SNI, and with `verify` the name in the certificate. */
   readonly hostTls: { readonly sni: boolean; readonly verify: boolean };
+}
+
+export interface ServiceName {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
 }
 
 /** The HTTP that endpoints are asked in: always the same, the caller's, or what ALPN agrees upon. */
@@ -102,7 +110,14 @@ export interface ClusterLimits {
   /** Requests that may wait for a connection when there are `maxConnections`. */
   readonly maxPending: number;
   /** Instead of `maxRetries`: this part of the running requests, and at least so many. */
-  readonly retryBudget: { readonly percent: number; readonly minimum: number } | undefined;
+  readonly retryBudget:
+    | {
+        readonly percent: number;
+        readonly minimum: number;
+        /** Requests that were begun within this time count beside those that run; 0: none of them. */
+        readonly intervalMs: number;
+      }
+    | undefined;
 }
 
 /** After so many failures in a row a host is ejected. `enforcing` is the probability that it then is, 0 to 1. */
@@ -115,6 +130,8 @@ export interface OutlierRules {
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
   readonly maxEjectionPercent: number;
+  /** The statuses that are errors; undefined: those of 500 and above. */
+  readonly errorStatuses: ReadonlySet<number> | undefined;
 }
 
 export interface Endpoint {

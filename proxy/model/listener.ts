@@ -1,10 +1,12 @@
 import type { JwtAuthentication } from "../../mesh/jwt/authentication.ts";
+import type { AccessLogs } from "./access-log.ts";
 import type { ExtAuthz } from "./ext-authz.ts";
 import type { Http2Settings } from "./http2.ts";
 import type { Cidr } from "./match.ts";
 import type { RbacFilter } from "./rbac.ts";
 import type { Fault, RouteConfiguration } from "./route.ts";
 import type { DownstreamTls } from "./tls.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** A port that the proxy listens on. */
 export interface Listener {
@@ -100,19 +102,13 @@ export interface HttpConnectionManager {
   /** Lower case, for example `websocket`. */
   readonly upgrades: ReadonlySet<string>;
   readonly accessLog: AccessLogs;
+  /** Undefined: requests are not traced. */
+  readonly tracing: Tracing | undefined;
 }
 
 export interface EdgeRules {
   /** Callers from here are told apart as `x-envoy-internal`. */
   readonly internal: readonly Cidr[];
-}
-
-/** Where what has passed is told. */
-export interface AccessLogs {
-  /** In Envoy's default text format on standard output. */
-  readonly stdout: boolean;
-  /** To the agent, counted. */
-  readonly calls: boolean;
 }
 
 export type HttpFilter =

@@ -1,3 +1,4 @@
+import type { Format } from "../format/format.ts";
 import type { HeaderMatch, QueryMatch, StringMatch } from "./match.ts";
 import type { MetadataMatch } from "./metadata.ts";
 
@@ -37,6 +38,8 @@ export interface Route {
 export interface FilterSettings {
   readonly fault: Fault | undefined;
   readonly cors: CorsPolicy | undefined;
+  /** Mesh TLS to the upstream says that what it carries is HTTP, whatever the cluster says. */
+  readonly saysHttp: boolean;
 }
 
 /** Which pages of other origins may read the answers (Fetch standard, "CORS protocol"). */
@@ -132,6 +135,8 @@ export interface WeightedCluster {
   readonly weight: number;
   readonly edits: MessageEdits;
   readonly authorityRewrite: string | undefined;
+  /** As in `FilterSettings`. */
+  readonly saysHttp: boolean;
 }
 
 export type PathRewrite =
@@ -206,6 +211,8 @@ export interface HeaderEdits {
 
 export interface HeaderEdit {
   readonly name: string;
-  readonly value: string;
+  readonly value: string | Format;
   readonly action: "append" | "set" | "add-if-absent" | "replace-if-present";
+  /** A value that comes out empty is written nevertheless. */
+  readonly keepEmpty?: boolean;
 }

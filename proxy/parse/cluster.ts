@@ -8,7 +8,7 @@ import {
   type UpstreamConnectionOptions,
 } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import type { BindConfig } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
-import type { Cluster, ClusterLimits, TransportMatch } from "../model/cluster.ts";
+import type { Cluster, ClusterLimits, ServiceName, TransportMatch } from "../model/cluster.ts";
 import { parseBalancing } from "./balancing.ts";
 import { parseSource } from "./cluster-source.ts";
 import { transportCriteria } from "./endpoints.ts";
@@ -56,9 +56,10 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     "upstreamBindConfig",
     "healthChecks",
   ]);
-  const http = parseUpstreamHttp(where, from);
+  const { errorStatuses, ...http } = parseUpstreamHttp(where, from);
   return {
     name,
+    service: parseService(from),
     source: parseSource(where, from),
     sourceAddresses: parseSourceAddresses(where, from.upstreamBindConfig),
     balancing: parseBalancing(where, from),
@@ -73,7 +74,7 @@ export function parseCluster(bytes: Uint8Array, name: string): Cluster {
     }),
     transport: parseTransport(where, from.transportSocket),
     limits: parseLimits(where, from.circuitBreakers),
-    outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection),
+    outlier: from.outlierDetection && parseOutlier(where, from.outlierDetection, errorStatuses),
     keepAliveMs: parseKeepAlive(where, from.upstreamConnectionOptions),
     healthCheck: parseHealthCheck(where, from.healthChecks, http.http),
     ...http,
@@ -101,6 +102,16 @@ function parseSourceAddresses(parent: string, from: BindConfig | undefined): str
   return addresses;
 }
 
+/** Istio's metadata of a cluster. */
+function parseService({ metadata }: ClusterMessage): ServiceName | undefined {
+  const services: unknown = metadata?.filterMetadata["istio"]?.["services"];
+  const [first] = Array.isArray(services) ? (services as unknown[]) : [];
+  if (typeof first !== "object" || first === null) return undefined;
+  const { host = "", name = "", namespace = "" } = first as Record<string, unknown>;
+  const known = typeof host === "string" && typeof name === "string" && typeof namespace === "string";
+  return known && host !== "" ? { host, name, namespace } : undefined;
+}
+
 function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterLimits {
   if (from) onlyFields(where, from, ["thresholds"]);
   const threshold: Partial<Thresholds> = from?.thresholds.find(({ priority }) => priority === 0) ?? {};
@@ -113,7 +124,8 @@ function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterL
     "trackRemaining",
   ]);
   const budget = threshold.retryBudget;
-  if (budget) onlyFields(`${where}: retry_budget`, budget, ["budgetPercent", "minRetryConcurrency"]);
+  if (budget)
+    onlyFields(`${where}: retry_budget`, budget, ["budgetPercent", "budgetInterval", "minRetryConcurrency"]);
   return {
     maxConnections: threshold.maxConnections ?? Number.POSITIVE_INFINITY,
     maxPending: threshold.maxPendingRequests ?? Number.POSITIVE_INFINITY,
@@ -122,6 +134,7 @@ function parseLimits(where: string, from: CircuitBreakers | undefined): ClusterL
     retryBudget: budget && {
       percent: budget.budgetPercent?.value ?? DEFAULT_BUDGET.percent,
       minimum: budget.minRetryConcurrency ?? DEFAULT_BUDGET.minimum,
+      intervalMs: milliseconds(budget.budgetInterval, 0),
     },
   };
 }

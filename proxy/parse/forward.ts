@@ -5,6 +5,7 @@ import {
   type WeightedCluster as WeightedClusterMessage,
 } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
 import type { ForwardAction, Mirror, WeightedCluster } from "../model/route.ts";
+import { parseClusterSettings } from "./filter-settings.ts";
 import { parseHashPolicy } from "./hash-policy.ts";
 import { EDIT_FIELDS, parseEdits } from "./header-edits.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
@@ -83,7 +84,7 @@ function parseNotFound(where: string, from: RouteActionMessage): number {
 function parseClusters(where: string, from: RouteActionMessage): WeightedCluster[] {
   if (from.cluster) {
     const edits = { request: { remove: [], add: [] }, response: { remove: [], add: [] } };
-    return [{ name: from.cluster, weight: 1, edits, authorityRewrite: undefined }];
+    return [{ name: from.cluster, weight: 1, edits, authorityRewrite: undefined, saysHttp: false }];
   }
   if (from.weightedClusters) return parseWeighted(where, from.weightedClusters);
   throw invalid(where, "no cluster");
@@ -93,12 +94,13 @@ function parseWeighted(where: string, from: WeightedClusterMessage): WeightedClu
   onlyFields(where, from, ["clusters", "totalWeight", "runtimeKeyPrefix"]);
   const clusters = from.clusters.map((cluster): WeightedCluster => {
     const at = `${where}: weighted cluster "${cluster.name}"`;
-    onlyFields(at, cluster, ["name", "weight", ...EDIT_FIELDS, "hostRewriteLiteral"]);
+    onlyFields(at, cluster, ["name", "weight", ...EDIT_FIELDS, "hostRewriteLiteral", "typedPerFilterConfig"]);
     return {
       name: cluster.name,
       weight: cluster.weight ?? 0,
       edits: parseEdits(at, cluster),
       authorityRewrite: cluster.hostRewriteLiteral,
+      ...parseClusterSettings(at, cluster.typedPerFilterConfig),
     };
   });
   if (clusters.every(({ weight }) => weight === 0)) throw invalid(where, "the weights of all clusters are 0");

@@ -2,7 +2,9 @@ import {
   HeaderValueOption_HeaderAppendAction as Action,
   type HeaderValueOption,
 } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import type { Format } from "../format/format.ts";
 import type { HeaderEdit, MessageEdits } from "../model/route.ts";
+import { parseFormatText } from "./format.ts";
 import { invalid, required, unsupported } from "./refuse.ts";
 
 interface Editing {
@@ -43,21 +45,23 @@ function parseRemoval(where: string, name: string): string {
 function parseAdditions(where: string, options: readonly HeaderValueOption[]): HeaderEdit[] {
   const edits = options.flatMap((option) => {
     const edit = parseEdit(where, option);
-    return edit.value === "" && !option.keepEmptyValue ? [] : [edit];
+    return edit.value.length === 0 && !option.keepEmptyValue ? [] : [edit];
   });
   const appends = ({ action }: HeaderEdit): boolean => action === "append" || action === "add-if-absent";
   return [...edits.filter((edit) => !appends(edit)), ...edits.filter(appends)];
 }
 
 function parseEdit(where: string, option: HeaderValueOption): HeaderEdit {
-  const { key, value, rawValue } = required(where, "header", option.header);
+  const { key, value: written, rawValue } = required(where, "header", option.header);
   const name = key.toLowerCase();
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) throw invalid(where, `"${key}" is not a header name`);
   if (name === "host")
     throw invalid(where, "the host is rewritten with host_rewrite_literal, not as a header");
-  const text = rawValue.length > 0 ? new TextDecoder().decode(rawValue) : value;
+  const text = rawValue.length > 0 ? new TextDecoder().decode(rawValue) : written;
   if (hasControl(text)) throw invalid(where, `the value of header "${key}" has control characters`);
-  return { name, value: literal(`${where}: header "${key}"`, text), action: parseAction(where, option) };
+  const value = parseValue(`${where}: header "${key}"`, text);
+  const keepEmpty = option.keepEmptyValue && typeof value !== "string";
+  return { name, value, action: parseAction(where, option), ...(keepEmpty && { keepEmpty }) };
 }
 
 function hasControl(text: string): boolean {
@@ -68,11 +72,11 @@ function hasControl(text: string): boolean {
   return false;
 }
 
-/** Values are Envoy format strings: `%%` is a percent sign, everything else in percents is a command. */
-function literal(where: string, value: string): string {
-  const rest = value.replaceAll("%%", "");
-  if (rest.includes("%")) throw unsupported(where, `the format command in "${value}"`);
-  return value.replaceAll("%%", "%");
+/** Values are Envoy's format strings. */
+function parseValue(where: string, text: string): string | Format {
+  const format = parseFormatText(where, text);
+  const [only = "", ...others] = format;
+  return typeof only === "string" && others.length === 0 ? only : format;
 }
 
 function parseAction(where: string, option: HeaderValueOption): HeaderEdit["action"] {

@@ -21,6 +21,7 @@ import { JWT_TYPE, parseJwtAuthentication } from "./jwt-authn.ts";
 import { parseRbacFilter } from "./rbac.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { readRouteConfiguration } from "./route.ts";
+import { parseTracing } from "./tracing.ts";
 import { anyType, cidr, decode, fromAds, milliseconds } from "./values.ts";
 
 /** Does nothing by itself: routes bring their policies. */
@@ -56,6 +57,7 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     "drainTimeout",
     "delayedCloseTimeout",
     "accessLog",
+    "tracing",
     "useRemoteAddress",
     "internalAddressConfig",
     "skipXffAppend",
@@ -95,6 +97,7 @@ export function parseHttpConnectionManager(parent: string, bytes: Uint8Array): H
     idleTimeoutMs: milliseconds(options?.idleTimeout, 300_000) || 300_000,
     upgrades: parseUpgrades(where, from),
     accessLog: parseAccessLogs(where, from.accessLog),
+    tracing: from.tracing && parseTracing(where, from.tracing),
   };
 }
 

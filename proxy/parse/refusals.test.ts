@@ -226,13 +226,47 @@ const cases: readonly { kind: keyof typeof PARSE; resource: Json; want: string }
   },
   {
     kind: "route",
-    resource: route({ requestHeadersToAdd: [{ header: { key: "x", value: "%REQ(y)%" } }] }),
-    want: 'route configuration x: virtual host "r": route "0": header "x": the format command in "%REQ(y)%" is not implemented',
+    resource: route({ requestHeadersToAdd: [{ header: { key: "x", value: "%UPSTREAM_METADATA(y)%" } }] }),
+    want: 'route configuration x: virtual host "r": route "0": header "x": the format command %UPSTREAM_METADATA(y)% is not implemented',
   },
   {
     kind: "route",
     resource: route({ requestHeadersToAdd: [{ header: { key: "x", value: "a\r\nb: c" } }] }),
     want: 'route configuration x: virtual host "r": route "0": the value of header "x" has control characters',
+  },
+  {
+    kind: "route",
+    resource: route({
+      typedPerFilterConfig: { lua: any("envoy.config.route.v3.FilterConfig", { config: {} }) },
+    }),
+    want: 'route configuration x: virtual host "r": route "0": filter "lua" enabled by a route is not implemented',
+  },
+  {
+    kind: "route",
+    resource: route({
+      typedPerFilterConfig: {
+        "istio.alpn": any("envoy.config.route.v3.FilterConfig", { disabled: true }),
+      },
+    }),
+    want: 'route configuration x: virtual host "r": route "0": field "disabled" is not implemented',
+  },
+  {
+    kind: "cluster",
+    resource: {
+      ...staticCluster("c", []),
+      typedExtensionProtocolOptions: {
+        http: any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
+          outlierDetection: {
+            errorMatcher: {
+              httpResponseHeadersMatch: {
+                headers: [{ name: ":status", stringMatch: { safeRegex: { regex: "4.." } } }],
+              },
+            },
+          },
+        }),
+      },
+    },
+    want: "cluster x: outlier_detection: an error matcher that is no list of statuses is not implemented",
   },
   {
     kind: "route",

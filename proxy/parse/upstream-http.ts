@@ -1,8 +1,9 @@
 import type { Cluster as ClusterMessage } from "../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import { HttpProtocolOptions } from "../../mesh/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
-import type { Cluster, UpstreamHttp } from "../model/cluster.ts";
+import type { Cluster, OutlierRules, UpstreamHttp } from "../model/cluster.ts";
 import type { Http2Settings } from "../model/http2.ts";
 import { parseHttp2 } from "./http2.ts";
+import { parseErrorStatuses } from "./outlier.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { anyType, decode, milliseconds } from "./values.ts";
 
@@ -14,7 +15,8 @@ const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 type HttpOptions = Pick<
   Cluster,
   "idleTimeoutMs" | "maxRequestsPerConnection" | "maxConnectionMs" | "hostTls" | "http" | "http2"
->;
+> &
+  Pick<OutlierRules, "errorStatuses">;
 
 /** How HTTP is spoken to a cluster's endpoints. */
 export function parseUpstreamHttp(where: string, from: ClusterMessage): HttpOptions {
@@ -25,6 +27,7 @@ export function parseUpstreamHttp(where: string, from: ClusterMessage): HttpOpti
     hostTls: { sni: false, verify: false },
     http: "http1",
     http2: {},
+    errorStatuses: undefined,
   };
   for (const [name, any] of Object.entries(from.typedExtensionProtocolOptions)) {
     if (anyType(any) !== HTTP_OPTIONS_TYPE) throw unsupported(where, `protocol options "${name}"`);
@@ -41,6 +44,7 @@ function parseOptions(where: string, options: HttpProtocolOptions): HttpOptions 
     "explicitHttpConfig",
     "useDownstreamProtocolConfig",
     "autoConfig",
+    "outlierDetection",
   ]);
   const common = options.commonHttpProtocolOptions;
   if (common) onlyFields(where, common, ["idleTimeout", "maxRequestsPerConnection", "maxConnectionDuration"]);
@@ -51,6 +55,7 @@ function parseOptions(where: string, options: HttpProtocolOptions): HttpOptions 
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     maxConnectionMs: milliseconds(common?.maxConnectionDuration, 0),
     hostTls: { sni: upstream?.autoSni ?? false, verify: upstream?.autoSanValidation ?? false },
+    errorStatuses: parseErrorStatuses(where, options.outlierDetection),
     ...parseVersion(where, options),
   };
 }

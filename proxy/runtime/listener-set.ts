@@ -1,5 +1,10 @@
 import { isIPv6 } from "node:net";
-import { BoundListener, type ListenerDeps } from "../data-path/listener/bound-listener.ts";
+import {
+  BoundListener,
+  type IdleConnections,
+  type ListenerDeps,
+} from "../data-path/listener/bound-listener.ts";
+import type { ListeningSocket } from "../data-path/listener/listening-sockets.ts";
 import { chainNeeds } from "../data-path/listener/serving-chain.ts";
 import { loadForeignServerTls } from "../data-path/tls/foreign-credentials.ts";
 import type { FilterChain, Listener } from "../model/listener.ts";
@@ -121,14 +126,19 @@ export class ListenerSet {
     }
   }
 
+  sockets(): readonly ListeningSocket[] {
+    return [...this.#entries.values()].flatMap(({ bound }) => bound.sockets);
+  }
+
   /** Closes all ports; resolves when their connections are over, at the latest after the drain time. */
-  async stop(): Promise<void> {
-    for (const name of this.#entries.keys()) this.remove(name);
+  async stop(idle: IdleConnections): Promise<void> {
+    for (const { bound } of this.#entries.values()) this.#stop(bound, idle);
+    this.#entries.clear();
     await Promise.all(this.#stopping);
   }
 
-  #stop(bound: BoundListener): void {
-    const stopping: Promise<void> = bound.stop().finally(() => this.#stopping.delete(stopping));
+  #stop(bound: BoundListener, idle: IdleConnections = "close"): void {
+    const stopping: Promise<void> = bound.stop(idle).finally(() => this.#stopping.delete(stopping));
     this.#stopping.add(stopping);
   }
 }

@@ -14,7 +14,7 @@ function host(...domains: string[]): VirtualHost {
     routes: [],
     edits,
     retry: undefined,
-    filters: { fault: undefined, cors: undefined },
+    filters: { fault: undefined, cors: undefined, saysHttp: false },
     requireTls: false,
     includeAttemptCount: false,
   };

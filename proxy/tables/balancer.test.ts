@@ -133,12 +133,13 @@ const rules = {
   baseEjectionMs: 100,
   maxEjectionMs: 250,
   maxEjectionPercent: 50,
+  errorStatuses: undefined,
 };
 
 test("failures in a row eject a host, a success begins anew", () => {
   const standing = newStanding();
   const note = (...statuses: (number | undefined)[]): boolean[] =>
-    statuses.map((status) => noteOutcome(standing, outcomeOf(status), rules, () => 0));
+    statuses.map((status) => noteOutcome(standing, outcomeOf(status, rules), rules, () => 0));
   assert.deepEqual(note(500, 500, 200, 500, 500, 500), [false, false, false, false, false, true]);
   assert.deepEqual(note(200, 503, undefined), [false, false, true]);
 });
@@ -147,11 +148,20 @@ test("failures to connect count as gateway errors, or by themselves where the ru
   const note = (split: boolean, ...statuses: (number | "unconnected")[]): boolean[] => {
     const standing = newStanding();
     const own = { ...rules, consecutiveLocal: split ? { count: 3, enforcing: 1 } : undefined };
-    return statuses.map((status) => noteOutcome(standing, outcomeOf(status), own, () => 0));
+    return statuses.map((status) => noteOutcome(standing, outcomeOf(status, own), own, () => 0));
   };
   assert.deepEqual(note(false, "unconnected", 503), [false, true]);
   assert.deepEqual(note(true, "unconnected", 503, "unconnected", 503), [false, false, false, true]);
   assert.deepEqual(note(true, "unconnected", "unconnected", "unconnected"), [false, false, true]);
+});
+
+test("where statuses are named they are the errors, and those of a gateway among them gateway errors", () => {
+  const errors = { errorStatuses: new Set([429, 503]) };
+  const outcomes = [200, 429, 500, 502, 503, undefined, "unconnected"] as const;
+  assert.deepEqual(
+    outcomes.map((status) => outcomeOf(status, errors)),
+    ["ok", "5xx", "ok", "ok", "gateway", "gateway", "local"],
+  );
 });
 
 test("each ejection is longer than the last, and only part of the hosts may be out", () => {

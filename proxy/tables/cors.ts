@@ -1,13 +1,14 @@
-import type { CorsPolicy, HeaderEdit } from "../model/route.ts";
+import type { CorsPolicy } from "../model/route.ts";
 import type { RequestFacts } from "./facts.ts";
+import type { LiteralEdit } from "./header-edits.ts";
 import { compileString } from "./matchers.ts";
 import type { Random } from "./weighted.ts";
 
 /** What becomes of a request of a page of another origin; `headers` go with the answer. */
 type CorsVerdict =
   /** A preflight is answered at once; one that is not allowed without any header that allows something. */
-  | { readonly kind: "preflight"; readonly headers: readonly HeaderEdit[] }
-  | { readonly kind: "permitted"; readonly headers: readonly HeaderEdit[] };
+  | { readonly kind: "preflight"; readonly headers: readonly LiteralEdit[] }
+  | { readonly kind: "permitted"; readonly headers: readonly LiteralEdit[] };
 
 /** Undefined: the request goes on, and nothing is added to its answer. */
 export type CorsFilter = (request: RequestFacts, random: Random) => CorsVerdict | undefined;
@@ -38,6 +39,6 @@ export function compileCors(policy: CorsPolicy): CorsFilter {
   };
 }
 
-function headerEdits(headers: readonly (readonly [string, string])[]): HeaderEdit[] {
+function headerEdits(headers: readonly (readonly [string, string])[]): LiteralEdit[] {
   return headers.flatMap(([name, value]) => (value === "" ? [] : [{ name, value, action: "set" }]));
 }

@@ -89,6 +89,12 @@ export class HeaderList {
     return value;
   }
 
+  /** The value that came first. `name` is lower case. */
+  first(name: string): string | undefined {
+    const index = this.#names.indexOf(name);
+    return index < 0 ? undefined : this.#values[index];
+  }
+
   /** Each value by itself. `name` is lower case. */
   values(name: string): readonly string[] {
     return this.#values.filter((_, index) => this.#names[index] === name);
@@ -122,7 +128,10 @@ export class HeaderList {
 
   /** Names as they came and values, in turn. */
   toRaw(): string[] {
-    return this.#written.flatMap((name, index) => [name, this.valueAt(index)]);
+    const raw: string[] = [];
+    for (let index = 0; index < this.#names.length; index++)
+      raw.push(this.writtenAt(index), this.valueAt(index));
+    return raw;
   }
 }
 

@@ -19,10 +19,14 @@ export function newStanding(): Standing {
 }
 
 /** 502 to 504 and everything that is no response at all count as gateway errors, which are 5xx errors too. */
-export function outcomeOf(status: number | "unconnected" | undefined): Outcome {
+export function outcomeOf(
+  status: number | "unconnected" | undefined,
+  { errorStatuses }: Pick<OutlierRules, "errorStatuses">,
+): Outcome {
   if (status === "unconnected") return "local";
-  if (status === undefined || (status >= 502 && status <= 504)) return "gateway";
-  return status >= 500 ? "5xx" : "ok";
+  if (status === undefined) return "gateway";
+  if (!(errorStatuses?.has(status) ?? status >= 500)) return "ok";
+  return status >= 502 && status <= 504 ? "gateway" : "5xx";
 }
 
 /** Notes an outcome; true when the host is to be ejected for it, were there no limit. */

@@ -17,12 +17,12 @@ import { compileRouteTable, type Decision } from "./route-table.ts";
 
 const edits: MessageEdits = { request: { remove: [], add: [] }, response: { remove: [], add: [] } };
 
-const filters: FilterSettings = { fault: undefined, cors: undefined };
+const filters: FilterSettings = { fault: undefined, cors: undefined, saysHttp: false };
 
 function forward(cluster: string, fields: Partial<ForwardAction> = {}): ForwardAction {
   return {
     kind: "forward",
-    clusters: [{ name: cluster, weight: 1, edits, authorityRewrite: undefined }],
+    clusters: [{ name: cluster, weight: 1, edits, authorityRewrite: undefined, saysHttp: false }],
     pathRewrite: undefined,
     authorityRewrite: undefined,
     timeoutMs: 0,
@@ -228,6 +228,7 @@ test("weights share out the random numbers, and a weight of 0 never wins", () =>
     weight,
     edits,
     authorityRewrite: undefined,
+    saysHttp: false,
   });
   const clusters = [weighted("none", 0), weighted("a", 80), weighted("b", 20)];
   const hosts = [host(["*"], [route("x", {}, { clusters })])];

@@ -1,6 +1,5 @@
 import type {
   ForwardAction,
-  HeaderEdits,
   MessageEdits,
   RetryPolicy,
   Route,
@@ -13,6 +12,7 @@ import { type CorsFilter, compileCors } from "./cors.ts";
 import type { RequestFacts } from "./facts.ts";
 import { compileFault, type FaultFilter } from "./fault.ts";
 import { compileHashPolicies, type RequestHasher } from "./hash-policy.ts";
+import { type CompiledEdits, compileEdits } from "./header-edits.ts";
 import { compileHeader, compilePath, compileQuery } from "./matchers.ts";
 import { compileMetadata } from "./metadata.ts";
 import { compileRedirect, compileRewrite, type PathEdit } from "./rewrite.ts";
@@ -26,14 +26,14 @@ export type Decision =
       readonly route: string;
       readonly status: number;
       readonly location: string;
-      readonly edits: readonly HeaderEdits[];
+      readonly edits: readonly CompiledEdits[];
     }
   | {
       readonly kind: "respond";
       readonly route: string;
       readonly status: number;
       readonly body: Uint8Array;
-      readonly edits: readonly HeaderEdits[];
+      readonly edits: readonly CompiledEdits[];
     };
 
 /** Only what goes on to an upstream gets faults and CORS, as in Envoy. */
@@ -52,8 +52,10 @@ export interface ForwardDecision {
   readonly authority: string;
   readonly rewritten: boolean;
   readonly includeAttemptCount: boolean;
-  readonly requestEdits: readonly HeaderEdits[];
-  readonly responseEdits: readonly HeaderEdits[];
+  /** As in `FilterSettings`. */
+  readonly saysHttp: boolean;
+  readonly requestEdits: readonly CompiledEdits[];
+  readonly responseEdits: readonly CompiledEdits[];
 }
 
 /** A compiled route configuration. */
@@ -173,7 +175,7 @@ function compileMatch(match: RouteMatch): CompiledRoute["matches"] {
 function compileAction(config: RouteConfiguration, host: VirtualHost, route: Route): CompiledRoute["decide"] {
   const { action, name } = route;
   const levels = [route.edits, host.edits, config.edits];
-  const edits = levels.map(({ response }) => response);
+  const edits = levels.map(({ response }) => compileEdits(response));
   switch (action.kind) {
     case "respond": {
       const { status, body } = action;
@@ -205,6 +207,7 @@ function compileForward(
   const hash = compileHashPolicies(action.hash);
   const { fault = host.filters.fault, cors = host.filters.cors } = route.filters;
   const filters = { fault: fault && compileFault(fault), cors: cors && compileCors(cors) };
+  const saysHttp = route.filters.saysHttp || host.filters.saysHttp;
   return (request, random) => {
     const { cluster, requestEdits, responseEdits } = choose(random);
     const path = rewrite ? rewrite(request.path) : request.path;
@@ -220,6 +223,7 @@ function compileForward(
       authority: cluster.authorityRewrite ?? action.authorityRewrite ?? request.authority,
       rewritten: rewrite !== undefined,
       includeAttemptCount: host.includeAttemptCount,
+      saysHttp: saysHttp || cluster.saysHttp,
       requestEdits,
       responseEdits,
     };
@@ -229,8 +233,8 @@ function compileForward(
 interface WeightedChoice {
   readonly cluster: WeightedCluster;
   readonly weight: number;
-  readonly requestEdits: readonly HeaderEdits[];
-  readonly responseEdits: readonly HeaderEdits[];
+  readonly requestEdits: readonly CompiledEdits[];
+  readonly responseEdits: readonly CompiledEdits[];
 }
 
 function withEdits(cluster: WeightedCluster, levels: readonly MessageEdits[]): WeightedChoice {
@@ -238,7 +242,7 @@ function withEdits(cluster: WeightedCluster, levels: readonly MessageEdits[]): W
   return {
     cluster,
     weight: cluster.weight,
-    requestEdits: all.map(({ request }) => request),
-    responseEdits: all.map(({ response }) => response),
+    requestEdits: all.map(({ request }) => compileEdits(request)),
+    responseEdits: all.map(({ response }) => compileEdits(response)),
   };
 }

@@ -1,25 +1,13 @@
 import type { DecidedCall, PolicyDecision } from "../../mesh/calls/policy-decision.ts";
-import type { AccessLogs } from "../model/listener.ts";
-
-/** Envoy's response flags, as far as this proxy sets them. */
-export type ResponseFlag =
-  | "NR" // no route
-  | "NC" // no such cluster
-  | "UH" // no healthy upstream
-  | "UF" // upstream connection failure
-  | "UO" // upstream overflow
-  | "UC" // upstream connection termination
-  | "UR" // upstream gave up the request alone
-  | "UT" // upstream (route) timeout
-  | "UPE" // upstream protocol error
-  | "URX" // retries used up
-  | "SI" // stream idle timeout
-  | "DC" // downstream connection termination
-  | "DPE" // downstream protocol error
-  | "DF" // the name of the host has no address
-  | "UAEX" // refused by an authorizer, or by none being there
-  | "DI" // delay injected
-  | "FI"; // fault injected
+import { ruleOfAsked } from "../../mesh/xds/names.ts";
+import type { ServiceName } from "../model/cluster.ts";
+import type { HeaderList } from "../tables/header-list.ts";
+import type { RequestMetadata } from "../tables/metadata.ts";
+import type { CompiledLogs } from "./access-log/compiled-logs.ts";
+import { GrpcMessages } from "./grpc-messages.ts";
+import type { PeerWorkload } from "./parties/party.ts";
+import type { ResponseFlag } from "./response-flags.ts";
+import type { Span } from "./tracing/span.ts";
 
 /** The two ends of an exchange, for logs and metrics. */
 export interface Ends {
@@ -32,11 +20,19 @@ export interface Ends {
   /** Our own SPIFFE ID. */
   readonly ownId: string | undefined;
   readonly secure: boolean;
+  /** What the client's proxy has said of its workload; it says so once, with the first request. */
+  caller: PeerWorkload | undefined;
+  /** The client's proxy has had its chance to say so. */
+  introduced: boolean;
 }
 
 export interface UpstreamEnd {
   cluster: string;
+  /** What the cluster says of itself. */
+  service: ServiceName | undefined;
   host: string;
+  /** `address:port` of our end of the connection. */
+  localAddress: string;
   /** Istio's endpoint metadata: `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`. */
   workload: string;
   id: string | undefined;
@@ -45,18 +41,32 @@ export interface UpstreamEnd {
 
 /** What one HTTP exchange came to; filled in as it goes. */
 export interface HttpRecord {
+  readonly kind: "http";
   readonly ends: Ends;
   readonly startedAt: number;
   readonly startedMonotonic: number;
   readonly method: string;
+  /** With its query, as it came. */
   readonly path: string;
   readonly upstream: UpstreamEnd;
   readonly flags: Set<ResponseFlag>;
+  /** Path and query, and host, as the upstream gets them. */
+  target: string;
+  calledAuthority: string;
   route: string;
   authority: string;
   requestId: string;
-  userAgent: string;
-  forwardedFor: string;
+  /** As they are when somebody looks: the upstream's, once it has been called. */
+  requestHeaders: HeaderList;
+  /** As the caller gets them. */
+  responseHeaders: HeaderList | undefined;
+  trailers: HeaderList | undefined;
+  /** What filters have left behind. */
+  metadata: RequestMetadata | undefined;
+  /** Undefined: it is not traced. */
+  span: Span | undefined;
+  /** Of gRPC alone. */
+  messages: { readonly request: GrpcMessages; readonly response: GrpcMessages } | undefined;
   /** Of the caller's token, which was verified; empty: there was none. */
   issuer: string;
   /** 0: no response. */
@@ -70,9 +80,16 @@ export interface HttpRecord {
   bytesSent: number;
   /** Milliseconds until the upstream's response head; undefined when there was none. */
   upstreamMs: number | undefined;
+  /** Milliseconds from the start to the end of the request; undefined: that has not come. */
+  requestMs: number | undefined;
+  /** Likewise, to the head of the upstream's response. */
+  responseMs: number | undefined;
+  /** How often the upstream was tried. */
+  attempts: number;
 }
 
 export interface TcpRecord {
+  readonly kind: "tcp";
   readonly ends: Ends;
   readonly startedAt: number;
   readonly startedMonotonic: number;
@@ -81,6 +98,8 @@ export interface TcpRecord {
   bytesReceived: number;
   bytesSent: number;
 }
+
+export type TrafficRecord = HttpRecord | TcpRecord;
 
 /** What a set of policies said about a request, or about a connection. */
 export interface PolicyRecord {
@@ -92,6 +111,8 @@ export interface PolicyRecord {
   readonly matched: boolean;
   /** `none`: nothing matched. */
   readonly policy: string;
+  /** Of a policy that has somebody asked. */
+  readonly authorizer?: PolicyDecision["authorizer"];
   /** Of a request; empty for a connection. */
   readonly method: string;
   readonly path: string;
@@ -100,18 +121,22 @@ export interface PolicyRecord {
 /** Told of what passes through. Must not throw. */
 export interface TrafficObserver {
   policyMatched(record: PolicyRecord): void;
-  httpDone(record: HttpRecord, durationMs: number, accessLogs: AccessLogs): void;
+  httpDone(record: HttpRecord, durationMs: number, logs: CompiledLogs): void;
   /** A policy closed a connection before anything was done with it. */
-  tcpRefused(ends: Ends, accessLogs: AccessLogs): void;
+  tcpRefused(ends: Ends, logs: CompiledLogs): void;
   tcpOpened(record: TcpRecord): void;
-  tcpDone(record: TcpRecord, durationMs: number, accessLogs: AccessLogs): void;
+  tcpDone(record: TcpRecord, durationMs: number, logs: CompiledLogs): void;
 }
 
 /** Undefined: nothing matched, and nothing had to. */
 export function decisionOf(record: PolicyRecord): PolicyDecision | undefined {
-  const { action, shadow, allowed, matched, policy } = record;
+  const { action, shadow, allowed, matched, policy, authorizer } = record;
   if (allowed && !matched) return undefined;
   const result = action === "LOG" ? "audited" : allowed ? "allowed" : "denied";
+  const asked = ruleOfAsked(policy);
+  // Where the rules themselves refuse what somebody was to be asked about, nobody was there to be asked.
+  if (asked !== undefined)
+    return { policy: asked, result, enforced: !shadow, authorizer: authorizer ?? "silent" };
   return { policy, result, enforced: !shadow };
 }
 
@@ -119,10 +144,18 @@ export function decidedCall({ ends, method, path }: PolicyRecord): DecidedCall {
   return { client: ends.clientId ?? "", from: ends.remoteAddress, at: ends.localAddress, method, path };
 }
 
-export function flagsText(flags: ReadonlySet<ResponseFlag>): string {
-  return flags.size === 0 ? "-" : [...flags].join(",");
+export function countMessages(): NonNullable<HttpRecord["messages"]> {
+  return { request: new GrpcMessages(), response: new GrpcMessages() };
 }
 
 export function newUpstreamEnd(): UpstreamEnd {
-  return { cluster: "", host: "", workload: "", id: undefined, failure: "" };
+  return {
+    cluster: "",
+    service: undefined,
+    host: "",
+    localAddress: "",
+    workload: "",
+    id: undefined,
+    failure: "",
+  };
 }

@@ -1,12 +1,13 @@
-import { giveSegment, takeSegment } from "./segments.ts";
+import { giveSegment, LARGE_BYTES, takeSegment } from "./segments.ts";
 
 /** A piece of output: `segment` up to `to`. */
 export interface Piece {
-  readonly segment: Buffer;
+  segment: Buffer;
   to: number;
 }
 
-const LARGEST_PIECE = 65_536;
+/** As much as a read brings goes out in one write. */
+const LARGEST_PIECE = LARGE_BYTES;
 
 /** Bytes that wait for the kernel, in borrowed segments. Holds none while it is empty. */
 export class OutBuffer {
@@ -70,9 +71,20 @@ export class OutBuffer {
   #room(count: number): Piece {
     const last = this.#last;
     if (last !== undefined && last.segment.length - last.to >= count) return last;
+    if (last !== undefined && last.to + count <= LARGEST_PIECE && grow(last)) return last;
     const piece: Piece = { segment: takeSegment(count), to: 0 };
     this.#pieces.push(piece);
     this.#last = piece;
     return piece;
   }
+}
+
+/** To a large segment: a copy costs less than a write, and under TLS a record, of its own. */
+function grow(piece: Piece): boolean {
+  if (piece.segment.length === LARGE_BYTES) return false;
+  const small = piece.segment;
+  piece.segment = takeSegment(LARGE_BYTES);
+  piece.segment.set(small.subarray(0, piece.to));
+  giveSegment(small);
+  return true;
 }

@@ -1,7 +1,7 @@
 /** Most heads, and most answers with their bodies, fit. */
 const SMALL_BYTES = 16_384;
 /** As much as one read brings. */
-const LARGE_BYTES = 65_536;
+export const LARGE_BYTES = 65_536;
 /** Kept for the next: what a busy turn of the event loop needs, and no more than 16 and 8 MiB. */
 const MOST_SMALL_KEPT = 1024;
 const MOST_LARGE_KEPT = 128;

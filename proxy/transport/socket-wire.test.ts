@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
-import { createServer as createTlsServer, connect as tlsConnect } from "node:tls";
+import { TLSSocket, connect as tlsConnect } from "node:tls";
 import { eventually } from "../../test/harness/eventually.ts";
 import { mintRoot, mintSvid } from "../../test/harness/test-certificates.ts";
-import { type Reading, readEvents, readStatic, readTapped } from "./reading.ts";
+import { readingOf, readTapped } from "./reading.ts";
 import { SocketWire } from "./socket-wire.ts";
-import { StaticReader } from "./static-reader.ts";
 import { FULL_BYTES, type Input } from "./wire.ts";
 
 class Heard implements Input {
@@ -16,7 +15,10 @@ class Heard implements Input {
   drains = 0;
   reason: string | undefined;
 
+  look: (chunk: Buffer) => void = () => {};
+
   bytes(chunk: Buffer): void {
+    this.look(chunk);
     this.chunks.push(Buffer.from(chunk));
   }
 
@@ -44,50 +46,43 @@ interface Ends extends AsyncDisposable {
   readonly other: Socket;
 }
 
-type Kind = "events" | "static" | "tapped" | "accepted" | "tls";
+const KINDS = [
+  "connected",
+  "accepted",
+  "tls",
+  "connected, tapped",
+  "accepted, tapped",
+  "tls, tapped",
+] as const;
+type Kind = (typeof KINDS)[number];
 
 const cut = (socket: Socket): void => void socket.destroy();
 
-async function ends(kind: Kind): Promise<Ends> {
-  const root = mintRoot();
-  const { pem, keyPem } = mintSvid(root, "spiffe://cluster.local/ns/a/sa/b", {});
-  const server: Server =
-    kind === "tls"
-      ? createTlsServer({ cert: pem, key: keyPem, allowHalfOpen: true })
-      : createServer({ allowHalfOpen: true });
+/** TLS is put on both sockets as the proxy does it: on one that is there already. */
+async function ends(
+  kind: Kind,
+  before: (own: Socket, other: Socket) => Promise<void> = async () => {},
+): Promise<Ends> {
+  const server = createServer({ allowHalfOpen: true });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const place = server.address();
   const port = typeof place === "object" && place ? place.port : 0;
-  const accepted = once(server, kind === "tls" ? "secureConnection" : "connection");
-  const reader = new StaticReader();
-  const socket =
-    kind === "tls"
-      ? tlsConnect({ port, host: "127.0.0.1", rejectUnauthorized: false })
-      : connect({
-          port,
-          host: "127.0.0.1",
-          allowHalfOpen: true,
-          ...(kind === "static" && { onread: reader.options }),
-        });
-  const [other] = (await accepted) as [Socket];
-  if (socket.connecting) await once(socket, "connect");
-  for (const one of [socket, other]) one.on("error", () => {});
-  const own = kind === "accepted" ? other : socket;
-  const reading: Record<Kind, () => Reading> = {
-    events: () => readEvents(own),
-    static: () => readStatic(own, reader),
-    tapped: () => readTapped(own),
-    accepted: () => readTapped(own),
-    tls: () => readTapped(own),
-  };
-  const wire = new SocketWire(own, cut, reading[kind]());
+  const accepted = once(server, "connection");
+  const plain = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const [taken] = (await accepted) as [Socket];
+  if (plain.connecting) await once(plain, "connect");
+  const [socket, other] = kind.startsWith("tls") ? await secured(plain, taken) : [plain, taken];
+  for (const one of [plain, taken, socket, other]) one.on("error", () => {});
+  const own = kind.startsWith("accepted") ? other : socket;
+  await before(own, own === socket ? other : socket);
+  const wire = new SocketWire(own, cut, kind.endsWith("tapped") ? readTapped(own) : readingOf(own));
   const heard = new Heard();
   wire.listen(heard);
   return {
     wire,
     heard,
-    other: kind === "accepted" ? socket : other,
+    other: own === socket ? other : socket,
     [Symbol.asyncDispose]: async () => {
       socket.destroy();
       other.destroy();
@@ -96,7 +91,27 @@ async function ends(kind: Kind): Promise<Ends> {
   };
 }
 
-for (const kind of ["events", "static", "tapped", "accepted", "tls"] as const) {
+async function secured(plain: Socket, taken: Socket): Promise<readonly [Socket, Socket]> {
+  const { pem, keyPem } = mintSvid(mintRoot(), "spiffe://cluster.local/ns/a/sa/b", {});
+  const other = new TLSSocket(taken, { isServer: true, cert: pem, key: keyPem });
+  const socket = tlsConnect({ socket: plain, rejectUnauthorized: false });
+  for (const one of [socket, other]) one.allowHalfOpen = true;
+  await once(socket, "secureConnect");
+  return [socket, other];
+}
+
+test("what is read from all kinds of sockets is in the same memory", async () => {
+  const memory = new Set<ArrayBufferLike>();
+  for (const kind of ["connected", "accepted", "tls"] as const) {
+    await using pair = await ends(kind);
+    pair.heard.look = (chunk) => memory.add(chunk.buffer);
+    pair.other.write("x".repeat(100));
+    await eventually("it is heard", () => pair.heard.length === 100);
+  }
+  assert.equal(memory.size, 1, "this Node keeps `onread` elsewhere: proxy/transport/reading.ts");
+});
+
+for (const kind of KINDS) {
   test(`${kind}: what is written in one turn arrives in order, and large things too`, async () => {
     await using pair = await ends(kind);
     const received: Buffer[] = [];
@@ -158,6 +173,17 @@ for (const kind of ["events", "static", "tapped", "accepted", "tls"] as const) {
     await eventually("it is told", () => pair.heard.drains > before);
     await eventually("all has come", () => received === written);
     assert.equal(output.pending, 0);
+  });
+
+  test(`${kind}: what came before somebody listens is heard first`, async () => {
+    await using pair = await ends(kind, async (own, other) => {
+      other.write("early ");
+      own.read(0);
+      await eventually("it has come", () => own.readableLength > 0);
+    });
+    pair.other.write("late");
+    await eventually("all is heard", () => pair.heard.length === 10);
+    assert.equal(Buffer.concat(pair.heard.chunks).toString(), "early late");
   });
 
   test(`${kind}: after it is cut nothing is written, and its end is told`, async () => {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { messageOf } from "../../mesh/errors.ts";
 import { OutBuffer, type Piece } from "./out-buffer.ts";
-import { type Reading, readTapped } from "./reading.ts";
+import { type Reading, readingOf } from "./reading.ts";
 import { giveSegment } from "./segments.ts";
 import { flushThisTurn } from "./turn.ts";
 import { FULL_BYTES, type Input, type Output, type Wire } from "./wire.ts";
@@ -31,7 +31,7 @@ export class SocketWire implements Wire, Output {
   readonly #written = (): void => this.#wrote();
 
   /** The socket has error listeners already. */
-  constructor(socket: Socket, cut: (socket: Socket) => void, reading: Reading = readTapped(socket)) {
+  constructor(socket: Socket, cut: (socket: Socket) => void, reading: Reading = readingOf(socket)) {
     this.#socket = socket;
     this.#cut = cut;
     this.#reading = reading;

@@ -1,5 +1,5 @@
 /** With this much pending a codec sends no more of its bodies; `drained` tells when there is room again. */
-export const FULL_BYTES = 65_536;
+export const FULL_BYTES = 262_144;
 
 /**
  * The two directions of one connection, TLS or not, as codecs see it. What a codec writes is collected and goes out once

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
@@ -11,15 +12,18 @@ import type { Mesh } from "../harness/mesh.ts";
 import { type TlsCaller, tlsCall } from "../harness/mesh-calls.ts";
 import { peerAuthentication } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
-import { HTTP_PORT, TCP_PORT } from "../harness/mesh-topology.ts";
+import { bindPortOf, HTTP_PORT, TCP_PORT } from "../harness/mesh-topology.ts";
 
 const HOSTS = [
-  { name: "caller", service: "caller", upstreams: ["reviews", "store"] },
+  { name: "caller", service: "caller", upstreams: ["reviews", "store", "ledger:9090"] },
   { name: "intruder", service: "intruder", upstreams: ["reviews"] },
   { name: "reviews-v1", service: "reviews", version: "v1" },
   { name: "reviews-v2", service: "reviews", version: "v2" },
   { name: "store-v1", service: "store" },
   { name: "bytes-v1", service: "bytes", protocol: "tcp" },
+  // Ends nothing because its own certificate is banned, as somebody who has stolen it would not either.
+  { name: "reviews-v3", service: "reviews", version: "v3", dataPlane: "builtin" },
+  { name: "ledger-v1", service: "ledger", protocol: "tcp", dataPlane: "builtin" },
 ] as const;
 
 /** From the command to the refusal, at every peer. */
@@ -103,15 +107,43 @@ describeMesh("bans", { hosts: HOSTS }, (mesh) => {
     await ban(mesh(), "serial", serialNumber);
     await refusedEverywhere(one);
     assert.equal(await answer("store-v1", other), 200);
-    if (mesh().dataPlane === "builtin") {
-      // What Envoy has open to a server whose serial is banned lives on (docs/differences-from-envoy.md).
-      await eventually("callers leave it alone", async () => {
-        const seen = await mesh().tally(20, "caller", "reviews");
-        return !Object.keys(seen).includes("reviews-v1");
-      });
-    }
     await unban(mesh(), "serial", serialNumber);
     await eventually("accepted again", async () => (await answer("store-v1", one)) === 200, WITHIN_MS);
+  });
+
+  test("what callers have open to a server whose serial is banned ends, and what they have open to others does not", async () => {
+    await mesh().apply(peerAuthentication("STRICT"));
+    const serialOf = async (host: string): Promise<string> =>
+      new X509Certificate((await mesh().host(host).svid()).cert).serialNumber;
+    const [serial, ofReviews] = [await serialOf("ledger-v1"), await serialOf("reviews-v3")];
+    const { spec } = mesh().host("caller");
+    const open = async (): Promise<OpenConnection> =>
+      await keptOpen(connectTcp(bindPortOf(spec, "ledger:9090"), spec.loopback), "hello");
+    const held = await open();
+    const { calls, failures } = await mesh().underTraffic("caller", "store", async () => {
+      const called = await mesh().tally(30, "caller", "reviews");
+      assert.ok(Object.keys(called).includes("reviews-v3"), JSON.stringify(called));
+      await ban(mesh(), "serial", serial);
+      await ban(mesh(), "serial", ofReviews);
+      await eventually("it is closed", () => held.closed(), 2 * ENDED_WITHIN_MS);
+      await assert.rejects(open());
+      await eventually("callers leave the other alone", async () => {
+        const seen = await mesh().tally(20, "caller", "reviews");
+        return !Object.keys(seen).includes("reviews-v3");
+      });
+    });
+    assert.deepEqual(failures, []);
+    assert.ok(calls > 0);
+    await unban(mesh(), "serial", serial);
+    await unban(mesh(), "serial", ofReviews);
+    const next = await eventually("open again", () => open().catch(() => false as const));
+    await ban(mesh(), "host", "ledger-v1");
+    await eventually("a ban of its host closes it, too", () => next.closed(), 2 * ENDED_WITHIN_MS);
+    await unban(mesh(), "host", "ledger-v1");
+    const again = await eventually("open again", () => open().catch(() => false as const));
+    await delay(2_500);
+    assert.equal(again.closed(), false, "a ban that is lifted ends nothing");
+    again.close();
   });
 
   test("what is open with a certificate when it is banned ends, and no call of anybody else fails", async () => {
@@ -148,21 +180,21 @@ async function openTls(
   { cert, key }: { readonly cert: string; readonly key: string },
   hello: string,
 ): Promise<OpenConnection> {
-  const socket = connect({
-    host: address,
-    port,
-    cert,
-    key,
-    rejectUnauthorized: false,
-    ALPNProtocols: ["istio"],
-  });
+  const options = { host: address, port, cert, key, rejectUnauthorized: false, ALPNProtocols: ["istio"] };
+  return await keptOpen(connect(options), hello);
+}
+
+/** Rejects when nothing comes back. */
+async function keptOpen(socket: Socket, hello: string): Promise<OpenConnection> {
   let isClosed = false;
   socket.on("error", () => {});
   socket.on("close", () => {
     isClosed = true;
   });
   socket.write(hello);
-  await once(socket, "data", { signal: AbortSignal.timeout(5_000) });
+  const over = new AbortController();
+  socket.once("close", () => over.abort());
+  await once(socket, "data", { signal: AbortSignal.any([over.signal, AbortSignal.timeout(5_000)]) });
   return { closed: () => isClosed, close: () => socket.destroy() };
 }
 

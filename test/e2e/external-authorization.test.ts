@@ -5,6 +5,7 @@ import { eventually } from "../harness/eventually.ts";
 import type { CallOptions, Reply } from "../harness/mesh-calls.ts";
 import { authorizationPolicy } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
+import { isLogged, told } from "../harness/told-decisions.ts";
 
 const REVIEWS = "reviews.default.svc.cluster.local";
 const HOSTS = [
@@ -48,6 +49,9 @@ const ASKED = authorizationPolicy("door", "reviews", {
   provider: { name: "door" },
   rules: [{ to: [{ operation: { paths: ["/asked*"] } }] }],
 });
+const RULE = "ns[default]-policy[door]-rule[0]";
+const REFUSED = "refused by the authorizer that a policy has asked";
+const SILENT = "refused, for the authorizer that a policy has asked gave no answer";
 
 describeMesh("external authorization", { hosts: HOSTS }, (mesh) => {
   const ask = async (path: string, user: string, options: CallOptions = {}): Promise<Reply> =>
@@ -112,6 +116,17 @@ describeMesh("external authorization", { hosts: HOSTS }, (mesh) => {
     await mesh().apply(overHttp(", failOpen: true"));
     await answers(200, "/asked", "broken");
     await answers(401, "/asked", "bad");
+  });
+
+  test("whom an authorizer refuses the operator is told of, with the policy that asked, and the caller is not", async () => {
+    await mesh().apply(authorizers.serviceEntry + overHttp() + ASKED);
+    const denied = await answers(401, "/asked/told", "bad");
+    assert.doesNotMatch(JSON.stringify([denied.body, denied.headers]), /policy|rule/i);
+    await told(mesh(), "reviews-v1", [[RULE, "denied", "true"]]);
+    const caller = mesh().spiffeId("caller");
+    await eventually("the log", () => isLogged(mesh(), "reviews-v1", REFUSED, RULE, caller, "/asked/told"));
+    await answers(403, "/asked/untold", "broken");
+    await eventually("the log", () => isLogged(mesh(), "reviews-v1", SILENT, RULE, caller, "/asked/untold"));
   });
 
   test("what it lets pass still has to pass DENY and ALLOW, and what it refuses nobody allows", async () => {
@@ -196,5 +211,9 @@ describeMesh("external authorization over gRPC", { hosts: HOSTS }, (mesh) => {
     await mesh().apply(overGrpc(", failOpen: true"));
     await answers(200, "/asked", "broken");
     await answers(403, "/asked", "bad");
+    const caller = mesh().spiffeId("caller");
+    await told(mesh(), "reviews-v1", [[RULE, "denied", "true"]]);
+    for (const sentence of [SILENT, REFUSED])
+      await eventually(sentence, () => isLogged(mesh(), "reviews-v1", sentence, RULE, caller, "/asked"));
   });
 });

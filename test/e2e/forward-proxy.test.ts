@@ -3,13 +3,15 @@ import { request } from "node:http";
 import { test } from "node:test";
 import { eventually } from "../harness/eventually.ts";
 import type { Mesh } from "../harness/mesh.ts";
-import { versions, virtualService } from "../harness/mesh-policies.ts";
+import { meshConfig, versions, virtualService } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
+import { freePort } from "../harness/test-proxy.ts";
 
 const PROXY_PORT = 15_080;
 const HOSTS = [
   { name: "caller", service: "caller", discovery: "mesh", httpProxy: PROXY_PORT },
   { name: "lazy", service: "lazy", discovery: "on-demand", httpProxy: PROXY_PORT },
+  { name: "plain", service: "plain", discovery: "mesh" },
   { name: "reviews-v1", service: "reviews", version: "v1" },
   { name: "reviews-v2", service: "reviews", version: "v2" },
   { name: "ratings", service: "ratings", namespace: "other" },
@@ -22,20 +24,20 @@ interface Answer {
 
 /** A call as an application makes it that has `http_proxy` set. */
 function callThroughProxy(mesh: Mesh, from: string, url: string): Promise<Answer> {
-  const { loopback } = mesh.host(from).spec;
+  return callThrough({ host: mesh.host(from).spec.loopback, port: PROXY_PORT }, url);
+}
+
+function callThrough(proxy: { readonly host: string; readonly port: number }, url: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { host } = new URL(url);
-    const sent = request(
-      { host: loopback, port: PROXY_PORT, path: url, headers: { host }, timeout: 10_000 },
-      (response) => {
-        let body = "";
-        response.setEncoding("utf8");
-        response.on("data", (text: string) => {
-          body += text;
-        });
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-      },
-    );
+    const sent = request({ ...proxy, path: url, headers: { host }, timeout: 10_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (text: string) => {
+        body += text;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+    });
     sent.on("timeout", () => sent.destroy(new Error("no answer")));
     sent.on("error", reject);
     sent.end();
@@ -82,6 +84,20 @@ describeMesh("HTTP forward proxy", { hosts: HOSTS }, (mesh) => {
       });
     });
   }
+
+  test("proxyHttpPort: who has all of the mesh, and no proxy of its own, has one there", async () => {
+    const proxy = { host: "127.0.0.1", port: await freePort() };
+    const isThere = (): Promise<boolean> =>
+      callThrough(proxy, "http://reviews:9080/").then(
+        ({ status, body }) => status === 200 && body.includes("reviews-v"),
+        () => false,
+      );
+    assert.equal(await isThere(), false);
+    await mesh().apply(meshConfig({ proxyHttpPort: proxy.port }));
+    await eventually("an answer through it", isThere);
+    await mesh().delete("MeshConfig", "mesh", "istio-system");
+    await eventually("it is gone", async () => !(await isThere()));
+  });
 
   test("a proxy that asks on demand has clusters of what it has called, and of nothing else", async () => {
     await callThroughProxy(mesh(), "lazy", "http://reviews:9080/");

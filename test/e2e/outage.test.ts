@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -26,7 +27,7 @@ const to = (subset: string): string =>
     ],
   });
 
-describeMesh("outages", { hosts: HOSTS, agentProcesses: ["caller"] }, (mesh) => {
+describeMesh("outages", { hosts: HOSTS, agentProcesses: ["caller", "reviews-v1"] }, (mesh) => {
   const routed = async (): Promise<unknown> =>
     (await mesh().call("caller", "reviews")).echo?.headers["x-routed"];
   const inForce = async (subset: string): Promise<void> => {
@@ -149,6 +150,29 @@ describeMesh("outages", { hosts: HOSTS, agentProcesses: ["caller"] }, (mesh) => 
     assert.ok(calls > 50, `only ${calls} calls`);
     assert.equal((await host.serving()).dataPlane.pid, before.dataPlane.pid);
     assert.match(host.log.text, /took over the data plane/);
+  });
+
+  test("agents that are replaced on demand stop no traffic, nor do data planes of another version that hand over", async () => {
+    await inForce("v1");
+    for (const name of ["reviews-v1", "caller"]) {
+      const host = mesh().host(name);
+      const before = (await host.serving()).dataPlane.pid;
+      const record = join(host.runDir, `default.${name}`, "process.json");
+      const { calls, failures } = await mesh().underTraffic("caller", "reviews", async () => {
+        await host.killAgentProcess("SIGUSR2");
+        const { version, ...rest } = JSON.parse(await readFile(record, "utf8")) as { version?: string };
+        // Envoy's are kept: they have none.
+        if (version !== undefined) await writeFile(record, JSON.stringify({ ...rest, version: "former" }));
+        await host.startAgentProcess();
+        await host.serving();
+        await mesh().synced();
+        await moment();
+      });
+      assert.deepEqual(failures, [], name);
+      assert.ok(calls > 50, `only ${calls} calls`);
+      const after = (await host.serving()).dataPlane.pid;
+      assert.equal(after !== before, mesh().dataPlane === "builtin");
+    }
   });
 });
 

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { askAdmin } from "../../agent/dataplane/admin-client.ts";
 import { eventually } from "../harness/eventually.ts";
-import type { Mesh } from "../harness/mesh.ts";
 import type { Reply } from "../harness/mesh-calls.ts";
 import { authorizationPolicy } from "../harness/mesh-policies.ts";
 import { describeMesh } from "../harness/mesh-suite.ts";
+import { assertLogged, told } from "../harness/told-decisions.ts";
 
 const REVIEWS = "reviews.default.svc.cluster.local";
 const STORE = "store.default.svc.cluster.local:9090";
@@ -60,10 +58,10 @@ describeMesh("decisions of policies", { hosts: HOSTS }, (mesh) => {
       [rule("tried-deny"), "denied", "false"],
       [rule("watched"), "audited", "true"],
     ]);
-    logged(mesh(), "reviews-v1", "refused by policy", rule("no-strangers"), STRANGER, "/secret");
-    logged(mesh(), "reviews-v1", "refused by policy", "none", CALLER, "/closed");
-    logged(mesh(), "reviews-v1", "a policy in dry run would refuse this", rule("tried-deny"), STRANGER);
-    logged(mesh(), "reviews-v1", "an AUDIT policy matched", rule("watched"), STRANGER);
+    assertLogged(mesh(), "reviews-v1", "refused by policy", rule("no-strangers"), STRANGER, "/secret");
+    assertLogged(mesh(), "reviews-v1", "refused by policy", "none", CALLER, "/closed");
+    assertLogged(mesh(), "reviews-v1", "a policy in dry run would refuse this", rule("tried-deny"), STRANGER);
+    assertLogged(mesh(), "reviews-v1", "an AUDIT policy matched", rule("watched"), STRANGER);
 
     const to = mesh().host("reviews-v1").workload;
     const { code, stdout } = await mesh().cli(["authz", "check", "other/stranger", to, "--path", "/secret"]);
@@ -88,47 +86,7 @@ describeMesh("decisions of policies", { hosts: HOSTS }, (mesh) => {
       [rule("no-strange-bytes"), "denied", "true"],
       [rule("tried-bytes"), "denied", "false"],
     ]);
-    logged(mesh(), "store-v1", "refused by policy", rule("no-strange-bytes"), STRANGER);
-    logged(mesh(), "store-v1", "a policy in dry run would refuse this", rule("tried-bytes"), CALLER);
+    assertLogged(mesh(), "store-v1", "refused by policy", rule("no-strange-bytes"), STRANGER);
+    assertLogged(mesh(), "store-v1", "a policy in dry run would refuse this", rule("tried-bytes"), CALLER);
   });
 });
-
-/** Waits until the host's metrics have these samples, on the built-in proxy or, for Envoy, on its agent. */
-async function told(
-  mesh: Mesh,
-  host: string,
-  samples: readonly (readonly [policy: string, result: string, enforced: string])[],
-): Promise<void> {
-  const { workload, runDir } = mesh.host(host);
-  const ask = async (): Promise<string> =>
-    mesh.dataPlane === "envoy"
-      ? (await askAdmin(join(runDir, "agent.sock"), "/metrics")).body
-      : await mesh.host(host).askProxy("/stats/prometheus");
-  let text = "";
-  for (const [policy, result, enforced] of samples) {
-    const of = mesh.dataPlane === "envoy" ? `workload="${workload}",` : "";
-    const labels = `${of}policy="${policy}",result="${result}",enforced="${enforced}"`;
-    await eventually(`${policy} ${result}`, async () => {
-      text = await ask();
-      const line = text.split("\n").find((one) => one.startsWith(`lateen_policy_decisions_total{${labels}}`));
-      return Number(line?.split(" ").at(-1) ?? 0) > 0;
-    }).catch((error: unknown) => assert.fail(`${String(error)}\n${decisionsIn(text)}`));
-  }
-}
-
-function decisionsIn(text: string): string {
-  return text
-    .split("\n")
-    .filter((line) => line.startsWith("lateen_policy_decisions_total"))
-    .join("\n");
-}
-
-/** The built-in proxy's lines are in those of its agent. */
-function logged(mesh: Mesh, host: string, ...words: readonly string[]): void {
-  const lines = mesh
-    .host(host)
-    .log.text.split("\n")
-    .map((line) => line.replaceAll("\\", ""));
-  const found = lines.some((line) => words.every((word) => line.includes(word)));
-  assert.ok(found, `no line has ${words.join(", ")}:\n${lines.join("\n")}`);
-}

@@ -6,6 +6,7 @@ import { ESCAPE_CASES, PATH_CASES } from "../harness/policy-table/paths.ts";
 import { Places } from "../harness/policy-table/places.ts";
 import { SOURCE_CASES } from "../harness/policy-table/sources.ts";
 import { TOKEN_CASES } from "../harness/policy-table/tokens.ts";
+import { TRICK_CASES } from "../harness/policy-table/tricks.ts";
 import { skipWithout } from "../harness/tools.ts";
 
 /**
@@ -21,6 +22,7 @@ const CASES = [
   ...ACTION_CASES,
   ...TCP_CASES,
   ...TOKEN_CASES,
+  ...TRICK_CASES,
 ];
 
 const missing = skipWithout("envoy");

@@ -232,6 +232,19 @@ describeMesh("HTTP routing", { hosts: HOSTS }, (mesh) => {
     }
   });
 
+  test("statPrefix: Envoy counts the calls of a route under it, the built-in proxy has no such counts", async () => {
+    await route(
+      { match: [{ uri: { prefix: "/counted" }, statPrefix: "counted" }], route: [V1] },
+      { route: [V1] },
+    );
+    for (const path of ["/counted/1", "/counted/2", "/other"]) assert.equal((await call(path)).status, 200);
+    if (mesh().dataPlane !== "envoy") return;
+    await eventually("both calls counted", async () => {
+      const stats = await mesh().host("caller").askProxy("/stats?filter=route.counted.upstream_rq_completed");
+      return /route\.counted\.upstream_rq_completed: 2$/m.test(stats);
+    });
+  });
+
   test("an endpoint that keeps failing is left alone for a while", async () => {
     const outlierDetection = {
       consecutive5xxErrors: 3,

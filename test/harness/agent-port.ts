@@ -124,12 +124,23 @@ export async function startAgentPort(
   const store = new SqliteConfigStore({ database, clock, logger: log });
   const attestors = [
     joinTokenAttestor(tokens),
-    lastCertificateAttestor({ ca, agents, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
+    lastCertificateAttestor({ ca, agents, bans, clock, graceMs: options.graceMs ?? 7 * 86_400_000 }),
     ...(options.attestors ?? []),
   ];
   const standing = standingOf(attestors, log);
   const rate = options.joinRate === undefined ? {} : { rate: options.joinRate };
-  const joins = new AgentJoin({ ca, attestors, agents, standing, clock, log, note, onOutcome, ...rate });
+  const joins = new AgentJoin({
+    ca,
+    attestors,
+    agents,
+    bans,
+    standing,
+    clock,
+    log,
+    note,
+    onOutcome,
+    ...rate,
+  });
   const agentHandlers = agentServiceHandlers({
     ca,
     authority,
@@ -142,6 +153,7 @@ export async function startAgentPort(
     history,
     clock,
     groups: storedGroups(store),
+    note,
     concurrencyOf: options.concurrencyOf ?? (() => undefined),
     log,
     signal,

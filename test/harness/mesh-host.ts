@@ -143,12 +143,12 @@ export class MeshHost implements AsyncDisposable {
     await agent?.stop();
   }
 
-  /** Ends an agent's process without a chance to tidy up; its data plane is left running. */
-  async killAgentProcess(): Promise<void> {
+  /** Ends an agent's process, without a chance to tidy up unless by another signal; its data plane is left running. */
+  async killAgentProcess(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.#agent?.child;
     if (child === undefined) throw new Error(`${this.spec.name} has no agent process`);
     const gone = once(child, "exit");
-    child.kill("SIGKILL");
+    child.kill(signal);
     await gone;
     this.#agent = undefined;
   }

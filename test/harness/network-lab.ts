@@ -20,6 +20,8 @@ export interface Namespace {
   readonly address: string;
   /** Starts a program in it; `mesh`: one whose connections capture leaves alone. */
   spawn(program: string, args: readonly string[], options: SpawnOptions, as?: "mesh" | "app"): ChildProcess;
+  /** Processes in it. */
+  pids(): readonly number[];
 }
 
 /**
@@ -61,6 +63,11 @@ export class NetworkLab implements AsyncDisposable {
     const addresses = [address, ...also].map((one) => `addr add ${one}/24 dev eth0`);
     await this.#ip(name, ...addresses, "link set eth0 up", `route add default dev eth0 src ${address}`);
     return this.#namespace(name, address);
+  }
+
+  /** Takes a host's wire away, or gives it back. */
+  async wire({ address }: Namespace, state: "up" | "down"): Promise<void> {
+    await this.#ip("hub", `link set port${address.split(".").at(-1)} ${state}`);
   }
 
   /** Sends what comes in to 15006 and what goes out to 15001, by the rules that Istio sets up. */
@@ -116,6 +123,7 @@ export class NetworkLab implements AsyncDisposable {
           ...options,
           ...(as === "mesh" ? { gid: MESH_GROUP } : {}),
         }),
+      pids: () => pidsIn(this.#prefix + name),
     };
   }
 }
@@ -128,11 +136,18 @@ async function sweep(): Promise<void> {
   }
 }
 
+function pidsIn(name: string): readonly number[] {
+  const pids = execFileSync("ip", ["netns", "pids", name], { encoding: "utf8" });
+  return pids
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
+}
+
 /** Everything that runs in a namespace of a lab was started by its tests. */
 function removeWithProcesses(name: string): void {
   try {
-    const pids = execFileSync("ip", ["netns", "pids", name], { encoding: "utf8" });
-    for (const pid of pids.split("\n").filter((line) => line !== "")) process.kill(Number(pid), "SIGKILL");
+    for (const pid of pidsIn(name)) process.kill(pid, "SIGKILL");
   } catch {
     // One that has ended meanwhile is as good.
   }

@@ -116,6 +116,8 @@ export interface PairOptions {
   /** Who the client expects to find. */
   readonly expected?: string;
   readonly clientId?: string;
+  /** Worker threads of the server's proxy. */
+  readonly concurrency?: number;
 }
 
 /** Client proxy → mTLS → server proxy → application: the smallest mesh there is. */
@@ -140,7 +142,10 @@ export class ProxyPair implements AsyncDisposable {
   static async start(options: PairOptions = {}): Promise<ProxyPair> {
     const root = mintRoot();
     const app = await TestApp.start(options.app);
-    const [client, server] = await Promise.all([TestProxy.start(), TestProxy.start({ name: "server-1" })]);
+    const [client, server] = await Promise.all([
+      TestProxy.start(),
+      TestProxy.start({ name: "server-1", concurrency: options.concurrency ?? 1 }),
+    ]);
     const [port, inboundPort] = [await freePort(), await freePort()];
     const pair = new ProxyPair({ root, app, client, server, port, inboundPort });
     pair.identify(server, options.serverId ?? SERVER_ID, options.serverCertificate, options.serverRoot);

@@ -12,6 +12,7 @@ import { FakeAds } from "./fake-ads.ts";
 export interface TestProxyOptions {
   readonly name?: string;
   readonly drainMs?: number;
+  readonly concurrency?: number;
   readonly logger?: Logger;
   readonly random?: () => number;
   readonly adminPort?: number;
@@ -59,9 +60,10 @@ export class TestProxy implements AsyncDisposable {
         clock: systemClock,
         signal: proxy.#stop.signal,
         drainMs: options.drainMs ?? 200,
+        concurrency: options.concurrency ?? 1,
         ...(options.random ? { random: options.random } : {}),
         ...(options.resolve ? { resolve: options.resolve } : {}),
-        writeAccessLog: (line) => proxy.logLines.push(line),
+        writeAccessLog: (lines) => proxy.logLines.push(...lines.split(/(?<=\n)/)),
       },
     );
     return proxy;
@@ -71,6 +73,8 @@ export class TestProxy implements AsyncDisposable {
     await eventually(
       "the proxy is ready",
       async () => (await this.admin("/ready").catch(() => undefined))?.status === 200,
+      // Threads of their own take a while on a busy machine.
+      20_000,
     );
   }
 

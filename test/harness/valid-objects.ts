@@ -312,7 +312,7 @@ export const VALID_OBJECTS: readonly Readonly<Record<string, unknown>>[] = [
       trustDomain: "a.b",
       outboundTrafficPolicy: { mode: "ALLOW_ANY" },
       connectTimeout: "1s",
-      defaultConfig: { concurrency: 2, drainDuration: "5s" },
+      defaultConfig: { concurrency: 2 },
       networks: {
         a: { endpoints: [{ fromCidr: "10.0.0.0/8" }], gateways: [{ address: "1.2.3.4", port: 1 }] },
       },
@@ -356,6 +356,29 @@ export const VALID_OBJECTS: readonly Readonly<Record<string, unknown>>[] = [
         from: [{ source: { namespaces: ["a"] } }],
         to: [{ operation: { ports: ["80"], paths: ["/a/*"] } }],
         when: [{ key: "source.ip", values: ["10.0.0.0/8"] }],
+      },
+    ],
+  }),
+  object("Telemetry", "telemetry", {
+    selector: { matchLabels: { app: "a" } },
+    accessLogging: [
+      {
+        match: { mode: "SERVER" },
+        providers: [{ name: "file" }],
+        disabled: false,
+        filter: { expression: "response.code >= 400" },
+      },
+    ],
+    tracing: [
+      {
+        providers: [{ name: "otlp" }],
+        randomSamplingPercentage: 10,
+        disableSpanReporting: false,
+        customTags: {
+          tier: { literal: { value: "a" } },
+          place: { environment: { name: "PLACE", defaultValue: "b" } },
+          caller: { header: { name: "x-caller", defaultValue: "c" } },
+        },
       },
     ],
   }),

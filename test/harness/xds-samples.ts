@@ -302,3 +302,22 @@ export function certificateSecret(svid: { readonly pem: string; readonly keyPem:
 export function rootsSecret(pem: string): JsonObject {
   return { name: "ROOTCA", validationContext: { trustedCa: { inlineString: pem } } };
 }
+
+/** An access log on standard output; Envoy's own format where none is given. */
+export function stdoutLog(format?: string): JsonObject {
+  return {
+    name: "envoy.access_loggers.stdout",
+    typedConfig: {
+      "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+      ...(format !== undefined && { logFormat: { textFormatSource: { inlineString: format } } }),
+    },
+  };
+}
+
+/** Istio's text format: what went wrong is in it. */
+export const ISTIO_FORMAT =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+  '%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% ' +
+  '%BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
+  '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER% %UPSTREAM_LOCAL_ADDRESS% ' +
+  "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";

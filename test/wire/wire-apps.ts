@@ -16,6 +16,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls";
+import { TUNNEL_ALPN } from "../../proxy/codec/mux/frames.ts";
 import { serveConnectProxy } from "./connect-proxy.ts";
 import { takeProxyHeader } from "./proxy-header.ts";
 import { CERTIFICATES } from "./wire-certificates.ts";
@@ -32,6 +33,8 @@ export interface Echo {
   /** Of the TLS that it came with. */
   readonly serverName?: string;
   readonly alpn?: string;
+  /** The suite, in OpenSSL's words. */
+  readonly cipher?: string;
   /** CN, or the first URI, of the certificate that the caller showed. */
   readonly client?: string;
   /** `v1 address` of the PROXY header before it. */
@@ -50,14 +53,15 @@ const PORTS = { http: 8080, tls: 8443, tcp: 9090 } as const;
 
 /**
  * The applications of the table. Each is at an address of its own. HTTP: `a`, `b`, `c`, `d`, `h2` (prior knowledge), `unix`,
- * `tls` (`secure.test`), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `tunix` (a unix socket), `mesh` over mesh
- * TLS, `greeter` (speaks first), `silent` (never says a word); `tunnel` is a CONNECT proxy to `ta`.
+ * `tls` (`secure.test`), `old` (the same with TLS 1.2 and P-256 alone), `proxied` (wants a PROXY header); TCP: `ta`, `tb`, `tc`, `tta` and `ttb` over TLS, `tunix` (a unix socket), `mesh` over mesh
+ * TLS, `found` over mesh TLS too, which is HTTP where its ALPN says so, `greeter` (speaks first), `silent` (never says a word); `tunnel` is a CONNECT proxy to `ta`.
  */
 export class WireApps implements AsyncDisposable {
   /** `METHOD target` of each request that `tunnel` got. */
   readonly tunnelled: string[] = [];
   readonly #apps = new Map<string, App>();
   readonly #taken = new Map<string, number>();
+  readonly #agreements = new Map<string, number>();
   #pings = 0;
 
   static async start(block: string, folder: string): Promise<WireApps> {
@@ -77,6 +81,11 @@ export class WireApps implements AsyncDisposable {
   /** HTTP requests so far. */
   taken(name: string): number {
     return this.#taken.get(name) ?? 0;
+  }
+
+  /** Connections of `found` so far that had agreed on this. */
+  agreements(alpn: string): number {
+    return this.#agreements.get(alpn) ?? 0;
   }
 
   /** PING frames that `h2` has answered so far. */
@@ -109,8 +118,16 @@ export class WireApps implements AsyncDisposable {
     yield { name: "unix", port: 0, path: join(folder, "app.sock"), make: () => server("unix") };
     yield { name: "h2", port: PORTS.http, make: () => this.#http2(echo("h2")) };
     yield { name: "proxied", port: PORTS.http, make: () => behindProxyHeader(server("proxied")) };
-    const tls = { cert: secure.pem, key: secure.keyPem, requestCert: true, rejectUnauthorized: false };
+    const tls = {
+      cert: secure.pem,
+      key: secure.keyPem,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNCallback: firstButHttp2,
+    };
     yield { name: "tls", port: PORTS.tls, make: () => overTls(tls, server("tls")) };
+    const old = { ...tls, maxVersion: "TLSv1.2", ecdhCurve: "P-256" } as const;
+    yield { name: "old", port: PORTS.tls, make: () => overTls(old, server("old")) };
   }
 
   *#tcp(folder: string): Iterable<AppSpec> {
@@ -132,10 +149,33 @@ export class WireApps implements AsyncDisposable {
       ALPNProtocols: ["istio"],
     };
     yield { name: "mesh", port: PORTS.tls, make: () => createTlsServer(own, tcpEcho("mesh")) };
+    const found = { ...own, ALPNProtocols: undefined, ALPNCallback: firstOfIstio };
+    yield { name: "found", port: PORTS.tls, make: () => this.#asSaid(found) };
     yield { name: "greeter", port: PORTS.tcp, make: () => createTcpServer(AT_ONCE, greet) };
     yield { name: "silent", port: PORTS.tcp, make: () => createTcpServer((socket) => void socket.resume()) };
     const tunnel = (socket: Socket): void => serveConnectProxy(socket, this.at("ta"), this.tunnelled);
     yield { name: "tunnel", port: PORTS.tcp, make: () => createTcpServer(tunnel) };
+  }
+
+  /** What the ALPN of a connection does not call HTTP is answered as bytes are. */
+  #asSaid(options: TlsOptions): NetServer {
+    const name = "found";
+    const listener = httpEcho(name, () => this.#count(name));
+    const [http1, http2] = [createServer(listener), this.#http2(listener)];
+    const bytes = tcpEcho(name);
+    return createTlsServer(options, (socket) => {
+      const facts = tlsFacts(socket);
+      const { alpn = "" } = facts;
+      this.#agreements.set(alpn, this.agreements(alpn) + 1);
+      if (alpn === "istio") bytes(socket);
+      else if (alpn === "istio-h2") {
+        http2.once("session", (session) => GREETINGS.set(session, facts));
+        http2.emit("connection", socket);
+      } else {
+        GREETINGS.set(socket, facts);
+        http1.emit("connection", socket);
+      }
+    });
   }
 
   #http2(listener: RequestListener): Http2Server {
@@ -289,6 +329,7 @@ function tlsFacts(socket: Socket): Partial<Echo> {
     ...(typeof servername === "string" && { serverName: servername }),
     ...(typeof alpnProtocol === "string" && { alpn: alpnProtocol }),
     ...(client !== undefined && { client }),
+    cipher: socket.getCipher().name,
   };
 }
 
@@ -297,6 +338,16 @@ function overTls(options: TlsOptions, server: Server): NetServer {
     GREETINGS.set(socket, tlsFacts(socket));
     server.emit("connection", socket);
   });
+}
+
+/** Of what a caller's proxy offers: the first that Istio's have, too. */
+function firstOfIstio({ protocols }: { readonly protocols: string[] }): string | undefined {
+  return protocols.find((name) => name !== TUNNEL_ALPN);
+}
+
+/** Of an application that would not mind being spoken to as one of the mesh, and speaks HTTP/1.1. */
+function firstButHttp2({ protocols }: { readonly protocols: string[] }): string | undefined {
+  return protocols.find((name) => name !== "h2");
 }
 
 function behindProxyHeader(server: Server): NetServer {

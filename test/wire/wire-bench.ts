@@ -12,7 +12,7 @@ import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
 import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
-import { sampleState, workload } from "../fakes/sample-mesh.ts";
+import { sampleState } from "../fakes/sample-mesh.ts";
 import { AdsBuiltin } from "../harness/ads-builtin.ts";
 import { AdsEnvoy } from "../harness/ads-envoy.ts";
 import { freeBlock } from "../harness/mesh-topology.ts";
@@ -22,6 +22,7 @@ import { NameServer } from "./name-server.ts";
 import { type Place, WireApps } from "./wire-apps.ts";
 import type { WireCase } from "./wire-case.ts";
 import { CERTIFICATES } from "./wire-certificates.ts";
+import { portOf, wireWorkloads } from "./wire-mesh.ts";
 import { hostOf, WireRun } from "./wire-run.ts";
 
 export const WIRE_DATA_PLANES = ["envoy", "builtin"] as const;
@@ -89,6 +90,8 @@ export class WireBench implements AsyncDisposable {
     const names = started.use(await NameServer.start(`${block}.2`));
     const apps = started.use(await WireApps.start(block, folder));
     for (const app of ["a", "b", "c", "d"]) names.names.set(`${app}.name.test`, [apps.at(app).address]);
+    names.names.set("secure.test", [apps.at("tls").address]);
+    names.names.set("old.name.test", [apps.at("old").address]);
     names.names.set("moving.test", [apps.at("a").address]);
     names.names.set("many.test", [apps.at("a").address, apps.at("b").address]);
     const nameServer = { address: `${block}.2`, port: names.port };
@@ -128,16 +131,7 @@ export class WireBench implements AsyncDisposable {
 
   async #begin(one: WireCase): Promise<WireRun> {
     const at = (app: string): Place => this.apps.at(app);
-    const named = new Set([...(one.calls ?? []).map(({ call }) => call.to), ...(one.upstreams ?? [])]);
-    const declared = new Map([...named].filter((to) => !to.includes(" ")).map((to) => [to, this.#bind()]));
-    const httpProxy = [...named].some((to) => to.startsWith("proxy ")) ? this.#bind() : undefined;
-    const caller = workload("caller", {
-      ports: [],
-      upstreams: [...declared].map(([to, bind]) => ({ host: hostOf(to), port: portOf(to), bind })),
-      httpProxy,
-      ...one.caller,
-    });
-    const workloads = [caller, ...(one.workloads?.(at) ?? [])];
+    const { caller, workloads, declared, httpProxy } = wireWorkloads(one, at, () => this.#bind());
     let snapshot = await this.#publish(one.yaml(at), caller, workloads);
     return new WireRun({
       apps: this.apps,
@@ -189,10 +183,6 @@ function withAgentSecrets(types: Resources): Resources {
     .map(([name, secret]) => encodedResource(name, json.jsonToResource(TYPE_URL.secret, secret)));
   const rest = [...(types.get(TYPE_URL.secret)?.values() ?? [])];
   return new Map([...types, [TYPE_URL.secret, resourceMap([...rest, ...own])]]);
-}
-
-function portOf(to: string): number {
-  return Number(to.slice(to.lastIndexOf(":") + 1));
 }
 
 /** The address that was given to a service by itself. */

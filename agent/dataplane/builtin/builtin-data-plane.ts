@@ -1,3 +1,4 @@
+import { VERSION } from "../../../mesh/version.ts";
 import { builtinBootstrap } from "../../bootstrap/builtin-bootstrap.ts";
 import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
 import { ProcessSupervisor, type SupervisorOptions } from "../process-supervisor.ts";
@@ -12,14 +13,19 @@ export interface BuiltinOptions extends SupervisorOptions {
 export function builtinDataPlane(options: BuiltinOptions): DataPlane {
   const program: ProxyProgram = {
     kind: "builtin",
-    command: (file) => [
+    command: (file, concurrency) => [
       ...options.command,
       "--bootstrap",
       file,
       "--drain-seconds",
       String(options.drainMs / 1000),
+      ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
     ],
-    bootstrap: (node) => builtinBootstrap(node, options.logLevel),
+    bootstrap: (node, command) => builtinBootstrap(node, options.logLevel, command),
+    succession: {
+      version: `${VERSION} on Node ${process.versions.node}`,
+      begin: (process) => process.kill("SIGUSR2"),
+    },
     // It drains on SIGTERM and ends by itself when it has.
     drain: async (process) => process.kill("SIGTERM"),
     isDrained: async () => false,
@@ -28,8 +34,10 @@ export function builtinDataPlane(options: BuiltinOptions): DataPlane {
   return {
     kind: "builtin",
     check: async () => {},
-    create: (node, files) =>
-      new ProcessSupervisor(program, node, files, { ...options, logger: options.logger.child("builtin") }),
+    create: (node, files, concurrency) => {
+      const logger = options.logger.child("builtin");
+      return new ProcessSupervisor(program, node, files, { ...options, logger }, concurrency);
+    },
   };
 }
 

@@ -8,7 +8,7 @@ import { silentLogger } from "../../../mesh/telemetry/logger.ts";
 import { eventually } from "../../../test/harness/eventually.ts";
 import { requireTool, skipWithout } from "../../../test/harness/tools.ts";
 import { workloadPaths } from "../../state/paths.ts";
-import { askAdmin, askNodeId } from "../admin-client.ts";
+import { askAdmin, askServerInfo } from "../admin-client.ts";
 import { processStartTime } from "../proxy-process.ts";
 import { envoyDataPlane } from "./envoy-data-plane.ts";
 
@@ -41,8 +41,8 @@ test("a real Envoy starts, says which node it is, drains and goes", {
   );
   const stop = new AbortController();
   const done = web.run(stop.signal);
-  const id = await eventually("an answer of its admin", () => askNodeId(files.adminSocket), 10_000);
-  assert.equal(id, "sidecar~127.0.0.1~web.default~default.svc.cluster.local");
+  const info = await eventually("an answer of its admin", () => askServerInfo(files.adminSocket), 10_000);
+  assert.equal(info.nodeId, "sidecar~127.0.0.1~web.default~default.svc.cluster.local");
   const { body } = await askAdmin(files.adminSocket, "/server_info");
   assert.match(body, /"concurrency": 3,/);
   // Without a relay it has no configuration: it waits, and is not ready.

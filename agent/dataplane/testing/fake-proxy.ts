@@ -1,10 +1,12 @@
 /**
  * A program that behaves as a data plane towards its supervisor: `node fake-proxy.ts [--mode MODE] --bootstrap FILE
  * --drain-seconds N`. Modes: `ok`; `crash` ends with status 3 as soon as it is ready; `deaf` ignores SIGTERM; `hang`
- * answers once and then nobody.
+ * answers once and then nobody. On SIGUSR2 it starts the successor that its bootstrap names, and ends.
  */
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { connect } from "node:net";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
@@ -23,7 +25,8 @@ let answered = 0;
 const server = createServer((request, response) => {
   if (values.mode === "hang" && answered > 0) return;
   answered += 1;
-  if (request.url === "/server_info") response.end(JSON.stringify({ node: bootstrap.node }));
+  if (request.url === "/server_info")
+    response.end(JSON.stringify({ node: bootstrap.node, pid: process.pid }));
   else response.end("LIVE\n");
 });
 server.listen(bootstrap.adminSocket, () => {
@@ -32,6 +35,23 @@ server.listen(bootstrap.adminSocket, () => {
   );
   if (values.mode === "crash") setTimeout(() => process.exit(3), 50);
 });
+
+process.on("SIGUSR2", () => {
+  const { successor } = JSON.parse(readFileSync(values.bootstrap ?? "", "utf8")) as {
+    readonly successor: readonly string[];
+  };
+  const [program = "", ...args] = successor;
+  server.close(() => {
+    spawn(program, args, { detached: true, stdio: "inherit" }).unref();
+    endOnceServed();
+  });
+});
+
+/** As a proxy does: it is there until its successor is. */
+function endOnceServed(): void {
+  const trial = connect(bootstrap.adminSocket, () => process.exit(0));
+  trial.once("error", () => setTimeout(endOnceServed, 20));
+}
 
 process.on("SIGTERM", () => {
   process.stdout.write(`${JSON.stringify({ level: "info", msg: "asked to end" })}\n`);

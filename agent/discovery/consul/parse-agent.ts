@@ -102,7 +102,7 @@ function toLocalService(
     return { service: undefined, violations };
   }
   const service = {
-    ...common(entry, hints, healthy),
+    ...fieldsOf(entry, hints, healthy),
     serviceAccount,
     address: { address, port: entry.Port },
   };
@@ -114,9 +114,9 @@ function toLocalService(
 }
 
 /** What nobody says of it. Consul gives every service a weight of 1. */
-function defaultedOf(
+export function defaultedOf(
   { serviceAccount, weight, saysApp }: ServiceHints,
-  { Weights }: AgentService,
+  { Weights }: Pick<AgentService, "Weights">,
 ): Defaulted[] {
   const said = {
     serviceAccount: serviceAccount !== undefined,
@@ -126,18 +126,19 @@ function defaultedOf(
   return DEFAULTED.filter((field) => !said[field]);
 }
 
-const NO_SERVICE_ACCOUNT: Violation = {
+export const NO_SERVICE_ACCOUNT: Violation = {
   path: "Service",
   message: "cannot be a service account: give one with lateen.sa=…",
   severity: "error",
 };
 
-function defaultServiceAccount(service: string): string | undefined {
+export function defaultServiceAccount(service: string): string | undefined {
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(service) ? service : undefined;
 }
 
-function common(
-  entry: AgentService,
+/** What tags and metadata say of a service, with Consul's fields where they say nothing. */
+export function fieldsOf(
+  entry: Pick<AgentService, "Service" | "Namespace" | "Port" | "Weights">,
   hints: ServiceHints,
   healthy: boolean,
 ): Omit<LocalService, "id" | "serviceAccount" | "address" | "catalog" | "group" | "probe"> {

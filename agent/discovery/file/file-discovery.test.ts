@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../../mesh/lifecycle/clock.ts";
 import { type Logger, silentLogger } from "../../../mesh/telemetry/logger.ts";
@@ -10,12 +10,14 @@ import { type DiscoverySubject, type GivenService, SetReader, testDiscovery } fr
 import { FileDiscovery } from "./file-discovery.ts";
 
 async function folder(): Promise<{ readonly path: string; [Symbol.asyncDispose](): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), "lateen-services-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  const base = await mkdtemp(join(tmpdir(), "lateen-services-"));
+  const path = join(base, "services.d");
+  await mkdir(path);
+  return { path, [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true }) };
 }
 
 function discoveryOf(path: string, logger: Logger = silentLogger, address?: string): FileDiscovery {
-  return new FileDiscovery({ path, address, clock: systemClock, logger });
+  return new FileDiscovery({ path, address, stateDir: dirname(path), clock: systemClock, logger });
 }
 
 function textOf({ service, version, ...rest }: GivenService): string {
@@ -108,7 +110,13 @@ test("where the host's address is not set, it is the one that leads to the serve
   await using place = await folder();
   const text = "services: [{ name: a, port: 80 }, { name: b, port: 81, address: 10.0.0.2 }]";
   await writeFile(join(place.path, "a.yaml"), text);
-  const options = { path: place.path, address: undefined, ownAddress: "192.0.2.7", clock: systemClock };
+  const options = {
+    path: place.path,
+    address: undefined,
+    ownAddress: "192.0.2.7",
+    stateDir: undefined,
+    clock: systemClock,
+  };
   await using reader = new SetReader(new FileDiscovery({ ...options, logger: silentLogger }));
   const services = await eventually("a set", () => reader.latest);
   assert.deepEqual(
@@ -117,7 +125,7 @@ test("where the host's address is not set, it is the one that leads to the serve
   );
 });
 
-test("nothing is told before every file could be read once, so a slip at a restart takes nothing away", async () => {
+test("nothing is told before the directory could be read once, so a slip at a restart takes nothing away", async () => {
   await using place = await folder();
   const away = join(place.path, "services.d");
   const { promise: refused, resolve } = Promise.withResolvers<void>();
@@ -128,4 +136,56 @@ test("nothing is told before every file could be read once, so a slip at a resta
   await mkdir(away);
   await writeFile(join(away, "a.yaml"), "services: [{ name: web, port: 80 }]");
   await eventually("the set", () => reader.ids()?.join() === "web", 8_000);
+});
+
+test("a file that is broken at a restart keeps what it said before it, and the others change", async () => {
+  await using place = await folder();
+  const [a, b] = ["a.yaml", "b.yaml"].map((name) => join(place.path, name)) as [string, string];
+  await writeFile(a, "services: [{ name: web, port: 80 }]");
+  {
+    await using before = new SetReader(discoveryOf(place.path));
+    await eventually("a set", () => before.ids()?.join() === "web");
+  }
+  await writeFile(a, "services: [{ name: web, port: ");
+  await writeFile(b, "services: [{ name: api, port: 81 }]");
+  const discovery = discoveryOf(place.path);
+  await using reader = new SetReader(discovery);
+  await eventually("both", () => reader.ids()?.join() === "api,web");
+  const [finding] = discovery.findings;
+  assert.equal(finding?.code, "host.services-file");
+  assert.match(finding.message, /a\.yaml does not count: /);
+  await writeFile(a, "services: []");
+  await eventually("mended", () => reader.ids()?.join() === "api");
+  assert.deepEqual(discovery.findings, []);
+});
+
+test("what cannot be used is found with its code, and keeps nothing else from counting", async () => {
+  await using place = await folder();
+  const write = (name: string, text: string): Promise<void> => writeFile(join(place.path, name), text);
+  await write("a.yaml", "services: [{ name: web, port: 80 }]");
+  await write("b.yaml", "services: [{ name: other, port: 80 }]");
+  await write("c.yaml", "services: [{ name: a, port: 1 }, { name: b, port: 1 }]");
+  const tags = ["lateen.protocol=http", "lateen.protocol=tcp"];
+  await write("d.json", JSON.stringify({ service: { name: "api", port: 81, tags } }));
+  await write("e.json", JSON.stringify({ service: { name: "db", port: 82, token: "x" } }));
+  await write("f.hcl", "service {}");
+  await write("g.yaml", "services: [{ name: far, port: 83, address: 10.9.9.9 }]");
+  const discovery = discoveryOf(place.path, silentLogger, "127.0.0.1");
+  assert.deepEqual(
+    (await discovery.look()).map(({ id }) => id),
+    ["db", "web"],
+  );
+  assert.deepEqual(
+    discovery.findings
+      .map(({ code, severity, workload }) => `${code} ${severity} ${workload}`.trim())
+      .toSorted(),
+    [
+      "host.address error default/far",
+      "host.claimed-twice error",
+      "host.claimed-twice error default/other",
+      "host.services-file warning",
+      "host.services-file warning",
+      "host.tags error",
+    ],
+  );
 });

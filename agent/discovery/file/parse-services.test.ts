@@ -5,6 +5,7 @@ import { parseServices } from "./parse-services.ts";
 test("the shortest service has a default for everything else", () => {
   assert.deepEqual(parseServices("services: [{ name: web, port: 8080 }]", "10.0.0.7"), {
     ok: true,
+    notices: [],
     services: [
       {
         id: "web",
@@ -61,6 +62,7 @@ services:
 `;
   assert.deepEqual(parseServices(text, "10.0.0.7"), {
     ok: true,
+    notices: [],
     services: [
       {
         id: "reviews-v2",
@@ -202,7 +204,7 @@ for (const { name, text, says } of refused) {
 }
 
 test("no services are said by an empty list, not by an empty file", () => {
-  assert.deepEqual(parseServices("services: []", "10.0.0.7"), { ok: true, services: [] });
+  assert.deepEqual(parseServices("services: []", "10.0.0.7"), { ok: true, services: [], notices: [] });
   assert.equal(parseServices(" \n", "10.0.0.7").ok, false);
 });
 

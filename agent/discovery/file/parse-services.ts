@@ -18,11 +18,8 @@ import { parseUpstreams, type UpstreamHint } from "../../../mesh/model/vocabular
 import { DEFAULTED, type Defaulted } from "../../../mesh/model/workload.ts";
 import { closest } from "../../../mesh/spelling/closest.ts";
 import type { LocalService } from "../discovery.ts";
-
-/** A file of services, as far as it can be used: all of it or nothing. */
-export type ParsedServices =
-  | { readonly ok: true; readonly services: readonly LocalService[] }
-  | { readonly ok: false; readonly violations: readonly Violation[] };
+import { isConsulDefinition, parseConsulDefinition } from "./consul-definition.ts";
+import type { ParsedServices } from "./parsed-services.ts";
 
 const port = z.number().int().min(1).max(65_535);
 const dnsLabel = z
@@ -42,7 +39,7 @@ const labels = z.record(z.string(), z.string()).check((context) => {
 /** One string as in the tag `lateen.upstreams`, or a list of such. */
 const upstreams = z
   .union([z.string(), z.array(z.string())], {
-    error: "must be host:port[@[address:]port], or a list of such",
+    error: "must be host:port[@[address:]port] or host@[address:]port, or a list of such",
   })
   .transform((written, context): readonly UpstreamHint[] => {
     const parsed = parseUpstreams(typeof written === "string" ? written : written.join(","));
@@ -123,7 +120,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Reads YAML (or JSON, which is YAML) with a list `services`. Every violation is told with its field path; one is
+ * Reads YAML (or JSON, which is YAML) with a list `services`, or service definitions of Consul. Every violation is told with its field path; one is
  * enough for the file not to count. `hostAddress` is the address of services that give none.
  */
 export function parseServices(text: string, hostAddress: string): ParsedServices {
@@ -140,11 +137,19 @@ export function parseServices(text: string, hostAddress: string): ParsedServices
   } catch (error) {
     return refuse([violation("", error instanceof Error ? error.message : String(error))]);
   }
+  const parsed = isConsulDefinition(content)
+    ? parseConsulDefinition(content, hostAddress)
+    : parseOwn(content, hostAddress);
+  if (!parsed.ok) return parsed;
+  const clashes = clashesAmong(parsed.services);
+  return clashes.length > 0 ? refuse(clashes) : parsed;
+}
+
+function parseOwn(content: unknown, hostAddress: string): ParsedServices {
   const parsed = fileSchema.safeParse(content);
   if (!parsed.success) return refuse(parsed.error.issues.flatMap(toViolations));
   const services = parsed.data.services.map((written) => toLocalService(written, hostAddress));
-  const clashes = clashesAmong(services);
-  return clashes.length > 0 ? refuse(clashes) : { ok: true, services };
+  return { ok: true, services, notices: [] };
 }
 
 function toLocalService(written: WrittenService, hostAddress: string): LocalService {

@@ -29,7 +29,7 @@ before(async () => {
     asked.push(url);
     const answer = spoilt?.(url) ?? {
       status: 200,
-      body: url === "/keys" ? jwks : JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }),
+      body: url.startsWith("/keys") ? jwks : JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }),
     };
     response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);
   });
@@ -39,20 +39,20 @@ before(async () => {
 
 after(() => provider.close());
 
+const ANY: Omit<OidcOptions, "issuer"> = {
+  audience: "lateen",
+  algorithms: ["RS256", "ES256"],
+  roles: [
+    { claim: "groups", value: "admins", role: "admin" },
+    { claim: "groups", value: "shop", role: "editor", namespaces: ["shop"] },
+    { claim: "team", value: "everybody", role: "viewer" },
+  ],
+};
+
 function verifier(options: Partial<OidcOptions> = {}): OidcVerifier {
   asked = [];
   spoilt = undefined;
-  return new OidcVerifier({
-    issuer,
-    audience: "lateen",
-    algorithms: ["RS256", "ES256"],
-    roles: [
-      { claim: "groups", value: "admins", role: "admin" },
-      { claim: "groups", value: "shop", role: "editor", namespaces: ["shop"] },
-      { claim: "team", value: "everybody", role: "viewer" },
-    ],
-    ...options,
-  });
+  return new OidcVerifier({ issuer, ...ANY, ...options });
 }
 
 interface TokenParts {
@@ -165,6 +165,60 @@ for (const { name, answer } of outages) {
     assert.equal((await oidc.verify(good))?.grant.role, "admin");
   });
 }
+
+const MINUTE_MS = 60_000;
+const gone = (): { status: number; body: string } => ({ status: 503, body: "" });
+const isAway = (error: unknown): boolean => error instanceof MeshError && error.code === "admin.unavailable";
+
+test("while the provider is away its keys are good for ten minutes, and then nobody is let in until it is back", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  const oidc = verifier();
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin");
+  spoilt = gone;
+  t.mock.timers.tick(9 * MINUTE_MS);
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin");
+  const unknown = { header: { kid: "none" } };
+  await assert.rejects(oidc.verify(await token(unknown)), isAway);
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin", "an unknown key costs no known one");
+  t.mock.timers.tick(2 * MINUTE_MS);
+  await assert.rejects(oidc.verify(await token()), isAway);
+  await assert.rejects(new OidcVerifier({ ...ANY, issuer }).verify(await token()), isAway, "after a restart");
+  spoilt = undefined;
+  t.mock.timers.tick(MINUTE_MS);
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin");
+});
+
+test("a key that the provider takes back is good for no more than ten minutes, a new one at once", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  const oidc = verifier();
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin");
+  const next = await generateKeyPair("RS256");
+  const jwks = JSON.stringify({
+    keys: [{ ...(await exportJWK(next.publicKey)), kid: "next", alg: "RS256" }],
+  });
+  spoilt = (url) => (url === "/keys" ? { status: 200, body: jwks } : undefined);
+  t.mock.timers.tick(MINUTE_MS);
+  const renewed = { header: { kid: "next" }, key: next.privateKey };
+  assert.equal((await oidc.verify(await token(renewed)))?.grant.role, "admin");
+  assert.equal(await oidc.verify(await token()), undefined);
+});
+
+test("keys that the provider has moved are found at their new place, and looked for twice a minute at most", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  const oidc = verifier();
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin");
+  const there = (keys: string) => (url: string) =>
+    url === keys ? undefined : url === "/keys" ? gone() : { status: 200, body: discovery(keys) };
+  const discovery = (keys: string): string => JSON.stringify({ issuer, jwks_uri: `${issuer}${keys}` });
+  t.mock.timers.tick(11 * MINUTE_MS);
+  spoilt = gone;
+  for (let i = 0; i < 10; i++) await assert.rejects(oidc.verify(await token()), isAway);
+  const looked = asked.filter((url) => url.includes("openid-configuration")).length;
+  assert.equal(looked, 2, "once for the keys, and once more");
+  t.mock.timers.tick(MINUTE_MS);
+  spoilt = there("/keys?v=2");
+  assert.equal((await oidc.verify(await token()))?.grant.role, "admin");
+});
 
 test("keys are fetched over https, or from this host", () => {
   for (const safe of ["https://login.example/keys", "http://127.0.0.1:1/keys", "http://localhost/"])

@@ -30,10 +30,20 @@ const COOLDOWN_MS = 30_000;
 const CLOCK_TOLERANCE_S = 30;
 const LARGEST_TOKEN = 16 * 1024;
 
-/** Knows the callers of one OpenID provider by their ID or access tokens (JWS, RFC 7515). */
+interface FetchedKeys {
+  readonly uri: string;
+  readonly get: JWTVerifyGetKey;
+}
+
+/**
+ * Knows the callers of one OpenID provider by their ID or access tokens (JWS, RFC 7515). There are no sessions: each call
+ * brings its token and is judged anew. The provider's keys are in memory alone, for ten minutes; whoever it does not vouch
+ * for any more is out after that, and while it is away nobody new comes in.
+ */
 export class OidcVerifier {
   readonly #options: OidcOptions;
-  #keys: JWTVerifyGetKey | undefined;
+  #keys: FetchedKeys | undefined;
+  #lookedAt = 0;
 
   constructor(options: OidcOptions) {
     this.#options = options;
@@ -55,7 +65,12 @@ export class OidcVerifier {
         requiredClaims: ["exp", "sub"],
         clockTolerance: CLOCK_TOLERANCE_S,
       };
-      ({ payload } = await jwtVerify(token, await this.#keySet(), checks));
+      const keys = await this.#keySet();
+      ({ payload } = await jwtVerify(token, keys.get, checks).catch(async (error: unknown) => {
+        const moved = isAboutKeys(error) ? await this.#movedFrom(keys) : undefined;
+        if (moved === undefined) throw error;
+        return await jwtVerify(token, moved.get, checks);
+      }));
     } catch (error) {
       if (error instanceof MeshError) throw error;
       if (isAboutKeys(error)) throw unavailable(issuer, error);
@@ -68,15 +83,28 @@ export class OidcVerifier {
     return { credential: "oidc", name: `${issuer}#${payload.sub ?? ""}`, grant: { role, namespaces } };
   }
 
-  async #keySet(): Promise<JWTVerifyGetKey> {
+  async #keySet(): Promise<FetchedKeys> {
     const { jwksUri, issuer } = this.#options;
-    this.#keys ??= createRemoteJWKSet(new URL(jwksUri ?? (await discover(issuer))), {
-      timeoutDuration: TIMEOUT_MS,
-      cacheMaxAge: KEYS_AGE_MS,
-      cooldownDuration: COOLDOWN_MS,
-    });
+    this.#keys ??= keysAt(jwksUri ?? (await discover(issuer)));
     return this.#keys;
   }
+
+  /** The keys at another place, when the provider says that they are there now; asked at most twice a minute. */
+  async #movedFrom(before: FetchedKeys): Promise<FetchedKeys | undefined> {
+    const { jwksUri, issuer } = this.#options;
+    const now = Date.now();
+    if (jwksUri !== undefined || Math.abs(now - this.#lookedAt) < COOLDOWN_MS) return undefined;
+    this.#lookedAt = now;
+    const uri = await discover(issuer);
+    if (uri === before.uri) return undefined;
+    this.#keys = keysAt(uri);
+    return this.#keys;
+  }
+}
+
+function keysAt(uri: string): FetchedKeys {
+  const limits = { timeoutDuration: TIMEOUT_MS, cacheMaxAge: KEYS_AGE_MS, cooldownDuration: COOLDOWN_MS };
+  return { uri, get: createRemoteJWKSet(new URL(uri), limits) };
 }
 
 /** OpenID Connect Discovery 1.0 §4. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { agentService, certificateService } from "../../../mesh/agent-api/services.ts";
 import { SAN_DNS } from "../../../mesh/identity/certificate-facts.ts";
@@ -42,7 +43,7 @@ import type { ConfigSource } from "../../xds/config-source.ts";
 import { AgentBundles } from "../agent-bundles.ts";
 import { AgentStreams } from "../agent-streams.ts";
 import { Placements } from "../placements.ts";
-import { FakeCall } from "./fake-call.ts";
+import { FakeCall, type FakePeer } from "./fake-call.ts";
 
 export const TRUST_DOMAIN: ReturnType<typeof parseTrustDomain> = parseTrustDomain("cluster.local");
 const NAMESPACES = ["a", "b", "c"];
@@ -54,7 +55,7 @@ export interface Host {
   readonly id: string;
   readonly binding: AgentBinding;
   readonly isAgent: boolean;
-  readonly peer: { readonly raw: Buffer; readonly validTo: string } | undefined;
+  readonly peer: FakePeer | undefined;
 }
 
 interface Csr {
@@ -77,7 +78,8 @@ const root = mintRoot();
 const idOf = (index: number): string => `agent-${index}`;
 const peerWith = (spiffeId: string, options: MintOptions = {}): Host["peer"] => {
   const { der } = mintSvid(root, spiffeId, options);
-  return { raw: der, validTo: new Date(options.notAfterMs ?? Date.now() + 1e9).toUTCString() };
+  const validTo = new Date(options.notAfterMs ?? Date.now() + 1e9).toUTCString();
+  return { raw: der, validTo, serialNumber: new X509Certificate(der).serialNumber };
 };
 const AGENT_PEERS = Array.from({ length: HOSTS }, (_, index) =>
   peerWith(agentSpiffeId(TRUST_DOMAIN, idOf(index))),
@@ -153,7 +155,7 @@ export class ContainmentWorld implements AsyncDisposable {
     const issued = new IssuedCertificates(database, this.#clock);
     this.#services = agentFacingServices({
       ca: NAMING_CA,
-      authority: { issueJwt: ({ spiffeId }) => spiffeId },
+      authority: { issueJwt: ({ spiffeId }) => ({ token: spiffeId, notAfterMs: 1 }) },
       attestors: [],
       agents: this.#agents,
       placements: new Placements(database, this.#clock),

@@ -1,7 +1,13 @@
-import { X509Certificate } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { PeerCertificate } from "node:tls";
 import { Metadata } from "@grpc/grpc-js";
+
+/** What is asked of a connection's certificate: parsed once, as TLS does it once a connection. */
+export interface FakePeer {
+  readonly raw: Buffer;
+  readonly validTo: string;
+  readonly serialNumber: string;
+}
 
 /** A call as a handler sees it, from a peer with this certificate, without a connection under it. */
 export class FakeCall<Q = unknown> extends EventEmitter {
@@ -12,9 +18,9 @@ export class FakeCall<Q = unknown> extends EventEmitter {
   code: number | undefined;
   ended = false;
   cancelled = false;
-  readonly #peer: { readonly raw: Buffer; readonly validTo: string } | undefined;
+  readonly #peer: FakePeer | undefined;
 
-  constructor(request: Q, peer: { readonly raw: Buffer; readonly validTo: string } | undefined) {
+  constructor(request: Q, peer: FakePeer | undefined) {
     super();
     this.request = request;
     this.#peer = peer;
@@ -26,8 +32,7 @@ export class FakeCall<Q = unknown> extends EventEmitter {
 
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
     if (this.#peer === undefined) return {};
-    const { raw, validTo } = this.#peer;
-    const { serialNumber } = new X509Certificate(raw);
+    const { raw, validTo, serialNumber } = this.#peer;
     return { sslPeerCertificate: { raw, valid_to: validTo, serialNumber } as PeerCertificate };
   }
 

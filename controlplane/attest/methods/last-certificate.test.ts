@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { agentService, certificateService } from "../../../mesh/agent-api/services.ts";
@@ -8,13 +8,18 @@ import { possessionStatement } from "../../../mesh/identity/possession.ts";
 import {
   type AgentPort,
   AgentPortClient,
+  type JoinedTestAgent,
   joinAgent,
   joinRequest,
   startAgentPort,
   stateDirectory,
 } from "../../../test/harness/agent-port.ts";
 import { mintRoot, mintSvid, newKey } from "../../../test/harness/test-certificates.ts";
+import type { BanTarget } from "../../ca/bans.ts";
 
+const AGENTS = "spiffe://cluster.local/lateen/agent/";
+const serialOf = ({ chainPem }: JoinedTestAgent): string =>
+  new X509Certificate(chainPem).serialNumber.toLowerCase();
 const METHOD = "last-certificate";
 const refused = { code: status.PERMISSION_DENIED };
 const spki = (key: KeyObject): Buffer => createPublicKey(key).export({ type: "spki", format: "der" });
@@ -96,6 +101,22 @@ test("a challenge is for one key: it is none for another", async () => {
   await assert.rejects(comeBack(port, { ...shown, newKey: newKey() }), refused);
   assert.equal(await comeBack(port, { ...shown, newKey: key }), agent.id);
 });
+
+for (const [what, target] of [
+  ["certificate", (agent: JoinedTestAgent): BanTarget => ({ kind: "serial", value: serialOf(agent) })],
+  ["identity", (agent: JoinedTestAgent): BanTarget => ({ kind: "identity", value: `${AGENTS}${agent.id}` })],
+] as const) {
+  test(`an agent whose ${what} is banned is refused every call, and does not come back by the same key`, async () => {
+    await using state = await stateDirectory();
+    await using port = await startAgentPort(state.path);
+    using agent = await joinAgent(port);
+    port.bans.add(target(agent), "stolen");
+    const request = { csr: createCsr(newKey()), validityDuration: 0, metadata: undefined };
+    await assert.rejects(agent.client.call(certificateService.createCertificate, request), refused);
+    await assert.rejects(comeBack(port, { chainPem: agent.chainPem, signedWith: agent.key }), refused);
+    assert.match(String(port.log.at(-1)?.["reason"]), /is banned/);
+  });
+}
 
 test("an expired certificate opens nothing but Join", async () => {
   await using state = await stateDirectory();

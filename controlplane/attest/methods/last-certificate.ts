@@ -2,6 +2,7 @@ import { possessionStatement } from "../../../mesh/identity/possession.ts";
 import { describeSpiffeId } from "../../../mesh/identity/spiffe-id.ts";
 import { judgeFacts } from "../../../mesh/identity/verify-peer-svid.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { Bans } from "../../ca/bans.ts";
 import type { CertificateAuthority } from "../../ca/certificate-authority.ts";
 import type { AgentRecords } from "../agent-records.ts";
 import { type Attestor, refused } from "../attestor.ts";
@@ -12,6 +13,7 @@ import { verifyChain } from "../proof/verify-chain.ts";
 export interface LastCertificateOptions {
   readonly ca: Pick<CertificateAuthority, "bundle">;
   readonly agents: Pick<AgentRecords, "get">;
+  readonly bans: Pick<Bans, "has">;
   readonly clock: Clock;
   /** How long after its certificate's end an agent may come back. */
   readonly graceMs: number;
@@ -21,7 +23,8 @@ export interface LastCertificateOptions {
  * The key of an agent's last certificate, for a while after that has expired: a host that slept comes back without an
  * operator. What it may have is what is stored of it; a ban holds.
  */
-export function lastCertificateAttestor({ ca, agents, clock, graceMs }: LastCertificateOptions): Attestor {
+export function lastCertificateAttestor(options: LastCertificateOptions): Attestor {
+  const { ca, agents, bans, clock, graceMs } = options;
   return {
     properties: {
       method: "last-certificate",
@@ -50,6 +53,7 @@ export function lastCertificateAttestor({ ca, agents, clock, graceMs }: LastCert
       if (record === undefined || (record.serial !== serial && record.previousSerial !== serial)) {
         return refused(`the certificate is not one of the last two of the agent ${subject.agentId}`);
       }
+      if (bans.has({ kind: "serial", value: serial })) return refused("the certificate is banned");
       return { kind: "agent", agentId: subject.agentId };
     },
   };

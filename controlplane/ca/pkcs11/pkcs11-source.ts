@@ -16,6 +16,7 @@ import {
 import { readPrivateFile, writePrivateFile } from "../private-files.ts";
 import { randomSerial } from "../serial.ts";
 import { signatureAlgorithmOf } from "../signature-algorithm.ts";
+import { validateCa } from "../validate-ca.ts";
 import { CryptokiSession } from "./cryptoki.ts";
 import { findTokenKey, type TokenKey } from "./token-key.ts";
 
@@ -65,6 +66,7 @@ async function nextCa(options: Pkcs11Options): Promise<NewCa> {
     notAfterMs: wholeSecond(Math.min(now + INTERMEDIATE_LIFE_MS, root.validToDate.getTime())),
   };
   const certificate = await signedBy(key, (sign) => signIntermediate(issuer, ca, sign));
+  validateCa(certificate, ca, root);
   return {
     certificate: derToPem(certificate, "CERTIFICATE"),
     intermediates: [],
@@ -87,6 +89,7 @@ async function loadOrCreateRoot(options: Pkcs11Options, key: TokenKey): Promise<
     };
     const algorithm = signatureAlgorithmOf(key.publicKey);
     const root = await signedBy(key, (sign) => signRoot(ca, algorithm, sign));
+    validateCa(root, ca);
     await writePrivateFile(rootFile, derToPem(root, "CERTIFICATE"));
     return new X509Certificate(root);
   }

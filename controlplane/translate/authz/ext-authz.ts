@@ -8,6 +8,7 @@ import { HttpFilter } from "../../../mesh/xds/gen/envoy/extensions/filters/netwo
 import { MetadataMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/metadata.ts";
 import { ListStringMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/string.ts";
 import type { StatusCode } from "../../../mesh/xds/gen/envoy/type/v3/http_status.ts";
+import { ASKED_RESULTS, askedPrefix } from "../../../mesh/xds/names.ts";
 import type { PublishWarning } from "../../snapshot/publish-report.ts";
 import { pack } from "../any.ts";
 import { duration } from "../durations.ts";
@@ -22,8 +23,6 @@ import type { Authorizer } from "./authorizers.ts";
 import { type PolicyTarget, translateRules } from "./policies.ts";
 import { stringMatcher, valueMatch } from "./value-match.ts";
 
-/** Istio's, of what the shadow rules find and of the names of their policies. */
-const SHADOW_PREFIX = "istio_ext_authz_";
 const HTTP_RBAC = "envoy.filters.http.rbac";
 const NETWORK_RBAC = "envoy.filters.network.rbac";
 
@@ -70,24 +69,26 @@ export function networkAuthorizerFilters(
 }
 
 function askedAbout(authorizer: Authorizer, target: PolicyTarget, warn: Warn): RbacFilterRules {
-  const policies = translateRules(authorizer.policies, target, "widen", warn, policyPrefix(authorizer));
+  const policies = translateRules(
+    authorizer.policies,
+    target,
+    "widen",
+    warn,
+    askedPrefix(authorizer.provider.name),
+  );
   return {
     enforced: undefined,
     prefix: "",
     shadow: RBAC.fromPartial({ action: RBAC_Action.DENY, policies }),
-    shadowPrefix: SHADOW_PREFIX,
+    shadowPrefix: ASKED_RESULTS,
   };
-}
-
-function policyPrefix({ provider }: Authorizer): string {
-  return `istio-ext-authz-${provider.name}-`;
 }
 
 function isAskedAbout(authorizer: Authorizer, filter: string): MetadataMatcher {
   return MetadataMatcher.fromPartial({
     filter,
-    path: [{ key: `${SHADOW_PREFIX}shadow_effective_policy_id` }],
-    value: { stringMatch: { prefix: policyPrefix(authorizer) } },
+    path: [{ key: `${ASKED_RESULTS}shadow_effective_policy_id` }],
+    value: { stringMatch: { prefix: askedPrefix(authorizer.provider.name) } },
   });
 }
 

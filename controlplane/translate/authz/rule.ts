@@ -85,6 +85,9 @@ function sourceFields(
     one(source.serviceAccounts, source.notServiceAccounts, (value) =>
       principal.principalWithAccount(value, policyNamespace, trustDomains),
     ),
+    one(source.trustDomains, source.notTrustDomains, (value) =>
+      principal.principalOfTrustDomain(value, trustDomains),
+    ),
     one(source.ipBlocks, source.notIpBlocks, principal.directAddress),
     one(source.remoteIpBlocks, source.notRemoteIpBlocks, principal.originalAddress),
     http

@@ -4,6 +4,7 @@ import {
   type Cluster,
   UpstreamConnectionOptions,
 } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
+import { MatchPredicate } from "../../../mesh/xds/gen/envoy/config/common/matcher/v3/matcher.ts";
 import {
   HttpProtocolOptions as CommonOptions,
   Http2ProtocolOptions,
@@ -30,6 +31,8 @@ export type UpstreamHttp = "http1" | "http2" | "as-called";
 export interface PoolOptions {
   readonly http: UpstreamHttp;
   readonly retryBudget?: RetryBudget | undefined;
+  /** Which answers are errors to outlier detection; none given: those of 500 and above. */
+  readonly errorCodes?: readonly number[] | undefined;
   /** TLS for the host of each call: its name is the SNI, and what the certificate must have. */
   readonly autoSni?: boolean;
   readonly autoSan?: boolean;
@@ -66,6 +69,7 @@ function circuitBreakers(pool: ConnectionPool | undefined, budget: RetryBudget |
           retryBudget: {
             budgetPercent: { value: budget.percent ?? RETRY_BUDGET.percent },
             minRetryConcurrency: budget.minRetryConcurrency || RETRY_BUDGET.minRetryConcurrency,
+            ...(budget.budgetIntervalMs && { budgetInterval: duration(budget.budgetIntervalMs) }),
           },
         }),
       },
@@ -76,10 +80,11 @@ function circuitBreakers(pool: ConnectionPool | undefined, budget: RetryBudget |
 /** How HTTP is spoken to the endpoints; nothing where HTTP/1.1 without limits will do. */
 function httpOptions(
   pool: ConnectionPool | undefined,
-  { http, autoSni = false, autoSan = false }: PoolOptions,
+  { http, autoSni = false, autoSan = false, errorCodes = [] }: PoolOptions,
 ): Cluster["typedExtensionProtocolOptions"] {
   const common = commonOptions(pool);
-  if (http === "http1" && common === undefined && !autoSni && !autoSan) return {};
+  const counts = errorCodes.length > 0;
+  if (http === "http1" && common === undefined && !autoSni && !autoSan && !counts) return {};
   const http2 = http2Options(pool);
   const options = HttpProtocolOptions.fromPartial({
     ...(http === "as-called"
@@ -89,9 +94,17 @@ function httpOptions(
             http === "http2" ? { http2ProtocolOptions: http2 } : { httpProtocolOptions: {} },
         }),
     ...(common && { commonHttpProtocolOptions: common }),
+    ...(counts && { outlierDetection: { errorMatcher: statusMatcher(errorCodes) } }),
     ...((autoSni || autoSan) && { upstreamHttpProtocolOptions: { autoSni, autoSanValidation: autoSan } }),
   });
   return { [HTTP_OPTIONS]: pack(HTTP_OPTIONS, HttpProtocolOptions, options) };
+}
+
+function statusMatcher(codes: readonly number[]): MatchPredicate {
+  const status = { stringMatch: { safeRegex: { regex: codes.join("|") } } };
+  return MatchPredicate.fromPartial({
+    httpResponseHeadersMatch: { headers: [{ name: ":status", ...status }] },
+  });
 }
 
 /** One idle time-out serves both: HTTP's where it is given. */

@@ -14,6 +14,7 @@ import { duration } from "../durations.ts";
 import type { Scope } from "../memo.ts";
 import { connectionPool } from "./connection-pool.ts";
 import { dynamicDns } from "./dynamic-dns.ts";
+import { originatedTls } from "./originated-tls.ts";
 
 /** From here the proxy calls its own application, so that capture lets the call through (Istio's rule set). */
 const PASSTHROUGH_SOURCE = { ipv4: "127.0.0.6", ipv6: "::6" } as const;
@@ -50,12 +51,21 @@ export function inboundPassthroughCluster(scope: Scope): Cluster {
 /** Calls to what the mesh does not know go on to the host that they name. */
 export function dynamicDnsCluster({ view }: Scope): Cluster {
   const { settings } = view;
+  const { unknownHostTls: asked, tlsDefaults: limits, defaultTrafficPolicy } = settings.mesh;
+  const called = { isHttp: true, http: "as-called", caller: ANY_HOST, limits } as const;
+  const tls = asked && originatedTls(UNKNOWN_HOST, asked, called);
+  const auto = { autoSni: tls?.autoSni ?? false, autoSan: tls?.autoSan ?? false };
   return Cluster.fromPartial({
     name: DYNAMIC_DNS_CLUSTER,
-    ...dynamicDns({ autoSni: false, autoSan: false }),
-    ...connectionPool(settings, settings.mesh.defaultTrafficPolicy?.connectionPool, { http: "as-called" }),
+    ...dynamicDns(auto),
+    ...connectionPool(settings, defaultTrafficPolicy?.connectionPool, { http: "as-called", ...auto }),
+    ...(tls && { transportSocket: tls.socket }),
   });
 }
+
+/** Only a call says which host it is. */
+const UNKNOWN_HOST = { hostname: "*", subjectAltNames: [] } as const;
+const ANY_HOST = { namesHosts: true, hasSecrets: false } as const;
 
 export function passthroughBind(): BindConfig {
   const { ipv4, ipv6 } = PASSTHROUGH_SOURCE;

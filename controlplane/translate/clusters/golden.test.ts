@@ -46,6 +46,13 @@ const cases: readonly Case[] = [
   { name: "resolutions", from: captured, hosts: resolutions() },
   { name: "resolutions-uncaptured", file: "resolutions", hosts: ["none.example.com"] },
   { name: "dynamic-dns-tls", from: captured, hosts: ["*.example.com", "*.example.org"] },
+  {
+    name: "localities",
+    from: { captured: true, locality: "eu/a/1" },
+    hosts: ["shared.example", "failing.example", "labelled.example", "zones.example"],
+  },
+  { name: "port-level", hosts: ["shop.example"], from: captured },
+  { name: "networks", hosts: ["far.example"] },
   { name: "sni-dnat", file: "load-balancers", from: gateway, hosts: [REVIEWS], sniDnat: true },
 ];
 

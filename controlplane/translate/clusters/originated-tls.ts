@@ -1,4 +1,5 @@
 import type { ClientTls } from "../../../mesh/model/destination-rule.ts";
+import type { TlsLimits } from "../../../mesh/model/mesh-config.ts";
 import type { Service } from "../../../mesh/model/service.ts";
 import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import {
@@ -11,7 +12,8 @@ import {
 } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/tls.ts";
 import { sdsSecret } from "../ads.ts";
 import { credentialSecret } from "../gateway/credentials.ts";
-import { clientSocket, TLS_PARAMETERS } from "../tls/mesh-tls.ts";
+import { clientSocket } from "../tls/mesh-tls.ts";
+import { tlsParameters } from "../tls/tls-parameters.ts";
 import type { UpstreamHttp } from "./connection-pool.ts";
 
 /** Roots of the public web, where Debian and its kin keep them. */
@@ -40,7 +42,13 @@ export function originatedTls(
     isHttp,
     http,
     caller,
-  }: { readonly isHttp: boolean; readonly http: UpstreamHttp; readonly caller: TlsCaller },
+    limits,
+  }: {
+    readonly isHttp: boolean;
+    readonly http: UpstreamHttp;
+    readonly caller: TlsCaller;
+    readonly limits: TlsLimits | undefined;
+  },
 ): OriginatedTls {
   const host = service.hostname.startsWith("*") ? "" : service.hostname;
   // HTTP may be routed to any port. Where the service has no one name only the call can say which it is.
@@ -53,7 +61,7 @@ export function originatedTls(
     sni,
     commonTlsContext: {
       ...(tls.credentialName === "" ? fromFiles(tls, verified) : fromSecrets(tls, verified)),
-      tlsParams: TLS_PARAMETERS,
+      tlsParams: tlsParameters(limits),
       alpnProtocols: http === "http2" ? ["h2"] : isHttp && http === "http1" ? ["http/1.1"] : [],
     },
   });

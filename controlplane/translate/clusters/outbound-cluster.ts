@@ -7,6 +7,7 @@ import { type PortPolicy, portPolicy } from "../../policy/port-policy.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { withServerBans } from "../ban-metadata.ts";
 import { configMetadata } from "../config-metadata.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp, isHttp2 } from "../protocols.ts";
@@ -54,7 +55,12 @@ export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
   const placed = of.discovery.kind !== "original-dst" && of.discovery.kind !== "dynamic-dns";
   return Cluster.fromPartial({
     name: of.name,
-    ...connectionPool(settings, policy.connectionPool, { ...tls, http, retryBudget: policy.retryBudget }),
+    ...connectionPool(settings, policy.connectionPool, {
+      ...tls,
+      http,
+      retryBudget: policy.retryBudget,
+      errorCodes: outliers?.httpErrorCodes,
+    }),
     ...balancer(policy.loadBalancer),
     ...discovered(scope, of.discovery, of.name, tls),
     ...commonBalancing(outliers, placed && weighsLocalities(locality, outliers !== undefined)),
@@ -62,7 +68,11 @@ export function outboundCluster(scope: Scope, of: ClusterOf): Cluster {
     ...(policy.proxyProtocol === undefined || of.forwardsOnly
       ? tls.sockets
       : withProxyProtocol(tls.sockets, policy.proxyProtocol)),
-    metadata: metadataOf(service, of.subset, rules.rule && configMetadata(rules.rule)),
+    metadata: withServerBans(
+      view,
+      [service.key],
+      metadataOf(service, of.subset, rules.rule && configMetadata(rules.rule)),
+    ),
   });
 }
 
@@ -100,7 +110,8 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
     case "MUTUAL": {
       const { caller } = of;
       if (caller === undefined || (tls.credentialName !== "" && !caller.hasSecrets)) return PLAIN;
-      const called = { isHttp: isHttp(port.protocol), http, caller };
+      const limits = view.settings.mesh.tlsDefaults;
+      const called = { isHttp: isHttp(port.protocol), http, caller, limits };
       const { socket, ...auto } = originatedTls(service, tls, called);
       return { ...auto, sockets: { transportSocket: socket } };
     }
@@ -110,7 +121,7 @@ function transport(view: SnapshotView, of: ClusterOf, { tls }: PortPolicy, targe
 }
 
 /** A rule decides over the mesh, and what the caller speaks over both. */
-function upstreamHttp(
+export function upstreamHttp(
   { protocol }: ServicePort,
   { connectionPool: pool }: PortPolicy,
   mesh: MeshSettings["mesh"],
@@ -123,18 +134,12 @@ function upstreamHttp(
 
 /** What Envoy, or this client, cannot do. */
 function warnOfLimits(
-  { loadBalancer, outlierDetection: outliers, retryBudget, tls }: PortPolicy,
+  { loadBalancer, tls }: PortPolicy,
   { discovery, caller }: ClusterOf,
   warn: (message: string) => void,
 ): void {
   if (loadBalancer?.simple === "PASSTHROUGH" && discovery.kind !== "original-dst") {
     warn("loadBalancer PASSTHROUGH needs captured traffic; LEAST_REQUEST is used");
-  }
-  if (outliers !== undefined && outliers.httpErrorCodes.length > 0) {
-    warn("outlierDetectionHttpErrorCodes cannot be told to this Envoy; 5xx counts");
-  }
-  if (retryBudget?.budgetIntervalMs !== undefined) {
-    warn("retryBudget.budgetInterval cannot be told to this Envoy; requests that are active now count");
   }
   if (tls !== undefined && tls.credentialName !== "" && caller !== undefined && !caller.hasSecrets) {
     warn("tls.credentialName is for gateways and rules with a workloadSelector; others call without TLS");

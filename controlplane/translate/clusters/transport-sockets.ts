@@ -5,14 +5,14 @@ import {
   Cluster_TransportSocketMatch,
 } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import type { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
-import { meshServerName } from "../../../mesh/xds/names.ts";
+import { CLIENT_ALPN, meshServerName } from "../../../mesh/xds/names.ts";
 import { mtlsMode } from "../../policy/peer-authentication.ts";
 import { workloadSpiffeId } from "../../snapshot/identities.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import { byText } from "../../snapshot/text-order.ts";
 import { TLS_MODE, takesMeshTls } from "../endpoints/assignment.ts";
 import { isHttp } from "../protocols.ts";
-import { CLIENT_ALPN, meshClientSocket, plaintextSocket } from "../tls/mesh-tls.ts";
+import { meshClientSocket, plaintextSocket } from "../tls/mesh-tls.ts";
 import type { UpstreamHttp } from "./connection-pool.ts";
 
 type Sockets = Partial<Pick<Cluster, "transportSocket" | "transportSocketMatches">>;
@@ -76,14 +76,14 @@ export function meshSocket(
     serverName: tls?.sni || meshServerName(port.number, subset, service.hostname),
     identities: withAliases(known.length > 0 ? known : [expected], trustDomain, mesh.trustDomainAliases),
     alpn: meshAlpn(isHttp(port.protocol), http),
-    least: mesh.meshMtlsMinVersion,
+    limits: mesh.meshMtls,
   });
 }
 
 /** Where either may be spoken nothing is said of HTTP: the server finds out from the first bytes. */
 function meshAlpn(isHttpPort: boolean, http: UpstreamHttp): readonly string[] {
   if (http === "http2") return CLIENT_ALPN.http2;
-  return isHttpPort && http === "http1" ? CLIENT_ALPN.http : CLIENT_ALPN.tcp;
+  return isHttpPort && http === "http1" ? CLIENT_ALPN.http1 : CLIENT_ALPN.tcp;
 }
 
 /** A server that has moved to another trust domain, or not yet, is still the same one. */

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { Endpoint } from "../../../mesh/model/service.ts";
-import { serviceFor } from "../../policy/services.ts";
+import { findService } from "../../policy/services.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
 import { by } from "../../snapshot/text-order.ts";
 
@@ -53,9 +53,9 @@ export function isRemote(view: View, from: string, network: string): boolean {
 }
 
 /** A service that the MeshConfig names: of several the one that its own namespace has. */
-function serviceGateways(view: View, hostname: string, port: number): readonly NetworkGateway[] {
+function serviceGateways(view: View, host: string, port: number): readonly NetworkGateway[] {
   const { rootNamespace: namespace } = view.settings;
-  const service = serviceFor(view, hostname.toLowerCase(), { namespace, prefers: [] });
+  const service = findService(view, host, namespace, { namespace, prefers: [] });
   if (service === undefined) return [];
   return view
     .endpoints(service.key)

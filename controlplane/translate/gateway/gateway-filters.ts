@@ -10,6 +10,7 @@ import { cidrRange } from "../addresses.ts";
 import { ADS } from "../ads.ts";
 import { httpGuards, networkGuards } from "../authz/guards.ts";
 import type { PolicyPort } from "../authz/permission.ts";
+import { calledAlpnFilter, http1AlpnFilter } from "../filters/alpn-filters.ts";
 import { httpCallLog, tcpCallLog, tellsCalls } from "../filters/call-log.ts";
 import {
   corsFilter,
@@ -42,6 +43,8 @@ export function httpFilter(scope: Scope, of: GatewayClass, bound: BoundServer, r
     rds: { configSource: ADS, routeConfigName: routeName },
     httpFilters: [
       ...httpGuards(scope, workloadOf(of), portOf(bound), { routesByClaims: true }),
+      calledAlpnFilter,
+      http1AlpnFilter,
       faultFilter,
       corsFilter,
       routerFilter,

@@ -1,12 +1,10 @@
-import type { ServerTls, TlsVersion } from "../../../mesh/model/gateway.ts";
+import type { ServerTls } from "../../../mesh/model/gateway.ts";
 import { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import {
   CertificateValidationContext,
   SubjectAltNameMatcher_SanType as SanType,
   SubjectAltNameMatcher,
   TlsCertificate,
-  TlsParameters,
-  TlsParameters_TlsProtocol as TlsProtocol,
   CertificateValidationContext_TrustChainVerification as TrustChain,
 } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
 import {
@@ -18,6 +16,7 @@ import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../../mesh/xds/names.ts";
 import { sdsSecret } from "../ads.ts";
 import { pack } from "../any.ts";
 import type { Scope } from "../memo.ts";
+import { tlsParameters } from "../tls/tls-parameters.ts";
 import { credentialSecret, rootsSecret, verifiesClients } from "./credentials.ts";
 
 /** Takes TLS off as the settings of a Gateway's server, or of a Sidecar's ingress, say. */
@@ -32,7 +31,7 @@ export function serverTlsSocket(
       ...(tls.mode === "ISTIO_MUTUAL"
         ? meshIdentity(tls, [trustDomain, ...mesh.trustDomainAliases])
         : { ...certificates(tls), ...(verifiesClients(tls) ? clientValidation(tls) : {}) }),
-      tlsParams: parameters(tls),
+      tlsParams: tlsParameters(tls.mode === "ISTIO_MUTUAL" ? mesh.meshMtls : mesh.tlsDefaults, tls),
       alpnProtocols: [...alpn],
     },
     requireClientCertificate: tls.mode === "MUTUAL" || tls.mode === "ISTIO_MUTUAL",
@@ -94,22 +93,6 @@ function clientValidation(tls: ServerTls): Partial<CommonTlsContext> {
       validationContextSdsSecretConfig: sdsSecret(rootsSecret(tls)),
     }),
   };
-}
-
-const VERSIONS: Readonly<Record<TlsVersion, TlsProtocol>> = {
-  TLSV1_0: TlsProtocol.TLSv1_0,
-  TLSV1_1: TlsProtocol.TLSv1_1,
-  TLSV1_2: TlsProtocol.TLSv1_2,
-  TLSV1_3: TlsProtocol.TLSv1_3,
-};
-
-function parameters(tls: ServerTls): TlsParameters {
-  return TlsParameters.fromPartial({
-    tlsMinimumProtocolVersion: VERSIONS[tls.minProtocolVersion ?? "TLSV1_2"],
-    tlsMaximumProtocolVersion: VERSIONS[tls.maxProtocolVersion ?? "TLSV1_3"],
-    cipherSuites: [...tls.cipherSuites],
-    ecdhCurves: [...tls.ecdhCurves],
-  });
 }
 
 /** A name without a scheme may be of any type that is written so. */

@@ -1,4 +1,4 @@
-import { Metadata, TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
+import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import {
   type Filter,
@@ -25,6 +25,7 @@ import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
 import { address } from "../addresses.ts";
 import { httpGuards, networkGuards } from "../authz/guards.ts";
 import { trustDomainsOf } from "../authz/trust-domains.ts";
+import { banMetadata } from "../ban-metadata.ts";
 import { duration } from "../durations.ts";
 import { httpCallLog, tcpCallLog, tellsCalls } from "../filters/call-log.ts";
 import { anyOfPorts, NO_PREDICATE, SERVER_FIRST_AFTER_MS } from "../filters/captured-ports.ts";
@@ -276,15 +277,6 @@ function httpFilter(
   return httpConnectionManager(manager);
 }
 
-/**
- * A chain that has changed, in whatever, is a new one for Envoy: it drains and then closes what is open on the old one.
- * There is no other way to make it end a connection whose peer was banned after the handshake.
- */
-function banMetadata(lastBanMs: number): Metadata {
-  const lastBan = new Date(lastBanMs).toISOString();
-  return Metadata.fromPartial({ filterMetadata: { lateen: { lastBan } } });
-}
-
 interface ModeChains {
   readonly http: boolean;
   readonly filters: readonly Filter[];
@@ -311,7 +303,7 @@ function modeChains(
     transportSocket: meshServerSocket(
       trustDomainsOf(view.settings),
       http ? SERVER_ALPN.http : SERVER_ALPN.tcp,
-      settings.meshMtlsMinVersion,
+      settings.meshMtls,
     ),
     filters: [...filters],
     ...(view.lastBanMs === 0 ? {} : { metadata: banMetadata(view.lastBanMs) }),

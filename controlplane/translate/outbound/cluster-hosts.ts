@@ -7,7 +7,8 @@ import { foreignHostsFor } from "./foreign-hosts.ts";
 
 /**
  * The services that there must be clusters for: all that may be called, and where the VirtualServices lead of these and of
- * hosts that only these have. Within the whole mesh these are the same.
+ * hosts that only these have. Within the whole mesh these are the same; and a gateway's are those that its own routes name:
+ * the mesh's are not for what it calls.
  */
 export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
   return scope.get(
@@ -16,9 +17,10 @@ export function clusterHosts(scope: Scope, of: EgressClass): readonly string[] {
       const { listeners, outboundTrafficPolicy } = egressScope(inner, of);
       const [only, ...others] = listeners;
       const proxy = outboundTrafficPolicy.egressProxy;
-      if (of.source.kind === "mesh" && only !== undefined && others.length === 0 && proxy === undefined) {
-        return only.hosts;
-      }
+      const isAll =
+        of.client.role === "gateway" ||
+        (of.source.kind === "mesh" && others.length === 0 && proxy === undefined);
+      if (isAll && only !== undefined) return only.hosts;
       const hosts = new Set(listeners.flatMap((listener) => listener.hosts));
       for (const [index, client] of clientsThrough(inner, of).entries()) {
         for (const hostname of ledTo(inner, of, client, listeners[index]?.hosts ?? [])) hosts.add(hostname);

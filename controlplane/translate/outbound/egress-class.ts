@@ -4,7 +4,7 @@ import type { Service } from "../../../mesh/model/service.ts";
 import { workloadId } from "../../../mesh/model/workload.ts";
 import { type Client, clientKey, clientOf } from "../../policy/client.ts";
 import { type EgressScope, meshScope, scopeOf, sidecarScope } from "../../policy/egress-scope.ts";
-import { findService } from "../../policy/services.ts";
+import { findService, upstreamPort } from "../../policy/services.ts";
 import { sidecarFor } from "../../policy/sidecars.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { SnapshotView, WorkloadConfig } from "../../snapshot/snapshot-view.ts";
@@ -71,7 +71,7 @@ function scopeSource(view: SnapshotView, workload: WorkloadConfig, client: Clien
     const onDemand = workload.discovery === "on-demand";
     const declared = workload.upstreams.map(({ host, port }) => {
       const service = findService(view, host, client.namespace, client);
-      return { host: normalizeHost(host), port, service };
+      return { host: normalizeHost(host), port: upstreamPort(service, port), service };
     });
     const called = onDemand
       ? calledHosts(view, workloadId(workload)).map(({ host, port }) => {

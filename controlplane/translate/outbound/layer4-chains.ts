@@ -1,7 +1,9 @@
 import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { BLACK_HOLE_CLUSTER, outboundClusterName } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
+import { serviceFor } from "../../policy/services.ts";
 import { cidrRange } from "../addresses.ts";
+import { withServerBans } from "../ban-metadata.ts";
 import { sharedTcpSettings } from "../clusters/tcp-settings.ts";
 import { configMetadata } from "../config-metadata.ts";
 import { onDemandCluster, tcpProxy } from "../filters/network-filters.ts";
@@ -28,7 +30,12 @@ export function layer4Chains(
 ): FilterChain[] {
   return routedConnections(scope, client, claim).routes.map((route) => {
     const settings = sharedTcpSettings(scope.view, client, route.destinations);
-    return chain(route, claim, shared, { ...settings, ...(onDemand && onDemandCluster) });
+    const made = chain(route, claim, shared, { ...settings, ...(onDemand && onDemandCluster) });
+    const called = route.destinations.flatMap(
+      ({ hostname }) => serviceFor(scope.view, hostname, client) ?? [],
+    );
+    const services = called.map(({ key }) => key);
+    return { ...made, metadata: withServerBans(scope.view, services, made.metadata) };
   });
 }
 

@@ -33,6 +33,16 @@ spec:
   resolution: STATIC
   ports: [{ number: 5432, name: tcp, protocol: TCP }]
   endpoints: [{ address: 10.0.0.9 }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: any }
+spec:
+  hosts: [any.test]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 7000, name: any }]
+  endpoints: [{ address: 10.0.0.8, serviceAccount: any }]
 `;
 
 function start() {
@@ -125,6 +135,18 @@ test("what is answered for an address that nobody has follows the policy for unk
   configure("{ outboundTrafficPolicy: { mode: REGISTRY_ONLY } }");
   publish();
   assert.equal(answer(), "block_all");
+});
+
+test("what is asked for of a port whose protocol nobody says tells HTTP of the mesh apart, and nothing else does", () => {
+  const { ask, publish, maps } = start();
+  ask("default/lazy-1", "7000/any.test", "9080/web");
+  publish();
+  const answers = [...(maps("default/lazy-1").get(TYPE_URL.virtualHost)?.values() ?? [])];
+  const enabled = answers.map(({ name, bytes }) => [
+    name,
+    Object.keys(VirtualHost.decode(bytes).routes[0]?.typedPerFilterConfig ?? {}),
+  ]);
+  assert.deepEqual(Object.fromEntries(enabled), { "7000/any.test": ["istio.alpn"], "9080/web": [] });
 });
 
 test("a name that is longer than any host's is not kept", () => {

@@ -4,6 +4,7 @@ import { HttpConnectionManager } from "../../../mesh/xds/gen/envoy/extensions/fi
 import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
 import { ADS } from "../ads.ts";
 import { dynamicForwardProxyFilter } from "../clusters/dynamic-dns.ts";
+import { calledAlpnFilter } from "../filters/alpn-filters.ts";
 import {
   corsFilter,
   faultFilter,
@@ -37,6 +38,7 @@ export function outboundHttpFilter(
       : { routeConfig: routes }),
     httpFilters: [
       ...(onDemand ? [onDemandFilter] : []),
+      calledAlpnFilter,
       faultFilter,
       corsFilter,
       ...(looksUpHosts ? [dynamicForwardProxyFilter] : []),

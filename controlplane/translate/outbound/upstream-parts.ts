@@ -6,7 +6,7 @@ import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listene
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { listenerName, routeName } from "../../../mesh/xds/names.ts";
 import { type Client, clientKey } from "../../policy/client.ts";
-import { findService } from "../../policy/services.ts";
+import { findService, upstreamPort } from "../../policy/services.ts";
 import type { Scope } from "../memo.ts";
 import { isHttp } from "../protocols.ts";
 import { resource } from "../resource.ts";
@@ -43,9 +43,10 @@ export function upstreamParts(
   scope: Scope,
   id: WorkloadId,
   of: EgressClass,
-  { host, port, bind }: WorkloadUpstream,
+  { host, port: named, bind }: WorkloadUpstream,
 ): UpstreamParts {
   const service = findService(scope.view, host, of.client.namespace, of.client);
+  const port = upstreamPort(service, named);
   const found = service?.ports.find(({ number }) => number === port);
   const through = service && listenerWith(scope, of, service.hostname);
   if (service !== undefined && found !== undefined && through !== undefined) {
@@ -69,7 +70,10 @@ export function upstreamParts(
       : found === undefined
         ? `service ${service.hostname} has no such port`
         : `no egress of the Sidecar in force has ${service.hostname}`;
-  scope.warn({ subject: `Workload/${id}`, message: `upstream ${host}:${port} leads nowhere: ${problem}` });
+  scope.warn({
+    subject: `Workload/${id}`,
+    message: `upstream ${host}${named === 0 ? "" : `:${named}`} leads nowhere: ${problem}`,
+  });
   const at = listenerName(bind.address, bind.port);
   const listener = resource(scope, `listener/${at}/black-hole`, Listener, () => blackHoleListener(bind));
   return { listener, routes: undefined };

@@ -1,4 +1,3 @@
-import type { ClusterMatch } from "../../../mesh/model/envoy-filter.ts";
 import type { Cluster } from "../../../mesh/xds/gen/envoy/config/cluster/v3/cluster.ts";
 import type { Patch } from "./patch.ts";
 import { isMerge, type Patching } from "./patching.ts";
@@ -11,22 +10,26 @@ export function patchCluster(
 ): Cluster | undefined {
   let patched = cluster;
   for (const patch of patching.patches("CLUSTER")) {
-    if (!matches(patch.match.cluster, cluster.name, services)) continue;
+    if (!matches(patch, cluster.name, services)) continue;
     if (patch.operation === "REMOVE") return undefined;
     if (isMerge(patch)) patched = mergeCluster(patching, patch, patched);
   }
   return patched;
 }
 
-function matches(match: ClusterMatch | undefined, clusterName: string, services: readonly string[]): boolean {
-  if (match === undefined) return true;
-  const { name, portNumber, service, subset } = match;
+function matches(
+  { match: { cluster }, services: meant }: Patch<"CLUSTER">,
+  clusterName: string,
+  services: readonly string[],
+): boolean {
+  if (cluster === undefined) return true;
+  const { name, portNumber, subset } = cluster;
   if (name !== "") return name === clusterName;
   const parts = clusterParts(clusterName);
   const hosts = parts.inbound && services.length > 0 ? services : [parts.hostname];
   return (
     (subset === "" || subset === parts.subset) &&
-    (service === "" || hosts.includes(service)) &&
+    (meant.length === 0 || hosts.some((host) => meant.includes(host))) &&
     (portNumber === undefined || portNumber === parts.port)
   );
 }

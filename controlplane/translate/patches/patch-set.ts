@@ -61,8 +61,8 @@ const TARGETS: Readonly<Partial<Record<TypeUrl, readonly Target[]>>> = {
 /** The patches that were selected for a workload, as one entry for all that have the same. Warns of those that have no effect. */
 export function patchSet(scope: Scope, types: MessageTypes, selected: readonly SelectedPatch[]): PatchSet {
   const key = patchesKey(selected);
-  return scope.get(`patches/${key}`, ({ warn }) => {
-    const { lists, warnings } = preparePatches(types, selected);
+  return scope.get(`patches/${key}`, ({ view, warn }) => {
+    const { lists, warnings } = preparePatches(types, selected, view.settings);
     for (const warning of warnings) warn(warning);
     return new PatchSet(types, lists, key);
   });

@@ -54,6 +54,8 @@ export const CODECS: { readonly [T in Target]: MessageCodec<MessageOf[T]> } = {
 export interface Patch<T extends Target> {
   readonly applyTo: T;
   readonly match: PatchMatch;
+  /** What `match.cluster.service` can mean. */
+  readonly services: readonly string[];
   readonly operation: PatchOperation;
   /** Undefined for REMOVE. */
   readonly value: PatchValue<MessageOf[T]> | undefined;

@@ -44,14 +44,15 @@ function patchedNodeMap(scope: Scope, patches: PatchSet, node: UnpatchedNode, ty
   return scope.get(
     `patched-node/${type}/${patches.key}/${node.id}`,
     (inner) =>
-      sharedMap(inner, patches, node.classOf(inner, node.id), type).edited(
-        ownMap(inner, patches, node, type),
+      patchedShared(inner, patches, node.classOf(inner, node.id), type).edited(
+        patchedOwn(inner, patches, node, type),
       ),
     sameMap,
   );
 }
 
-function sharedMap(scope: Scope, patches: PatchSet, of: EgressClass, type: TypeUrl): Resources {
+/** What a class shares, patched. */
+export function patchedShared(scope: Scope, patches: PatchSet, of: EgressClass, type: TypeUrl): Resources {
   return patchedMap(scope, {
     key: `patched/${type}/${patches.key}/${of.key}`,
     type,
@@ -62,7 +63,13 @@ function sharedMap(scope: Scope, patches: PatchSet, of: EgressClass, type: TypeU
   });
 }
 
-function ownMap(scope: Scope, patches: PatchSet, { id, ownParts }: UnpatchedNode, type: TypeUrl): Resources {
+/** What is a workload's own, patched. */
+export function patchedOwn(
+  scope: Scope,
+  patches: PatchSet,
+  { id, ownParts }: UnpatchedNode,
+  type: TypeUrl,
+): Resources {
   return patchedMap(scope, {
     key: `patched-own/${type}/${patches.key}/${id}`,
     type,
@@ -102,7 +109,7 @@ function warnOfMissing(
     `patched-checked/${patches.key}/${of.key}`,
     (inner, before) => {
       const shared = new Map(
-        [...types.keys()].map((type) => [type, sharedMap(inner, patches, of, type)] as const),
+        [...types.keys()].map((type) => [type, patchedShared(inner, patches, of, type)] as const),
       );
       const missing = missingReferences(shared, before?.missing.length === 0 ? before.types : undefined);
       warn(inner, missing);
@@ -110,7 +117,7 @@ function warnOfMissing(
     },
   );
   const own = [...ownParts(scope, id).keys()].map(
-    (type) => [type, ownMap(scope, patches, { id, types, classOf, ownParts }, type).values()] as const,
+    (type) => [type, patchedOwn(scope, patches, { id, types, classOf, ownParts }, type).values()] as const,
   );
   warn(scope, missingOf(own, types));
 }

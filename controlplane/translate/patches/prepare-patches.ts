@@ -1,6 +1,8 @@
 import type { ConfigPatch } from "../../../mesh/model/envoy-filter.ts";
 import type { MessageTypes } from "../../../mesh/xds/message-types.ts";
 import type { SelectedPatch } from "../../policy/envoy-filters.ts";
+import { hostPatterns } from "../../snapshot/host-names.ts";
+import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
 import type { PublishWarning } from "../../snapshot/publish-report.ts";
 import { effectiveOperation, isKnown, patchNotices } from "./operations.ts";
 import type { Patch, Target } from "./patch.ts";
@@ -18,7 +20,11 @@ interface PreparedPatches {
 }
 
 /** Patches as messages. One whose value is no message of its kind is left out, with a warning. */
-export function preparePatches(types: MessageTypes, selected: readonly SelectedPatch[]): PreparedPatches {
+export function preparePatches(
+  types: MessageTypes,
+  selected: readonly SelectedPatch[],
+  settings: Pick<MeshSettings, "domainSuffix">,
+): PreparedPatches {
   const lists: GrowingLists = {
     LISTENER: [],
     LISTENER_FILTER: [],
@@ -39,7 +45,9 @@ export function preparePatches(types: MessageTypes, selected: readonly SelectedP
     for (const notice of patchNotices(patch)) warn(notice);
     if (patch.applyTo === "BOOTSTRAP" || !isKnown(patch.applyTo, effectiveOperation(patch))) continue;
     try {
-      add(lists, patch.applyTo, toPatch(types, patch.applyTo, patch, { subject, index }));
+      const { service = "" } = patch.match.cluster ?? {};
+      const services = service === "" ? [] : hostPatterns(service, filter.metadata.namespace, settings);
+      add(lists, patch.applyTo, toPatch(types, patch.applyTo, patch, { subject, index, services }));
     } catch (error) {
       warn(`is not applied: ${reasonOf(error)}`);
     }
@@ -59,7 +67,7 @@ function toPatch<T extends Target>(
   types: MessageTypes,
   applyTo: T,
   patch: ConfigPatch,
-  place: Pick<Patch<T>, "subject" | "index">,
+  place: Pick<Patch<T>, "subject" | "index" | "services">,
 ): Patch<T> {
   const operation = effectiveOperation(patch);
   const value = patch.value && readValue(types, applyTo, operation, patch.value).value;

@@ -6,7 +6,9 @@ import { expandDelegates } from "../../policy/delegates.ts";
 import type { Governing } from "../../policy/virtual-services.ts";
 import { keyOf } from "../../snapshot/config-index.ts";
 import type { SnapshotView } from "../../snapshot/snapshot-view.ts";
+import { saidHttp } from "../clusters/said-http.ts";
 import type { ServiceDestination } from "../destinations.ts";
+import { sayingHttp } from "../filters/alpn-filters.ts";
 import type { Scope } from "../memo.ts";
 import { DestinationResolver, type MissingDestination } from "./destination-resolver.ts";
 import { hashPolicyOf } from "./hash-policy.ts";
@@ -117,7 +119,12 @@ export function defaultHost(
   action.hashPolicy = hash === undefined ? [] : [hash];
   // Hashed or not: only a VirtualService's route keeps to the host that a hash leads to, as in Istio.
   action.retryPolicy = retryPolicy(view.settings.mesh.defaultHttpRetryPolicy, false);
-  const route = Route.fromPartial({ name: "default", match: { prefix: "/" }, route: action });
+  const route = Route.fromPartial({
+    name: "default",
+    match: { prefix: "/" },
+    route: action,
+    typedPerFilterConfig: sayingHttp(saidHttp(view, client, service)),
+  });
   return {
     virtualHost: virtualHost(routeName(host, port), domains, [route]),
     virtualService: undefined,

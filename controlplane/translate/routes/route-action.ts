@@ -1,6 +1,7 @@
 import { formatPath } from "../../../mesh/model/finding.ts";
 import type { HttpRewrite, HttpRoute, RetryPolicy } from "../../../mesh/model/virtual-service.ts";
 import {
+  type Route,
   RouteAction,
   type RouteAction_HashPolicy,
   RouteAction_MaxStreamDuration,
@@ -11,6 +12,7 @@ import { BLACK_HOLE_CLUSTER } from "../../../mesh/xds/names.ts";
 import { mirrorsOf } from "../../policy/mirrors.ts";
 import { clusterOf, type ResolvedDestination, type ServiceDestination, weighted } from "../destinations.ts";
 import { duration } from "../durations.ts";
+import { type SaidHttp, sayingHttp } from "../filters/alpn-filters.ts";
 import { fraction } from "./fractions.ts";
 import { authorityFrom, headerFields } from "./headers.ts";
 import { retryPolicy } from "./retry.ts";
@@ -26,12 +28,14 @@ export interface Forwarding {
     consequence: string,
   ) => ResolvedDestination;
   readonly hashPolicy: (destination: ServiceDestination) => RouteAction_HashPolicy | undefined;
+  readonly saidHttp: (destination: ServiceDestination) => SaidHttp | undefined;
   /** Where the route says nothing about retries. */
   readonly defaultRetries: RetryPolicy | undefined;
 }
 
 interface Chosen extends Destination {
   readonly resolved: ResolvedDestination;
+  readonly saidHttp: SaidHttp | undefined;
 }
 
 /** To one cluster with Istio's defaults; `0s` is without limit, and a gRPC call's own deadline is kept. */
@@ -40,15 +44,16 @@ export function plainForward(cluster: string): RouteAction {
 }
 
 /** To the destinations of a route. The header edits of a lone destination are the route's: see `loneDestination`. */
-export function forwardAction(route: HttpRoute, forwarding: Forwarding): RouteAction {
-  const chosen = weighted(route.route).map((one) => ({
-    ...one,
-    resolved: forwarding.resolve(
-      one.destination,
-      `route[${route.route.indexOf(one)}].destination`,
-      "its requests fail",
-    ),
-  }));
+export function forwardAction(
+  route: HttpRoute,
+  forwarding: Forwarding,
+): Pick<Route, "route" | "typedPerFilterConfig"> {
+  const chosen = weighted(route.route).map((one): Chosen => {
+    const path = `route[${route.route.indexOf(one)}].destination`;
+    const resolved = forwarding.resolve(one.destination, path, "its requests fail");
+    const saidHttp = resolved.kind === "found" ? forwarding.saidHttp(resolved) : undefined;
+    return { ...one, resolved, saidHttp };
+  });
   const hashPolicy = chosen.flatMap(({ resolved }) =>
     resolved.kind === "found" ? (forwarding.hashPolicy(resolved) ?? []) : [],
   );
@@ -58,7 +63,7 @@ export function forwardAction(route: HttpRoute, forwarding: Forwarding): RouteAc
   const lone = loneDestination(route);
   const authority =
     route.rewrite?.authority || authorityFrom(route.headers) || (lone && authorityFrom(lone.headers));
-  return RouteAction.fromPartial({
+  const action = RouteAction.fromPartial({
     ...clusters(chosen),
     ...pathRewrite(route.rewrite),
     ...hostRewrite(authority),
@@ -67,6 +72,11 @@ export function forwardAction(route: HttpRoute, forwarding: Forwarding): RouteAc
     requestMirrorPolicies: mirrors(route, forwarding),
     ...(retry && { retryPolicy: retry }),
   });
+  const [only, ...others] = chosen;
+  return {
+    route: action,
+    typedPerFilterConfig: sayingHttp(others.length === 0 ? only?.saidHttp : undefined),
+  };
 }
 
 /** The destination that gets all calls of a route; undefined when several share them. */
@@ -83,10 +93,11 @@ function clusters(
   if (others.length === 0) return { cluster: clusterOf(first.resolved) };
   return {
     weightedClusters: {
-      clusters: chosen.map(({ resolved, weight, headers }) =>
+      clusters: chosen.map(({ resolved, weight, headers, saidHttp }) =>
         WeightedCluster_ClusterWeight.fromPartial({
           name: clusterOf(resolved),
           weight,
+          typedPerFilterConfig: sayingHttp(saidHttp),
           ...headerFields(headers),
           ...hostRewrite(authorityFrom(headers)),
         }),

@@ -1,8 +1,8 @@
 import type { StoredObject } from "../../../mesh/model/object.ts";
 import { Route } from "../../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
-import type { Any } from "../../../mesh/xds/gen/google/protobuf/any.ts";
 import type { Client } from "../../policy/client.ts";
 import type { ApplicableRoute } from "../../policy/http-routes.ts";
+import { saidHttp } from "../clusters/said-http.ts";
 import { configMetadata } from "../config-metadata.ts";
 import type { Scope } from "../memo.ts";
 import { corsConfig } from "./cors.ts";
@@ -45,7 +45,11 @@ export function routesWith(scope: Scope, wanted: RoutesToTranslate, resolver: De
       statPrefix: match?.statPrefix ?? "",
       ...action,
       ...headerFields(route.headers, ...(action.route && lone ? [lone.headers] : [])),
-      typedPerFilterConfig: perFilterConfig(applicable),
+      typedPerFilterConfig: {
+        ...action.typedPerFilterConfig,
+        ...faultConfig(route.fault),
+        ...corsConfig(route.cors),
+      },
     });
   });
 }
@@ -56,19 +60,14 @@ function actionOf(
   { route, owner, index }: ApplicableRoute,
   called: CalledAt,
   resolver: DestinationResolver,
-): Partial<Pick<Route, "route" | "redirect" | "directResponse">> {
+): Partial<Pick<Route, "route" | "redirect" | "directResponse" | "typedPerFilterConfig">> {
   if (route.redirect !== undefined) return { redirect: redirectAction(route.redirect, called) };
   if (route.directResponse !== undefined) return { directResponse: directResponse(route.directResponse) };
-  return {
-    route: forwardAction(route, {
-      resolve: (destination, path, consequence) =>
-        resolver.resolve(destination, owner, `spec.http[${index}].${path}`, consequence),
-      hashPolicy: (destination) => hashPolicyOf(scope.view, client, destination),
-      defaultRetries: scope.view.settings.mesh.defaultHttpRetryPolicy,
-    }),
-  };
-}
-
-function perFilterConfig({ route }: ApplicableRoute): { [filter: string]: Any } {
-  return { ...faultConfig(route.fault), ...corsConfig(route.cors) };
+  return forwardAction(route, {
+    resolve: (destination, path, consequence) =>
+      resolver.resolve(destination, owner, `spec.http[${index}].${path}`, consequence),
+    hashPolicy: (destination) => hashPolicyOf(scope.view, client, destination),
+    saidHttp: (destination) => saidHttp(scope.view, client, destination),
+    defaultRetries: scope.view.settings.mesh.defaultHttpRetryPolicy,
+  });
 }

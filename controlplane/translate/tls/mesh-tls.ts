@@ -1,11 +1,9 @@
-import type { MeshConfigSpec } from "../../../mesh/model/mesh-config.ts";
+import type { TlsLimits } from "../../../mesh/model/mesh-config.ts";
 import { TransportSocket } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { RawBuffer } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.ts";
 import {
   SubjectAltNameMatcher,
   SubjectAltNameMatcher_SanType,
-  TlsParameters,
-  TlsParameters_TlsProtocol,
 } from "../../../mesh/xds/gen/envoy/extensions/transport_sockets/tls/v3/common.ts";
 import {
   CommonTlsContext,
@@ -16,43 +14,23 @@ import type { StringMatcher } from "../../../mesh/xds/gen/envoy/type/matcher/v3/
 import { SVID_SECRET, TRUST_BUNDLE_SECRET } from "../../../mesh/xds/names.ts";
 import { sdsSecret } from "../ads.ts";
 import { pack } from "../any.ts";
+import { tlsParameters } from "./tls-parameters.ts";
 
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 const TLS_PACKAGE = "envoy.extensions.transport_sockets.tls.v3";
 
-/** What Envoy may negotiate. Its own default for a client ends at 1.2. */
-export const TLS_PARAMETERS = TlsParameters.fromPartial({
-  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
-  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-});
-
-const TLS_1_3_ONLY = TlsParameters.fromPartial({
-  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-});
-
-/** Of mesh connections, as MeshConfig `meshMTLS` has it; undefined: 1.2. */
-export type MinTlsVersion = MeshConfigSpec["meshMtlsMinVersion"];
-
 /** What our side of a mesh connection presents on an HTTP port, and on any other. */
 export const SERVER_ALPN = { http: ["h2", "http/1.1"], tcp: ["istio"] } as const;
-
-/** The `istio` names tell the server's proxy that this is mesh TLS and not the application's. */
-export const CLIENT_ALPN = {
-  http: ["istio-http/1.1", "istio", "http/1.1"],
-  http2: ["istio-h2", "istio", "h2"],
-  tcp: ["istio"],
-} as const;
 
 /** Accepts mesh peers only: a certificate of a workload of this trust domain, never that of an agent. */
 export function meshServerSocket(
   trustDomains: readonly string[],
   alpn: readonly string[],
-  least: MinTlsVersion,
+  limits: TlsLimits | undefined,
 ): TransportSocket {
   const peers = trustDomains.map((domain) => uriMatcher({ prefix: `spiffe://${domain}/ns/` }));
   const context = DownstreamTlsContext.fromPartial({
-    commonTlsContext: meshContext(peers, alpn, least),
+    commonTlsContext: meshContext(peers, alpn, limits),
     requireClientCertificate: true,
   });
   return tlsSocket(pack(`${TLS_PACKAGE}.DownstreamTlsContext`, DownstreamTlsContext, context));
@@ -63,16 +41,16 @@ export interface MeshClientOptions {
   /** Names of which the server must present one. At least one: without any every certificate would do. */
   readonly identities: readonly string[];
   readonly alpn: readonly string[];
-  readonly least: MinTlsVersion;
+  readonly limits: TlsLimits | undefined;
 }
 
 export function meshClientSocket(options: MeshClientOptions): TransportSocket {
-  const { serverName, identities, alpn, least } = options;
+  const { serverName, identities, alpn, limits } = options;
   const context = UpstreamTlsContext.fromPartial({
     commonTlsContext: meshContext(
       identities.map((exact) => uriMatcher({ exact })),
       alpn,
-      least,
+      limits,
     ),
     sni: serverName,
   });
@@ -101,10 +79,10 @@ function tlsSocket(typedConfig: ReturnType<typeof pack>): TransportSocket {
 function meshContext(
   names: readonly SubjectAltNameMatcher[],
   alpnProtocols: readonly string[],
-  least: MinTlsVersion,
+  limits: TlsLimits | undefined,
 ): CommonTlsContext {
   return CommonTlsContext.fromPartial({
-    tlsParams: least === "TLSV1_3" ? TLS_1_3_ONLY : TLS_PARAMETERS,
+    tlsParams: tlsParameters(limits),
     tlsCertificateSdsSecretConfigs: [sdsSecret(SVID_SECRET)],
     combinedValidationContext: {
       defaultValidationContext: { matchTypedSubjectAltNames: [...names] },

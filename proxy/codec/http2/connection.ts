@@ -1,5 +1,5 @@
 import type { Alarms } from "../../transport/alarms.ts";
-import { FULL_BYTES, type Input, type Output, type Wire } from "../../transport/wire.ts";
+import type { Input, Output, Wire } from "../../transport/wire.ts";
 import type { ResetCause } from "../stream.ts";
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 import { Floods } from "./floods.ts";
@@ -18,7 +18,7 @@ import { SessionTimes } from "./session-times.ts";
 import { encodeSettings, type PeerSettings, unsaidSettings } from "./settings.ts";
 
 /** Bytes that are let pass after the goodbye of a failed connection, so that the peer reads it. */
-const AFTERWARDS = FULL_BYTES;
+const AFTERWARDS = 65_536;
 
 /** What differs between a client and a server. */
 export interface Role {

@@ -4,7 +4,7 @@ import { FakeWire } from "../../../test/fakes/wire-pair.ts";
 import { Random } from "../../../test/harness/random.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { FrameKind, MOST_DATA_BYTES } from "./frames.ts";
+import { FrameKind, RECORD_DATA_BYTES } from "./frames.ts";
 
 type Heard = { readonly kind: number; readonly stream: number; readonly text: string; readonly fin: boolean };
 
@@ -33,7 +33,7 @@ function sample(): Buffer {
   const writer = new FrameWriter(wire);
   writer.settings({ maxStreams: 7, window: 9 });
   writer.head(FrameKind.request, 1, "GET\0/", false);
-  writer.data(1, Buffer.alloc(3 * MOST_DATA_BYTES + 5, "x"), true);
+  writer.data(1, Buffer.alloc(3 * RECORD_DATA_BYTES + 5, "x"), true);
   writer.head(FrameKind.response, 1, "r".repeat(20_000), false);
   writer.data(2, Buffer.alloc(0), true);
   writer.credit(1, 0x7fff_ffff);
@@ -48,7 +48,7 @@ test("frames are the same however the bytes are cut", () => {
   const whole = listen();
   whole.reader.read(bytes);
   assert.equal(whole.frames.length, 7);
-  assert.equal(whole.data.get(1), `${"x".repeat(3 * MOST_DATA_BYTES + 5)}$`);
+  assert.equal(whole.data.get(1), `${"x".repeat(3 * RECORD_DATA_BYTES + 5)}$`);
   assert.equal(whole.data.get(2), "$");
   assert.equal(whole.reader.midFrame, false);
   const random = new Random(11);

@@ -1,5 +1,5 @@
 import type { Output } from "../../transport/wire.ts";
-import { FIN, FRAME_HEADER_BYTES, FrameKind, MOST_DATA_BYTES, type Settings } from "./frames.ts";
+import { FIN, FRAME_HEADER_BYTES, FrameKind, RECORD_DATA_BYTES, type Settings } from "./frames.ts";
 
 /** Writes frames of the tunnel; all of a turn go out in one write. */
 export class FrameWriter {
@@ -15,17 +15,16 @@ export class FrameWriter {
     this.output.latin1(text);
   }
 
-  /** Cut to frames of at most `MOST_DATA_BYTES`; `fin` goes with the last. */
+  /** Cut to frames that fit a TLS record with their headers; `fin` goes with the last. */
   data(stream: number, bytes: Uint8Array, fin: boolean): void {
-    if (bytes.length <= MOST_DATA_BYTES) {
-      this.#header(FrameKind.data | (fin ? FIN : 0), stream, bytes.length);
-      if (bytes.length > 0) this.output.bytes(bytes);
-      return;
-    }
-    for (let at = 0; at < bytes.length; at += MOST_DATA_BYTES) {
-      const end = Math.min(bytes.length, at + MOST_DATA_BYTES);
-      this.data(stream, bytes.subarray(at, end), fin && end === bytes.length);
-    }
+    let at = 0;
+    do {
+      const part = bytes.subarray(at, at + RECORD_DATA_BYTES);
+      at += part.length;
+      const frame = this.output.reserve(FRAME_HEADER_BYTES + part.length);
+      writeHeader(frame, FrameKind.data | (fin && at === bytes.length ? FIN : 0), stream, part.length);
+      frame.set(part, FRAME_HEADER_BYTES);
+    } while (at < bytes.length);
   }
 
   settings({ maxStreams, window }: Settings): void {
@@ -65,8 +64,11 @@ export class FrameWriter {
   }
 
   #header(kind: number, stream: number, length: number): void {
-    const room = this.output.reserve(FRAME_HEADER_BYTES);
-    room.writeUInt32BE(((length << 8) | kind) >>> 0, 0);
-    room.writeUInt32BE(stream, 4);
+    writeHeader(this.output.reserve(FRAME_HEADER_BYTES), kind, stream, length);
   }
+}
+
+function writeHeader(frame: Buffer, kind: number, stream: number, length: number): void {
+  frame.writeUInt32BE(((length << 8) | kind) >>> 0, 0);
+  frame.writeUInt32BE(stream, 4);
 }

@@ -8,7 +8,9 @@ export const TUNNEL_ALPN = "lateen-mux/1";
  */
 export const FRAME_HEADER_BYTES = 8;
 /** Largest payload of DATA: what one TLS record holds, so that one stream does not hold up the others for long. */
-export const MOST_DATA_BYTES = 16_384;
+const MOST_DATA_BYTES = 16_384;
+/** What is sent at most: header and payload are a TLS record (RFC 8446 §5.1), read at once at the other end. */
+export const RECORD_DATA_BYTES = MOST_DATA_BYTES - FRAME_HEADER_BYTES;
 /** Largest payload of a frame that carries a head or trailers. */
 const MOST_HEAD_BYTES = 65_536;
 /** Largest payload of the other frames, and of kinds that are not known here. */

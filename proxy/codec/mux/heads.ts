@@ -31,7 +31,12 @@ export function encodeResponse({ status, body, headers }: ResponseHead): string 
 }
 
 export function encodeHeaders(headers: HeaderList): string {
-  return headers.toRaw().join(SEPARATOR);
+  let text = "";
+  for (let index = 0; index < headers.length; index++) {
+    if (index > 0) text += SEPARATOR;
+    text += `${headers.writtenAt(index)}${SEPARATOR}${headers.valueAt(index)}`;
+  }
+  return text;
 }
 
 /** `fin`: nothing follows the head. */
@@ -103,6 +108,28 @@ const NOT_HERE = new Set([
   "upgrade",
 ]);
 
+interface Name {
+  readonly lower: string;
+  readonly wrong: string | undefined;
+}
+
+/** Good names come again and again: what they are is remembered, for so many of usual length. */
+const NAMES = new Map<string, Name>();
+const MOST_NAMES = 1024;
+const LONGEST_NAME = 64;
+
+function nameOf(written: string): Name {
+  const lower = written.toLowerCase();
+  if (!TOKEN.test(written) || NOT_HERE.has(lower))
+    return { lower, wrong: `header ${JSON.stringify(written)}` };
+  if (isDisguised(lower)) return { lower, wrong: "disguised header" };
+  const name = { lower, wrong: undefined };
+  // A copy: `written` is a slice of its head, and would keep all of it.
+  if (NAMES.size < MOST_NAMES && written.length <= LONGEST_NAME)
+    NAMES.set(Buffer.from(written, "latin1").toString("latin1"), name);
+  return name;
+}
+
 /** Text, or why there is none. */
 function fieldsOf(payload: Buffer): string[] | string {
   const text = payload.toString("latin1");
@@ -116,10 +143,10 @@ function headersOf(fields: readonly string[], from: number): HeaderList | string
   if (count / 2 > MOST_HEADERS) return "too many headers";
   const headers = new HeaderList();
   for (let index = from; index < fields.length; index += 2) {
-    const name = fields[index] ?? "";
-    if (!TOKEN.test(name) || NOT_HERE.has(name.toLowerCase())) return `header ${JSON.stringify(name)}`;
-    if (isDisguised(name.toLowerCase())) return "disguised header";
-    headers.append(name, fields[index + 1] ?? "");
+    const written = fields[index] ?? "";
+    const name = NAMES.get(written) ?? nameOf(written);
+    if (name.wrong !== undefined) return name.wrong;
+    headers.appendAs(name.lower, written, fields[index + 1] ?? "");
   }
   return headers;
 }

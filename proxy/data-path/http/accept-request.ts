@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
+import type { RequestHead } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
-import { type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
+import { PEER_METADATA, readPeerMetadata } from "../../telemetry/parties/peer-metadata.ts";
+import { countMessages, type HttpRecord, newUpstreamEnd } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { isHttp2 } from "./called-as.ts";
 import { setClientCert } from "./client-cert-header.ts";
 import type { Exchange } from "./exchange.ts";
+import { isGrpc } from "./grpc-reply.ts";
 import { HeadFacts } from "./head-facts.ts";
 import { replyLocally } from "./local-reply.ts";
 import { normalizePath } from "./path.ts";
@@ -15,13 +18,15 @@ export interface AcceptedRequest {
   readonly headers: HeaderList;
 }
 
+type Described = Pick<RequestHead, "method" | "target" | "authority" | "headers" | "body">;
+
 export function newRecord(
-  method: string,
-  path: string,
+  { method, target: path, authority, headers, body }: Described,
   connection: Connection,
   deps: DataPathDeps,
 ): HttpRecord {
   return {
+    kind: "http",
     ends: connection.ends,
     startedAt: deps.clock.now(),
     startedMonotonic: deps.clock.monotonic(),
@@ -29,11 +34,17 @@ export function newRecord(
     path,
     upstream: newUpstreamEnd(),
     flags: new Set(),
+    target: path,
+    calledAuthority: authority,
     route: "",
-    authority: "",
+    authority,
     requestId: "",
-    userAgent: "",
-    forwardedFor: "",
+    requestHeaders: headers,
+    responseHeaders: undefined,
+    trailers: undefined,
+    metadata: undefined,
+    span: undefined,
+    messages: undefined,
     issuer: "",
     status: 0,
     details: "",
@@ -42,6 +53,9 @@ export function newRecord(
     bytesReceived: 0,
     bytesSent: 0,
     upstreamMs: undefined,
+    requestMs: body.kind === "none" ? 0 : undefined,
+    responseMs: undefined,
+    attempts: 0,
   };
 }
 
@@ -49,7 +63,8 @@ export function newRecord(
 export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
   const { head, manager, connection, record } = exchange;
   const { headers, target } = head;
-  describe(record, head.authority, headers);
+  if (isGrpc(headers.get("content-type"))) record.messages = countMessages();
+  if (!connection.ends.introduced) meet(connection, headers);
   const version = isHttp2(head) ? "http2" : "http1";
   if (head.method === "CONNECT") {
     replyLocally(exchange, { status: 405, details: `${version}.method` });
@@ -77,17 +92,21 @@ export function acceptRequest(exchange: Exchange): AcceptedRequest | undefined {
     headers.get("x-forwarded-proto") ?? head.scheme ?? (connection.ends.secure ? "https" : "http");
   headers.set("x-forwarded-proto", scheme);
   const query = mark < 0 ? "" : target.slice(mark);
-  return { headers, facts: new HeadFacts(head, headers, { path: path.path, query, scheme }) };
+  const facts = new HeadFacts(head, headers, { path: path.path, query, scheme });
+  record.metadata = facts.metadata;
+  return { headers, facts };
 }
 
-function describe(record: HttpRecord, authority: string, headers: HeaderList): void {
-  record.authority = authority;
-  record.userAgent = headers.get("user-agent") ?? "";
-  record.forwardedFor = headers.get("x-forwarded-for") ?? "";
+/** The caller's proxy tells of its workload with the first request of a connection. */
+function meet({ ends }: Connection, headers: HeaderList): void {
+  ends.introduced = true;
+  if (ends.direction !== "inbound" || ends.clientId === undefined) return;
+  ends.caller = readPeerMetadata(headers.get(PEER_METADATA), ends.clientId);
 }
 
 /** Takes out what must not be believed, and puts in what we know better. */
 function clean(headers: HeaderList, { manager, connection, record }: Exchange): void {
+  const { tracing } = manager;
   headers.keep(isBelieved);
   manager.edge?.(headers, connection);
   setClientCert(headers, manager.model, connection.peer, connection.shownUri);
@@ -97,6 +116,7 @@ function clean(headers: HeaderList, { manager, connection, record }: Exchange): 
     headers.append("x-request-id", requestId);
   }
   record.requestId = requestId ?? "";
+  tracing?.begin(record, headers);
 }
 
 function isBelieved(name: string): boolean {

@@ -3,6 +3,7 @@ import type { StringMatch } from "../../model/match.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import { compileString } from "../../tables/matchers.ts";
 import { compileMetadata } from "../../tables/metadata.ts";
+import type { PolicyRecord } from "../../telemetry/records.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
 import { askOverGrpc } from "./ask-grpc-authorizer.ts";
 import { type Answer, askOnce } from "./ask-once.ts";
@@ -53,12 +54,21 @@ export function compileQuestion(model: ExtAuthz): AuthorizerQuestion {
     // Who is gone hears nothing of this any more.
     if (exchange.over || (beginning && !beginning.isWhole && !model.body?.partial)) return TOO_LONG;
     const answer = await ask(exchange, accepted, beginning);
+    const tell = (authorizer: "refused" | "silent"): void => {
+      const { enabledFor } = model;
+      const policy = enabledFor && accepted.facts.metadata.get(enabledFor.filter, enabledFor.path);
+      if (typeof policy === "string") tellRefusal(exchange, accepted, { policy, authorizer });
+    };
     if (answer === undefined) {
       if (model.failOpen) return PASSED;
+      if (!exchange.gone.aborted) tell("silent");
       const reply = { status: model.statusOnError, flag: "UAEX", details: "ext_authz_error" } as const;
       return { kind: "refused", reply };
     }
-    if (answer.kind === "denied") return { kind: "refused", reply: answer.reply };
+    if (answer.kind === "denied") {
+      tell("refused");
+      return { kind: "refused", reply: answer.reply };
+    }
     return { kind: "passed", routeAgain: model.clearsRoute };
   };
 }
@@ -69,8 +79,17 @@ async function beginningOf(exchange: Exchange, { maxBytes }: CheckedBody): Promi
   const held = new HeldBody(exchange.body, maxBytes);
   exchange.body = held;
   const beginning = await held.beginning();
-  if (beginning?.isWhole) exchange.complete = true;
+  if (beginning?.isWhole) exchange.takenWhole();
   return beginning;
+}
+
+function tellRefusal(
+  { deps, connection: { ends } }: Exchange,
+  { facts: { method, path } }: AcceptedRequest,
+  said: Required<Pick<PolicyRecord, "policy" | "authorizer">>,
+): void {
+  const verdict = { action: "DENY", shadow: false, allowed: false, matched: true } as const;
+  deps.observer.policyMatched({ ...verdict, ...said, ends, method, path });
 }
 
 export type Asked = { readonly kind: "allowed" } | { readonly kind: "denied"; readonly reply: LocalReply };

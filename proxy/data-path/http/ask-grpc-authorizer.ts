@@ -6,7 +6,7 @@ import {
   type OkHttpResponse,
 } from "../../../mesh/xds/gen/envoy/service/auth/v3/external_auth.ts";
 import type { GrpcAuthorization } from "../../model/ext-authz.ts";
-import type { HeaderEdit } from "../../model/route.ts";
+import type { LiteralEdit } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
 import type { AcceptedRequest } from "./accept-request.ts";
 import type { Asked } from "./ask-authorizer.ts";
@@ -171,8 +171,8 @@ function edit(headers: HeaderList, { headers: wanted, headersToRemove }: OkHttpR
 }
 
 /** `append` is false here where nothing is said of it. Throws for what is no header. */
-function editsOf(options: readonly HeaderValueOption[]): HeaderEdit[] {
-  return options.flatMap(({ header, append }): HeaderEdit[] => {
+function editsOf(options: readonly HeaderValueOption[]): LiteralEdit[] {
+  return options.flatMap(({ header, append }): LiteralEdit[] => {
     const name = (header?.key ?? "").toLowerCase();
     if (name.startsWith(":") || FRAMING.has(name)) return [];
     if (!NAME.test(name)) throw new Error("an authorizer's header has no name");

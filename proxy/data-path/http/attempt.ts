@@ -1,6 +1,5 @@
 import type {
   BodySink,
-  ClientSession,
   ClientStream,
   RequestHead,
   ResetCause,
@@ -8,10 +7,11 @@ import type {
   ResponseReceiver,
 } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
+import { PEER_METADATA } from "../../telemetry/parties/peer-metadata.ts";
 import { Alarm, type Alarms } from "../../transport/alarms.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
 import type { UpstreamConnectError } from "../upstream/dial.ts";
-import type { HostPool, PoolUser } from "../upstream/host-pool.ts";
+import type { HostPool, OpenedSession, PoolUser } from "../upstream/host-pool.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** `reset`: the connection is gone; `remote-reset`, `refused`: the upstream gave up this request alone. */
@@ -49,6 +49,8 @@ export interface AttemptOptions {
   /** 0 is without limit. */
   readonly perTryTimeoutMs: number;
   readonly alarms: Alarms;
+  /** What a proxy of the mesh is told of this workload with the first request of a connection. */
+  readonly introduction?: string;
 }
 
 /**
@@ -64,6 +66,8 @@ export class Attempt implements PoolUser, ResponseReceiver {
   #reused = false;
   /** The server that got the request. */
   peer: PeerCertificate | undefined;
+  /** Of the connection, this end; empty: there was none. */
+  localAddress = "";
 
   constructor(options: AttemptOptions, events: AttemptEvents) {
     this.#options = options;
@@ -89,11 +93,14 @@ export class Attempt implements PoolUser, ResponseReceiver {
     this.#stream?.reset({ kind: "cancelled" });
   }
 
-  ready(session: ClientSession, peer: PeerCertificate | undefined, reused: boolean): void {
+  ready({ session, peer, localAddress }: OpenedSession, reused: boolean): void {
     if (this.#state !== "waiting") return;
-    const { head, body } = this.#options;
+    const { head, body, introduction } = this.#options;
     this.#reused = reused;
+    if (!reused && introduction !== undefined && peer?.uri?.startsWith("spiffe://") === true)
+      head.headers.set(PEER_METADATA, introduction);
     this.peer = peer;
+    this.localAddress = localAddress;
     this.#state = "sent";
     try {
       this.#stream = session.request(head, this);

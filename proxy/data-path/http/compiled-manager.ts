@@ -1,7 +1,9 @@
 import type { HttpConnectionManager, HttpFilter } from "../../model/listener.ts";
 import { compileFault, type FaultFilter } from "../../tables/fault.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
-import type { Tables } from "../connection.ts";
+import { type CompiledLogs, compileLogs } from "../../telemetry/access-log/compiled-logs.ts";
+import { type CompiledTracing, compileTracing } from "../../telemetry/tracing/compiled-tracing.ts";
+import type { DataPathDeps, Tables } from "../connection.ts";
 import { type AuthorizerQuestion, compileQuestion } from "./ask-authorizer.ts";
 import { type Authenticator, compileJwt } from "./authenticate.ts";
 import { type Authorizer, compileAuthorizer } from "./authorize.ts";
@@ -19,17 +21,24 @@ export interface CompiledManager {
   readonly model: HttpConnectionManager;
   /** Undefined: callers are of the mesh. */
   readonly edge: EdgeGate | undefined;
+  readonly logs: CompiledLogs;
+  readonly tracing: CompiledTracing | undefined;
   /** In order; the router, always last, is not among them. */
   readonly filters: readonly CompiledHttpFilter[];
   routes(tables: Tables): RouteTable | undefined;
 }
 
-export function compileManager(model: HttpConnectionManager): CompiledManager {
+export function compileManager(
+  model: HttpConnectionManager,
+  { sinks, spans, random }: Pick<DataPathDeps, "sinks" | "spans" | "random">,
+): CompiledManager {
   const { routes } = model;
   const inline = routes.kind === "inline" ? compileRouteTable(routes.config) : undefined;
   return {
     model,
     edge: model.edge && compileEdge(model.edge),
+    logs: compileLogs(model.accessLog, sinks),
+    tracing: model.tracing && compileTracing(model.tracing, random, spans.receiver(model.tracing.tracer)),
     filters: model.filters.flatMap((filter) => compileFilter(filter)),
     routes: (tables) => (routes.kind === "rds" ? tables.routes(routes.name) : inline),
   };

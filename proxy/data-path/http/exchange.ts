@@ -1,5 +1,5 @@
 import type { BodySource, RequestHead, ServerStream, ServerStreamObserver } from "../../codec/stream.ts";
-import type { HeaderEdit, HeaderEdits } from "../../model/route.ts";
+import type { CompiledEdits, LiteralEdit } from "../../tables/header-edits.ts";
 import type { HttpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import type { CompiledManager } from "./compiled-manager.ts";
@@ -27,7 +27,7 @@ export class Exchange implements ServerStreamObserver {
   readonly upgrade: string | undefined;
   readonly #isClosing: () => boolean;
   /** What filters put into whatever answers; undefined: nothing. */
-  additions: HeaderEdits | undefined;
+  additions: CompiledEdits | undefined;
   /** Of an upgrade to WebSocket, once it is on its way. */
   webSocketKey: WebSocketKey | undefined;
   bearer: Bearer | undefined;
@@ -68,9 +68,19 @@ export class Exchange implements ServerStreamObserver {
   }
 
   /** Sees to it that whatever answers has these headers. */
-  addToAnswer(headers: readonly HeaderEdit[]): void {
+  addToAnswer(headers: readonly LiteralEdit[]): void {
     if (headers.length === 0) return;
     this.additions = { remove: [], add: [...(this.additions?.add ?? []), ...headers] };
+  }
+
+  /** The last of the request has come. */
+  takenWhole(): void {
+    this.complete = true;
+    this.record.requestMs ??= this.nowMs() - this.record.startedMonotonic;
+  }
+
+  nowMs(): number {
+    return this.deps.clock.monotonic();
   }
 
   writable(): void {
@@ -83,6 +93,8 @@ export class Exchange implements ServerStreamObserver {
     if (!complete && record.flags.size === 0) record.flags.add("DC");
     this.bearer?.gone();
     this.#gone?.abort();
-    deps.observer.httpDone(record, deps.clock.monotonic() - record.startedMonotonic, manager.model.accessLog);
+    const durationMs = deps.clock.monotonic() - record.startedMonotonic;
+    manager.tracing?.end(record, durationMs);
+    deps.observer.httpDone(record, durationMs, manager.logs);
   }
 }

@@ -1,3 +1,4 @@
+import { NO_ANSWER } from "../upstream/dial.ts";
 import type { AttemptFailure } from "./attempt.ts";
 import type { Limit } from "./deadlines.ts";
 import type { LocalReply } from "./local-reply.ts";
@@ -5,7 +6,7 @@ import type { LocalReply } from "./local-reply.ts";
 const DEADLINE_EXCEEDED = 4;
 
 /** What the caller is told when the last attempt has failed: Envoy's statuses, texts and flags. */
-export function failureReply({ cause }: AttemptFailure, attempts: number): LocalReply {
+export function failureReply({ cause, reason }: AttemptFailure, attempts: number): LocalReply {
   switch (cause) {
     case "per-try-timeout":
       return {
@@ -15,11 +16,11 @@ export function failureReply({ cause }: AttemptFailure, attempts: number): Local
         details: "upstream_per_try_timeout",
       };
     case "overflow":
-      return overflow("connection limit of the cluster");
+      return overflow();
     case "protocol":
       return { ...unavailable("protocol error", attempts), status: 502, flag: "UPE" };
     case "connect":
-      return { ...unavailable("connection failure", attempts), flag: "UF" };
+      return { ...unconnected(reason, attempts), flag: "UF" };
     case "reset":
       return { ...unavailable("connection termination", attempts), flag: "UC" };
     case "remote-reset":
@@ -54,12 +55,23 @@ export function noHealthyHost(): LocalReply {
   return { status: 503, body: "no healthy upstream", flag: "UH", details: "no_healthy_upstream" };
 }
 
-export function overflow(what: string): LocalReply {
+/** The cluster has as many requests or connections as it may have. */
+export function overflow(): LocalReply {
   return {
     status: 503,
     body: "upstream connect error or disconnect/reset before headers. reset reason: overflow",
     flag: "UO",
-    details: `overflow{${what.replaceAll(" ", "_")}}`,
+    details: "upstream_reset_before_response_started{overflow}",
+  };
+}
+
+function unconnected(reason: string, attempts: number): ReturnType<typeof unavailable> {
+  if (reason === NO_ANSWER) return unavailable("connection timeout", attempts);
+  const failure = unavailable("remote connection failure", attempts);
+  const why = reason.replaceAll(" ", "_");
+  return {
+    ...failure,
+    details: `upstream_reset_before_response_started{remote_connection_failure|${why}}`,
   };
 }
 

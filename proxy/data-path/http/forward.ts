@@ -1,7 +1,7 @@
 import type { BodyLength, RequestHead, ResetCause, ResponseHead } from "../../codec/stream.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { ForwardDecision } from "../../tables/route-table.ts";
-import type { ResponseFlag } from "../../telemetry/records.ts";
+import type { ResponseFlag } from "../../telemetry/response-flags.ts";
 import type { Destination } from "../../transport/original-destination.ts";
 import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
@@ -11,11 +11,11 @@ import { isHttp2 } from "./called-as.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Bearer, Exchange } from "./exchange.ts";
 import { failureReply, noHealthyHost, overflow, timedOut } from "./failure-reply.ts";
-import { httpStatusOf, isGrpc } from "./grpc-reply.ts";
 import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { replyLocally } from "./local-reply.ts";
 import { lookUpHost } from "./look-up-host.ts";
 import { sendMirrors } from "./mirror.ts";
+import { outcomeOf, outcomeOfAnswer } from "./outcomes.ts";
 import { answerHeaders } from "./relay-head.ts";
 import { RequestBody } from "./request-body.ts";
 import { Retries } from "./retries.ts";
@@ -41,14 +41,14 @@ export function forwardRequest(
   accepted: AcceptedRequest,
   decision: ForwardDecision,
 ): void {
-  const { deps, record } = exchange;
-  record.upstream.cluster = decision.cluster;
+  const { deps } = exchange;
   const cluster = deps.tables.cluster(decision.cluster);
   if (cluster === undefined) {
     const status = decision.action.clusterNotFoundStatus;
     replyLocally(exchange, { status, flag: "NC", details: "cluster_not_found" });
     return;
   }
+  exchange.record.upstream.service = cluster.model.service;
   if (cluster.names) {
     const defaultPort = cluster.model.transport.kind === "tls" ? 443 : 80;
     lookUpHost(cluster.names, decision.authority, defaultPort)
@@ -77,8 +77,9 @@ function start(
   destination = exchange.connection.destination,
 ): void {
   if (exchange.over) return;
+  exchange.record.attempts = 1;
   if (cluster.counts.active >= cluster.model.limits.maxRequests) {
-    replyLocally(exchange, overflow("request limit of the cluster"));
+    replyLocally(exchange, overflow());
     return;
   }
   const hashed = decision.hash?.(facts, exchange.connection.facts);
@@ -86,6 +87,10 @@ function start(
   if (hashed)
     exchange.addToAnswer(hashed.cookies.map((value) => ({ name: "set-cookie", value, action: "append" })));
   const head = upstreamHead(exchange, headers, decision, facts.path + facts.query);
+  const { record } = exchange;
+  record.target = head.target;
+  record.calledAuthority = head.authority;
+  record.requestHeaders = head.headers;
   new Forwarding(exchange, decision, cluster, head, { hash: hashed?.hash, destination }).start();
 }
 
@@ -136,7 +141,7 @@ class Forwarding implements AttemptEvents, Bearer {
 
   start(): void {
     this.#exchange.bearer = this;
-    this.#cluster.counts.active++;
+    this.#cluster.begin();
     if (this.#decision.action.mirrors.length > 0)
       sendMirrors(this.#exchange, { decision: this.#decision, head: this.#head, body: this.#body });
     if (this.#body === undefined) this.#deadlines.requestOver();
@@ -163,7 +168,9 @@ class Forwarding implements AttemptEvents, Bearer {
     if (host === undefined) return;
     const { deps, record } = this.#exchange;
     this.#cluster.report(host, outcomeOfAnswer(this.#head, head), deps.random);
-    record.upstreamMs = deps.clock.monotonic() - this.#startedMs;
+    const nowMs = deps.clock.monotonic();
+    record.upstreamMs = nowMs - this.#startedMs;
+    record.responseMs = nowMs - record.startedMonotonic;
     if (head.status !== 101 && this.#mayRepeat() && this.#retries.wantsAfter(head)) {
       this.#attempt?.cancel();
       this.#repeat();
@@ -194,7 +201,7 @@ class Forwarding implements AttemptEvents, Bearer {
         return;
       }
     }
-    this.#exchange.record.upstream.failure = failure.reason;
+    if (failure.cause === "connect") this.#exchange.record.upstream.failure = failure.reason;
     this.#end(() => replyLocally(this.#exchange, failureReply(failure, this.#retries.attempts)));
   }
 
@@ -204,7 +211,9 @@ class Forwarding implements AttemptEvents, Bearer {
 
   data(bytes: Buffer): boolean {
     if (this.#upgraded) return this.#upgraded.data(bytes);
-    this.#exchange.record.bytesSent += bytes.length;
+    const { record } = this.#exchange;
+    record.bytesSent += bytes.length;
+    record.messages?.response.add(bytes);
     this.#deadlines.touch();
     return this.#exchange.stream.data(bytes);
   }
@@ -216,6 +225,7 @@ class Forwarding implements AttemptEvents, Bearer {
 
   #endWith(trailers: HeaderList | undefined): void {
     const { record, stream } = this.#exchange;
+    record.trailers = trailers;
     const grpcStatus = trailers?.get("grpc-status");
     if (grpcStatus !== undefined) record.grpcStatus = grpcStatus;
     this.#end(() => stream.end(trailers));
@@ -243,6 +253,7 @@ class Forwarding implements AttemptEvents, Bearer {
     const { hash, destination } = this.#call;
     const choice = this.#retries.choice(hash);
     const host = cluster.pick(deps.random, destination ? { ...choice, destination } : choice);
+    record.attempts = this.#retries.attempts + 1;
     if (host === undefined) {
       this.#end(() => replyLocally(this.#exchange, noHealthyHost()));
       return;
@@ -258,9 +269,17 @@ class Forwarding implements AttemptEvents, Bearer {
     cluster.counts.total++;
     this.#startedMs = deps.clock.monotonic();
     const { authority } = this.#head;
-    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(this.#head)));
+    const call = { isHttp2: isHttp2(this.#head), saysHttp: this.#decision.saysHttp };
+    const pool = host.pool(cluster.variantOf(host, authority, connection.facts, call));
     const perTryTimeoutMs = this.#decision.retry?.perTryTimeoutMs ?? 0;
-    const options = { pool, head: this.#head, body: this.#body, perTryTimeoutMs, alarms: deps.alarms };
+    const options = {
+      pool,
+      head: this.#head,
+      body: this.#body,
+      perTryTimeoutMs,
+      alarms: deps.alarms,
+      introduction: deps.introduction,
+    };
     this.#attempt = new Attempt(options, this);
     this.#attempt.start();
   }
@@ -280,6 +299,7 @@ class Forwarding implements AttemptEvents, Bearer {
   }
 
   #leaveHost(): void {
+    if (this.#attempt !== undefined) this.#noteConnection();
     if (this.#host) this.#host.active--;
     this.#host = undefined;
     this.#attempt = undefined;
@@ -302,11 +322,12 @@ class Forwarding implements AttemptEvents, Bearer {
     const keep = this.#decision.retry !== undefined || SAFE_TO_REPEAT.has(head.method);
     return new RequestBody(body, keep, {
       passed: (bytes) => {
-        record.bytesReceived += bytes;
+        record.bytesReceived += bytes.length;
+        record.messages?.request.add(bytes);
         this.#deadlines.touch();
       },
       ended: () => {
-        this.#exchange.complete = true;
+        this.#exchange.takenWhole();
         if (!this.#over) this.#deadlines.requestOver();
       },
       broken: (cause) => {
@@ -322,7 +343,7 @@ class Forwarding implements AttemptEvents, Bearer {
   #deliver(head: ResponseHead): void {
     const exchange = this.#exchange;
     const attempt = this.#attempt;
-    exchange.record.upstream.id = attempt?.peer?.uri;
+    this.#noteConnection();
     exchange.record.details = "via_upstream";
     exchange.record.status = head.status;
     if (head.status === 101 && attempt?.stream !== undefined) {
@@ -333,7 +354,14 @@ class Forwarding implements AttemptEvents, Bearer {
     const headers = answerHeaders(exchange, head.headers, this.#decision.responseEdits);
     if (exchange.closing) exchange.stream.closeAfter("draining");
     exchange.answered = true;
+    exchange.record.responseHeaders = headers;
     exchange.stream.respond({ status: head.status, headers, body: head.body });
+  }
+
+  #noteConnection(): void {
+    const { upstream } = this.#exchange.record;
+    upstream.id = this.#attempt?.peer?.uri;
+    upstream.localAddress = this.#attempt?.localAddress ?? "";
   }
 
   #expire(): void {
@@ -365,18 +393,4 @@ class Forwarding implements AttemptEvents, Bearer {
     this.#cluster.counts.active--;
     this.#deadlines.stop();
   }
-}
-
-/** A call over gRPC that is refused at once has its status in the head; one in trailers is too late to count (Envoy). */
-function outcomeOfAnswer(request: RequestHead, { status, headers }: ResponseHead): number {
-  const grpcStatus = headers.get("grpc-status");
-  return grpcStatus !== undefined && isGrpc(request.headers.get("content-type"))
-    ? httpStatusOf(grpcStatus)
-    : status;
-}
-
-/** Undefined when there was no answer; what is full says nothing about the host. */
-function outcomeOf({ cause }: AttemptFailure): number | "unconnected" | undefined {
-  if (cause === "connect") return "unconnected";
-  return cause === "overflow" ? 200 : undefined;
 }

@@ -25,11 +25,11 @@ export class HttpFront {
 
   constructor(model: HttpConnectionManager, deps: DataPathDeps) {
     this.#deps = deps;
-    this.#manager = compileManager(model);
+    this.#manager = compileManager(model, deps);
   }
 
   update(model: HttpConnectionManager): void {
-    this.#manager = compileManager(model);
+    this.#manager = compileManager(model, this.#deps);
   }
 
   get manager(): HttpConnectionManager {
@@ -81,7 +81,7 @@ export class HttpFront {
   #serve(connection: Connection, head: RequestHead, stream: ServerStream): void {
     const manager = this.#manager;
     if (head.expectsContinue) stream.inform(100, NO_HEADERS);
-    const record = newRecord(head.method, head.target, connection, this.#deps);
+    const record = newRecord(head, connection, this.#deps);
     if (isHttp2(head)) record.protocol = "HTTP/2";
     // Any other upgrade, h2c among them, is a plain request without its Upgrade header.
     const upgrade =
@@ -99,13 +99,18 @@ export class HttpFront {
     { method, target, status, detail }: RefusedRequest,
     protocol: "http1" | "http2",
   ): void {
-    const record = newRecord(method, target, connection, this.#deps);
+    const record = newRecord(
+      { method, target, authority: "", headers: NO_HEADERS, body: NO_BODY },
+      connection,
+      this.#deps,
+    );
     record.status = status;
     record.protocol = protocol === "http2" ? "HTTP/2" : "HTTP/1.1";
     record.details = `${protocol}.${detail.replaceAll(" ", "_")}`;
     record.flags.add("DPE");
-    this.#deps.observer.httpDone(record, 0, this.#manager.model.accessLog);
+    this.#deps.observer.httpDone(record, 0, this.#manager.logs);
   }
 }
 
 const NO_HEADERS = new HeaderList();
+const NO_BODY = { kind: "none" } as const;

@@ -1,6 +1,6 @@
 import { applyEdits } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
-import type { ResponseFlag } from "../../telemetry/records.ts";
+import type { ResponseFlag } from "../../telemetry/response-flags.ts";
 import type { Exchange } from "./exchange.ts";
 import { grpcMessage, grpcStatusOf, isGrpc } from "./grpc-reply.ts";
 
@@ -27,7 +27,7 @@ export function replyLocally(exchange: Exchange, wanted: LocalReply): void {
   record.status = reply.status;
   const body = bytesOf(reply.body);
   const headers = reply.headers ?? new HeaderList();
-  if (exchange.additions) applyEdits(headers, [exchange.additions]);
+  if (exchange.additions) applyEdits(headers, [exchange.additions], exchange);
   record.grpcStatus = headers.get("grpc-status") ?? "";
   if (body.length > 0 && !headers.has("content-type")) headers.append("content-type", "text/plain");
   headers.append("date", new Date(exchange.deps.clock.now()).toUTCString());
@@ -39,6 +39,7 @@ export function replyLocally(exchange: Exchange, wanted: LocalReply): void {
   if (reply.close || !exchange.complete) stream.closeAfter("unread");
   record.bytesSent += body.length;
   exchange.answered = true;
+  record.responseHeaders = headers;
   if (body.length === 0) {
     stream.respond({ status: reply.status, headers, body: { kind: "none" } });
     return;

@@ -43,7 +43,7 @@ function sendMirror(
   if (host === undefined) return;
   const { authority } = decision;
   const copy = new MirrorBody();
-  const pool = host.pool(cluster.variantOf(host, authority, connection.facts, isHttp2(head)));
+  const pool = host.pool(cluster.variantOf(host, authority, connection.facts, { isHttp2: isHttp2(head) }));
   const options = {
     pool,
     head: {
@@ -81,7 +81,7 @@ class MirrorRequest implements AttemptEvents {
     this.#cluster = cluster;
     this.#host = host;
     this.#onOver = onOver;
-    cluster.counts.active++;
+    cluster.begin();
     cluster.counts.total++;
     host.active++;
     host.total++;

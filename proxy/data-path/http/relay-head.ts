@@ -1,5 +1,4 @@
-import type { HeaderEdits } from "../../model/route.ts";
-import { applyEdits } from "../../tables/header-edits.ts";
+import { applyEdits, type CompiledEdits } from "../../tables/header-edits.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -7,7 +6,7 @@ import type { Exchange } from "./exchange.ts";
 export function answerHeaders(
   exchange: Exchange,
   headers: HeaderList,
-  edits: readonly HeaderEdits[],
+  edits: readonly CompiledEdits[],
 ): HeaderList {
   exchange.record.grpcStatus = headers.get("grpc-status") ?? "";
   headers.delete("x-envoy-peer-metadata");
@@ -15,7 +14,8 @@ export function answerHeaders(
   headers.set("x-envoy-upstream-service-time", String(Math.round(exchange.record.upstreamMs ?? 0)));
   const { serverName } = exchange.manager.model;
   if (serverName !== undefined) headers.set("server", serverName);
-  applyEdits(headers, edits);
-  if (exchange.additions) applyEdits(headers, [exchange.additions]);
+  exchange.record.responseHeaders = headers;
+  applyEdits(headers, edits, exchange);
+  if (exchange.additions) applyEdits(headers, [exchange.additions], exchange);
   return headers;
 }

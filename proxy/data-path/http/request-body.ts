@@ -5,7 +5,8 @@ import type { HeaderList } from "../../tables/header-list.ts";
 const MOST_KEPT_BYTES = 65_536;
 
 export interface RequestBodyEvents {
-  passed(bytes: number): void;
+  /** `bytes` are the caller's again on return. */
+  passed(bytes: Buffer): void;
   /** The sender has sent everything. */
   ended(): void;
   /** The sender broke off, or what it sent is no body. */
@@ -76,7 +77,7 @@ export class RequestBody implements BodySink {
   }
 
   data(bytes: Buffer): boolean {
-    this.#events.passed(bytes.length);
+    this.#events.passed(bytes);
     this.#remember(bytes);
     for (const copy of this.#copies) copy.data(bytes);
     return this.#sink?.data(bytes) ?? false;

@@ -13,7 +13,7 @@ export function serveRequest(exchange: Exchange): void {
     const accepted = acceptRequest(exchange);
     if (accepted === undefined) return;
     const routed: Routed = { accepted, decision: decide(exchange, accepted) };
-    exchange.record.route = routed.decision?.route ?? "";
+    noteDecision(exchange, routed);
     runFilters(exchange, routed, 0);
   } catch {
     replyInternal(exchange);
@@ -135,7 +135,12 @@ function authenticate(exchange: Exchange, routed: Routed, check: Authenticator):
 
 function redecide(exchange: Exchange, routed: Routed): void {
   routed.decision = decide(exchange, routed.accepted);
-  exchange.record.route = routed.decision?.route ?? "";
+  noteDecision(exchange, routed);
+}
+
+function noteDecision({ record }: Exchange, { decision }: Routed): void {
+  record.route = decision?.route ?? "";
+  record.upstream.cluster = decision?.kind === "forward" ? decision.cluster : "";
 }
 
 /** True when the request has been aborted on purpose. */
@@ -181,7 +186,7 @@ function route(exchange: Exchange, accepted: AcceptedRequest, decision: Decision
   }
   const headers = new HeaderList();
   if (decision.kind === "redirect") headers.append("location", decision.location);
-  applyEdits(headers, decision.edits);
+  applyEdits(headers, decision.edits, exchange);
   replyLocally(exchange, {
     status: decision.status,
     headers,

@@ -18,10 +18,11 @@ export class UpgradedExchange implements BodySink {
     this.#upstream = upstream;
     const { record, stream, deps, manager } = exchange;
     record.status = 101;
+    record.responseHeaders = head.headers;
     exchange.answered = true;
     this.#idle.set(deps.alarms, manager.model.streamIdleTimeoutMs);
     exchange.webSocketKey?.answer(head.headers);
-    if (exchange.additions) applyEdits(head.headers, [exchange.additions]);
+    if (exchange.additions) applyEdits(head.headers, [exchange.additions], exchange);
     stream.respond(head);
     stream.receive({
       data: (bytes) => {

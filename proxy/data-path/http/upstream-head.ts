@@ -15,7 +15,7 @@ export function upstreamHead(
   original: string,
 ): RequestHead {
   if (decision.rewritten) headers.set("x-envoy-original-path", original);
-  applyEdits(headers, decision.requestEdits);
+  applyEdits(headers, decision.requestEdits, exchange);
   // Host is said by the authority; an edit of it would be another one.
   headers.delete("host");
   if (exchange.upgrade === "websocket") exchange.webSocketKey = new WebSocketKey(headers);

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { FilterChain, Listener } from "../../model/listener.ts";
@@ -6,17 +6,18 @@ import { type ConnectionHello, compileChainMatch } from "../../tables/filter-cha
 import { plainAddress } from "../../tables/matchers.ts";
 import { compilePortRule } from "../../tables/port-rule.ts";
 import { type Destination, originalDestination } from "../../transport/original-destination.ts";
-import { bindError, bindSocket } from "./bind-socket.ts";
 import { inspectConnection } from "./inspect.ts";
+import { ListeningPort, MOST_CONNECTIONS } from "./listening-port.ts";
+import type { ListeningSocket, ListeningSockets } from "./listening-sockets.ts";
 import { type ChainDeps, chainKey, ServingChain } from "./serving-chain.ts";
 
-const MOST_CONNECTIONS = 10_000;
 /** Connections that wait for the listener's first configuration to be complete. */
 const MOST_WAITING = 1024;
 
 export interface ListenerDeps extends ChainDeps {
   readonly logger: Logger;
   readonly drainMs: number;
+  readonly sockets: ListeningSockets;
   /** The listener of where a captured connection was going, if there is one. */
   readonly listenerAt: (destination: Destination) => BoundListener | undefined;
 }
@@ -26,6 +27,9 @@ interface Arrival {
   readonly socket: Socket;
   readonly destination: Destination | undefined;
 }
+
+/** What becomes of HTTP/1.1 connections without a request when a listener stops: a request may be on its way. */
+export type IdleConnections = "close" | "leave";
 
 type State =
   /** Bound; what comes in waits for the first configuration to be complete. */
@@ -48,7 +52,9 @@ export class BoundListener {
   readonly address: string;
   readonly port: number;
   readonly #deps: ListenerDeps;
-  readonly #server: Server | undefined;
+  /** Whether it has its port. */
+  readonly binds: boolean;
+  #listening: ListeningPort | undefined;
   readonly #sockets = new Set<Socket>();
   /** Of them, those that another listener serves. */
   readonly #handedOver = new Set<Socket>();
@@ -59,29 +65,29 @@ export class BoundListener {
     this.address = model.address;
     this.port = model.port;
     this.#deps = deps;
-    if (!model.binds) return;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true });
-    this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.on("connection", (socket) => this.#accept({ socket, destination: undefined }));
-    this.#server.on("error", (error) =>
-      deps.logger.error("listener failed", { port: this.port, error: messageOf(error) }),
-    );
+    this.binds = model.binds;
   }
 
   /** Binds the port. Throws `proxy.bind`, with the holder when it can be seen. */
   static async bind(model: Listener, deps: ListenerDeps): Promise<BoundListener> {
     const listener = new BoundListener(model, deps);
-    if (listener.#server) await listener.#listen(listener.#server);
+    if (!model.binds) return listener;
+    listener.#listening = await ListeningPort.bind(model, deps.sockets, {
+      accepted: (socket) => listener.#accept({ socket, destination: undefined }),
+      failed: (error) =>
+        deps.logger.error("listener failed", { port: listener.port, error: messageOf(error) }),
+    });
     return listener;
+  }
+
+  /** Its sockets, for a process that takes them over. */
+  get sockets(): readonly ListeningSocket[] {
+    const { address, port } = this;
+    return (this.#listening?.descriptors() ?? []).map((fd) => ({ address, port, fd }));
   }
 
   get connections(): number {
     return this.#sockets.size - this.#handedOver.size;
-  }
-
-  /** Whether it has its port. */
-  get binds(): boolean {
-    return this.#server !== undefined;
   }
 
   /** Serves a connection that another listener has accepted. */
@@ -105,7 +111,9 @@ export class BoundListener {
     for (const chain of former) {
       if (!config.chains.includes(chain)) void this.#retire(chain);
     }
-    if (before.kind === "warming") for (const arrival of before.waiting) this.#start(arrival, config);
+    if (before.kind !== "warming") return;
+    for (const arrival of before.waiting) this.#start(arrival, config);
+    this.#listening?.acceptInherited();
   }
 
   /** Answers close their connections from now on; new ones are still accepted (graceful drain). */
@@ -114,15 +122,15 @@ export class BoundListener {
   }
 
   /** Accepts no more, lets what runs come to its end, and cuts what is left after the drain time. */
-  async stop(): Promise<void> {
+  async stop(idle: IdleConnections = "close"): Promise<void> {
     if (this.#state.kind === "stopped") return;
     const chains = this.#chains();
     if (this.#state.kind === "warming") for (const { socket } of this.#state.waiting) socket.destroy();
     this.#state = { kind: "stopped" };
-    const closed = this.#closed().then(() => this.#stopped.abort());
+    const closed = this.#closed(idle).then(() => this.#stopped.abort());
     for (const chain of chains) {
       chain.drain();
-      chain.closeIdle();
+      if (idle === "close") chain.closeIdle();
     }
     await Promise.race([closed, this.#deps.clock.sleep(this.#deps.drainMs, this.#stopped.signal)]);
     for (const socket of this.#sockets) socket.destroy();
@@ -132,25 +140,15 @@ export class BoundListener {
   }
 
   /** Resolves when nothing comes in any more, and nothing is open. */
-  async #closed(): Promise<void> {
-    const server = this.#server;
+  async #closed(idle: IdleConnections): Promise<void> {
     const ending = [...this.#sockets].map(
       (socket) => new Promise((resolve) => socket.once("close", resolve)),
     );
-    if (server) ending.push(new Promise((resolve) => server.close(resolve)));
-    await Promise.all(ending);
+    await Promise.all([...ending, this.#listening?.close(idle)]);
   }
 
   #chains(): readonly ServingChain[] {
     return this.#state.kind === "serving" ? this.#state.config.chains : [];
-  }
-
-  async #listen(server: Server): Promise<void> {
-    try {
-      await bindSocket(server, { address: this.address, port: this.port });
-    } catch (cause) {
-      throw bindError({ address: this.address, port: this.port }, cause);
-    }
   }
 
   #compile(model: Listener, former: readonly ServingChain[]): ServingConfig {

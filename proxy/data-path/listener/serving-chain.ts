@@ -5,6 +5,7 @@ import { TunnelServer } from "../../codec/mux/tunnel-server.ts";
 import type { FilterChain, FilterChainMatch, Listener } from "../../model/listener.ts";
 import type { ConnectionHello } from "../../tables/filter-chains.ts";
 import { compileRbac, type RbacJudge } from "../../tables/rbac.ts";
+import { type CompiledLogs, compileLogs } from "../../telemetry/access-log/compiled-logs.ts";
 import { SocketWire } from "../../transport/socket-wire.ts";
 import { breakOff } from "../break-off.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
@@ -41,6 +42,7 @@ export class ServingChain {
   #model: FilterChain;
   #rbac: readonly RbacJudge[];
   #tcp: TcpServer | undefined;
+  #logs: CompiledLogs;
 
   constructor(model: FilterChain, direction: Listener["direction"], deps: ChainDeps) {
     this.key = chainKey(model);
@@ -53,6 +55,7 @@ export class ServingChain {
     this.#tls = tls && new ServerTls({ tls, protocol: terminal.kind, secrets, clock });
     this.#http = terminal.kind === "http" ? new HttpFront(terminal, deps) : undefined;
     this.#rbac = model.rbac.map(compileRbac);
+    this.#logs = compileLogs(terminal.accessLog, deps.sinks);
     this.#tcp = terminal.kind === "tcp" ? compileTcpProxy(terminal, deps) : undefined;
   }
 
@@ -64,6 +67,7 @@ export class ServingChain {
   update(model: FilterChain): void {
     this.#model = model;
     this.#rbac = model.rbac.map(compileRbac);
+    this.#logs = compileLogs(model.terminal.accessLog, this.#deps.sinks);
     if (model.terminal.kind === "http") this.#http?.update(model.terminal);
     else this.#tcp = compileTcpProxy(model.terminal, this.#deps);
   }
@@ -78,8 +82,7 @@ export class ServingChain {
     const connection = this.#describe(hello, peer);
     if (!this.#rbac.every((judge) => this.#admits(connection, judge))) {
       socket.destroy();
-      const { terminal } = this.#model;
-      this.#deps.observer.tcpRefused(connection.ends, terminal.accessLog);
+      this.#deps.observer.tcpRefused(connection.ends, this.#logs);
       return;
     }
     if (this.#http) this.#http.accept(socket, connection);
@@ -110,7 +113,7 @@ export class ServingChain {
   #serveStream(stream: ByteEnd, connection: Connection): void {
     if (!this.#rbac.every((judge) => this.#admits(connection, judge))) {
       stream.reset({ kind: "limit", reason: "policy" });
-      this.#deps.observer.tcpRefused(connection.ends, this.#model.terminal.accessLog);
+      this.#deps.observer.tcpRefused(connection.ends, this.#logs);
       return;
     }
     this.#tcp?.(stream, connection).catch(() => stream.reset({ kind: "cancelled" }));
@@ -157,6 +160,8 @@ export class ServingChain {
         clientId: peer?.principals && peer.uri,
         ownId: this.#deps.secrets.certificate(SVID_SECRET)?.spiffeId,
         secure: this.#tls !== undefined,
+        caller: undefined,
+        introduced: false,
       },
     };
   }

@@ -2,9 +2,11 @@ import { messageOf } from "../../../mesh/errors.ts";
 import type { TcpProxy, Tunnel } from "../../model/listener.ts";
 import { weightedChoice } from "../../tables/weighted.ts";
 import { xxHash64 } from "../../tables/xx-hash.ts";
+import { compileLogs } from "../../telemetry/access-log/compiled-logs.ts";
 import { newUpstreamEnd, type TcpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
-import { UpstreamConnectError } from "../upstream/dial.ts";
+import { localAddressOf, UpstreamConnectError } from "../upstream/dial.ts";
+import type { OpenedEnd } from "../upstream/host-tunnel.ts";
 import type { UpstreamCluster } from "../upstream/upstream-cluster.ts";
 import type { UpstreamConnection } from "../upstream/upstream-connection.ts";
 import type { UpstreamHost } from "../upstream/upstream-host.ts";
@@ -20,19 +22,21 @@ export type TcpServer = (end: ByteEnd, connection: Connection) => Promise<void>;
 
 export function compileTcpProxy(model: TcpProxy, deps: DataPathDeps): TcpServer {
   const choose = weightedChoice(model.clusters);
+  const logs = compileLogs(model.accessLog, deps.sinks);
   return async (end, connection) => {
     const record = newRecord(connection, deps);
     deps.observer.tcpOpened(record);
     try {
       await serve(end, { record, connection }, choose(deps.random).name, model, deps);
     } finally {
-      deps.observer.tcpDone(record, deps.clock.monotonic() - record.startedMonotonic, model.accessLog);
+      deps.observer.tcpDone(record, deps.clock.monotonic() - record.startedMonotonic, logs);
     }
   };
 }
 
 function newRecord(connection: Connection, deps: DataPathDeps): TcpRecord {
   return {
+    kind: "tcp",
     ends: connection.ends,
     startedAt: deps.clock.now(),
     startedMonotonic: deps.clock.monotonic(),
@@ -128,6 +132,7 @@ async function connectUpstream(
   deps: DataPathDeps,
   signal: AbortSignal,
 ): Promise<Upstream | undefined> {
+  record.upstream.service = cluster.model.service;
   const tried = new Set<UpstreamHost>();
   const hash = model.hashesSource ? xxHash64(ends.remoteAddress) : undefined;
   for (let attempt = 0; attempt < model.maxConnectAttempts && !signal.aborted; attempt++) {
@@ -141,11 +146,12 @@ async function connectUpstream(
     record.upstream.workload = host.endpoint.workload;
     try {
       const variant = cluster.variantOf(host, "", ends);
-      const { end, peer, release } =
+      const { end, peer, release, localAddress } =
         model.tunnel === undefined
           ? await cluster.openBytes(host, signal, variant)
           : await throughProxy(model.tunnel, await cluster.connect(host, signal, variant), cluster, signal);
       record.upstream.id = peer?.uri;
+      record.upstream.localAddress = localAddress;
       cluster.report(host, 200, deps.random);
       return { cluster, host, end, release };
     } catch (error) {
@@ -164,8 +170,8 @@ async function throughProxy(
   { socket, peer }: UpstreamConnection,
   { model }: UpstreamCluster,
   signal: AbortSignal,
-): Promise<Omit<Upstream, "cluster" | "host"> & Pick<UpstreamConnection, "peer">> {
+): Promise<Omit<Upstream, "cluster" | "host"> & Pick<OpenedEnd, "peer" | "localAddress">> {
   const stream = await openTunnel(socket, tunnel, model.connectTimeoutMs, signal);
   // Its slot goes with the socket.
-  return { end: new DuplexEnd(stream), peer, release: () => {} };
+  return { end: new DuplexEnd(stream), peer, localAddress: localAddressOf(socket), release: () => {} };
 }

@@ -70,6 +70,22 @@ export class SecretStore {
     return this.#certificates.has(name) || this.#roots.has(name);
   }
 
+  /** All that are held, without keys. */
+  shown(): readonly {
+    readonly name: string;
+    readonly use: "ca_cert" | "cert_chain";
+    readonly pem: string;
+  }[] {
+    return [
+      ...[...this.#certificates].map(([name, { chainPem: pem }]) => ({
+        name,
+        use: "cert_chain" as const,
+        pem,
+      })),
+      ...[...this.#roots].map(([name, { pem }]) => ({ name, use: "ca_cert" as const, pem })),
+    ];
+  }
+
   /** Returns the way to stop listening. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -1,5 +1,9 @@
-import type { Endpoint } from "../../model/cluster.ts";
+import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { Cluster, Endpoint } from "../../model/cluster.ts";
 import type { UpstreamHost } from "./upstream-host.ts";
+
+/** A host that was looked up and is not called any more (Envoy). */
+const FORGET_MS = 300_000;
 
 /** Of those that are called at the same time. */
 const MOST_HOSTS = 10_000;
@@ -75,6 +79,17 @@ export class CalledHosts {
     this.#hosts.delete(key);
     host.retirePools();
   }
+}
+
+/** Undefined: the cluster has hosts of its own. */
+export function calledHostsOf(
+  { source }: Cluster,
+  clock: Clock,
+  make: CalledHostsOptions["make"],
+): CalledHosts | undefined {
+  if (source.kind !== "original-destination" && source.kind !== "dynamic-dns") return undefined;
+  const forgetMs = source.kind === "dynamic-dns" ? FORGET_MS : source.forgetMs;
+  return new CalledHosts({ forgetMs, now: () => clock.monotonic(), make });
 }
 
 /** What is known of an endpoint that nobody has told of. */

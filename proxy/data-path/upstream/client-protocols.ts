@@ -1,3 +1,4 @@
+import { CLIENT_ALPN } from "../../../mesh/xds/names.ts";
 import { Http1ClientSession } from "../../codec/http1/client-session.ts";
 import { Http2ClientSession } from "../../codec/http2/client-session.ts";
 import { TUNNEL_ALPN } from "../../codec/mux/frames.ts";
@@ -23,6 +24,11 @@ export function offeredAlpn(configured: readonly string[], http: UpstreamHttp): 
     default:
       return http satisfies never;
   }
+}
+
+/** What mesh TLS offers whose calls were found to be HTTP: the server's proxy tells them from bytes by it. */
+export function meshHttpAlpn(http: UpstreamHttp): readonly string[] {
+  return http === "http2" ? CLIENT_ALPN.http2 : CLIENT_ALPN.http1;
 }
 
 export interface ClientProtocol {

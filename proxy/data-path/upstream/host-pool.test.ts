@@ -49,7 +49,7 @@ class User implements PoolUser {
   reused: boolean | undefined;
   failure: UpstreamConnectError | undefined;
 
-  ready(session: ClientSession, _peer: unknown, reused: boolean): void {
+  ready({ session }: OpenedSession, reused: boolean): void {
     assert.equal(this.session ?? this.failure, undefined, "told once");
     this.session = session as FakeSession;
     this.session.active++;
@@ -126,7 +126,7 @@ function ground(
         },
       };
       const session = new FakeSession(release, capacity);
-      settle.resolve({ session, peer: undefined });
+      settle.resolve({ session, peer: undefined, localAddress: "" });
       await new Promise((resolve) => setImmediate(resolve));
       return session;
     },

@@ -16,6 +16,8 @@ export interface OpenedSession {
   readonly session: ClientSession;
   /** The verified server at the other end. */
   readonly peer: PeerCertificate | undefined;
+  /** `address:port` of our end. */
+  readonly localAddress: string;
 }
 
 /** What a pool needs of the cluster that its host is of. */
@@ -39,7 +41,7 @@ export interface PoolSource {
 /** A request that needs a connection. Exactly one of the two is called, unless it leaves before. */
 export interface PoolUser {
   /** Sends its request now. `reused`: the connection has served before. */
-  ready(session: ClientSession, peer: PeerCertificate | undefined, reused: boolean): void;
+  ready(opened: OpenedSession, reused: boolean): void;
   unable(error: UpstreamConnectError): void;
 }
 
@@ -150,7 +152,7 @@ export class HostPool {
     const most = this.#source.limits.maxRequestsPerConnection;
     pooled.uses++;
     pooled.idle.clear();
-    user.ready(session, pooled.peer, pooled.uses > 1);
+    user.ready(pooled.opened, pooled.uses > 1);
     if (most > 0 && pooled.uses >= most) session.drain();
     else if (this.#retired) session.drain();
     if (session.capacity === 0 && pooled === this.#ready.at(-1)) {
@@ -230,13 +232,13 @@ class PooledSession implements ClientSessionObserver {
     this.#opened = opened;
   }
 
-  get session(): ClientSession {
+  get opened(): OpenedSession {
     if (this.#opened === undefined) throw new Error("the session is not open");
-    return this.#opened.session;
+    return this.#opened;
   }
 
-  get peer(): PeerCertificate | undefined {
-    return this.#opened?.peer;
+  get session(): ClientSession {
+    return this.opened.session;
   }
 
   changed(): void {

@@ -6,7 +6,7 @@ import { SocketWire } from "../../transport/socket-wire.ts";
 import { breakOff } from "../break-off.ts";
 import { type ByteEnd, WireEnd } from "../tcp/byte-end.ts";
 import type { PeerCertificate } from "../tls/peer.ts";
-import { UpstreamConnectError } from "./dial.ts";
+import { localAddressOf, UpstreamConnectError } from "./dial.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** A tunnel without a stream is closed after so long. */
@@ -16,11 +16,12 @@ export interface OpenedEnd {
   readonly end: ByteEnd;
   /** The server's identity; undefined without TLS. */
   readonly peer: PeerCertificate | undefined;
+  /** `address:port` of our end. */
+  readonly localAddress: string;
 }
 
-interface OpenTunnel {
+interface OpenTunnel extends Omit<OpenedEnd, "end"> {
   readonly session: TunnelClient;
-  readonly peer: PeerCertificate | undefined;
 }
 
 /** How TCP connections get to one host: through a tunnel if it speaks that, each by itself otherwise. */
@@ -42,7 +43,7 @@ export class HostTunnel {
     while (this.#ready === undefined && this.#opening !== undefined && this.#speaksTunnel) {
       await this.#opening;
     }
-    if (this.#ready) return { end: this.#ready.session.connect(), peer: this.#ready.peer };
+    if (this.#ready) return openedOn(this.#ready);
     const opening = this.#connect();
     this.#opening = opening;
     try {
@@ -66,7 +67,8 @@ export class HostTunnel {
     const { socket, peer } = await this.#dial();
     const wire = new SocketWire(socket, breakOff);
     this.#speaksTunnel = (socket as Partial<TLSSocket>).alpnProtocol === TUNNEL_ALPN;
-    if (!this.#speaksTunnel) return { end: new WireEnd(wire, () => socket.destroy()), peer };
+    const localAddress = localAddressOf(socket);
+    if (!this.#speaksTunnel) return { end: new WireEnd(wire, () => socket.destroy()), peer, localAddress };
     let session: TunnelClient | undefined;
     const idle = new Alarm(() => session?.drain());
     const watch = (): void => {
@@ -75,7 +77,11 @@ export class HostTunnel {
     };
     session = new TunnelClient(wire, { changed: () => watch(), closed: () => idle.clear() }, this.#alarms);
     if (session.capacity === 0) throw new UpstreamConnectError("UF", "the server leaves");
-    this.#tunnel = { session, peer };
-    return { end: session.connect(), peer };
+    this.#tunnel = { session, peer, localAddress };
+    return openedOn(this.#tunnel);
   }
+}
+
+function openedOn({ session, peer, localAddress }: OpenTunnel): OpenedEnd {
+  return { end: session.connect(), peer, localAddress };
 }

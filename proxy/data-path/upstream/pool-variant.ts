@@ -12,6 +12,8 @@ export interface PoolVariant {
   readonly caller: CallEnds | undefined;
   /** The caller spoke HTTP/2, and so does the connection. */
   readonly http2: boolean;
+  /** Its mesh TLS says that it is HTTP, whatever the cluster says. */
+  readonly saysHttp: boolean;
 }
 
 /** Of the connections for a call to a host with this transport; undefined: they are like any others. */
@@ -20,19 +22,20 @@ export function variantOf(
   { kind, proxyProtocol }: Transport,
   authority: string,
   ends: CallEnds,
-  calledInHttp2: boolean,
+  { isHttp2, saysHttp }: { readonly isHttp2: boolean; readonly saysHttp: boolean },
 ): PoolVariant | undefined {
-  const http2 = http === "as-called" && calledInHttp2;
+  const http2 = http === "as-called" && isHttp2;
   const called =
     kind === "tls" && (hostTls.sni || hostTls.verify)
       ? { serverName: authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""), verify: hostTls.verify }
       : undefined;
-  if (called === undefined && proxyProtocol === undefined && !http2) return undefined;
+  if (called === undefined && proxyProtocol === undefined && !http2 && !saysHttp) return undefined;
   const caller = proxyProtocol && ends;
   const key = [
     http2 ? "h2" : "",
+    saysHttp ? "http" : "",
     called?.serverName ?? "",
     ...(caller ? [caller.remoteAddress, caller.remotePort, caller.localAddress, caller.localPort] : []),
   ].join("|");
-  return { key, called, caller, http2 };
+  return { key, called, caller, http2, saysHttp };
 }

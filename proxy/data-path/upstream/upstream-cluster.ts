@@ -4,20 +4,19 @@ import type { ClientSessionObserver } from "../../codec/stream.ts";
 import type { Cluster, Endpoint } from "../../model/cluster.ts";
 import { type Balancer, type Choice, compileBalancer, hostKey } from "../../tables/balancer.ts";
 import { eject, mayEject, noteOutcome, outcomeOf } from "../../tables/outlier.ts";
+import { RecentCount } from "../../tables/recent-count.ts";
 import type { Random } from "../../tables/weighted.ts";
 import type { Alarms } from "../../transport/alarms.ts";
 import type { Destination } from "../../transport/original-destination.ts";
-import { readStatic } from "../../transport/reading.ts";
 import { SocketWire } from "../../transport/socket-wire.ts";
-import { StaticReader } from "../../transport/static-reader.ts";
 import { breakOff } from "../break-off.ts";
 import { WireEnd } from "../tcp/byte-end.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
-import { CalledHosts } from "./called-hosts.ts";
+import { type CalledHosts, calledHostsOf } from "./called-hosts.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
 import { ClusterTransports, type Purpose } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
-import { dial, UpstreamConnectError } from "./dial.ts";
+import { dial, localAddressOf, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
 import { HostPool, type OpenedSession, type PoolSource } from "./host-pool.ts";
 import type { OpenedEnd } from "./host-tunnel.ts";
@@ -25,7 +24,7 @@ import { membersNow } from "./members.ts";
 import { NameCache } from "./name-cache.ts";
 import { type PoolVariant, variantOf } from "./pool-variant.ts";
 import type { CallEnds } from "./proxy-header.ts";
-import type { ClusterCounts, UpstreamConnection } from "./upstream-connection.ts";
+import { type ClusterCounts, countsOf, type UpstreamConnection } from "./upstream-connection.ts";
 import { UpstreamHost } from "./upstream-host.ts";
 
 export interface UpstreamDeps {
@@ -39,9 +38,6 @@ export interface UpstreamDeps {
 export type HostChoice = Choice<UpstreamHost> & { readonly destination?: Destination | undefined };
 
 const NEVER = new AbortController().signal;
-
-/** A host that was looked up and is not called any more (Envoy). */
-const FORGET_MS = 300_000;
 
 /** A cluster that is in use: its hosts with their pools, kept over changes of endpoints. */
 export class UpstreamCluster {
@@ -62,6 +58,8 @@ export class UpstreamCluster {
   #dns: DnsEndpoints | undefined;
   /** Where those who call say which host it is. */
   #called: CalledHosts | undefined;
+  /** Requests of the time that the retry budget looks back. */
+  #recent: RecentCount | undefined;
   /** When weights change by themselves: an ejected host comes back, or one that starts slowly gets more. */
   #nextChangeMs = Number.POSITIVE_INFINITY;
 
@@ -69,15 +67,7 @@ export class UpstreamCluster {
   constructor(model: Cluster, deps: UpstreamDeps) {
     this.#deps = deps;
     this.#model = model;
-    const slots = this.#slots;
-    this.counts = {
-      get connections() {
-        return slots.open;
-      },
-      active: 0,
-      total: 0,
-      retries: 0,
-    };
+    this.counts = countsOf(this.#slots);
     this.update(model);
   }
 
@@ -112,11 +102,14 @@ export class UpstreamCluster {
     this.#model = model;
     this.#varies =
       this.#transports.tellCaller || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
+    const { intervalMs = 0 } = model.limits.retryBudget ?? {};
+    if (this.#recent?.intervalMs !== intervalMs)
+      this.#recent = intervalMs > 0 ? new RecentCount(intervalMs) : undefined;
     for (const host of this.hosts) host.retirePools();
     this.#dns?.stop();
     this.#dns = undefined;
     this.#called?.close();
-    this.#called = this.#calledHosts(model);
+    this.#called = calledHostsOf(model, this.#deps.clock, (endpoint) => this.#newHost(endpoint));
     this.names =
       model.source.kind === "dynamic-dns" ? new NameCache(model.source.family, this.#deps) : undefined;
     if (model.source.kind === "static") this.assign(model.source.endpoints);
@@ -187,7 +180,14 @@ export class UpstreamCluster {
     const { retryBudget, maxRetries } = this.#model.limits;
     const { active, retries } = this.counts;
     if (retryBudget === undefined) return retries < maxRetries;
-    return retries < Math.max(retryBudget.minimum, Math.floor((active * retryBudget.percent) / 100));
+    const requests = Math.max(active, this.#recent?.at(this.#deps.clock.monotonic()) ?? 0);
+    return retries < Math.max(retryBudget.minimum, Math.floor((requests * retryBudget.percent) / 100));
+  }
+
+  /** A request runs: it is one of `counts.active` until its end. */
+  begin(): void {
+    this.counts.active++;
+    this.#recent?.note(this.#deps.clock.monotonic());
   }
 
   /** What sets the connections for a call apart from others to the same host; undefined: nothing. */
@@ -195,17 +195,18 @@ export class UpstreamCluster {
     host: UpstreamHost,
     authority: string,
     ends: CallEnds,
-    calledInHttp2 = false,
+    call: { readonly isHttp2?: boolean; readonly saysHttp?: boolean } = {},
   ): PoolVariant | undefined {
-    if (!this.#varies) return undefined;
+    const saysHttp = call.saysHttp === true && this.#transports.isMesh(host.endpoint);
+    if (!this.#varies && !saysHttp) return undefined;
     const transport = this.#transports.of(host.endpoint);
-    return variantOf(this.#model, transport, authority, ends, calledInHttp2);
+    return variantOf(this.#model, transport, authority, ends, { isHttp2: call.isHttp2 === true, saysHttp });
   }
 
   /** How a request to a host ended: its status, or undefined when there was no answer. */
   report(host: UpstreamHost, status: number | "unconnected" | undefined, random: Random): void {
     const rules = this.#model.outlier;
-    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status), rules, random)) return;
+    if (rules === undefined || !noteOutcome(host.standing, outcomeOf(status, rules), rules, random)) return;
     const ejected = [...this.#hosts.values()].filter(({ standing }) => standing.ejectedUntilMs > 0).length;
     if (!mayEject(ejected, this.#hosts.size, rules)) return;
     eject(host.standing, rules, this.#deps.clock.monotonic());
@@ -250,7 +251,9 @@ export class UpstreamCluster {
       get limits() {
         return limits();
       },
-      mayShare: this.#httpOf(variant) !== "http1" || this.#transports.mayTunnel(host.endpoint, "http"),
+      mayShare:
+        this.#httpOf(variant) !== "http1" ||
+        this.#transports.mayTunnel(host.endpoint, "http", variant?.saysHttp),
       get crowded() {
         return slots.wanted;
       },
@@ -298,10 +301,9 @@ export class UpstreamCluster {
     variant: PoolVariant | undefined,
     observer: ClientSessionObserver,
   ): Promise<OpenedSession> {
-    const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
     // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
-    const { socket, peer } = await this.#dialForSlot(host, "http", NEVER, variant, reader);
-    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
+    const { socket, peer } = await this.#dialForSlot(host, "http", NEVER, variant);
+    const wire = new SocketWire(socket, breakOff);
     const { alpnProtocol } = socket as Partial<TLSSocket>;
     const protocol = {
       http: this.#httpOf(variant),
@@ -309,7 +311,7 @@ export class UpstreamCluster {
       agreed: alpnProtocol || undefined,
     };
     const session = openClientSession(protocol, wire, observer, this.#deps.alarms);
-    return { session, peer };
+    return { session, peer, localAddress: localAddressOf(socket) };
   }
 
   async #openAlone(
@@ -317,10 +319,9 @@ export class UpstreamCluster {
     signal: AbortSignal,
     variant: PoolVariant | undefined,
   ): Promise<OpenedEnd> {
-    const reader = this.#transports.isSecure(host.endpoint) ? undefined : new StaticReader();
-    const { socket, peer } = await this.#dial(host, "bytes", signal, variant, reader);
-    const wire = new SocketWire(socket, breakOff, reader && readStatic(socket, reader));
-    return { end: new WireEnd(wire, () => socket.destroy()), peer };
+    const { socket, peer } = await this.#dial(host, "bytes", signal, variant);
+    const wire = new SocketWire(socket, breakOff);
+    return { end: new WireEnd(wire, () => socket.destroy()), peer, localAddress: localAddressOf(socket) };
   }
 
   /** With a slot that was taken, until the connection is gone. */
@@ -329,10 +330,9 @@ export class UpstreamCluster {
     purpose: Purpose,
     signal: AbortSignal,
     variant: PoolVariant | undefined,
-    reader?: StaticReader,
   ): Promise<UpstreamConnection> {
     try {
-      const connection = await this.#dial(host, purpose, signal, variant, reader);
+      const connection = await this.#dial(host, purpose, signal, variant);
       connection.socket.once("close", () => this.#slots.release());
       return connection;
     } catch (error) {
@@ -346,12 +346,18 @@ export class UpstreamCluster {
     purpose: Purpose,
     signal: AbortSignal,
     variant: PoolVariant | undefined,
-    reader?: StaticReader,
   ): Promise<UpstreamConnection> {
     const { connectTimeoutMs, keepAliveMs, sourceAddresses } = this.#model;
-    const raw = await dial(host.endpoint, connectTimeoutMs, signal, reader, sourceAddresses);
+    const raw = await dial(host.endpoint, connectTimeoutMs, signal, sourceAddresses);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
-    const connection = await this.#transports.secure(raw, host.endpoint, purpose, variant, signal);
+    const http = variant?.saysHttp ? this.#httpOf(variant) : undefined;
+    const connection = await this.#transports.secure(
+      raw,
+      host.endpoint,
+      purpose,
+      { ...variant, http },
+      signal,
+    );
     if (connection.socket.destroyed)
       throw new UpstreamConnectError("UF", "the connection was closed at once");
     return connection;
@@ -367,15 +373,6 @@ export class UpstreamCluster {
     const host = new UpstreamHost(endpoint, this, this.#deps.clock.monotonic());
     host.failsChecks = this.#model.healthCheck !== undefined;
     return host;
-  }
-
-  #calledHosts({ source }: Cluster): CalledHosts | undefined {
-    if (source.kind !== "original-destination" && source.kind !== "dynamic-dns") return undefined;
-    return new CalledHosts({
-      forgetMs: source.kind === "dynamic-dns" ? FORGET_MS : source.forgetMs,
-      now: () => this.#deps.clock.monotonic(),
-      make: (endpoint) => this.#newHost(endpoint),
-    });
   }
 
   /** With the hosts as they are now: those whose time is over are back. */

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { PeerCertificate } from "../tls/peer.ts";
+import type { ConnectionSlots } from "./connection-slots.ts";
 
 export interface UpstreamConnection {
   readonly socket: Socket;
@@ -15,4 +16,15 @@ export interface ClusterCounts {
   /** Requests and connections ever. */
   total: number;
   retries: number;
+}
+
+export function countsOf(slots: Pick<ConnectionSlots, "open">): ClusterCounts {
+  return {
+    get connections() {
+      return slots.open;
+    },
+    active: 0,
+    total: 0,
+    retries: 0,
+  };
 }

@@ -16,7 +16,7 @@ export interface Ask {
 }
 
 /** What a caller is answered; 0: nothing, the connection is closed. */
-export type Answer = 0 | 200 | 400 | 401 | 403;
+export type Answer = 0 | 200 | 400 | 401 | 403 | 404;
 
 /** `except`: places with another answer, each a difference that docs/differences-from-envoy.md names. */
 export type Row = readonly [ask: Ask, answer: Answer, except?: Partial<Record<PlaceName, Answer>>];

@@ -76,6 +76,24 @@ export const BALANCING_CASES: readonly WireCase[] = [
     },
   },
   {
+    name: "consistentHash by cookie: it has the attributes that the rule gives it",
+    yaml: (at) =>
+      three(at) +
+      policy(
+        "loadBalancer: { consistentHash: { httpCookie: { name: stay, ttl: 60s, attributes: [{ name: SameSite, value: Strict }, { name: Secure, value: '' }] } } }",
+      ),
+    upstreams: [CALL],
+    run: async (wire) => {
+      const { headers } = await wire.http(CALL);
+      const [, ...attributes] = String(headers["set-cookie"] ?? "").split("; ");
+      for (const wanted of [/^SameSite=Strict$/, /^Secure(=.*)?$/, /^Max-Age=60$/])
+        assert.ok(
+          attributes.some((one) => wanted.test(one)),
+          `${wanted} in ${attributes.join("; ")}`,
+        );
+    },
+  },
+  {
     name: "consistentHash by source address, for HTTP",
     yaml: (at) => three(at) + policy("loadBalancer: { consistentHash: { useSourceIp: true } }"),
     upstreams: [CALL],

@@ -4,7 +4,7 @@ import { secret } from "../../harness/mesh-gateways.ts";
 import { mint, mintCrl } from "../../harness/test-certificates.ts";
 import { type At, entry, routes, type TcpCall, tcp, type WireCall, type WireCase } from "../wire-case.ts";
 import { CERTIFICATES } from "../wire-certificates.ts";
-import { AT_GATEWAY, gateway } from "./mesh.ts";
+import { AT_GATEWAY, gateway, mesh } from "./mesh.ts";
 
 const DB = "db.test";
 const SERVER = "serverCertificate: FOLDER/secure.pem, privateKey: FOLDER/secure.key";
@@ -31,7 +31,7 @@ const suite = (ciphers: string): TcpCall["offers"] => ({ ...only("TLSv1.2"), cip
 
 const CLIENT_NAMES = "caCertificates: FOLDER/roots.pem, mode: MUTUAL";
 
-const { root, client, secure, rsa, stranger } = CERTIFICATES;
+const { root, client, secure, rsa, stranger, mesh: peer } = CERTIFICATES;
 const named = mint({ issuer: root, commonName: "named", sans: [{ tag: SAN_DNS, value: "named.test" }] });
 
 /** The base64 of the SHA-256 of a certificate's public key. */
@@ -84,6 +84,48 @@ export const GATEWAY_TLS_CASES: readonly WireCase[] = [
       `${withTls(at, "mode: SIMPLE, credentialName: edge, ecdhCurves: [P-384]")}\n${secret("edge", secure)}`,
     caller: AT_GATEWAY,
     calls: [call("ta", { ecdhCurve: "P-384" }), call("nobody", { ecdhCurve: "X25519" })],
+  },
+  {
+    name: "tlsDefaults: for what a server does not say itself",
+    yaml: (at) =>
+      `${mesh("tlsDefaults: { minProtocolVersion: TLSV1_3, ecdhCurves: [P-384] }")}${withTls(at, "mode: SIMPLE, credentialName: edge, ecdhCurves: [X25519]")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [
+      call("nobody", only("TLSv1.2")),
+      call("nobody", { ecdhCurve: "P-384" }),
+      call("ta", { ecdhCurve: "X25519" }),
+    ],
+  },
+  {
+    name: "tlsDefaults: a server that speaks TLS 1.2 at most still does",
+    yaml: (at) =>
+      `${mesh("tlsDefaults: { minProtocolVersion: TLSV1_3, cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }")}${withTls(at, "mode: SIMPLE, credentialName: edge, maxProtocolVersion: TLSV1_2")}\n${secret("edge", secure)}`,
+    caller: AT_GATEWAY,
+    calls: [
+      call("ta", suite("ECDHE-ECDSA-AES256-GCM-SHA384")),
+      call("nobody", suite("ECDHE-ECDSA-AES128-GCM-SHA256")),
+    ],
+  },
+  {
+    name: "meshMTLS: the suites of mesh TLS, which tlsDefaults are not for",
+    yaml: (at) =>
+      mesh(
+        "meshMTLS: { cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }, tlsDefaults: { minProtocolVersion: TLSV1_3 }",
+      ) + withTls(at, "mode: ISTIO_MUTUAL"),
+    caller: AT_GATEWAY,
+    calls: [
+      call("ta", { ...showing(peer), ...suite("ECDHE-ECDSA-AES256-GCM-SHA384") }),
+      call("nobody", { ...showing(peer), ...suite("ECDHE-ECDSA-AES128-GCM-SHA256") }),
+    ],
+  },
+  {
+    name: "meshMTLS: minProtocolVersion at a gateway",
+    yaml: (at) => mesh("meshMTLS: { minProtocolVersion: TLSV1_3 }") + withTls(at, "mode: ISTIO_MUTUAL"),
+    caller: AT_GATEWAY,
+    calls: [
+      call("ta", { ...showing(peer), ...only("TLSv1.3") }),
+      call("nobody", { ...showing(peer), ...only("TLSv1.2") }),
+    ],
   },
   {
     name: "credentialNames: a caller gets the certificate of the kind that it can check",

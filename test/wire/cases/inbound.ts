@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { type At, http, tcp, type WireCase } from "../wire-case.ts";
+import { type At, http, type TcpCall, tcp, type WireCase } from "../wire-case.ts";
+import { CERTIFICATES } from "../wire-certificates.ts";
 import type { WireRun } from "../wire-run.ts";
+import { mesh } from "./mesh.ts";
 
 const TO = "gateway app.test:8085";
 
@@ -23,6 +25,22 @@ apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: denied }
 spec: { selector: { matchLabels: { app: caller } }, action: DENY, rules: [{ ${rule} }] }`;
+
+/** A peer of the mesh with TLS 1.2 and one suite. */
+const offering = (ciphers: string): NonNullable<TcpCall["offers"]> => ({
+  cert: CERTIFICATES.mesh.pem,
+  key: CERTIFICATES.mesh.keyPem,
+  minVersion: "TLSv1.2",
+  maxVersion: "TLSv1.2",
+  ciphers,
+});
+
+const STRICT = `
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default }
+spec: { mtls: { mode: STRICT } }`;
 
 const LIMIT = "{ http: { http2MaxRequests: 1 } }";
 
@@ -48,6 +66,20 @@ export const INBOUND_CASES: readonly WireCase[] = [
     yaml: (at) =>
       `${ingress(at)}\n      connectionPool: ${LIMIT}\n  inboundConnectionPool: { http: { http2MaxRequests: 100 } }`,
     run: async (wire) => assert.equal(await served(wire), 1),
+  },
+  {
+    name: "meshMTLS: no other suites are agreed on where peers of the mesh come in",
+    yaml: (at) =>
+      mesh("meshMTLS: { cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }") +
+      STRICT +
+      ingress(at, ", protocol: TCP").replace(
+        `defaultEndpoint: ${at("unix").address}`,
+        `defaultEndpoint: ${at("tunix").address}`,
+      ),
+    calls: [
+      tcp(TO, "tunix", { serverName: "app.test", offers: offering("ECDHE-ECDSA-AES256-GCM-SHA384") }),
+      tcp(TO, "nobody", { serverName: "app.test", offers: offering("ECDHE-ECDSA-AES128-GCM-SHA256") }),
+    ],
   },
   {
     name: "tls of an ingress: the application's own TLS ends at the proxy",

@@ -174,6 +174,21 @@ export const LAYER4_CASES: readonly WireCase[] = [
     ],
   },
   {
+    name: "where VIPs are bound TLS routes are for the destinations and callers that they name",
+    yaml: (at) =>
+      servers(at) +
+      routes(
+        [WEB, "*.shop.test"],
+        `tls: [{ match: [{ sniHosts: [${WEB}], destinationSubnets: [10.0.0.0/8] }], ${to("nothing.test")} }, { match: [{ sniHosts: ["a.shop.test"], destinationSubnets: [127.240.0.0/16], sourceSubnet: 127.0.0.0/8 }], ${to("b.test")} }, { match: [{ sniHosts: ["b.shop.test"], sourceSubnet: 10.0.0.0/8 }], ${to("b.test")} }]`,
+      ),
+    caller: BINDS_VIPS,
+    calls: [
+      tcp(`vip ${WEB}:4430`, "nobody", { serverName: WEB }),
+      tcp(`vip ${WEB}:4430`, "ttb", { serverName: "a.shop.test" }),
+      tcp(`vip ${WEB}:4430`, "nobody", { serverName: "b.shop.test" }),
+    ],
+  },
+  {
     name: "a tunnel is asked for by CONNECT, and then has the bytes",
     yaml: (at) =>
       entry("proxy.test", "3128 TCP", [at("tunnel")]) +

@@ -21,6 +21,15 @@ metadata: { name: mesh, namespace: istio-system }
 spec: { ${spec} }`;
 const shop = (at: At): string => entry(SHOP, "80 HTTP", [at("a")]);
 
+/** `db.test` behind a proxy of the mesh. */
+const meshServer = (at: At): string =>
+  entry(
+    DB,
+    "9000 TCP",
+    [{ ...at("mesh"), serviceAccount: "mesh", labels: { "security.istio.io/tlsMode": "istio" } }],
+    "location: MESH_INTERNAL, resolution: STATIC",
+  );
+
 export const MESH_CASES: readonly WireCase[] = [
   {
     name: "defaultHttpRetryPolicy: for routes that say nothing of retries",
@@ -68,6 +77,37 @@ export const MESH_CASES: readonly WireCase[] = [
       http(`proxy nobody.name.test:${HTTP_PORT}`, { status: 503 }),
     ],
   },
+  ...(
+    [
+      [
+        "its certificate is checked for the host that is called",
+        "caCertificates: FOLDER/roots.pem",
+        true,
+        false,
+      ],
+      ["insecureSkipVerify", "insecureSkipVerify: true", true, true],
+      ["roots that have not signed it", "caCertificates: FOLDER/stranger.pem", false, false],
+    ] as const
+  ).map(
+    ([name, more, own, other]): WireCase => ({
+      name: `outboundTrafficPolicy.tls: a host that is looked up is called over TLS: ${name}`,
+      yaml: (at) =>
+        shop(at) +
+        mesh(`outboundTrafficPolicy: { mode: ALLOW_ANY_DYNAMIC_DNS, tls: { mode: SIMPLE, ${more} } }`),
+      caller: { discovery: "mesh" },
+      calls: [
+        http("proxy shop.test:80", "a"),
+        http(
+          "proxy secure.test:8443",
+          own ? { from: "tls", echo: { serverName: "secure.test" } } : { status: 503, from: "nobody" },
+        ),
+        http(
+          "proxy old.name.test:8443",
+          other ? { from: "old", echo: { serverName: "old.name.test" } } : { status: 503, from: "nobody" },
+        ),
+      ],
+    }),
+  ),
   {
     name: "defaultServiceExportTo and defaultVirtualServiceExportTo: for what says nothing itself",
     yaml: (at) =>
@@ -150,6 +190,39 @@ export const MESH_CASES: readonly WireCase[] = [
       http(CALL, { from: "h2", echo: { http: "2.0" } }),
       http("b.test:80", { from: "b", echo: { http: "1.1" } }),
     ],
+  },
+  ...[
+    ["nothing: the server's best", "{}", undefined],
+    ["cipherSuites", "{ cipherSuites: [ECDHE-ECDSA-CHACHA20-POLY1305] }", "ECDHE-ECDSA-CHACHA20-POLY1305"],
+    ["cipherSuites that it lacks", "{ cipherSuites: [ECDHE-RSA-AES128-SHA] }", "none"],
+    ["minProtocolVersion", "{ minProtocolVersion: TLSV1_3 }", "none"],
+    ["ecdhCurves", "{ ecdhCurves: [P-256] }", undefined],
+    ["ecdhCurves that it lacks", "{ ecdhCurves: [P-384] }", "none"],
+  ].map(
+    ([name = "", limits = "", cipher]): WireCase => ({
+      name: `tlsDefaults for a server outside the mesh, ${name}: ${cipher ?? "it is called"}`,
+      yaml: (at) =>
+        entry(SHOP, "80 HTTP", [at("old")]) +
+        mesh(`tlsDefaults: ${limits}`) +
+        rule(SHOP, "trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true, sni: secure.test } }"),
+      calls: [
+        http(
+          CALL,
+          cipher === "none"
+            ? { from: "nobody", status: 503 }
+            : { from: "old", echo: cipher ? { cipher } : {} },
+        ),
+      ],
+    }),
+  ),
+  {
+    name: "tlsDefaults are not for mesh TLS, nor meshMTLS for any other",
+    yaml: (at) =>
+      meshServer(at) +
+      entry(SHOP, "80 HTTP", [at("old")]) +
+      rule(SHOP, "trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true, sni: secure.test } }") +
+      mesh("tlsDefaults: { ecdhCurves: [P-256] }, meshMTLS: { minProtocolVersion: TLSV1_3 }"),
+    calls: [http(CALL, "old"), tcp(`${DB}:9000`, "mesh")],
   },
   {
     name: "trustDomainAliases: a server of a domain that was, or will be, is believed",

@@ -105,6 +105,22 @@ export const POOL_CASES: readonly WireCase[] = [
     run: async (wire) => assert.equal(await passed(wire, 6), 2),
   },
   {
+    name: "a port's pool is for that port alone, and takes the place of the whole",
+    yaml: (at) =>
+      entry(SHOP, "80 HTTP, 81 HTTP", [at("a")]) +
+      NO_RETRIES +
+      policy(
+        "connectionPool: { http: { http2MaxRequests: 2 } }, portLevelSettings: [{ port: { number: 80 }, connectionPool: { http: { http1MaxPendingRequests: 1024 } } }]",
+      ),
+    upstreams: [CALL, `${SHOP}:81`],
+    run: async (wire) => {
+      assert.equal(await passed(wire, 6), 6);
+      const slow = { headers: { "x-delay": "600" } };
+      const answers = await wire.atOnce(6, `${SHOP}:81`, slow);
+      assert.equal(answers.filter(({ status }) => status === 503).length, 4);
+    },
+  },
+  {
     name: "http2MaxRequests: more requests than that are refused",
     yaml: (at) => one(at) + policy("connectionPool: { http: { http2MaxRequests: 3 } }"),
     upstreams: [CALL],
@@ -221,6 +237,25 @@ export const POOL_CASES: readonly WireCase[] = [
     upstreams: [CALL],
     run: async (wire) => assert.equal(await retried(wire, 8), 2),
   },
+  ...(
+    [
+      ["what was asked within it counts, too", "budgetInterval: 10s", 5],
+      ["without it only what is asked now", "budgetInterval: 0s", 1],
+    ] as const
+  ).map(
+    ([name, interval, want]): WireCase => ({
+      name: `budgetInterval: ${name}`,
+      yaml: (at) =>
+        entry(SHOP, "80 HTTP", [at("a")]) +
+        RETRIED +
+        policy(`retryBudget: { percent: 20, minRetryConcurrency: 1, ${interval} }`),
+      upstreams: [CALL],
+      run: async (wire) => {
+        await wire.tally(20, { kind: "http", to: CALL });
+        assert.equal(await retried(wire, 8), want);
+      },
+    }),
+  ),
 ];
 
 export const OUTLIER_CASES: readonly WireCase[] = [
@@ -312,6 +347,42 @@ export const OUTLIER_CASES: readonly WireCase[] = [
       await wire.tally(12, { kind: "http", to: CALL, headers: { "x-fail": "500", "x-fail-at": "a" } });
       const { a = 0, b = 0 } = await wire.tally(30, { kind: "http", to: CALL });
       assert.ok(a > 0 && b > 0, `${a} and ${b}`);
+    },
+  },
+  {
+    name: "outlierDetectionHttpErrorCodes: what they name ejects, and no other answer does",
+    yaml: (at) =>
+      two(at) +
+      policy(
+        "outlierDetection: { consecutive5xxErrors: 2, outlierDetectionHttpErrorCodes: [418, 429], interval: 0.1s, baseEjectionTime: 30s, maxEjectionPercent: 100 }",
+      ),
+    calls: ["500", "503", "404"].map((status) =>
+      many(12, http(CALL, {}, { headers: { "x-fail": status, "x-fail-at": "a" } }), {
+        a: [1, 11],
+        b: [1, 11],
+      }),
+    ),
+    run: async (wire) => {
+      await wire.tally(12, { kind: "http", to: CALL, headers: { "x-fail": "429", "x-fail-at": "a" } });
+      assert.deepEqual(await wire.tally(12, { kind: "http", to: CALL }), { b: 12 });
+    },
+  },
+  {
+    name: "outlierDetectionHttpErrorCodes: only those of a gateway among them are gateway errors",
+    yaml: (at) =>
+      two(at) +
+      policy(
+        "outlierDetection: { consecutiveGatewayErrors: 2, consecutive5xxErrors: 0, outlierDetectionHttpErrorCodes: [429, 503], interval: 0.1s, baseEjectionTime: 30s, maxEjectionPercent: 100 }",
+      ),
+    calls: ["429", "502", "404"].map((status) =>
+      many(12, http(CALL, {}, { headers: { "x-fail": status, "x-fail-at": "a" } }), {
+        a: [1, 11],
+        b: [1, 11],
+      }),
+    ),
+    run: async (wire) => {
+      await wire.tally(12, { kind: "http", to: CALL, headers: { "x-fail": "503", "x-fail-at": "a" } });
+      assert.deepEqual(await wire.tally(12, { kind: "http", to: CALL }), { b: 12 });
     },
   },
   {

@@ -39,7 +39,7 @@ export function applyPatches(
   });
   const reviews = workload("reviews", { role });
   const view = viewOf(sampleState({ yaml, workloads: [reviews] }).next().snapshot);
-  const { lists, warnings } = preparePatches(types, selectPatches(view, reviews));
+  const { lists, warnings } = preparePatches(types, selectPatches(view, reviews), view.settings);
   const set = new PatchSet(types, lists, "");
   const problems: PatchProblem[] = [];
   const resources: PatchedResource[] = [];

@@ -1,6 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { Alarms } from "../../../transport/alarms.ts";
-import { readTapped } from "../../../transport/reading.ts";
 import { SocketWire } from "../../../transport/socket-wire.ts";
 import type { ServerSessionObserver } from "../../stream.ts";
 import { Http2ClientSession } from "../client-session.ts";
@@ -20,7 +19,7 @@ export async function listen(server: Server): Promise<number> {
 function wire(socket: Socket): SocketWire {
   socket.on("error", () => {});
   socket.setNoDelay(true);
-  return new SocketWire(socket, (cut) => cut.destroy(), readTapped(socket));
+  return new SocketWire(socket, (cut) => cut.destroy());
 }
 
 /** Serves HTTP/2 on loopback. */

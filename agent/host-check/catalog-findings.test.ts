@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ConsulDouble } from "../../test/fakes/consul-double.ts";
+import { loadAgentConfig } from "../config.ts";
+import { catalogFindings } from "./catalog-findings.ts";
+
+test("a Consul agent that does not answer, and one that refuses the token, are told apart; a service file's host asks none", async (t) => {
+  const consul = await ConsulDouble.start();
+  t.after(() => consul[Symbol.asyncDispose]());
+  const folder = await mkdtemp(join(tmpdir(), "lateen-token-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const tokenFile = join(folder, "token");
+  const found = async (discovery: Record<string, unknown>): Promise<readonly string[]> => {
+    const config = loadAgentConfig({ environment: {}, flags: { discovery } });
+    const findings = await catalogFindings(config.discovery, new AbortController().signal);
+    return findings.map(({ code, hint }) => `${code}: ${hint}`);
+  };
+  assert.deepEqual(await found({ kind: "consul", consul: consul.address }), []);
+  consul.token = "right";
+  await writeFile(tokenFile, "wrong");
+  const [refused] = await found({ kind: "consul", consul: consul.address, tokenFile });
+  assert.match(refused ?? "", /^host\.catalog-token: put a token .* into .*token$/);
+  await writeFile(tokenFile, "right");
+  assert.deepEqual(await found({ kind: "consul", consul: consul.address, tokenFile }), []);
+  consul.down();
+  const [away] = await found({ kind: "consul", consul: consul.address, tokenFile });
+  assert.match(away ?? "", /^host\.catalog-unreachable: /);
+  assert.deepEqual(await found({ kind: "file", consul: "http://127.0.0.1:1" }), []);
+});

@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { loadAgentConfig } from "../../agent/config.ts";
+import { MeshError } from "../../mesh/errors.ts";
+import type { CliContext, Exit } from "../context.ts";
+import { readNamedFile } from "../daemon.ts";
+import { EXIT } from "../exit-codes.ts";
+import { agentStatus } from "../host/agent-socket.ts";
+import { agentDaemon, type HostOptions, supervisorOf } from "../host/enrol.ts";
+import { MadeFiles } from "../host/made-files.ts";
+import { removeAdded } from "../host/service-places.ts";
+import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
+
+type LeaveOptions = Pick<HostOptions, "dir" | "stateDir" | "runDir">;
+
+export function leaveCommand(context: CliContext, exit: Exit): Command {
+  return new Command("leave")
+    .description("take this host out of its mesh: requests finish, then all that join made is removed")
+    .option("--dir <path>", "where agent.yaml is", CONFIG_DIR)
+    .option("--state-dir <path>", "where the agent keeps its keys")
+    .option("--run-dir <path>", "where its sockets are")
+    .action(async (options: LeaveOptions) => exit(await leave(context, options)));
+}
+
+async function leave(context: CliContext, options: LeaveOptions): Promise<number> {
+  const path = join(resolve(options.dir), "agent.yaml");
+  const config = loadAgentConfig({
+    file: existsSync(path) ? readNamedFile(path) : undefined,
+    environment: context.environment,
+    flags: {
+      ...(existsSync(path) ? {} : { runDir: AGENT_RUN_DIR }),
+      ...(options.stateDir === undefined ? {} : { stateDir: resolve(options.stateDir) }),
+      ...(options.runDir === undefined ? {} : { runDir: resolve(options.runDir) }),
+    },
+  });
+  const { stateDir, runDir } = config;
+  const before = await agentStatus(runDir, context.signal);
+  if (before === undefined && !existsSync(stateDir)) {
+    context.stdout.write("this host is in no mesh: there is nothing to leave\n");
+    return EXIT.ok;
+  }
+  const say = (line: string): void => context.stdout.write(`${line}\n`);
+  const supervisor = supervisorOf(context, options);
+  const stopped = await supervisor.stop(agentDaemon({ path, config }), before?.agent.pid);
+  if ((await agentStatus(runDir, context.signal)) !== undefined)
+    throw new MeshError("cli.host", "leave the mesh: something starts the agent again", {
+      hint: "stop it the way it is started, then run lateen leave again",
+    });
+  if (before !== undefined) {
+    const services = before.workloads.map(({ workload }) => workload);
+    if (services.length > 0) say(`drained ${services.join(", ")}`);
+    if (services.length > 0)
+      say(
+        before.server.connected
+          ? "the server was told that they are out of the mesh"
+          : "the server could not be told: it takes this host's services out once it has missed them for a while",
+      );
+  }
+  for (const line of stopped) say(line);
+  const { kind, path: folder } = config.discovery;
+  if (kind === "file") for (const line of removeAdded(folder)) say(line);
+  for (const line of MadeFiles.of(stateDir).remove([stateDir, runDir])) say(line);
+  return EXIT.ok;
+}

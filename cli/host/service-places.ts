@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
+import { MeshError } from "../../mesh/errors.ts";
+import type { CliContext } from "../context.ts";
+import { readNamedFile } from "../daemon.ts";
+
+/** First line of a drop-in that `service add` wrote: only such a one does it change or remove. */
+export const ADDED = "# Written by lateen service add; lateen service remove takes it away.";
+
+export interface ServicePlaces {
+  readonly config: AgentConfig;
+  /** The directory of drop-ins. */
+  readonly folder: string;
+}
+
+/** Where drop-ins go. Throws `cli.usage` when this host's agent reads none. */
+export function servicePlaces(context: CliContext, dir: string): ServicePlaces {
+  const path = join(resolve(dir), "agent.yaml");
+  const file = existsSync(path) ? readNamedFile(path) : undefined;
+  const config = loadAgentConfig({ file, environment: context.environment, flags: {} });
+  const { kind, path: folder } = config.discovery;
+  if (file === undefined) {
+    throw new MeshError("cli.usage", `${path} is not there: this host has not joined a mesh`, {
+      hint: "lateen join <token>, with a token of lateen token create on the server's host",
+    });
+  }
+  if (kind !== "file" || /\.(ya?ml|json)$/.test(folder)) {
+    throw new MeshError(
+      "cli.usage",
+      `this host's services are declared ${kind === "consul" ? "in Consul" : `in ${folder}`}`,
+      {
+        hint:
+          kind === "consul"
+            ? "give the service the tag lateen.inject=true there, or set discovery.kind: file in agent.yaml and restart the agent"
+            : "edit that file, or set discovery.path of agent.yaml to a directory",
+      },
+    );
+  }
+  return { config, folder };
+}
+
+/** Removes the drop-ins of `service add`; what people wrote stays. Returns a line for each. */
+export function removeAdded(folder: string): readonly string[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => join(folder, name))
+    .filter((path) => readFileSync(path, "utf8").startsWith(ADDED))
+    .map((path) => {
+      rmSync(path);
+      return `removed ${path}`;
+    });
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { Daemon } from "./supervisor.ts";
+import { type RunProgram, systemdSupervisor } from "./systemd.ts";
+
+const LATEEN = "/opt/lateen/lateen";
+
+interface Bench {
+  readonly calls: readonly string[];
+  readonly supervisor: ReturnType<typeof systemdSupervisor>;
+  readonly daemon: Daemon;
+  readonly unit: string;
+}
+
+/** A host whose systemctl notes what it is told; it has units when they are in `system`, or come with a package. */
+function bench(t: TestContext, { packaged = false, fails = "" } = {}): Bench {
+  const folder = mkdtempSync(join(tmpdir(), "lateen-systemd-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const system = join(folder, "system");
+  const dir = join(folder, "lateen.d");
+  const stateDir = join(folder, "agent");
+  for (const path of [system, dir, join(stateDir, "identity")]) mkdirSync(path, { recursive: true });
+  writeFileSync(join(dir, "agent.yaml"), "{}");
+  const unit = join(system, "lateen-agent.service");
+  const calls: string[] = [];
+  const run: RunProgram = (program, args) => {
+    const line = [program, ...args].join(" ").replaceAll(folder, "");
+    if (program === "systemctl" && args[0] === "cat" && !packaged && !existsSync(unit))
+      throw new Error("no such unit");
+    if (fails !== "" && line.startsWith(fails))
+      throw Object.assign(new Error("x"), { stderr: "Job failed.\nmore" });
+    if (args[0] !== "cat") calls.push(line);
+    if (program === "rm") rmSync(unit);
+    return program === "getent" ? `lateen:x:${process.getuid?.()}:${process.getgid?.()}::/:/bin/false\n` : "";
+  };
+  const units = resolve(import.meta.dirname, "../../packaging/systemd");
+  const supervisor = systemdSupervisor(run, { units, system, lateen: LATEEN });
+  const daemon = {
+    name: "agent" as const,
+    config: join(dir, "agent.yaml"),
+    stateDir,
+    runDir: "/run/lateen/agent",
+  };
+  return { calls, supervisor, daemon, unit };
+}
+
+const ready = async (): Promise<boolean> => true;
+
+test("from a checkout, a unit is written that starts it, and is taken away again", async (t) => {
+  const { calls, supervisor, daemon, unit } = bench(t);
+  assert.deepEqual(
+    (await supervisor.start(daemon, ready)).map((line) => line.split(" ", 2).join(" ")),
+    ["wrote ".concat(unit), "enabled and"],
+  );
+  assert.match(readFileSync(unit, "utf8"), new RegExp(`^ExecStart=${LATEEN} agent`, "m"));
+  assert.equal(statSync(daemon.config).mode & 0o777, 0o640);
+  assert.deepEqual(
+    calls.map((line) => line.replace(/\S+lateen\.sysusers/, "lateen.sysusers")),
+    [
+      "systemd-sysusers lateen.sysusers",
+      "systemctl daemon-reload",
+      "getent passwd lateen",
+      "systemctl enable --quiet lateen-agent.service",
+      "systemctl restart lateen-agent.service",
+    ],
+  );
+  const stopped = await supervisor.stop(daemon, undefined);
+  assert.deepEqual(stopped, ["stopped and disabled lateen-agent.service", `removed ${unit}`]);
+  assert.equal(existsSync(unit), false);
+  assert.deepEqual(await supervisor.stop(daemon, undefined), [], "there is none any more");
+});
+
+test("a package's unit is used as it is, and stays", async (t) => {
+  const { calls, supervisor, daemon, unit } = bench(t, { packaged: true });
+  await supervisor.start(daemon, ready);
+  assert.equal(existsSync(unit), false);
+  assert.deepEqual(await supervisor.stop(daemon, undefined), ["stopped and disabled lateen-agent.service"]);
+  assert.ok(!calls.some((line) => /sysusers|daemon-reload/.test(line)));
+});
+
+test("what systemd cannot do is told in its words, with what to try", async (t) => {
+  const { supervisor, daemon } = bench(t, { fails: "systemctl restart" });
+  await assert.rejects(supervisor.start(daemon, ready), {
+    code: "cli.host",
+    message: "start lateen-agent.service: Job failed.",
+    hint: /systemctl restart lateen-agent\.service/,
+  });
+});

@@ -1,0 +1,38 @@
+/** What can be wrong with a host, by name; docs/host-findings.md explains each, and a test keeps the two equal. */
+export type HostFindingCode =
+  | "host.address"
+  | "host.agent-down"
+  | "host.catalog-token"
+  | "host.catalog-unreachable"
+  | "host.certificate"
+  | "host.claimed-twice"
+  | "host.clock-skew"
+  | "host.configuration"
+  | "host.disk-space"
+  | "host.foreign-listener"
+  | "host.kernel-feature"
+  | "host.nothing-listens"
+  | "host.port-taken"
+  | "host.server-unreachable"
+  | "host.services-file"
+  | "host.state-directory"
+  | "host.tags"
+  | "host.wrong-authority";
+
+/**
+ * `error`: something does not work; `warning`: it will not, or not all of it, or it works otherwise than was meant; `info`:
+ * an optional part cannot be had here.
+ */
+export type FindingSeverity = "error" | "warning" | "info";
+
+/** One thing that is wrong with a host or with a service on it: in the log, in `lateen status` and in `lateen check`. */
+export interface HostFinding {
+  readonly code: HostFindingCode;
+  readonly severity: FindingSeverity;
+  /** `namespace/name` of the workload that it is about; empty: the host. */
+  readonly workload: string;
+  /** What is wrong, and why. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+}

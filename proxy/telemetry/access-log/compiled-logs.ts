@@ -1,0 +1,126 @@
+import { compileCondition } from "../../format/compile-cel.ts";
+import { compileText, type Formatter } from "../../format/compile-format.ts";
+import type { FormatPart } from "../../format/format.ts";
+import { compileJson } from "../../format/json-format.ts";
+import type { AccessLogs, LogFilter, LogFormat } from "../../model/access-log.ts";
+import type { TrafficRecord } from "../records.ts";
+import { flagsText } from "../response-flags.ts";
+import type { LogSinks } from "./log-sinks.ts";
+
+/** Writes one entry, if it is one of those that are wanted. Must not throw. */
+export type LogWriter = (record: TrafficRecord, durationMs: number) => void;
+
+/** The access logs of a listener, ready to be written. */
+export interface CompiledLogs {
+  /** The agent is told. */
+  readonly calls: boolean;
+  readonly writers: readonly LogWriter[];
+}
+
+/** Compiles formats and filters once, when the configuration comes. */
+export function compileLogs({ calls, logs }: AccessLogs, sinks: LogSinks): CompiledLogs {
+  const writers = logs.map(({ destination, filter }) => {
+    const write =
+      destination.kind === "file"
+        ? toLines(sinks.file(destination.path), compileLine(destination.format))
+        : sinks.otlp(destination);
+    if (filter === undefined) return write;
+    const wants = compileFilter(filter);
+    return (record: TrafficRecord, durationMs: number): void => {
+      if (wants(record, durationMs)) write(record, durationMs);
+    };
+  });
+  return { calls, writers };
+}
+
+function toLines(sink: { write(line: string): void }, format: Formatter): LogWriter {
+  return (record, durationMs) => sink.write(format(record, durationMs));
+}
+
+function compileLine(format: LogFormat): Formatter {
+  if (format.kind === "json") {
+    const json = compileJson(format.format, format.omitEmpty);
+    return (record, durationMs) => `${json(record, durationMs)}\n`;
+  }
+  const text = compileText(format.format, format.omitEmpty ? "" : "-");
+  // A line ends where its format ends it, and nowhere that a caller might like.
+  const ends = endOf(format.format.at(-1));
+  return (record, durationMs) => {
+    const line = text(record, durationMs);
+    const inside = line.length - ends;
+    return hasControl(line, inside) ? withoutControl(line, inside) : line;
+  };
+}
+
+function endOf(last: FormatPart | undefined): number {
+  return typeof last === "string" && last.endsWith("\n") ? 1 : 0;
+}
+
+function hasControl(line: string, end: number): boolean {
+  for (let index = 0; index < end; index++)
+    if (line.charCodeAt(index) < 0x20 && line[index] !== "\t") return true;
+  return false;
+}
+
+function withoutControl(line: string, end: number): string {
+  const letters = Array.from(line.slice(0, end), (letter) =>
+    letter < " " && letter !== "\t" ? JSON.stringify(letter).slice(1, -1) : letter,
+  );
+  return letters.join("") + line.slice(end);
+}
+
+function compileFilter(filter: LogFilter): (record: TrafficRecord, durationMs: number) => boolean {
+  switch (filter.kind) {
+    case "status":
+    case "duration": {
+      const test = comparison(filter);
+      return filter.kind === "duration"
+        ? (_record, durationMs) => test(Math.trunc(durationMs))
+        : (record) => test(record.kind === "http" ? record.status : 0);
+    }
+    case "and": {
+      const all = filter.filters.map(compileFilter);
+      return (record, durationMs) => all.every((one) => one(record, durationMs));
+    }
+    case "or": {
+      const any = filter.filters.map(compileFilter);
+      return (record, durationMs) => any.some((one) => one(record, durationMs));
+    }
+    case "flags": {
+      const wanted = new Set(filter.flags);
+      return ({ flags }) =>
+        wanted.size === 0
+          ? flags.size > 0
+          : flagsText(flags)
+              .split(",")
+              .some((flag) => wanted.has(flag));
+    }
+    case "grpc-status": {
+      const statuses = new Set(filter.statuses);
+      return (record) => {
+        const status = record.kind === "http" && record.grpcStatus !== "" ? Number(record.grpcStatus) : 2;
+        return statuses.has(status) !== filter.exclude;
+      };
+    }
+    case "expression":
+      return compileCondition(filter.expression, () => {});
+    default:
+      return filter satisfies never;
+  }
+}
+
+function comparison({
+  operator,
+  value,
+}: Extract<LogFilter, { kind: "status" | "duration" }>): (is: number) => boolean {
+  switch (operator) {
+    case "equal":
+      return (is) => is === value;
+    case "at-least":
+      return (is) => is >= value;
+    case "at-most":
+      return (is) => is <= value;
+    default:
+      return operator satisfies never;
+  }
+}

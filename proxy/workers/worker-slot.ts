@@ -1,0 +1,91 @@
+import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { Interests } from "../ads/interest.ts";
+import type { WorkerThread } from "./worker-thread.ts";
+
+export interface SlotOptions {
+  readonly index: number;
+  /** Starts a thread, the first or another. `isFirst`: nobody was here before it. */
+  readonly start: (slot: WorkerSlot, isFirst: boolean) => WorkerThread;
+  /** Called with the thread that is gone. */
+  readonly ended: (thread: WorkerThread, why: "ended" | "hung") => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+const LOOK_MS = 1000;
+/** A worker that takes a very large configuration is silent for a second or two. */
+const HUNG_MS = 10_000;
+/** Who ran this long was not started in vain: it is replaced at once. */
+const STABLE_MS = 10_000;
+const REPLACE = { firstMs: 100, maxMs: 30_000 } as const;
+
+/** The place of one worker: whoever is in it is replaced when it ends or hangs. */
+export class WorkerSlot {
+  interests: Interests = new Map();
+  #thread: WorkerThread | undefined;
+  readonly #options: SlotOptions;
+
+  constructor(options: SlotOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined while it is being replaced. */
+  get thread(): WorkerThread | undefined {
+    return this.#thread;
+  }
+
+  /** Until the signal is aborted; its thread is left to whoever aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, start } = this.#options;
+    for (let attempt = 0, first = true; !signal.aborted; attempt++, first = false) {
+      const started = clock.monotonic();
+      const thread = start(this, first);
+      this.#thread = thread;
+      await this.#watch(thread, signal);
+      if (signal.aborted) return;
+      this.#thread = undefined;
+      this.interests = new Map();
+      if (clock.monotonic() - started >= STABLE_MS) attempt = 0;
+      if (attempt > 0) await clock.sleep(backoffMs(REPLACE, attempt - 1, random()), signal);
+    }
+  }
+
+  /** Until the thread is gone. */
+  async #watch(thread: WorkerThread, signal: AbortSignal): Promise<void> {
+    const { index, logger, ended } = this.#options;
+    const gone = new AbortController();
+    const reason = thread.ended.finally(() => gone.abort());
+    const over = AbortSignal.any([signal, gone.signal]);
+    const hung = await this.#untilHung(thread, over);
+    if (signal.aborted) return;
+    const { connections } = thread;
+    if (hung) {
+      logger.error("a worker hangs and is replaced", { worker: index, connections, silentMs: HUNG_MS });
+      await thread.kill();
+    } else {
+      logger.error("a worker has ended and is replaced", {
+        worker: index,
+        connections,
+        reason: await reason,
+      });
+    }
+    ended(thread, hung ? "hung" : "ended");
+  }
+
+  /** True when its event loop has stood still for too long; false when the wait was over first. */
+  async #untilHung(thread: WorkerThread, over: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
+    let beats = thread.beats;
+    let lastMs = clock.monotonic();
+    while (!over.aborted) {
+      await clock.sleep(LOOK_MS, over);
+      const now = clock.monotonic();
+      if (thread.beats !== beats) [beats, lastMs] = [thread.beats, now];
+      else if (now - lastMs >= HUNG_MS && !over.aborted) return true;
+    }
+    return false;
+  }
+}
