@@ -163,7 +163,7 @@ const damages = [
   { name: "that is no JSON", written: "{", reason: /JSON/ },
   {
     name: "that a rule of today refuses",
-    written: JSON.stringify({ kind: "Telemetry" }),
+    written: JSON.stringify({ kind: "WasmPlugin" }),
     reason: /not supported yet/,
   },
   {
