@@ -248,13 +248,13 @@ describeCaptured("captured calls", { hosts: HOSTS, outside: [["tcp", 7003]] }, (
     );
     const site = `10.99.0.9:${ANY_PORT}`;
     await expect(
-      { to: `http://${site}`, host: "whatever.example", want: "200 site" },
+      { to: `http://${site}`, host: "whatever.example", want: "200 site as caller" },
       { to: `http://${site}/tea`, want: "418" },
       { to: `tcp://${site}`, want: "talker" },
       { to: `tcp://10.99.0.10:${ANY_PORT}`, want: "talker" },
       { to: `wait://10.99.0.11:${MYSQL_PORT}`, want: "mysql" },
       // On demand its HTTP is asked for by the host that is called.
-      { from: "lazy", to: `http://${site}`, host: "site.example", want: "200 site" },
+      { from: "lazy", to: `http://${site}`, host: "site.example", want: "200 site as lazy" },
       { from: "lazy", to: `tcp://${site}`, want: "talker" },
       { from: "stranger", to: `http://web:${ANY_PORT}`, want: "closed" },
       { from: "stranger", to: `tcp://store:${ANY_PORT}`, want: "closed" },
