@@ -98,12 +98,15 @@ describeMesh("external authorization", { hosts: HOSTS }, (mesh) => {
       ["1234567", "1234567", "false"],
       ["123456789", "12345678", "true"],
     ] as const) {
-      const reply = await post(body);
-      assert.equal(reply.status, 200);
-      assert.equal(reply.echo?.body, body, "the application has the whole body");
-      const question = authorizers.questions.at(-1);
-      assert.equal(question?.body, seen);
-      if (partial !== undefined) assert.equal(question?.headers["x-envoy-auth-partial-body"], partial);
+      // An Envoy may have a connection of before that still goes by what was said then.
+      const question = await eventually(`${seen} is seen`, async () => {
+        const reply = await post(body);
+        assert.equal(reply.status, 200);
+        assert.equal(reply.echo?.body, body, "the application has the whole body");
+        const last = authorizers.questions.at(-1);
+        return last?.body === seen && last;
+      });
+      if (partial !== undefined) assert.equal(question.headers["x-envoy-auth-partial-body"], partial);
     }
     await mesh().apply(wants(""));
     await eventually("a long body is refused", async () => (await post("123456789")).status === 413);
@@ -183,9 +186,13 @@ describeMesh("external authorization over gRPC", { hosts: HOSTS }, (mesh) => {
   test("it sees as much of a body as it wants, as text or as bytes", async () => {
     const post = async (body: string): Promise<Reply> =>
       await ask("/asked", "good", { method: "POST", body });
-    const seen = (): unknown => {
-      const { body, headers } = authorizers.questions.at(-1) ?? {};
-      return [body, headers?.["x-envoy-auth-partial-body"]];
+    const sees = async (sent: string, ...want: readonly [body: string, partial: string]): Promise<void> => {
+      await eventually(`it sees ${want.join()}`, async () => {
+        const reply = await post(sent);
+        assert.deepEqual([reply.status, reply.echo?.body], [200, sent]);
+        const { body, headers } = authorizers.questions.at(-1) ?? {};
+        return body === want[0] && headers?.["x-envoy-auth-partial-body"] === want[1];
+      });
     };
     for (const packAsBytes of [false, true]) {
       await mesh().apply(
@@ -195,13 +202,8 @@ describeMesh("external authorization over gRPC", { hosts: HOSTS }, (mesh) => {
           ) +
           ASKED,
       );
-      await eventually("it is asked with the body", async () => {
-        assert.equal((await post("1234567")).status, 200);
-        return authorizers.questions.at(-1)?.body === "1234567";
-      });
-      assert.deepEqual(seen(), ["1234567", "false"]);
-      assert.equal((await post("123456789")).echo?.body, "123456789");
-      assert.deepEqual(seen(), ["12345678", "true"]);
+      await sees("1234567", "1234567", "false");
+      await sees("123456789", "12345678", "true");
     }
   });
 
