@@ -206,7 +206,7 @@ export class MeshHost implements AsyncDisposable {
 
   async #joinWithin(within: Namespace, token: string): Promise<void> {
     const folder = dirname(await this.#writeConfig());
-    const joining = lateenIn(within, ["join", "--dir", folder], this.log.logger, {
+    const joining = lateenIn(within, ["join", "--no-start", "--dir", folder], this.log.logger, {
       LATEEN_JOIN_TOKEN: token,
     });
     const [code] = (await once(joining, "exit")) as [number | null];
