@@ -247,11 +247,11 @@ test("lateen join without a token joins as agent.yaml says, and says so when it 
   const write = (content: object): Promise<void> =>
     writeFile(join(host.path, "agent.yaml"), JSON.stringify(content));
   await write(config);
-  const without = await runCli(["join", "--dir", host.path], { clock: systemClock });
+  const without = await runCli(["join", "--no-start", "--dir", host.path], { clock: systemClock });
   assert.equal(without.code, 64, without.stderr);
   assert.match(without.stderr, /or say in agent\.yaml, under join/);
   await write({ ...config, join: { method: "ssh-pop", caPin, certificate, key } });
-  const joined = await runCli(["join", "--dir", host.path], { clock: systemClock });
+  const joined = await runCli(["join", "--no-start", "--dir", host.path], { clock: systemClock });
   assert.equal(joined.code, 0, joined.stderr);
   assert.match(joined.stdout, new RegExp(`as agent ${port.agents.list()[0]?.id}`));
 });
