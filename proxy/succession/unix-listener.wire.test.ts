@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { access, mkdtemp, readdir, rm } from "node:fs/promises";
-import { request } from "node:http";
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { eventually } from "../../test/harness/eventually.ts";
 import { TestApp } from "../../test/harness/proxy-pair.ts";
 import { isRunning, ProxyProgram } from "../../test/harness/proxy-program.ts";
+import { TestProxy } from "../../test/harness/test-proxy.ts";
 import { outboundHttp, routeConfig, routeTo, staticCluster } from "../../test/harness/xds-samples.ts";
 
 const CALLS = 20;
@@ -28,6 +29,10 @@ async function statusOf(socketPath: string): Promise<number | undefined> {
   });
 }
 
+function listenerAt(path: string): ReturnType<typeof outboundHttp> {
+  return { ...outboundHttp(0, "80"), name: "unix", address: { pipe: { path } } };
+}
+
 for (const concurrency of [1, 2]) {
   test(`a listener at a unix socket outlasts a restart of its proxy of ${concurrency} worker(s), and its file goes with it`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "lateen-unix-listener-"));
@@ -36,11 +41,7 @@ for (const concurrency of [1, 2]) {
     await using app = await TestApp.start((_request, response) => response.end("here"));
     await using proxy = await ProxyProgram.start({ concurrency, drainSeconds: 1 });
     proxy.ads.set("cluster", "c", staticCluster("c", [app.port]));
-    proxy.ads.set("listener", "unix", {
-      ...outboundHttp(0, "80"),
-      name: "unix",
-      address: { pipe: { path } },
-    });
+    proxy.ads.set("listener", "unix", listenerAt(path));
     proxy.ads.set("route", "80", routeConfig("80", [routeTo("c")]));
     await proxy.ready();
     assert.deepEqual(proxy.ads.nacks, []);
@@ -65,3 +66,25 @@ for (const concurrency of [1, 2]) {
     assert.deepEqual(proxy.ads.nacks, []);
   });
 }
+
+test("a socket that somebody serves, and a file that is none, stay as they are", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "lateen-unix-listener-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const [served, file] = [join(folder, "served.sock"), join(folder, "file")];
+  await writeFile(file, "kept");
+  const other = createServer((_request, response) => response.writeHead(204).end());
+  await new Promise<void>((resolve) => other.listen(served, resolve));
+  t.after(() => other.close());
+  await using app = await TestApp.start((_request, response) => response.end("here"));
+  await using proxy = await TestProxy.start();
+  proxy.ads.set("cluster", "c", staticCluster("c", [app.port]));
+  proxy.ads.set("route", "80", routeConfig("80", [routeTo("c")]));
+  for (const path of [served, file]) {
+    const before = proxy.ads.nacks.length;
+    proxy.ads.set("listener", "unix", listenerAt(path));
+    await eventually("it is refused", () => proxy.ads.nacks.length > before);
+    assert.match(proxy.ads.nacks.at(-1) ?? "", /proxy\.bind: .*the socket is in use/);
+  }
+  assert.equal(await readFile(file, "utf8"), "kept");
+  assert.equal(await statusOf(served), 204);
+});
