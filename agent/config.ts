@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
 import { joinSchema } from "./identity/join-config.ts";

@@ -1,5 +1,5 @@
 import { Agent, request } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import type { Problem } from "../mesh/admin-api/replies.ts";
 import { type ErrorCode, MeshError, messageOf } from "../mesh/errors.ts";
 import type { LocatedViolation } from "../mesh/model/violation.ts";

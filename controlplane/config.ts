@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isIpRange } from "../mesh/model/dns-names.ts";
 import { adminSection } from "./admin/admin-config.ts";

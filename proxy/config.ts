@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, messageOf } from "../mesh/errors.ts";
 
 /** What a proxy has to know before it can ask for the rest. No secret, and nothing that expires (DESIGN D2). */

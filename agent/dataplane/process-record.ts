@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { readPrivate, writePrivate } from "../state/private-files.ts";
 import { processStartTime } from "./proxy-process.ts";
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { agentStatePath } from "../identity/agent-state.ts";
 import type { CertificateFacts } from "./server-findings.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { agentSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import { parseTrustDomain, type TrustDomain } from "../../mesh/identity/trust-domain.ts";

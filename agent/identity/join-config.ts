@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** `join` of agent.yaml: how the host proves itself without a join token. */
 export const joinSchema = z.strictObject({

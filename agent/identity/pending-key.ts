@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { readPrivate, writePrivate } from "../state/private-files.ts";
 import { exportPrivateKey, generatePrivateKey } from "./private-key.ts";
 

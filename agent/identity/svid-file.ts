@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import { splitPemChain } from "../../mesh/identity/pem.ts";
 import type { SpiffeId } from "../../mesh/identity/spiffe-id.ts";

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { Metadata } from "@grpc/grpc-js";
-import { z } from "zod";
+import * as z from "zod";
 import { agentService } from "../../mesh/agent-api/services.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { pemToDer, splitPemChain } from "../../mesh/identity/pem.ts";

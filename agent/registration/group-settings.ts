@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { parseProbeMessage } from "../../mesh/agent-api/probe-message.ts";
 import { messageOf } from "../../mesh/errors.ts";
 import { isSpiffeSegment } from "../../mesh/identity/spiffe-id.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import { encodeDeltaResponse } from "../../mesh/xds/encode-response.ts";
 import { NO_RESOURCES, type ResourceMap } from "../../mesh/xds/encoded-resource.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import { type ResourceMap, resourceMap } from "../../mesh/xds/encoded-resource.ts";
 import { DeltaDiscoveryResponse } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Daemon, DaemonName, Supervisor } from "./supervisor.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ACCESS_ROLES } from "../../mesh/admin-api/replies.ts";
 import { isSafe } from "./access/oidc.ts";
 import { namespaceName } from "./fields.ts";

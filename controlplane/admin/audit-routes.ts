@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { AuditReply } from "../../mesh/admin-api/replies.ts";
 import type { AdminDeps } from "./ports.ts";
 import { type AdminCall, type AdminRoute, parsePart } from "./route.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type AuthzReply, type List, listOf } from "../../mesh/admin-api/replies.ts";
 import type { AuthzQuestion } from "../simulate/authz-call.ts";
 import { parseQuestion } from "../simulate/call-question.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { BanReply, CaReply } from "../../mesh/admin-api/ca-replies.ts";
 import { type List, listOf } from "../../mesh/admin-api/replies.ts";
 import type { AdminDeps } from "./ports.ts";

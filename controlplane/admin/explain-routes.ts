@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ExplainReply } from "../../mesh/admin-api/replies.ts";
 import { parseQuestion } from "../simulate/call-question.ts";
 import { assertHoldsIn } from "./access/caller.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A switch in a query: `?dryRun`, `?dryRun=true`. */
 export const flag = z

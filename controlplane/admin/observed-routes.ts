@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { AuthzSimulationReply, ObservedReply } from "../../mesh/admin-api/observed-replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { isKind } from "../../mesh/model/kinds.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FilesBody } from "../../mesh/admin-api/replies.ts";
 import type { ParsedObject } from "../../mesh/model/object.ts";
 import { type ParsedFiles, parseFiles } from "../../mesh/model/parse-files.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Caller, Need } from "./access/caller.ts";
 import type { AdminDeps } from "./ports.ts";

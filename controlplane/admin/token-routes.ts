@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type CreatedTokenReply, type List, listOf, type TokenReply } from "../../mesh/admin-api/replies.ts";
 import { isCidr } from "../attest/address-range.ts";
 import { assertHoldsIn, holdsIn } from "./access/caller.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type AnalysisMessage, type DiffReply, type List, listOf } from "../../mesh/admin-api/replies.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { ParsedFiles } from "../../mesh/model/parse-files.ts";

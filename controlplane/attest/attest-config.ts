@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const url = z.url({ protocol: /^https?$/, error: "must be a URL, as in http://127.0.0.1:4646" });
 const names = z.array(z.string().min(1));

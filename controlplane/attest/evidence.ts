@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Evidence that is JSON of a shape; undefined for anything else. */
 export function readEvidence<T>(schema: z.ZodType<T>, evidence: string): T | undefined {

@@ -6,7 +6,7 @@ import {
   randomBytes,
   scryptSync,
 } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 
 /** About a tenth of a second and 64 MiB: once a start, and much for whoever guesses. */

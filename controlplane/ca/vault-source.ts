@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, sign, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { Agent, request } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { OID, readCertificateFacts } from "../../mesh/identity/certificate-facts.ts";
 import { derToPem } from "../../mesh/identity/pem.ts";

@@ -1,6 +1,6 @@
 import { rename } from "node:fs/promises";
 import type { DatabaseSync } from "node:sqlite";
-import { z } from "zod";
+import * as z from "zod";
 import type { CallKind } from "../../mesh/calls/call-kind.ts";
 import { messageOf } from "../../mesh/errors.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The part of a workload that is kept with the calls that came to it: it may be gone when they are looked at. */
 export interface CallTarget {

@@ -1,5 +1,5 @@
 import { type Document, parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError } from "../errors.ts";
 import { closest } from "../spelling/closest.ts";
 

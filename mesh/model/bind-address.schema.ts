@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { quoted } from "./finding.ts";
 import { problemCheck } from "./schema-rule.ts";
 import { isUnixAddress } from "./workload-entry.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ClientTls } from "./destination-rule.ts";
 import { flag, optionalText, text, textOrNone } from "./scalars.schema.ts";
 import { withReview, writtenField } from "./schema-notice.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConnectionPool, TcpKeepalive } from "./destination-rule.ts";
 import { duration, flag, limit, uint32 } from "./scalars.schema.ts";
 import { presenceRule, rule } from "./schema-rule.ts";

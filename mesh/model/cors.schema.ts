@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { originMatch } from "./match.schema.ts";
 import { duration, text, textThat } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";

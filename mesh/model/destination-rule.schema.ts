@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { DestinationRuleSpec, Subset } from "./destination-rule.ts";
 import { OWN_NAMESPACE_ONLY } from "./export-to.ts";
 import { labels, matchLabels } from "./labels.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDnsLabel, isDnsSubdomain } from "./dns-names.ts";
 import { optionalMixedCaseLabel, portSelector, textThat, wildcardHostButNotAll } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { text } from "./scalars.schema.ts";
 import { withNotice, writtenField } from "./schema-notice.ts";
 import { problemCheck, rule } from "./schema-rule.ts";

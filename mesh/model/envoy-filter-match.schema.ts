@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ClusterMatch, ListenerMatch, RouteConfigurationMatch } from "./envoy-filter.ts";
 import { optionalText, textThat } from "./scalars.schema.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigPatch, EnvoyFilterSpec } from "./envoy-filter.ts";
 import { clusterMatch, listenerMatch, routeConfigurationMatch } from "./envoy-filter-match.schema.ts";
 import { checkMatchKind, reviewPatch, typeProblems } from "./envoy-filter-rules.ts";

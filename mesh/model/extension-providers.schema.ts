@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { AuthorizationProvider } from "./authorization-provider.ts";
 import { providerService } from "./provider-service.schema.ts";
 import { duration, flag, portNumber, textOrNone, textThat, uint32 } from "./scalars.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { bindAddress } from "./bind-address.schema.ts";
 import { quoted } from "./finding.ts";
 import type {

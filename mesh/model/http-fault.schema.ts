@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { GRPC_STATUS_NAMES } from "./grpc-status.ts";
 import { duration, percentage, text, wholePercent } from "./scalars.schema.ts";
 import { withNotice, writtenField } from "./schema-notice.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { gateways } from "./destination.schema.ts";
 import { labels } from "./labels.schema.ts";
 import { headerMatches, pathMatch, queryMatches, valueMatch, withoutHeaderMatches } from "./match.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { destination } from "./destination.schema.ts";
 import { percentage, wholePercent } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { regexProblem, replacementProblem } from "./regex.ts";
 import { anyPort, optionalText, text } from "./scalars.schema.ts";
 import { rule } from "./schema-rule.ts";

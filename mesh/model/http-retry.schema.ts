@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import { didYouMean } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
 import { count, duration, optionalText } from "./scalars.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cors } from "./cors.schema.ts";
 import { checkWeights, destination, weight, withEffectiveWeights } from "./destination.schema.ts";
 import { directResponse } from "./direct-response.schema.ts";

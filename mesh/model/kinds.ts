@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { authorizationPolicySpec } from "./authorization-policy.schema.ts";
 import { destinationRuleSpec } from "./destination-rule.schema.ts";
 import { envoyFilterSpec } from "./envoy-filter.schema.ts";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { checkWeights, destination, gateways, weight, withEffectiveWeights } from "./destination.schema.ts";
 import { isIpRange, isWildcardHost } from "./dns-names.ts";
 import { labels } from "./labels.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDnsSubdomain } from "./dns-names.ts";
 import { quoted } from "./finding.ts";
 import { isFields } from "./plain-data.ts";

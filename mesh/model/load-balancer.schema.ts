@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConsistentHash, LoadBalancer, Warmup } from "./destination-rule.ts";
 import { localityLbSetting, zoneAwareLbSetting } from "./locality-load-balancing.schema.ts";
 import { duration, optionalText, percentage, textThat } from "./scalars.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { LocalityLoadBalancing } from "./destination-rule.ts";
 import { quoted } from "./finding.ts";
 import { optionalText, text, uint32 } from "./scalars.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { eachEntry } from "./labels.schema.ts";
 import type { HeaderEdits, HeaderOperations, StringMatch } from "./match.ts";
 import { regexProblem } from "./regex.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { connectionPool, tcpKeepalive } from "./connection-pool.schema.ts";
 import type { TrafficPolicy } from "./destination-rule.ts";
 import { isDnsSubdomain } from "./dns-names.ts";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { isHostName } from "./dns-names.ts";
 import type { MeshNetwork } from "./mesh-config.ts";
 import { ipRange, mixedCaseLabel, optionalText, portNumber, textThat } from "./scalars.schema.ts";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { clientTls } from "./client-tls.schema.ts";
 import { tcpKeepalive } from "./connection-pool.schema.ts";
 import { isHostName } from "./dns-names.ts";

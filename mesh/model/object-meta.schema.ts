@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDnsSubdomain } from "./dns-names.ts";
 import { annotations, labels } from "./labels.schema.ts";
 import type { ObjectMeta } from "./object.ts";

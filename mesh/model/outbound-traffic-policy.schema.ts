@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { clientTls } from "./client-tls.schema.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";
 import { withReview, writtenField } from "./schema-notice.ts";

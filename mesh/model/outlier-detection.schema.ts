@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { OutlierDetection } from "./destination-rule.ts";
 import { count, duration, flag, uint32, wholePercent } from "./scalars.schema.ts";
 import { withNotice } from "./schema-notice.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { errorAt, type FieldPath, type Finding, formatPath } from "./finding.ts";
 import { meshConfigSpec } from "./mesh-config.schema.ts";
 import type { MeshConfigSpec } from "./mesh-config.ts";

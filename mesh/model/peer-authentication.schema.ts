@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { eachEntry, matchLabels } from "./labels.schema.ts";
 import type { MtlsMode, PeerAuthenticationSpec } from "./peer-authentication.ts";
 import { rule } from "./schema-rule.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { isDnsLabel, isHostName } from "./dns-names.ts";
 import { textThat } from "./scalars.schema.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { matchLabels } from "./labels.schema.ts";
 import { isFields } from "./plain-data.ts";
 import { METADATA_PREFIX, type ProxyConfigSpec } from "./proxy-config.ts";

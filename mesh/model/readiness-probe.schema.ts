@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ReadinessProbe } from "./readiness-probe.ts";
 import { optionalText, portNumber, textThat } from "./scalars.schema.ts";
 import { presenceRule } from "./schema-rule.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseKeySet } from "../jwt/key-set.ts";
 import { matchLabels } from "./labels.schema.ts";
 import type { JwtRule, RequestAuthenticationSpec } from "./request-authentication.ts";

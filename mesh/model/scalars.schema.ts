@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDnsLabel, isIpRange, isMixedCaseLabel, isWildcardHost } from "./dns-names.ts";
 import { parseDuration } from "./duration.ts";
 import { quoted } from "./finding.ts";

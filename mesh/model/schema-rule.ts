@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { didYouMean } from "../spelling/closest.ts";
 import { type FieldPath, quoted } from "./finding.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { closest } from "../spelling/closest.ts";
 import { quoted } from "./finding.ts";
 import { eachEntry } from "./labels.schema.ts";

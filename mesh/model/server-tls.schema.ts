@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ServerTls, TlsVersion } from "./gateway.ts";
 import { flag, optionalText, text, textThat } from "./scalars.schema.ts";
 import { withReview } from "./schema-notice.ts";

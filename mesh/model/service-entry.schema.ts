@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { workloadSelector } from "./labels.schema.ts";
 import { type ProtocolName, protocolOf, protocolProblem, unsaidProtocol } from "./protocol.schema.ts";
 import {

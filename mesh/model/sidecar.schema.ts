@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { bindAddress } from "./bind-address.schema.ts";
 import { connectionPool } from "./connection-pool.schema.ts";
 import { destination } from "./destination.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { providerService } from "./provider-service.schema.ts";
 import { flag, optionalText, portNumber, text, textThat, uint32 } from "./scalars.schema.ts";
 import { notYet } from "./schema-notice.ts";

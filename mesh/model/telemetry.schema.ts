@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseCel } from "../cel/parse-cel.ts";
 import { matchLabels } from "./labels.schema.ts";
 import { text, textThat } from "./scalars.schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { TlsLimits } from "./mesh-config.ts";
 import { text } from "./scalars.schema.ts";
 import { withReview } from "./schema-notice.ts";

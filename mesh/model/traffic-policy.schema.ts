@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { clientTls } from "./client-tls.schema.ts";
 import { connectionPool } from "./connection-pool.schema.ts";
 import type { PortTrafficPolicy, RetryBudget, TrafficPolicy, Tunnel } from "./destination-rule.ts";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { gateways } from "./destination.schema.ts";
 import { isWildcardHost } from "./dns-names.ts";
 import { quoted } from "./finding.ts";

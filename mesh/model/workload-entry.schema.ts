@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { isDnsSubdomain, isHostName, isMixedCaseLabel } from "./dns-names.ts";
 import { quoted } from "./finding.ts";
 import { eachEntry, labels } from "./labels.schema.ts";

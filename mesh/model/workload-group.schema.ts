@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { annotations, labels } from "./labels.schema.ts";
 import { isFields } from "./plain-data.ts";
 import { readinessProbe } from "./readiness-probe.schema.ts";

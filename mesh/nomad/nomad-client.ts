@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Agent, request } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, messageOf } from "../errors.ts";
 
 export interface NomadSettings {

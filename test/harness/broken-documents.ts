@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import type { FieldPath } from "../../mesh/model/finding.ts";
 import { isKind, KINDS } from "../../mesh/model/kinds.ts";
 import type { Kind } from "../../mesh/model/object.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import { parseServiceHints } from "../../../mesh/model/vocabulary.ts";
 import { defaultedOf, defaultServiceAccount, fieldsOf, NO_SERVICE_ACCOUNT } from "../consul/parse-agent.ts";

@@ -1,5 +1,5 @@
 import { parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { readinessProbe } from "../../../mesh/model/readiness-probe.schema.ts";
 import type { ReadinessProbe } from "../../../mesh/model/readiness-probe.ts";
 import { reviewFields } from "../../../mesh/model/schema-notice.ts";

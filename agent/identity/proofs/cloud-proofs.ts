@@ -1,5 +1,5 @@
 import { request } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import { challengeDigits } from "../../../mesh/identity/possession.ts";
 import type { HostProof } from "../host-proof.ts";

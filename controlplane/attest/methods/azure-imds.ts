@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf } from "../../../mesh/errors.ts";
 import { type CertificateFacts, OID, SAN_DNS } from "../../../mesh/identity/certificate-facts.ts";
 import { joinPemChain } from "../../../mesh/identity/pem.ts";

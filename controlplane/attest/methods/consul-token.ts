@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isSpiffeSegment } from "../../../mesh/identity/spiffe-id.ts";
 import { UNBOUND } from "../agent-binding.ts";
 import { type Attestor, refused } from "../attestor.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { AgentBinding } from "../agent-binding.ts";
 import { type Attestor, refused } from "../attestor.ts";

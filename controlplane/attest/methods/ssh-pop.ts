@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { possessionStatement, SSH_NAMESPACE } from "../../../mesh/identity/possession.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { AgentBinding } from "../agent-binding.ts";

@@ -1,5 +1,5 @@
 import { Agent, request } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 
 /** What a token is asked to allow, in Consul's words. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { consulInstanceId, isHealthyStatus, isServiceName } from "../../../mesh/consul/names.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
