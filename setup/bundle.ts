@@ -14,7 +14,7 @@ const NOT_NEEDED = /\/(?:src|doc|test|vendor)$/;
 
 await rm(out, { recursive: true, force: true });
 const { metafile } = await build({
-  entryPoints: ["cli/lateen.js"],
+  entryPoints: { lateen: "cli/lateen.js", "thread-entry": "proxy/workers/thread-entry.ts" },
   bundle: true,
   splitting: true,
   minify: true,
@@ -42,7 +42,8 @@ const { name, version, type, license } = JSON.parse(await readFile("package.json
   string
 >;
 await writeFile(join(out, "package.json"), `${JSON.stringify({ name, version, type, license })}\n`);
-await cp("LICENSE", join(out, "LICENSE"));
+for (const path of ["LICENSE", "lateen", "packaging/systemd"])
+  await cp(path, join(out, path), { recursive: true });
 await writeFile(join(out, "LICENSES.txt"), await licensesOf(packagesIn(Object.keys(metafile.inputs))));
 
 const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);

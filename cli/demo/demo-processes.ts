@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { LATEEN_JS } from "../program-files.ts";
 import { Child } from "./child.ts";
 import { type DemoHost, SERVICE_PORT } from "./topology.ts";
 
-const LATEEN = join(import.meta.dirname, "../lateen.js");
 const BOOKINFO = join(import.meta.dirname, "../../examples/bookinfo/main.ts");
 
 /** The demo's processes by name: `server`, `agent-<host>`, `app-<host>`, `consul`. Each host has its folder. */
@@ -37,12 +37,12 @@ export class DemoProcesses implements AsyncDisposable {
   }
 
   startServer(configFile: string): Child {
-    return this.start("server", process.execPath, [LATEEN, "server", "--config", configFile]);
+    return this.start("server", process.execPath, [LATEEN_JS, "server", "--config", configFile]);
   }
 
   startAgent(host: DemoHost): Child {
     const config = this.agentConfigOf(host.name);
-    return this.start(`agent-${host.name}`, process.execPath, [LATEEN, "agent", "--config", config]);
+    return this.start(`agent-${host.name}`, process.execPath, [LATEEN_JS, "agent", "--config", config]);
   }
 
   startApplication(host: DemoHost): Child {

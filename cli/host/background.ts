@@ -1,12 +1,11 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import * as z from "zod";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { LATEEN_JS } from "../program-files.ts";
 import type { Daemon, DaemonName, Supervisor } from "./supervisor.ts";
-
-const LATEEN = resolve(import.meta.dirname, "../lateen.js");
 
 /** An agent makes little garbage, and is on every host: a young generation of 1 MiB saves it a tenth of its memory. */
 const NODE_FLAGS: Readonly<Record<DaemonName, readonly string[]>> = {
@@ -74,7 +73,7 @@ function spawnDetached(daemon: Daemon, log: string): ReturnType<typeof spawn> {
   try {
     const child = spawn(
       process.execPath,
-      [...NODE_FLAGS[daemon.name], LATEEN, daemon.name, "--config", daemon.config],
+      [...NODE_FLAGS[daemon.name], LATEEN_JS, daemon.name, "--config", daemon.config],
       {
         detached: true,
         stdio: ["ignore", file, file],

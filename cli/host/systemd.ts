@@ -8,8 +8,9 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { LATEEN, UNITS } from "../program-files.ts";
 import type { Daemon, DaemonName, Supervisor } from "./supervisor.ts";
 
 /** Runs a program and returns what it said; throws when it fails. */
@@ -25,9 +26,9 @@ export interface SystemdPlaces {
 }
 
 const PLACES: SystemdPlaces = {
-  units: resolve(import.meta.dirname, "../../packaging/systemd"),
+  units: UNITS,
   system: "/etc/systemd/system",
-  lateen: resolve(import.meta.dirname, "../../lateen"),
+  lateen: LATEEN,
 };
 
 /** The group whose members read the configuration: the agent's own, and the server's in addition. */

@@ -1,5 +1,5 @@
 import { getCompileCacheDir } from "node:module";
-import { dirname } from "node:path";
+import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MeshError } from "../../mesh/errors.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -14,7 +14,8 @@ import {
   type WorkerMethod,
 } from "./worker-messages.ts";
 
-const ENTRY = new URL("./thread-entry.ts", import.meta.url);
+/** In what is shipped it lies beside, without types (`setup/bundle.ts`). */
+const ENTRY = new URL(`./thread-entry${extname(import.meta.url)}`, import.meta.url);
 
 export interface ThreadEvents {
   interests(interests: Interests): void;
