@@ -51,7 +51,7 @@ bench-ban: setup ## time from a ban to its refusal at two hundred peers
 bench-sync: setup tools ## time from a registry change to the proxy's acknowledgement
 	@node_modules/.bin/node bench/sync.bench.ts
 
-bench-proxy: setup tools ## the built-in proxy beside Envoy, haproxy and nginx, CPU for each unit of work; ARGS=quick takes one short round
+bench-proxy: bundle tools ## the built-in proxy beside Envoy, haproxy and nginx, CPU for each unit of work; ARGS=quick takes one short round
 	@node_modules/.bin/node setup/fetch-bench-tools.ts
 	@node_modules/.bin/node bench/proxy.bench.ts $(ARGS)
 

@@ -1,16 +1,16 @@
+import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { silentLogger } from "../../mesh/telemetry/logger.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FakeAds } from "../../test/harness/fake-ads.ts";
-import { lateenIn } from "../../test/harness/lateen-process.ts";
 import { freePorts } from "../../test/harness/test-proxy.ts";
 import { outboundHttp, routeConfig, routeTo, staticCluster } from "../../test/harness/xds-samples.ts";
 import { type Result, rounded } from "../report.ts";
 import { h2load } from "./load.ts";
 import { startApplication } from "./nginx.ts";
 import { PROXY_CORE, pin, residentKib } from "./processes.ts";
+import { SHIPPED_PROXY } from "./shipped-proxy.ts";
 
 const COUNT = 5000;
 const ROUTES = "all";
@@ -34,7 +34,8 @@ export async function configurationArrives(folder: string): Promise<readonly Res
       adminSocket: join(folder, "admin.sock"),
     }),
   );
-  const child = lateenIn(undefined, ["proxy", "--bootstrap", bootstrap], silentLogger);
+  const [node = "", ...program] = SHIPPED_PROXY;
+  const child = spawn(node, [...program, "--bootstrap", bootstrap], { stdio: "ignore" });
   stack.defer(async () => {
     child.kill("SIGTERM");
     await new Promise((resolve) => child.once("exit", resolve));

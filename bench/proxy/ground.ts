@@ -6,6 +6,7 @@ import { loopbackGround } from "../../test/harness/mesh-ground.ts";
 import { bindPortOf, type HostSpec, portOf, protocolOf } from "../../test/harness/mesh-topology.ts";
 import { startApplication } from "./nginx.ts";
 import { PROXY_CORE, pin, residentKib } from "./processes.ts";
+import { SHIPPED_PROXY } from "./shipped-proxy.ts";
 
 const SERVICES = [
   { name: "web-1", service: "web", protocol: "http" },
@@ -52,7 +53,12 @@ export class BenchMesh implements AsyncDisposable {
       return { taken: () => 0, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
     });
     const upstreams = SERVICES.map(({ service }) => UPSTREAMS[service]);
-    const mesh = await startMesh({ dataPlane, hosts: [{ ...CALLER, upstreams }, ...SERVICES], ground });
+    const mesh = await startMesh({
+      dataPlane,
+      hosts: [{ ...CALLER, upstreams }, ...SERVICES],
+      ground,
+      proxyCommand: SHIPPED_PROXY,
+    });
     await mesh.apply(SERVICES.map(({ service }) => policyOf(service)).join("---\n"));
     const pids = new Map<string, number>();
     for (const { spec } of mesh.hosts) {

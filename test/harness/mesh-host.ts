@@ -35,6 +35,8 @@ export interface MeshHostOptions {
   readonly app: EchoApp;
   /** Where its agent runs, as a process of its own; undefined: on this machine as it is. */
   readonly within: Namespace | undefined;
+  /** Starts the built-in proxy, for an agent in this process; undefined: from its sources. */
+  readonly proxyCommand?: readonly string[] | undefined;
 }
 
 /** A simulated host: its application and its agent, in this process unless a test wants to kill it. */
@@ -113,6 +115,7 @@ export class MeshHost implements AsyncDisposable {
       logger: this.log.logger,
       signal: stop.signal,
       environment: process.env,
+      ...(this.#options.proxyCommand && { proxyCommand: this.#options.proxyCommand }),
     });
     running.catch((error: unknown) => this.log.logger.error("the agent ended", { error: String(error) }));
     this.#agent = {

@@ -46,6 +46,8 @@ export interface MeshOptions {
   readonly agentProcesses?: readonly string[];
   /** Default: loopback addresses of this machine. */
   readonly ground?: MeshGround;
+  /** Starts the built-in proxy. Default: from its sources. */
+  readonly proxyCommand?: readonly string[];
 }
 
 /** Those that tests apply, what refers before what is referred to. */
@@ -95,7 +97,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       options.hosts.map(async (spec, index) => {
         const place = await ground.place(spec, index);
         const { dataPlane = options.dataPlane } = spec;
-        return new MeshHost({ ...place, directory, dataPlane, consul: catalog.consul });
+        const { proxyCommand } = options;
+        return new MeshHost({ ...place, directory, dataPlane, consul: catalog.consul, proxyCommand });
       }),
     );
     const mesh = new Mesh({ options, directory, server, catalog, hosts, rest: stack });

@@ -1,0 +1,4 @@
+import { resolve } from "node:path";
+
+/** The proxy as users get it: `make bundle` has made it. */
+export const SHIPPED_PROXY: readonly string[] = [process.execPath, resolve("dist/cli/lateen.js"), "proxy"];
