@@ -76,9 +76,9 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
     keys = jwks(["rsa"]);
     await answers(200, token());
     await answers(401, token(claims(), { alg: "ES256" }));
-    assert.equal((await ask()).status, 200);
+    await answers(200);
     keys = undefined;
-    assert.equal((await ask(token())).status, 200);
+    await answers(200, token());
   });
 
   test("the last good keys stay when the server starts again while the issuer is away", async () => {
@@ -100,16 +100,20 @@ describeMesh("tokens", { hosts: HOSTS }, (mesh) => {
   test("the application is told whose the token is, by the proxy alone, and does not get the token", async () => {
     keys = jwks();
     await mesh().apply(authentication());
-    await answers(200, token());
-    const { echo } = await ask(token(claims({ groups: ["a", "b"] })), { "x-sub": "root", "x-claims": "e30" });
-    assert.equal(echo?.headers["x-sub"], "alice");
-    assert.equal(Buffer.from(String(echo?.headers["x-groups"]), "base64").toString(), '["a","b"]');
-    const told = JSON.parse(Buffer.from(String(echo?.headers["x-claims"]), "base64url").toString()) as object;
+    const toldOf = async (subject: string | undefined, authorization?: string): Promise<Reply["echo"]> =>
+      await eventually(`${subject ?? "nobody"} is told`, async () => {
+        const { echo } = await ask(authorization, { "x-sub": "root", "x-claims": "e30" });
+        return echo !== undefined && echo.headers["x-sub"] === subject && echo;
+      });
+    const alice = await toldOf("alice", token(claims({ groups: ["a", "b"] })));
+    assert.equal(Buffer.from(String(alice?.headers["x-groups"]), "base64").toString(), '["a","b"]');
+    const told = JSON.parse(
+      Buffer.from(String(alice?.headers["x-claims"]), "base64url").toString(),
+    ) as object;
     assert.deepEqual(told, { ...claims({ groups: ["a", "b"] }) });
-    assert.equal(echo?.headers["authorization"], undefined);
-    const nobody = await ask(undefined, { "x-sub": "root", "x-claims": "e30" });
-    assert.equal(nobody.echo?.headers["x-sub"], undefined);
-    assert.equal(nobody.echo?.headers["x-claims"], undefined);
+    assert.equal(alice?.headers["authorization"], undefined);
+    const nobody = await toldOf(undefined);
+    assert.equal(nobody?.headers["x-claims"], undefined);
   });
 
   test("a policy asks what the token says; who is refused learns nothing but that", async () => {
