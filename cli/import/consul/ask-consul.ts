@@ -86,7 +86,15 @@ function namespace(written: string | undefined): Readonly<Record<string, string>
 }
 
 async function ask(client: ConsulClient, path: string, signal: AbortSignal): Promise<unknown> {
-  return (await client.get({ path, timeoutMs: TIMEOUT_MS }, signal)).body;
+  try {
+    return (await client.get({ path, timeoutMs: TIMEOUT_MS }, signal)).body;
+  } catch (error) {
+    if (!(error instanceof MeshError) || !/: 40[13]\b/.test(error.message)) throw error;
+    throw new MeshError(error.code, error.message, {
+      hint: "give --token-file a file with a token that may read services, intentions, operator and agent",
+      cause: error.cause,
+    });
+  }
 }
 
 function read<T>(schema: z.ZodType<T>, value: unknown): T {

@@ -33,7 +33,8 @@ const jwt = z
   })
   .optional();
 
-const permissionHeader = z.object({
+/** Those of a permission keep what is not read: an unknown condition must not make it wider. */
+const permissionHeader = z.looseObject({
   Name: z.string(),
   Present: flag,
   Exact: text,
@@ -47,10 +48,10 @@ const permissionHeader = z.object({
 
 const action = z.enum(["allow", "deny"]);
 
-const permission = z.object({
+const permission = z.looseObject({
   Action: action,
   HTTP: z
-    .object({
+    .looseObject({
       PathExact: text,
       PathPrefix: text,
       PathRegex: text,

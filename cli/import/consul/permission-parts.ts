@@ -12,10 +12,29 @@ type Header = Http["Header"][number];
 /** Letters that mean something in a policy's value. */
 const SPECIAL = /[*{}]/;
 
+const KNOWN = {
+  permission: new Set(["Action", "HTTP", "JWT"]),
+  HTTP: new Set(["PathExact", "PathPrefix", "PathRegex", "Methods", "Header"]),
+  header: new Set([
+    "Name",
+    "Present",
+    "Exact",
+    "Prefix",
+    "Suffix",
+    "Contains",
+    "Regex",
+    "Invert",
+    "IgnoreCase",
+  ]),
+};
+
 export function permissionParts(
-  { HTTP: http, JWT: jwt }: Permission,
+  permission: Permission,
   providers: ReadonlyMap<string, JwtProvider>,
 ): PermissionParts {
+  const { HTTP: http, JWT: jwt } = permission;
+  const stranger = strangeField(permission);
+  if (stranger !== undefined) return { field: stranger, problem: "is a condition that is not known here" };
   const asked = [
     ...(http === undefined ? [] : [pathParts(http), methodParts(http), ...http.Header.map(headerParts)]),
     jwtParts(jwt, providers),
@@ -26,6 +45,18 @@ export function permissionParts(
     parts.push(...each.parts);
   }
   return { parts };
+}
+
+function strangeField({ HTTP: http, ...permission }: Permission): string | undefined {
+  const beyond = (fields: object, known: ReadonlySet<string>, path: string): readonly string[] =>
+    Object.keys(fields)
+      .filter((field) => !known.has(field))
+      .map((field) => `${path}${field}`);
+  return [
+    ...beyond(permission, KNOWN.permission, ""),
+    ...beyond(http ?? {}, KNOWN.HTTP, "HTTP."),
+    ...(http?.Header.flatMap((header) => beyond(header, KNOWN.header, "HTTP.Header[].")) ?? []),
+  ].at(0);
 }
 
 /** A token of the one provider, with all the claims. */

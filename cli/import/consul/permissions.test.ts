@@ -48,8 +48,8 @@ const everything: Permission = { entry: { HTTP: { PathPrefix: "/" } }, fits: () 
 
 type Said = readonly (readonly [Decision, Permission])[];
 
-/** What is said of `web`, the first that fits decides; and beside it a plain ruling for everybody else. */
-const CASES: readonly { readonly web: Said; readonly others?: Decision }[] = [
+/** Of `web` the first that fits decides; of everybody else a plain ruling, for this service or for all of them. */
+const CASES: readonly { readonly web: Said; readonly others?: Decision; readonly anywhere?: Decision }[] = [
   { web: [["allow", health]] },
   { web: [["deny", admin]], others: "allow" },
   {
@@ -76,6 +76,14 @@ const CASES: readonly { readonly web: Said; readonly others?: Decision }[] = [
     ],
     others: "deny",
   },
+  {
+    web: [
+      ["deny", adminRead],
+      ["allow", health],
+    ],
+    anywhere: "allow",
+  },
+  { web: [["allow", ops]], anywhere: "deny" },
 ];
 
 const CALLS: readonly Call[] = ["web", "batch"].flatMap((source) =>
@@ -115,20 +123,20 @@ function expected(call: Call, web: Said, others: Decision | undefined, otherwise
 }
 
 for (const otherwise of ["allow", "deny"] as const) {
-  for (const [index, { web, others }] of CASES.entries()) {
+  for (const [index, { web, others, anywhere }] of CASES.entries()) {
     test(`permissions count in their order, case ${index} with default ${otherwise}`, async (t) => {
       const directory = mkdtempSync(join(tmpdir(), "lateen-permissions-"));
       t.after(() => rmSync(directory, { recursive: true }));
       const Permissions = web.map(([Action, { entry }]) => ({ Action, ...entry }));
       const star = others === undefined ? [] : [{ Name: "*", Action: others }];
-      const entry = {
-        Kind: "service-intentions",
-        Name: "api",
-        Sources: [...star, { Name: "web", Permissions }],
-      };
+      const general = anywhere === undefined ? [] : [{ Name: "*", Action: anywhere }];
+      const entries = [
+        { Kind: "service-intentions", Name: "api", Sources: [...star, { Name: "web", Permissions }] },
+        { Kind: "service-intentions", Name: "*", Sources: general },
+      ];
       const { stdout, stderr, code } = await runCli(
         ["import", "consul", "-f", "-", "--default-policy", otherwise, "--strict"],
-        { readStdin: async () => JSON.stringify(entry) },
+        { readStdin: async () => JSON.stringify(entries) },
       );
       assert.equal(code, 0, stderr);
       writeFileSync(join(directory, "catalog.yaml"), CATALOG + stdout);
@@ -137,7 +145,7 @@ for (const otherwise of ["allow", "deny"] as const) {
         const header = team === undefined ? [] : ["-H", `x-team: ${team}`];
         const argv = ["authz", "check", source, "api", "--method", method, "--path", path, ...header];
         const ours = await runCli([...argv, "-f", directory]);
-        const want = expected(call, web, others, otherwise) === "allow" ? 0 : 1;
+        const want = expected(call, web, others ?? anywhere, otherwise) === "allow" ? 0 : 1;
         assert.equal(ours.code, want, `${JSON.stringify(call)}\n${stdout}\n${ours.stdout}${ours.stderr}`);
       }
     });

@@ -12,6 +12,9 @@ export function resolverPolicy({ LoadBalancer, ConnectTimeout: connectTimeout }:
   });
 }
 
+/** Envoy's own, which is Consul's. */
+const TABLE_SIZE = 65_537;
+
 const SIMPLE: Readonly<Record<string, string>> = {
   random: "RANDOM",
   round_robin: "ROUND_ROBIN",
@@ -32,7 +35,7 @@ function loadBalancer({
   const minimumRingSize = RingHashConfig?.MinimumRingSize;
   const algorithm =
     policy === "maglev"
-      ? { maglev: {} }
+      ? { maglev: { tableSize: TABLE_SIZE } }
       : minimumRingSize === undefined
         ? {}
         : { ringHash: { minimumRingSize } };
