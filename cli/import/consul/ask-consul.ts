@@ -21,7 +21,7 @@ const oldIntention = z.object({
 
 const self = z.object({
   DebugConfig: z.object({
-    ACLsEnabled: z.boolean().default(false),
+    ACLsEnabled: z.boolean(),
     ACLDefaultPolicy: z.string().default(""),
     DefaultIntentionPolicy: z.string().default(""),
     ACLResolverSettings: z.object({ ACLDefaultPolicy: z.string().default("") }).optional(),
@@ -102,9 +102,9 @@ function read<T>(schema: z.ZodType<T>, value: unknown): T {
   if (parsed.success) return parsed.data;
   throw new MeshError(
     "registry.unavailable",
-    `read what consul answered: ${parsed.error.issues[0]?.message ?? ""}`,
+    `read what consul answered: ${parsed.error.issues[0]?.path.join(".") ?? ""}: ${parsed.error.issues[0]?.message ?? ""}`,
     {
-      hint: "is the address that of Consul's HTTP API?",
+      hint: "is the address that of Consul's HTTP API? --default-policy spares the question of its policy",
     },
   );
 }

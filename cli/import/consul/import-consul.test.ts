@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { startConsul } from "../../../setup/run-consul.ts";
 import { runCli } from "../../../test/harness/run-cli.ts";
 import { requireTool } from "../../../test/harness/tools.ts";
+import { catalogOf, workloadOf } from "./testing/catalog.ts";
 
 const SERVICES = ["web", "api", "db", "batch"] as const;
 const TOKEN = "7a3c7a0e-0c26-4d5e-9c4f-0d9f6c1f8a11";
@@ -44,27 +45,6 @@ const TABLES: readonly (readonly Intention[])[] = [
     ["batch", "db", "deny"],
   ],
 ];
-
-function catalog(): string {
-  return SERVICES.map(
-    (name, index) => `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: ${name} }
-spec:
-  hosts: [${name}.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{ number: 9080, name: http, protocol: HTTP }]
-  workloadSelector: { labels: { app: ${name} } }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: ${name} }
-spec: { address: 10.0.0.${index + 1}, labels: { app: ${name}, version: v1 }, serviceAccount: ${name} }
----
-`,
-  ).join("");
-}
 
 interface AskedConsul extends AsyncDisposable {
   readonly address: string;
@@ -131,7 +111,7 @@ for (const policy of ["allow", "deny"] as const) {
     for (const table of TABLES) {
       await store(consul, table);
       const directory = temporary(t);
-      writeFileSync(join(directory, "catalog.yaml"), catalog());
+      writeFileSync(join(directory, "catalog.yaml"), catalogOf(SERVICES));
       writeFileSync(join(directory, "imported.yaml"), await importFrom(consul));
       const validated = await runCli(["validate", "--strict", "-f", directory]);
       assert.equal(validated.code, 0, validated.stdout);
@@ -143,7 +123,7 @@ for (const policy of ["allow", "deny"] as const) {
           const { Allowed } = (await consul.call("GET", `/connect/intentions/check?${query}`)) as {
             readonly Allowed: boolean;
           };
-          const ours = await runCli(["authz", "check", source, destination, "-f", directory]);
+          const ours = await runCli(["authz", "check", `${source}-v1`, `${destination}-v1`, "-f", directory]);
           const why = `${source} → ${destination} of ${JSON.stringify(table)}\n${ours.stdout}${ours.stderr}`;
           assert.equal(ours.code, Allowed ? 0 : 1, why);
           said.add(Allowed);
@@ -227,18 +207,8 @@ test("entries that a real Consul took become objects that pass validate and anal
     /service-resolver +api +Subsets\.v2\.Filter +give instances with tag v2 the tag lateen\.version=v2/,
   );
   assert.match(stderr, /proxy-defaults +global +Config\.protocol/);
-  const gateway = `apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: edge }
-spec: { address: 10.0.0.9, labels: { app: edge }, serviceAccount: edge }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: api-v2 }
-spec: { address: 10.0.0.10, labels: { app: api, version: v2 }, serviceAccount: api }
----
-`;
-  writeFileSync(join(out, "catalog.yaml"), catalog() + gateway);
+  const more = workloadOf("edge", {}, "10.0.0.9") + workloadOf("api", { version: "v2" }, "10.0.0.10");
+  writeFileSync(join(out, "catalog.yaml"), catalogOf(SERVICES) + more);
   const validated = await runCli(["validate", "--strict", "-f", out]);
   assert.equal(validated.code, 0, validated.stdout);
   const analyzed = await runCli(["analyze", "--failure-threshold", "Warning", "-f", out]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runCli } from "../../../test/harness/run-cli.ts";
+import { catalogOf } from "./testing/catalog.ts";
 
 type Decision = "allow" | "deny";
 
@@ -96,26 +97,7 @@ const CALLS: readonly Call[] = ["web", "batch"].flatMap((source) =>
   ),
 );
 
-const CATALOG = ["web", "batch", "api"]
-  .map(
-    (name, index) => `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: ${name} }
-spec:
-  hosts: [${name}.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{ number: 9080, name: http, protocol: HTTP }]
-  workloadSelector: { labels: { app: ${name} } }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: ${name} }
-spec: { address: 10.0.0.${index + 1}, labels: { app: ${name} }, serviceAccount: ${name} }
----
-`,
-  )
-  .join("");
+const CATALOG = catalogOf(["web", "batch", "api"]);
 
 function expected(call: Call, web: Said, others: Decision | undefined, otherwise: Decision): Decision {
   if (call.source === "web") return web.find(([, permission]) => permission.fits(call))?.[0] ?? otherwise;
@@ -143,7 +125,17 @@ for (const otherwise of ["allow", "deny"] as const) {
       for (const call of CALLS) {
         const { source, method, path, team } = call;
         const header = team === undefined ? [] : ["-H", `x-team: ${team}`];
-        const argv = ["authz", "check", source, "api", "--method", method, "--path", path, ...header];
+        const argv = [
+          "authz",
+          "check",
+          `${source}-v1`,
+          "api-v1",
+          "--method",
+          method,
+          "--path",
+          path,
+          ...header,
+        ];
         const ours = await runCli([...argv, "-f", directory]);
         const want = expected(call, web, others ?? anywhere, otherwise) === "allow" ? 0 : 1;
         assert.equal(ours.code, want, `${JSON.stringify(call)}\n${stdout}\n${ours.stdout}${ours.stderr}`);

@@ -244,6 +244,24 @@ test("intentions: namespaces of Consul's are namespaces here, and `*` in one is 
   });
 });
 
+test("intentions: those of `*` in every namespace come after those of `*` in one", () => {
+  const star = { Kind: "service-intentions", Name: "*" };
+  const { specs } = translated(
+    [
+      { ...star, Namespace: "*", Sources: [{ Name: "*", Namespace: "*", Action: "allow" }] },
+      { ...star, Namespace: "billing", Sources: [{ Name: "web", Namespace: "shop", Action: "deny" }] },
+    ],
+    "deny",
+  );
+  const allowing = (source: object): object => ({ action: "ALLOW", rules: [{ from: [{ source }] }] });
+  assert.deepEqual(specs, {
+    "AuthorizationPolicy billing/consul-any-destination": allowing({
+      principals: ["*"],
+      notPrincipals: [WEB],
+    }),
+  });
+});
+
 /** Permissions that no policy can say: what is reported, and that the source is let in no further than it was. */
 const UNSAYABLE: readonly (readonly [field: string, http: object])[] = [
   ["HTTP.PathRegex", { PathRegex: "/a/[0-9]+" }],
