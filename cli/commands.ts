@@ -152,6 +152,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/diff.ts")).diffCommand,
   },
   {
+    name: "import",
+    aliases: [],
+    summary: "objects from what another mesh has: Consul's config entries and intentions",
+    load: async () => (await import("./commands/import.ts")).importCommand,
+  },
+  {
     name: "render",
     aliases: [],
     summary: "what a workload's proxy would get, from files alone",
