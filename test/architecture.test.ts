@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   examples: [],
   setup: [],
   bench: ["mesh", "controlplane", "agent", "proxy", "test", "setup"],
+  fuzz: ["mesh", "proxy", "test"],
   test: ["mesh", "controlplane", "agent", "proxy", "cli", "setup", "examples"],
 };
 
@@ -34,7 +35,7 @@ const DOORS =
 const FORGE_HOMES = ["mesh/identity/", "controlplane/ca/"];
 const DRAWERS = /(^|\/)(utils?|helpers?|common|misc|shared)(\/|\.ts$)/;
 
-const files = globSync("{mesh,controlplane,agent,proxy,cli,examples,test,setup,bench}/**/*.ts", {
+const files = globSync("{mesh,controlplane,agent,proxy,cli,examples,test,setup,bench,fuzz}/**/*.ts", {
   exclude: (path) => path.includes("xds/gen"),
 }).sort();
 const texts = new Map(files.map((file) => [file, readFileSync(file, "utf8")]));
