@@ -58,3 +58,27 @@ test("anything else is plain, and no mutation of a hello throws", async () => {
     }
   }
 });
+
+for (const { name, first, rest } of [
+  {
+    name: "a record of another kind in the middle",
+    first: [0x16, 3, 1, 0, 1, 1],
+    rest: Buffer.alloc(5, 0x17),
+  },
+  {
+    name: "an empty record in the middle",
+    first: [0x16, 3, 1, 0, 1, 1],
+    rest: Buffer.from([0x16, 3, 1, 0, 0]),
+  },
+  {
+    name: "a hello that comes byte by byte, each in a record",
+    first: [0x16, 3, 1, 0, 1, 1],
+    rest: Buffer.concat(Array.from({ length: 6000 }, () => Buffer.from([0x16, 3, 1, 0, 1, 0]))),
+  },
+]) {
+  test(`${name} is not waited for: it would be kept without end`, () => {
+    const begun = Buffer.from(first);
+    assert.equal(peekClientHello(begun).kind, "incomplete");
+    assert.equal(peekClientHello(Buffer.concat([begun, rest])).kind, "plain");
+  });
+}

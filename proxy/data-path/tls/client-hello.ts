@@ -17,6 +17,8 @@ const SERVER_NAME = 0;
 const ALPN = 16;
 /** Post-quantum key shares make a hello of about 2 KiB; far more than that is no hello. */
 const LONGEST_HELLO = 16_384;
+/** Cut into so small records that it is longer than this on the wire, it is none either: all of it is kept until then. */
+const MOST_BYTES = 2 * LONGEST_HELLO;
 
 /**
  * Looks at the first bytes of a connection. Reads only; whatever is not a well-formed ClientHello is `plain` and left
@@ -25,12 +27,12 @@ const LONGEST_HELLO = 16_384;
 export function peekClientHello(bytes: Buffer): Peeked {
   if (bytes.length === 0) return { kind: "incomplete" };
   if (bytes[0] !== HANDSHAKE_RECORD || (bytes.length > 1 && bytes[1] !== 3)) return { kind: "plain" };
-  const message = joinRecords(bytes);
-  if (message === undefined) return { kind: "plain" };
-  if (message.length < 4) return { kind: "incomplete" };
+  const { message, broken } = joinRecords(bytes);
+  const unfinished: Peeked = broken || bytes.length > MOST_BYTES ? { kind: "plain" } : { kind: "incomplete" };
+  if (message.length < 4) return unfinished;
   const length = message.readUIntBE(1, 3);
   if (message[0] !== CLIENT_HELLO || length > LONGEST_HELLO) return { kind: "plain" };
-  if (message.length < 4 + length) return { kind: "incomplete" };
+  if (message.length < 4 + length) return unfinished;
   try {
     return { kind: "tls", hello: readHello(new Reader(message.subarray(4, 4 + length))) };
   } catch {
@@ -38,17 +40,23 @@ export function peekClientHello(bytes: Buffer): Peeked {
   }
 }
 
-/** The handshake bytes of the records so far; undefined when a record of another kind is among them. */
-function joinRecords(bytes: Buffer): Buffer | undefined {
+interface Joined {
+  /** The handshake bytes of the records so far. */
+  readonly message: Buffer;
+  /** A record of another kind follows, or one without a byte: the message goes no further. */
+  readonly broken: boolean;
+}
+
+function joinRecords(bytes: Buffer): Joined {
   const parts: Buffer[] = [];
   for (let at = 0; at + 5 <= bytes.length; ) {
-    if (bytes[at] !== HANDSHAKE_RECORD) return parts.length > 0 ? Buffer.concat(parts) : undefined;
     const length = bytes.readUInt16BE(at + 3);
-    if (length === 0) return undefined;
+    if (bytes[at] !== HANDSHAKE_RECORD || length === 0)
+      return { message: Buffer.concat(parts), broken: true };
     parts.push(bytes.subarray(at + 5, at + 5 + length));
     at += 5 + length;
   }
-  return Buffer.concat(parts);
+  return { message: Buffer.concat(parts), broken: false };
 }
 
 function readHello(reader: Reader): ClientHello {
