@@ -49,10 +49,10 @@ export function decodeRequest(payload: Buffer, fin: boolean): Decoded<RequestHea
   // What follows the head of an upgrade or CONNECT is not a body.
   const body = bodyOf(length, fin || upgrade !== "" || method === "CONNECT");
   if (!TOKEN.test(method)) return refuse("method");
-  if (method === "CONNECT" ? target !== "" && upgrade === "" : !TARGET.test(target)) return refuse("target");
+  if (method === "CONNECT" ? target !== "" : !TARGET.test(target)) return refuse("target");
   if (!isAuthority(authority)) return refuse("authority");
   if (!SCHEME.test(scheme)) return refuse("scheme");
-  if (upgrade !== "" && !PROTOCOL.test(upgrade)) return refuse("upgrade");
+  if (upgrade !== "" && (method === "CONNECT" || !PROTOCOL.test(upgrade))) return refuse("upgrade");
   if (body === undefined || (fin && Number(length) > 0)) return refuse("length");
   return {
     ok: true,
@@ -76,7 +76,7 @@ export function decodeResponse(payload: Buffer, fin: boolean): Decoded<ResponseH
   if (typeof headers === "string") return refuse(headers);
   const [status = "", length = ""] = fields;
   const body = bodyOf(length, fin);
-  if (!/^[1-5]\d\d$/.test(status)) return refuse("status");
+  if (!/^[1-9]\d\d$/.test(status)) return refuse("status");
   if (body === undefined) return refuse("length");
   return { ok: true, head: { status: Number(status), headers, body } };
 }
@@ -99,6 +99,7 @@ const CONTROL = /[\x01-\x08\x0a-\x1f\x7f]/;
 /** Said by the fields of the head, or belonging to one connection. */
 const NOT_HERE = new Set([
   "connection",
+  "content-length",
   "host",
   "keep-alive",
   "proxy-connection",
