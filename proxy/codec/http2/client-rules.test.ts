@@ -309,6 +309,29 @@ test("a change of protocols that the server does not take fails, and so does one
   assert.deepEqual(lost.cause, { kind: "disconnected", reason: "gone" });
 });
 
+test("a request beside one that is refused in the same turn is answered, and the end of the connection is told last", async () => {
+  const websocket = { upgrade: "websocket", body: { kind: "none" } } as const;
+  const client = new TestClient();
+  client.send(settings());
+  const refused = client.ask(websocket);
+  const other = client.ask();
+  assert.equal(refused.cause, undefined, "its owner does not have it yet");
+  await Promise.resolve();
+  assert.match(JSON.stringify(refused.cause), /RFC 8441/);
+  client.send(headers(1, OK));
+  assert.equal(other.ended, 1, "its number was the refused one's, too");
+
+  const given = client.ask(websocket);
+  given.stream.reset({ kind: "cancelled" });
+  const last = client.ask(websocket);
+  client.wire.input?.closed("gone");
+  assert.deepEqual(last.cause, { kind: "disconnected", reason: "gone" });
+  const { changed } = client;
+  await Promise.resolve();
+  assert.equal(client.changed, changed);
+  assert.equal(given.cause, undefined);
+});
+
 test("CONNECT has an authority and nothing else, and bytes go both ways after 200", () => {
   const client = new TestClient();
   const answer = client.ask({

@@ -29,6 +29,8 @@ export class Http2ClientSession implements ClientSession {
   #nextId = 1;
   /** Changes of protocols, until the server has said whether it takes them (RFC 8441 §3). */
   readonly #waiting = new Set<WaitingRequest>();
+  /** Those that will hear so at the end of this turn. */
+  readonly #refused = new Set<WaitingRequest>();
   #closing = false;
   /** The highest stream that the server still answers. */
   #serverLast = MAX_STREAM_ID;
@@ -67,12 +69,8 @@ export class Http2ClientSession implements ClientSession {
     if (head.upgrade !== undefined && !connection.settled && this.capacity > 0)
       return new WaitingRequest(head, receiver, this.#waiting);
     const refusal = this.#refusal(head);
+    if (refusal !== undefined) return this.#refuse(head, receiver, refusal);
     const stream = new Http2ClientStream(this.#nextId, connection, head, receiver, this.#fields);
-    if (refusal !== undefined) {
-      // Not before the caller has the stream in its hands.
-      queueMicrotask(() => stream.lost(refusal));
-      return stream;
-    }
     this.#nextId += 2;
     connection.add(stream);
     // After an upgrade, or CONNECT, bytes go both ways.
@@ -91,6 +89,15 @@ export class Http2ClientSession implements ClientSession {
 
   destroy(reason: string): void {
     this.#connection.destroy(reason);
+  }
+
+  /** Not before the caller has the stream in its hands; it has no number, which the next request is to get. */
+  #refuse(head: RequestHead, receiver: ResponseReceiver, cause: ResetCause): ClientStream {
+    const request = new WaitingRequest(head, receiver, this.#refused);
+    queueMicrotask(() => {
+      if (this.#refused.delete(request)) receiver.reset(cause);
+    });
+    return request;
   }
 
   #refusal({ upgrade }: RequestHead): ResetCause | undefined {
@@ -134,8 +141,9 @@ export class Http2ClientSession implements ClientSession {
   }
 
   #loseWaiting(cause: ResetCause): void {
-    const waiting = [...this.#waiting];
+    const waiting = [...this.#waiting, ...this.#refused];
     this.#waiting.clear();
+    this.#refused.clear();
     for (const { receiver } of waiting) receiver.reset(cause);
   }
 
