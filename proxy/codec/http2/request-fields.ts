@@ -41,7 +41,8 @@ export class RequestFields extends ReceivedFields {
         this.#method = value;
         return;
       case ":scheme":
-        if (this.#scheme !== undefined || !isToken(value)) this.problem = ":scheme";
+        // Of no other scheme is anything asked here, and the next hop would take it for a broken request of ours.
+        if (this.#scheme !== undefined || (value !== "http" && value !== "https")) this.problem = ":scheme";
         this.#scheme = value;
         return;
       case ":path":

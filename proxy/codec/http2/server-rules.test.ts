@@ -493,6 +493,7 @@ const messages: readonly Case[] = [
   malformed("§8.3 a pseudo-header after fields", headers(1, [["a", "b"], ...GET])),
   ...GET.map(([name, value]) => malformed(`§8.3 ${name} twice`, headers(1, [...GET, [name, value]]))),
   ...[":method", ":scheme", ":path"].map((name) => malformed(`§8.3.1 no ${name}`, headers(1, without(name)))),
+  malformed("§8.3.1 a scheme that is not HTTP's", headers(1, [...without(":scheme"), [":scheme", "ftp"]])),
   malformed("§8.3.1 an empty :path", headers(1, [...without(":path"), [":path", ""]])),
   malformed(
     "§8.3.1 a :path that does not begin with a slash",
