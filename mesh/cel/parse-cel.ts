@@ -1,3 +1,4 @@
+import { regexProblem } from "../model/regex.ts";
 import { CEL_METHODS, type CelExpression, type CelMethod, type CelOperator } from "./expression.ts";
 
 const TOKEN =
@@ -177,6 +178,10 @@ class Parser {
     const method = CEL_METHODS.find((one): one is CelMethod => one === name);
     if (method === undefined || argument === undefined || others.length > 0)
       throw new NotCel(`the function \`${name}\` is not known`);
+    if (method === "matches" && argument.kind === "literal" && typeof argument.value === "string") {
+      const problem = regexProblem(argument.value);
+      if (problem !== undefined) throw new NotCel(`the pattern \`${argument.value}\` ${problem}`);
+    }
     return { kind: "method", method, of, argument };
   }
 }

@@ -36,6 +36,10 @@ for (const [expression, problem] of [
   ["a ? b : c", "`? b : c` is not understood"],
   ["request.headers.exists(h, true)", "the function `exists` is not known"],
   ["(response.code", "`the end` is not understood here"],
+  [
+    "request.path.matches('[')",
+    "the pattern `[` is not a valid RE2 expression: error parsing regexp: missing closing ]: `[`",
+  ],
   ["'a' + 'b'", "`+ 'b'` is not understood"],
 ] as const) {
   test(`not understood: ${expression}`, () => {
