@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bundle bench bench-ban bench-ca bench-proxy bench-sync bench-rotation bench-xds clean
+.PHONY: help setup demo test check format tools bundle bench bench-ban bench-ca bench-proxy bench-sync bench-rotation bench-xds fuzz soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,6 +60,12 @@ bench-rotation: setup tools ## a whole change of the CA under 500 requests a sec
 
 bench-xds: setup ## the xDS server with thousands of proxies; ARGS=quick takes a tenth
 	@node_modules/.bin/node bench/xds.bench.ts $(ARGS)
+
+fuzz: setup ## bytes that the proxy does not stand are looked for, in each codec and parser; ARGS="seconds=60 only=http1"
+	@node_modules/.bin/node fuzz/fuzz.ts $(ARGS)
+
+soak: setup ## half an hour of mixed traffic while all that can change does: nothing lost, nothing grown; ARGS="minutes=2"
+	@node_modules/.bin/node bench/soak.bench.ts $(ARGS)
 
 clean: ## remove everything that the targets made
 	@rm -rf node_modules .tools bench-results mesh/xds/gen

@@ -44,7 +44,10 @@ async function campaigns(): Promise<number> {
   return crashes === 0 ? 0 : 1;
 }
 
-function lineOf(name: string, { executions, seconds, reached, reachedFirst, kept, keptFirst, crashes }: ThreadReport): string {
+function lineOf(
+  name: string,
+  { executions, seconds, reached, reachedFirst, kept, keptFirst, crashes }: ThreadReport,
+): string {
   const perSecond = Math.round(executions / seconds);
   const found = `${reached} characters of code (+${reached - reachedFirst}), ${kept} inputs (+${kept - keptFirst})`;
   return `${name.padEnd(20)} ${String(executions).padStart(9)} executions, ${String(perSecond).padStart(6)}/s; ${found}; ${crashes.length} crashes`;

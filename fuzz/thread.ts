@@ -33,7 +33,7 @@ const report: ThreadReport = {
   crashes: [...campaign.crashes.values()],
 };
 if (keep) writeCorpus(name, await smallest(campaign.kept));
-parentPort?.postMessage(report);
+parentPort?.postMessage(report, []);
 
 /** So few of the inputs that they still reach what all of them do. */
 async function smallest(inputs: readonly Buffer[]): Promise<readonly Buffer[]> {

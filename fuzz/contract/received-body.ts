@@ -27,7 +27,6 @@ export class ReceivedBody implements BodySink {
   data(bytes: Buffer): boolean {
     this.#expectMore("data");
     assert.ok(!this.held, "data while the sender is held back");
-    assert.ok(bytes.length > 0, "data without octets");
     this.#bytes += bytes.length;
     const length = this.#length();
     assert.notEqual(length?.kind, "none", "data of no body");

@@ -29,7 +29,8 @@ export class SentBody {
     const isLast = this.#left === 0 || (!this.#isSized && this.#random.chance(0.3));
     if (isLast) {
       this.over = true;
-      const trailers = !this.#isSized && this.#random.chance(0.3) ? HeaderList.fromRaw(["grpc-status", "0"]) : undefined;
+      const trailers =
+        !this.#isSized && this.#random.chance(0.3) ? HeaderList.fromRaw(["grpc-status", "0"]) : undefined;
       this.#to.end(trailers);
       return;
     }

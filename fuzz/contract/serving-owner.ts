@@ -36,7 +36,9 @@ export class ServingOwner implements ServerSessionObserver {
   };
 
   /** A TCP connection through a tunnel: the same without a head. */
-  readonly bytes = (stream: Pick<ServerStream, "receive" | "pause" | "resume" | "observe" | "data" | "end" | "reset">): void => {
+  readonly bytes = (
+    stream: Pick<ServerStream, "receive" | "pause" | "resume" | "observe" | "data" | "end" | "reset">,
+  ): void => {
     assert.ok(!this.isClosed, "a stream after the end");
     this.#requests.push(new ServedRequest(this.#random, undefined, stream));
   };
@@ -57,7 +59,8 @@ export class ServingOwner implements ServerSessionObserver {
   closed(): void {
     assert.ok(!this.isClosed, "closed twice");
     this.isClosed = true;
-    for (const request of this.#requests) assert.ok(request.isClosed, "the connection is closed before its stream");
+    for (const request of this.#requests)
+      assert.ok(request.isClosed, "the connection is closed before its stream");
   }
 
   step(): void {
@@ -111,7 +114,7 @@ class ServedRequest implements ServerStreamObserver {
   step(): void {
     const random = this.#random;
     if (this.isClosed) return;
-    if (!this.#receives && random.chance(0.6)) this.#receive();
+    if (this.#mayReceive() && random.chance(0.6)) this.#receive();
     else if (this.#body.held && random.chance(0.6)) this.#resume();
     else if (random.chance(0.03)) this.#giveUp();
     else if (this.#answer !== undefined) this.#answer.step();
@@ -122,8 +125,15 @@ class ServedRequest implements ServerStreamObserver {
 
   settle(): void {
     if (this.isClosed) return;
-    if (!this.#receives) this.#receive();
+    if (this.#mayReceive()) this.#receive();
     while (this.#body.held && !this.isClosed) this.#resume();
+  }
+
+  /** Of bytes both ways nothing is taken before the answer has agreed to them. */
+  #mayReceive(): boolean {
+    const { upgrade, method } = this.#head ?? {};
+    const changes = upgrade !== undefined || method === "CONNECT";
+    return !this.#receives && (!changes || this.#answer !== undefined);
   }
 
   #receive(): void {
@@ -145,7 +155,11 @@ class ServedRequest implements ServerStreamObserver {
     const { method = "", upgrade } = this.#head ?? {};
     const random = this.#random;
     const switches = (upgrade !== undefined || method === "CONNECT") && random.chance(0.7);
-    const status = switches ? (method === "CONNECT" ? 200 : 101) : random.pick(STATUSES.slice(method === "CONNECT" ? 5 : 0));
+    const status = switches
+      ? method === "CONNECT"
+        ? 200
+        : 101
+      : random.pick(STATUSES.slice(method === "CONNECT" ? 5 : 0));
     const body = switches ? STREAMED : this.#answerBody(method, status);
     if (switches) this.#isRaw = true;
     this.#answer = new SentBody(random, this.#stream, body);

@@ -76,6 +76,7 @@ export class Coverage implements Disposable {
 function painted(functions: readonly Profiler.FunctionCoverage[]): Uint8Array {
   const ranges = functions.flatMap((one) => one.ranges);
   const script = new Uint8Array(Math.max(0, ...ranges.map(({ endOffset }) => endOffset)));
-  for (const { startOffset, endOffset, count } of ranges) script.fill(count > 0 ? 1 : 0, startOffset, endOffset);
+  for (const { startOffset, endOffset, count } of ranges)
+    script.fill(count > 0 ? 1 : 0, startOffset, endOffset);
   return script;
 }

@@ -6,17 +6,18 @@ export async function minimise(
 ): Promise<Buffer> {
   let best = input;
   let tries = 0;
+  const mayTry = (): boolean => tries < mostTries;
   const attempt = async (shorter: Buffer): Promise<boolean> => {
     if (++tries > mostTries || !(await holds(shorter))) return false;
     best = shorter;
     return true;
   };
-  for (let size = Math.ceil(best.length / 2); size >= 1 && tries < mostTries; size = Math.floor(size / 2)) {
-    for (let at = 0; at < best.length && tries < mostTries; ) {
+  for (let size = Math.ceil(best.length / 2); size >= 1 && mayTry(); size = Math.floor(size / 2)) {
+    for (let at = 0; at < best.length && mayTry(); ) {
       if (!(await attempt(Buffer.concat([best.subarray(0, at), best.subarray(at + size)])))) at += size;
     }
   }
-  for (let at = 0; at < best.length && tries < mostTries; at++) {
+  for (let at = 0; at < best.length && mayTry(); at++) {
     if (best[at] === 0x61) continue;
     const plain = Buffer.from(best);
     plain[at] = 0x61;

@@ -71,12 +71,13 @@ function endOf(
   const number = readVarint(bytes, at);
   if (number === undefined) return undefined;
   if (wireType === 0) return { at: number.next, length: 0 };
-  return wireType === LENGTH_DELIMITED
-    ? { at: number.next + number.value, length: number.value }
-    : undefined;
+  return wireType === LENGTH_DELIMITED ? { at: number.next + number.value, length: number.value } : undefined;
 }
 
-function readVarint(bytes: Buffer, from: number): { readonly value: number; readonly next: number } | undefined {
+function readVarint(
+  bytes: Buffer,
+  from: number,
+): { readonly value: number; readonly next: number } | undefined {
   let value = 0;
   for (let at = from, scale = 1; at < bytes.length && at < from + 5; at++, scale *= 128) {
     const byte = bytes[at] ?? 0;

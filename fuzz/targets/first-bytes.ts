@@ -10,12 +10,25 @@ const MOST_PEEKED = 65_536;
 export const clientHello: Target = {
   name: "client-hello",
   longest: 1024,
-  words: ["\x16\x03\x01", "\x01\0", "\0\0", "\0\x10", "\x02h2", "\0\x0elateen.example", "GET / HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  words: [
+    "\x16\x03\x01",
+    "\x01\0",
+    "\0\0",
+    "\0\x10",
+    "\x02h2",
+    "\0\x0elateen.example",
+    "GET / HTTP/1.1\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+  ],
   seeds: () => [
     hello([]),
     hello([extension(0, list(Buffer.concat([Buffer.from([0]), sized(2, "A.Example")])))]),
     hello([extension(16, list(Buffer.concat([sized(1, "h2"), sized(1, "istio-http/1.1")])))]),
-    hello([extension(0, list(Buffer.concat([Buffer.from([0]), sized(2, "b")]))), extension(16, list(sized(1, "x"))), extension(51, "k")]),
+    hello([
+      extension(0, list(Buffer.concat([Buffer.from([0]), sized(2, "b")]))),
+      extension(16, list(sized(1, "x"))),
+      extension(51, "k"),
+    ]),
     cutIntoRecords(hello([extension(16, list(sized(1, "h2")))]), 7),
     Buffer.from("GET / HTTP/1.1\r\n\r\n"),
     Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),

@@ -42,13 +42,16 @@ const WORDS = [
 ];
 
 const seeded = (texts: readonly string[]): readonly Buffer[] =>
-  texts.map((text, index) => Buffer.from(`${String.fromCharCode(index & 0xff, (index * 7) & 0xff)}${text}`, "latin1"));
+  texts.map((text, index) =>
+    Buffer.from(`${String.fromCharCode(index & 0xff, (index * 7) & 0xff)}${text}`, "latin1"),
+  );
 
 export const http1Server: Target = {
   name: "http1-server",
   longest: 4096,
   words: WORDS,
-  seeds: () => seeded([...framingMutations().slice(0, 60), "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\nbytes"]),
+  seeds: () =>
+    seeded([...framingMutations().slice(0, 60), "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\nbytes"]),
   run(input) {
     const random = seedOf(input);
     const wire = new FakeWire();
@@ -73,7 +76,8 @@ export const http1Client: Target = {
   name: "http1-client",
   longest: 4096,
   words: WORDS,
-  seeds: () => seeded([...ANSWERS, ...ANSWERS.map((one) => one + one), ...ANSWERS.map((one) => one + ANSWERS.join(""))]),
+  seeds: () =>
+    seeded([...ANSWERS, ...ANSWERS.map((one) => one + one), ...ANSWERS.map((one) => one + ANSWERS.join(""))]),
   run(input) {
     const random = seedOf(input);
     const wire = new FakeWire();
@@ -91,7 +95,10 @@ export const http1Differential: Target = {
   name: "http1-differential",
   longest: 2048,
   words: WORDS,
-  seeds: () => framingMutations().slice(0, 200).map((text) => Buffer.from(text, "latin1")),
+  seeds: () =>
+    framingMutations()
+      .slice(0, 200)
+      .map((text) => Buffer.from(text, "latin1")),
   async run(input) {
     const text = input.toString("latin1");
     const own = ownReading(text);
@@ -116,11 +123,16 @@ function ownReading(text: string): readonly LoggedRequest[] {
       stream.respond({ status: 200, headers: new HeaderList(), body: { kind: "none" } });
     };
     if (head.body.kind === "none") return answer();
-    return stream.receive({ data: (bytes) => sink.data(bytes), end: answer, reset: (cause) => sink.reset(cause) });
+    return stream.receive({
+      data: (bytes) => sink.data(bytes),
+      end: answer,
+      reset: (cause) => sink.reset(cause),
+    });
   });
-  new Http1ServerSession(wire, log, OPTIONS);
+  const session = new Http1ServerSession(wire, log, OPTIONS);
   wire.receive(text);
   wire.close();
+  assert.equal(session.active, 0);
   return log.requests.filter(({ sink }) => sink.ends === 1);
 }
 

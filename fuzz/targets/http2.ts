@@ -91,7 +91,10 @@ const ANSWERS = [
   headers(3, [...OK, ["content-length", "5"]], "open"),
   headers(5, [[":status", "204"]]),
   headers(1, [["grpc-status", "0"]]),
-  headers(7, [[":status", "304"], ["content-length", "9"]]),
+  headers(7, [
+    [":status", "304"],
+    ["content-length", "9"],
+  ]),
 ];
 
 export const http2Client: Target = {
@@ -115,7 +118,8 @@ export const http2Client: Target = {
 };
 
 function checkFrames(written: Buffer): void {
-  for (const { payload } of parseFrames(written)) assert.ok(payload.length <= LARGEST_FRAME, "a frame is too large");
+  for (const { payload } of parseFrames(written))
+    assert.ok(payload.length <= LARGEST_FRAME, "a frame is too large");
 }
 
 const MOST_BLOCKS = 16;

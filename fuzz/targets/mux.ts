@@ -74,8 +74,14 @@ const COMMON: readonly Write[] = [1, 2].flatMap<Write>((id) => [
   (writer) => writer.settings({ maxStreams: id, window: id }),
 ]);
 const OPENINGS: readonly Write[] = [
-  ...REQUESTS.map<Write>((head, index) => (writer) =>
-    writer.head(FrameKind.request, index + 1, encodeRequest(head), head.body.kind === "none" && head.upgrade === undefined),
+  ...REQUESTS.map<Write>(
+    (head, index) => (writer) =>
+      writer.head(
+        FrameKind.request,
+        index + 1,
+        encodeRequest(head),
+        head.body.kind === "none" && head.upgrade === undefined,
+      ),
   ),
   (writer) => writer.connect(6),
 ];
@@ -85,8 +91,8 @@ const ANSWERS: readonly Write[] = RESPONSES.flatMap<Write>((head, index) => [
 ]);
 
 const seedsOf = (first: readonly Write[]): readonly Buffer[] =>
-  [...first.map((one) => [one]), [...first], ...COMMON.map((one) => [...first.slice(0, 2), one])].map((writes, index) =>
-    Buffer.concat([Buffer.from([index, index * 13]), said(hello, ...writes)]),
+  [...first.map((one) => [one]), [...first], ...COMMON.map((one) => [...first.slice(0, 2), one])].map(
+    (writes, index) => Buffer.concat([Buffer.from([index, index * 13]), said(hello, ...writes)]),
   );
 const wordsOf = (first: readonly Write[]): readonly string[] =>
   [hello, ...COMMON, ...first].map((write) => said(write).toString("latin1"));
@@ -132,7 +138,21 @@ function checkFrames(written: Buffer): void {
 export const muxHeads: Target = {
   name: "mux-heads",
   longest: 1024,
-  words: ["\0", "\0\0", "GET", "CONNECT", "/", "*", "http", "websocket", "x-a", "content-length", "1", "200", "999"],
+  words: [
+    "\0",
+    "\0\0",
+    "GET",
+    "CONNECT",
+    "/",
+    "*",
+    "http",
+    "websocket",
+    "x-a",
+    "content-length",
+    "1",
+    "200",
+    "999",
+  ],
   seeds: () => [
     ...REQUESTS.map((head) => Buffer.from(`\0${encodeRequest(head)}`, "latin1")),
     ...RESPONSES.map((head) => Buffer.from(`\x01${encodeResponse(head)}`, "latin1")),

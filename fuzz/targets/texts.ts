@@ -5,10 +5,11 @@ import { normalizePath } from "../../proxy/data-path/http/path.ts";
 import { compileCondition } from "../../proxy/format/compile-cel.ts";
 import { compileSingle, compileText } from "../../proxy/format/compile-format.ts";
 import { parseFormatText } from "../../proxy/parse/format.ts";
-import { HTTP_RECORD, TCP_RECORD } from "./records.ts";
 import type { Target } from "../target.ts";
+import { HTTP_RECORD, TCP_RECORD } from "./records.ts";
 
-const texts = (...all: readonly string[]): readonly Buffer[] => all.map((text) => Buffer.from(text, "latin1"));
+const texts = (...all: readonly string[]): readonly Buffer[] =>
+  all.map((text) => Buffer.from(text, "latin1"));
 const MS = 12;
 
 /** After an octet with the rules, a path. One that is normal stays as it is, and nothing in it climbs. */
@@ -16,10 +17,24 @@ export const path: Target = {
   name: "path",
   longest: 512,
   words: ["/../", "/./", "//", "%2e", "%2F", "%5c", "%00", "%", "..;a/", "/..", "?", "\\"],
-  seeds: () => texts("7/a/b", "7/a/../b/./c", "1/%41%2e%2E/x", "3//a///b", "4/a%2fb%5Cc", "7/..;x=1/a", "7/a/.", '1/"<>`{}|^'),
+  seeds: () =>
+    texts(
+      "7/a/b",
+      "7/a/../b/./c",
+      "1/%41%2e%2E/x",
+      "3//a///b",
+      "4/a%2fb%5Cc",
+      "7/..;x=1/a",
+      "7/a/.",
+      '1/"<>`{}|^',
+    ),
   run(input) {
     const flags = input[0] ?? 0;
-    const rules = { normalize: (flags & 1) !== 0, mergeSlashes: (flags & 2) !== 0, unescapeSlashes: (flags & 4) !== 0 };
+    const rules = {
+      normalize: (flags & 1) !== 0,
+      mergeSlashes: (flags & 2) !== 0,
+      unescapeSlashes: (flags & 4) !== 0,
+    };
     const text = `/${input.toString("latin1", 1).replace(/[^!-~]|[?#]/g, "")}`;
     const once = normalizePath(text, rules);
     if (!once.ok) return;
@@ -55,7 +70,7 @@ export const format: Target = {
   ],
   seeds: () =>
     texts(
-      "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS%",
+      '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS%',
       "%START_TIME(%s.%6f %e %b %Z)%",
       "%BYTES_SENT%%DURATION%%UPSTREAM_HOST%",
       "%RESP(GRPC-STATUS):3%",
