@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { CLIENT_ID, CLUSTER, ROUTES, SERVER_ID, TestApp } from "./proxy-pair.ts";
 import { ProxyProgram } from "./proxy-program.ts";
 import { listenTcp } from "./tcp-pair.ts";
-import { mintRoot, mintSvid } from "./test-certificates.ts";
+import { mintRoot, mintSvid, type TestCertificate } from "./test-certificates.ts";
 import { freePorts } from "./test-proxy.ts";
 import {
   certificateSecret,
@@ -28,9 +28,14 @@ export interface ProgramPair extends AsyncDisposable {
   readonly server: ProxyProgram;
   readonly httpPort: number;
   readonly tcpPort: number;
+  /** Where the server's proxy takes HTTP. */
+  readonly httpInbound: number;
+  /** Who has issued the SVIDs of both. */
+  readonly root: TestCertificate;
 }
 
-export async function startProgramPair(concurrency: number): Promise<ProgramPair> {
+/** `preload`: a module that is loaded into each thread of both first. */
+export async function startProgramPair(concurrency: number, preload?: string): Promise<ProgramPair> {
   const cleanup = new AsyncDisposableStack();
   const root = mintRoot();
   const app = cleanup.use(await TestApp.start((_request, response) => response.end("here")));
@@ -42,8 +47,8 @@ export async function startProgramPair(concurrency: number): Promise<ProgramPair
   const echoPort = await listenTcp(echo);
   cleanup.defer(() => void echo.close());
   const [client, server] = await Promise.all([
-    ProxyProgram.start({ concurrency }),
-    ProxyProgram.start({ concurrency, name: "server-1" }),
+    ProxyProgram.start({ concurrency, ...(preload === undefined ? {} : { preload }) }),
+    ProxyProgram.start({ concurrency, name: "server-1", ...(preload === undefined ? {} : { preload }) }),
   ]);
   cleanup.use(client);
   cleanup.use(server);
@@ -81,6 +86,8 @@ export async function startProgramPair(concurrency: number): Promise<ProgramPair
     server,
     httpPort,
     tcpPort,
+    httpInbound,
+    root,
     [Symbol.asyncDispose]: async () => await cleanup.disposeAsync(),
   };
 }

@@ -94,7 +94,8 @@ export class SteadyTraffic implements AsyncDisposable {
   }
 }
 
-async function callOnce(port: number, agent: Agent): Promise<void> {
+/** A GET that is answered 200. */
+export async function callOnce(port: number, agent: Agent): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const options = { host: "127.0.0.1", port, path: "/", agent, timeout: TIMEOUT_MS };
     const asked = request(options, (response) => {
@@ -110,7 +111,8 @@ async function callOnce(port: number, agent: Agent): Promise<void> {
   });
 }
 
-async function echoOnce(port: number, line: string): Promise<void> {
+/** A TCP connection for one exchange. */
+export async function echoOnce(port: number, line: string): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   try {
     await echoed(socket, line);
@@ -120,7 +122,7 @@ async function echoOnce(port: number, line: string): Promise<void> {
 }
 
 /** Writes a text and waits until it has come back. */
-async function echoed(socket: Socket, text: string): Promise<void> {
+export async function echoed(socket: Socket, text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let heard = "";
     const settle = (error?: Error): void => {
@@ -141,7 +143,7 @@ async function echoed(socket: Socket, text: string): Promise<void> {
   });
 }
 
-async function openWebSocket(port: number): Promise<Socket> {
+export async function openWebSocket(port: number): Promise<Socket> {
   return await new Promise((resolve, reject) => {
     const asked = request({
       host: "127.0.0.1",
