@@ -52,8 +52,7 @@ export class AskingOwner implements ClientSessionObserver {
     if (session.capacity > 0 && this.#asked.length < MOST_REQUESTS && this.#random.chance(0.5)) {
       assert.ok(!session.closing, "room on a connection that closes");
       this.#asked.push(new AskedRequest(this.#random, session));
-    } else if (this.#random.chance(0.01)) session.drain();
-    else {
+    } else {
       const open = this.#asked.filter(({ isOver }) => !isOver);
       if (open.length > 0) this.#random.pick(open).step();
     }

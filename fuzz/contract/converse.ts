@@ -31,12 +31,14 @@ export function converse(
   input: Buffer,
   wire: FakeWire,
   owner: Owner,
-  session: { readonly active: number },
+  session: { readonly active: number; drain(): void; destroy(reason: string): void },
 ): Buffer {
   const written: Buffer[] = [];
   const take = (): void => void written.push(wire.take());
   const act = (): void => {
     for (let steps = random.below(4); steps > 0; steps--) owner.step();
+    if (random.chance(0.01)) session.drain();
+    if (random.chance(0.003)) session.destroy("given up");
     if (wire.pending > 0 && random.chance(0.5)) wire.drain();
     else if (random.chance(0.05)) wire.pending = FULL_BYTES;
     if (random.chance(0.5)) take();
