@@ -5,6 +5,8 @@ const MOST_SIZE_DIGITS = 12;
 /** Of all extensions of one body: nobody needs them (CVE-2024-22019). */
 const MOST_EXTENSION_BYTES = 16_384;
 const MOST_TRAILER_BYTES = 8192;
+/** They would say anew what the message is, to a reader who takes trailers for headers (RFC 9110 §6.5.1). */
+const NO_TRAILERS = new Set(["connection", "content-length", "host", "transfer-encoding", "upgrade"]);
 const SEMICOLON = 59;
 const EQUALS = 61;
 const QUOTE = 34;
@@ -39,6 +41,7 @@ export class ChunkedReader {
   #left = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
+  #trailerName = "";
   problem: "chunk" | "chunk extensions" | "trailers" | undefined;
   /** Where in the last input it stopped: at its end, after some data, or after the body's end. */
   next = 0;
@@ -130,13 +133,18 @@ export class ChunkedReader {
     }
     switch (this.#state) {
       case "trailer-start":
+        this.#trailerName = "";
         if (code === CR) this.#state = "last-line-end";
-        else if (isToken(code)) this.#state = "trailer-name";
-        else this.problem = "trailers";
+        else {
+          this.#state = "trailer-name";
+          this.#nameOfTrailer(code);
+        }
         return;
       case "trailer-name":
-        if (code === COLON) this.#state = "trailer-value";
-        else if (!isToken(code)) this.problem = "trailers";
+        if (code === COLON) {
+          this.#state = "trailer-value";
+          if (NO_TRAILERS.has(this.#trailerName.toLowerCase())) this.problem = "trailers";
+        } else this.#nameOfTrailer(code);
         return;
       case "trailer-value":
         if (code === CR) this.#state = "trailer-end";
@@ -145,6 +153,11 @@ export class ChunkedReader {
       default:
         return this.#expect(code === LF, "trailer-start");
     }
+  }
+
+  #nameOfTrailer(code: number): void {
+    if (isToken(code)) this.#trailerName += String.fromCharCode(code);
+    else this.problem = "trailers";
   }
 
   #expect(isThere: boolean, next: State): void {

@@ -67,6 +67,18 @@ test("a chunked body is told without its framing, however its bytes come", () =>
   }
 });
 
+for (const name of ["Transfer-Encoding", "content-length", "Host", "connection", "upgrade"]) {
+  test(`a trailer ${name} breaks the request: other readers go by it`, () => {
+    const { wire, log } = serve();
+    const head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    wire.receive(`${head}1\r\na\r\n0\r\nX-T: 1\r\n${name}: chunked\r\n\r\n`);
+    const [first] = log.requests;
+    assert.equal(first?.sink.ends, 0);
+    assert.deepEqual(first?.sink.cause, { kind: "protocol", reason: "trailers" });
+    assert.match(wire.take(), /^HTTP\/1\.1 400 /);
+  });
+}
+
 test("answers come in the order of their requests, and a request that was sent ahead waits", () => {
   const { wire, log } = serve();
   wire.receive(GET + GET);
