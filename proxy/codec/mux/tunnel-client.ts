@@ -100,8 +100,9 @@ export class TunnelClient implements ClientSession {
 
   /** Streams after `last` were not looked at; the others come to their end. */
   #leave(last: number): void {
-    this.#closing = true;
     const tunnel = this.#tunnel;
+    if (tunnel.isClosed) return;
+    this.#closing = true;
     for (const [id, stream] of tunnel.streams) {
       if (id <= last) continue;
       tunnel.forget(id);

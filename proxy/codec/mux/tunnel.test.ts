@@ -526,3 +526,13 @@ test("what came before anybody listened is read: a request, and the goodbye of a
   const leaving = new TunnelClient(late.client, { changed: () => {}, closed: () => {} }, ALARMS);
   assert.deepEqual([leaving.closing, leaving.capacity], [true, 0]);
 });
+
+test("who drains a connection that is gone hears nothing more of it", () => {
+  const { client: wire } = wirePair();
+  const heard: string[] = [];
+  const observer = { changed: () => heard.push("changed"), closed: () => heard.push("closed") };
+  const client = new TunnelClient(wire, observer, ALARMS);
+  wire.fail("reset");
+  client.drain();
+  assert.deepEqual(heard, ["closed"]);
+});
