@@ -32,6 +32,8 @@ const TURNS: Readonly<Record<Protocol, number>> = {
 export class MixedTraffic {
   readonly done: Record<Protocol, number> = { "HTTP/1.1": 0, "HTTP/2": 0, gRPC: 0, TCP: 0, WebSocket: 0 };
   readonly failures: Failure[] = [];
+  /** Requests that a goodbye crossed: they are known not to have been looked at (RFC 9113 §8.7), and were asked again. */
+  askedAgain = 0;
   readonly #ground: SoakGround;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
   readonly #grpc: GrpcCaller;
@@ -97,7 +99,12 @@ export class MixedTraffic {
       case "HTTP/1.1":
         return await callOnce(pair.httpPort, this.#agent);
       case "HTTP/2":
-        return await this.#callHttp2();
+        return await this.#callHttp2().catch(async (error: unknown) => {
+          if (!String(error).includes("NGHTTP2_REFUSED_STREAM")) throw error;
+          this.askedAgain++;
+          this.#http2 = undefined;
+          await this.#callHttp2();
+        });
       case "gRPC": {
         const { value } = await this.#grpc.unary(`${turn}`, TIMEOUT_MS);
         if (value !== `${turn}`) throw new Error(`another answer: ${value}`);
