@@ -193,6 +193,16 @@ test("after 101 bytes pass both ways", () => {
   assert.equal(answer.cause, undefined);
 });
 
+test("a server that has ended its side of a tunnel has ended it, whatever becomes of the connection", () => {
+  const asked = open();
+  const { answer } = ask(asked, { method: "CONNECT", authority: "a:80" });
+  asked.wire.receive("HTTP/1.1 200 OK\r\n\r\nbytes");
+  asked.wire.receiveEnd();
+  asked.session.destroy("given up");
+  asked.wire.close();
+  assert.deepEqual([answer.body, answer.ends, answer.cause], ["bytes", 1, undefined]);
+});
+
 test("given up, the connection is cut and nothing more is heard", () => {
   const asked = open();
   const { answer, stream } = ask(asked);

@@ -235,10 +235,11 @@ export class Http1ClientSession implements ClientSession, Input, RequestEvents {
 
   #fail(cause: ResetCause): void {
     const stream = this.#stream;
+    const whole = this.#state === "raw" && this.#untilClose;
     this.#stream = undefined;
     this.#cut();
     stream?.close();
-    stream?.receiver.reset(cause);
+    if (!whole) stream?.receiver.reset(cause);
   }
 
   /** Closes the connection in order: what was written arrives. */
