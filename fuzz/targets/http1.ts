@@ -108,8 +108,11 @@ export const http1Differential: Target = {
     assert.deepEqual(await node.read(onward), messages, "read from what is sent on");
     assert.deepEqual(ownReading(onward).map(messageOf), messages, "read again from what is sent on");
     const before = await node.read(text);
-    const shapes = (read: readonly ReadMessage[]): unknown => read.map(({ method, body }) => [method, body]);
-    assert.deepEqual(shapes(before.slice(0, own.length)), shapes(messages), "read from what came");
+    // After a request to change protocols that parser reads no other, whatever the answer.
+    const compared = /upgrade/i.test(text) ? 1 : own.length;
+    const shapes = (read: readonly ReadMessage[]): unknown =>
+      read.slice(0, compared).map(({ method, body }) => [method, body]);
+    assert.deepEqual(shapes(before), shapes(messages), "read from what came");
   },
 };
 

@@ -50,6 +50,10 @@ export class NodeHttpParser {
     this.#server.on("clientError", (_error, socket) => setImmediate(() => socket.destroy()));
     // A request that wants to change protocols is an ordinary one to who does not.
     this.#server.on("checkContinue", (request, response) => this.#server.emit("request", request, response));
+    // Nor does anybody have to refuse an expectation (RFC 9110 §10.1.1).
+    this.#server.on("checkExpectation", (request, response) =>
+      this.#server.emit("request", request, response),
+    );
   }
 
   async read(text: string): Promise<readonly ReadMessage[]> {
