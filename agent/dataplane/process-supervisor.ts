@@ -299,7 +299,11 @@ export class ProcessSupervisor implements DataPlaneProcess {
     const successor = await this.#adoptAnswering(new AbortController().signal);
     if (successor === undefined) return;
     const target = this.#drainTarget(successor);
-    await this.#program.drain(target).catch(() => {});
+    await this.#program
+      .drain(target)
+      .catch((error: unknown) =>
+        this.#options.logger.warn("the data plane could not be told to drain", { error: messageOf(error) }),
+      );
     const ended = new AbortController();
     void successor.exited.then(() => ended.abort());
     await this.#untilDrained(target, clock.monotonic() + drainMs, ended.signal);

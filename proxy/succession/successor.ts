@@ -25,6 +25,7 @@ export class Successor {
       child.once("error", (error) => fail(messageOf(error)));
       child.once("exit", (code, signal) => fail(`it ended with ${signal ?? `status ${code}`}`));
     });
+    // It may fail before anybody waits for it; who does is told.
     this.#ready.catch(() => {});
   }
 
