@@ -99,6 +99,8 @@ export class Attempt implements PoolUser, ResponseReceiver {
     this.#reused = reused;
     if (!reused && introduction !== undefined && peer?.uri?.startsWith("spiffe://") === true)
       head.headers.set(PEER_METADATA, introduction);
+    // An attempt before, at another host, may have said it.
+    else head.headers.delete(PEER_METADATA);
     this.peer = peer;
     this.localAddress = localAddress;
     this.#state = "sent";
