@@ -1,7 +1,4 @@
-/**
- * All samples of one metric as plain data.
- * `labels` are as Prometheus writes them, without braces.
- */
+/** All samples of one metric as plain data. `labels` are as Prometheus writes them, without braces. */
 export type MetricFamily =
   | {
       readonly name: string;
