@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
-import { loadAgentConfig } from "../../agent/config.ts";
+import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "../host/agent-socket.ts";
 import { agentDaemon, type HostOptions, supervisorOf } from "../host/enrol.ts";
-import { MadeFiles } from "../host/made-files.ts";
+import { MadeFiles, type PrivateDirectory } from "../host/made-files.ts";
 import { removeAdded } from "../host/service-places.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
 
@@ -60,6 +60,26 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
   for (const line of stopped) say(line);
   const { kind, path: folder } = config.discovery;
   if (kind === "file") for (const line of removeAdded(folder)) say(line);
-  for (const line of MadeFiles.of(stateDir).remove([stateDir, runDir])) say(line);
+  for (const line of MadeFiles.of(dirname(path)).remove(privateDirectories(config))) say(line);
   return EXIT.ok;
 }
+
+/** What the agent writes: its keys and what it has kept; its sockets, and a folder for each workload's data plane. */
+function privateDirectories({ stateDir, runDir }: AgentConfig): readonly PrivateDirectory[] {
+  return [
+    { path: stateDir, isAgents: (name) => STATE.has(name) },
+    {
+      path: runDir,
+      isAgents: (name) => RUN.has(name) || existsSync(join(runDir, name, "bootstrap.json")),
+    },
+  ];
+}
+
+const STATE: ReadonlySet<string> = new Set([
+  "agent.log",
+  "identity",
+  "service-files.json",
+  "workloads",
+  "workloads.json",
+]);
+const RUN: ReadonlySet<string> = new Set(["agent.pid", "agent.sock", "workload.sock", "xds.sock"]);

@@ -86,7 +86,9 @@ export async function enrol(
   invitation: Invitation,
   force: boolean,
 ): Promise<Enrolment> {
-  const made = MadeFiles.of(config.stateDir);
+  const configDir = resolve(path, "..");
+  const made = MadeFiles.of(configDir);
+  made.directory(configDir, 0o750);
   made.directory(config.stateDir, 0o700);
   const state = await joinMesh(invitation, {
     stateDir: config.stateDir,
@@ -98,7 +100,6 @@ export async function enrol(
     signal: context.signal,
   });
   made.directory(config.runDir, 0o700);
-  made.directory(resolve(path, ".."), 0o750);
   if (isNew) {
     writeNewConfig(path, `# lateen agent: docs/config.md has every key and its default.\n${toYaml(written)}`);
     made.file(path);

@@ -81,6 +81,22 @@ test("a package's unit is used as it is, and stays", async (t) => {
   assert.ok(!calls.some((line) => /sysusers|daemon-reload/.test(line)));
 });
 
+test("an operator's own unit is used as it is, and stays", async (t) => {
+  const { supervisor, daemon, unit } = bench(t);
+  writeFileSync(unit, "[Service]\nExecStart=/srv/lateen agent\n");
+  await supervisor.start(daemon, ready);
+  await supervisor.stop(daemon, undefined);
+  assert.match(readFileSync(unit, "utf8"), /^ExecStart=\/srv\/lateen agent$/m);
+});
+
+test("a unit that another checkout wrote is written anew", async (t) => {
+  const { supervisor, daemon, unit } = bench(t);
+  await supervisor.start(daemon, ready);
+  writeFileSync(unit, readFileSync(unit, "utf8").replaceAll(LATEEN, "/old/lateen"));
+  await supervisor.start(daemon, ready);
+  assert.match(readFileSync(unit, "utf8"), new RegExp(`^ExecStart=${LATEEN} agent`, "m"));
+});
+
 test("what systemd cannot do is told in its words, with what to try", async (t) => {
   const { supervisor, daemon } = bench(t, { fails: "systemctl restart" });
   await assert.rejects(supervisor.start(daemon, ready), {

@@ -31,6 +31,9 @@ const PLACES: SystemdPlaces = {
   lateen: LATEEN,
 };
 
+/** First line of a unit that was written here: only such a one is written anew or removed. */
+const WRITTEN = "# Written by lateen init or join; lateen leave takes it away.";
+
 /** The group whose members read the configuration: the agent's own, and the server's in addition. */
 const USER = "lateen";
 
@@ -43,7 +46,9 @@ export function systemdSupervisor(run: RunProgram = runProgram, places: SystemdP
     keepsAlive: true,
     async start(daemon) {
       const unit = unitName(daemon.name);
-      const done = installed(run, unit) ? [] : install(run, places, daemon.name);
+      // One that an earlier checkout wrote is written anew: it may start another program.
+      const isOthers = installed(run, unit) && !isWritten(join(places.system, unit));
+      const done = isOthers ? [] : install(run, places, daemon.name);
       const ids = userIds(run);
       handOver(daemon, ids);
       told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
@@ -78,18 +83,22 @@ function install(run: RunProgram, places: SystemdPlaces, name: DaemonName): read
   const to = join(places.system, unit);
   const text = readFileSync(join(places.units, unit), "utf8").replaceAll("/usr/bin/lateen", places.lateen);
   told(run, "systemd-sysusers", [join(places.units, "lateen.sysusers")], `make the user ${USER}`);
-  writeFileSync(to, text, { mode: 0o644 });
+  writeFileSync(to, `${WRITTEN}\n${text}`, { mode: 0o644 });
   told(run, "systemctl", ["daemon-reload"], "read the units again");
   return [`wrote ${to}`];
 }
 
-/** Only what was written by `install`: a package's units are the package's. */
+/** Only what was written by `install`: a package's units are the package's, and an operator's are the operator's. */
 function uninstall(run: RunProgram, { system }: SystemdPlaces, unit: string): readonly string[] {
   const path = join(system, unit);
-  if (!existsSync(path)) return [];
+  if (!isWritten(path)) return [];
   told(run, "rm", ["-f", path], `remove ${path}`);
   told(run, "systemctl", ["daemon-reload"], "read the units again");
   return [`removed ${path}`];
+}
+
+function isWritten(path: string): boolean {
+  return existsSync(path) && readFileSync(path, "utf8").startsWith(WRITTEN);
 }
 
 interface Ids {

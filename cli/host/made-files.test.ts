@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { MadeFiles } from "./made-files.ts";
+
+const root = mkdtempSync(join(tmpdir(), "lateen-made-"));
+after(() => rmSync(root, { recursive: true }));
+
+const isAgents = (name: string): boolean => name === "identity";
+const modeOf = (path: string): number => statSync(path).mode & 0o777;
+
+test("what was made goes, with the record of it, and nothing else", () => {
+  const config = join(root, "etc", "lateen.d");
+  const state = join(root, "var", "lib", "lateen", "agent");
+  const made = MadeFiles.of(config);
+  made.directory(config, 0o750);
+  made.directory(state, 0o700);
+  writeFileSync(join(config, "agent.yaml"), "");
+  made.file(join(config, "agent.yaml"));
+  mkdirSync(join(state, "identity"));
+  // Its user has to get to it through those above, which are root's.
+  assert.deepEqual([modeOf(config), modeOf(state), modeOf(join(state, ".."))], [0o750, 0o700, 0o755]);
+
+  MadeFiles.of(config).remove([{ path: state, isAgents }]);
+  assert.deepEqual(readdirSync(root), []);
+});
+
+test("a directory that was there before loses what is the agent's alone", () => {
+  const config = join(root, "config");
+  const run = join(root, "run");
+  mkdirSync(join(run, "server"), { recursive: true });
+  mkdirSync(join(run, "identity"));
+  writeFileSync(join(run, "server", "admin.sock"), "");
+  const made = MadeFiles.of(config);
+  made.directory(config, 0o750);
+  made.directory(run, 0o700);
+
+  const said = MadeFiles.of(config).remove([{ path: run, isAgents }]);
+  assert.ok(existsSync(join(run, "server", "admin.sock")));
+  assert.deepEqual(readdirSync(run), ["server"]);
+  assert.match(said.join("\n"), /removed identity from .*run, which was there before/);
+});
+
+test("without a record nothing of anybody is removed", () => {
+  const state = join(root, "state");
+  mkdirSync(join(state, "theirs"), { recursive: true });
+  MadeFiles.of(join(root, "none")).remove([{ path: state, isAgents }]);
+  assert.deepEqual(readdirSync(state), ["theirs"]);
+});
