@@ -9,7 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import { toYaml } from "../output/render.ts";
 import { agentStatus } from "./agent-socket.ts";
 import { freeUpstreamPort } from "./free-port.ts";
-import { ADDED, type ServicePlaces, servicePlaces } from "./service-places.ts";
+import { ADDED, dropInOf, type ServicePlaces, servicePlaces } from "./service-places.ts";
 
 interface AddOptions {
   readonly dir: string;
@@ -31,8 +31,9 @@ export async function addService(context: CliContext, service: string, options: 
   const waitMs = parseDuration(options.wait);
   const places = servicePlaces(context, options.dir);
   const id = options.id ?? service;
-  const path = join(places.folder, `${id}.yaml`);
-  const upstreams = await bindUpstreams(places, id, options.upstream ?? []);
+  const { namespace } = options;
+  const path = dropInOf(places, namespace, id);
+  const upstreams = await bindUpstreams(places, { namespace, id, path }, options.upstream ?? []);
   const text = `${ADDED}\n${toYaml({ services: [definition(service, options, upstreams)] })}`;
   await assertUsable(text);
   const before = await agentStatus(places.config.runDir, context.signal);
@@ -43,7 +44,7 @@ export async function addService(context: CliContext, service: string, options: 
     context.stdout.write("no agent runs here: it takes this when it is started\n");
     return EXIT.ok;
   }
-  return await untilServed(context, places, `${options.namespace}/${id}`, path, waitMs);
+  return await untilServed(context, places, `${namespace}/${id}`, path, waitMs);
 }
 
 interface Upstream {
@@ -53,12 +54,12 @@ interface Upstream {
 
 /** Those that say nothing of the local side get a port of loopback, which is written down: it stays. */
 async function bindUpstreams(
-  { config, folder }: ServicePlaces,
-  id: string,
+  { config }: ServicePlaces,
+  { namespace, id, path }: { readonly namespace: string; readonly id: string; readonly path: string },
   written: readonly string[],
 ): Promise<readonly Upstream[]> {
   const { services } = await declaredServices(config, "127.0.0.1");
-  const mine = services.find((one) => one.id === id && existsSync(join(folder, `${id}.yaml`)));
+  const mine = services.find((one) => one.id === id && one.namespace === namespace && existsSync(path));
   const others = services.filter((one) => one !== mine);
   const taken = new Set(
     others.flatMap(({ address, upstreams }) => [

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "./agent-socket.ts";
-import { ADDED, servicePlaces } from "./service-places.ts";
+import { ADDED, dropInOf, servicePlaces } from "./service-places.ts";
 
 interface RemoveOptions {
   readonly dir: string;
@@ -23,8 +22,9 @@ export async function removeService(
 ): Promise<number> {
   const { clock, signal, stdout, stderr } = context;
   const waitMs = parseDuration(wait);
-  const { config, folder } = servicePlaces(context, dir);
-  const path = join(folder, `${id}.yaml`);
+  const places = servicePlaces(context, dir);
+  const { config } = places;
+  const path = dropInOf(places, namespace, id);
   if (!/^[\w.-]+$/.test(id) || !existsSync(path)) {
     throw new MeshError("object.not-found", `there is no ${path}`, {
       hint: "lateen service list has what there is",

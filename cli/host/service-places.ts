@@ -14,6 +14,11 @@ export interface ServicePlaces {
   readonly folder: string;
 }
 
+/** The drop-in of a service's instance: each namespace has its own, and no other instance has its name. */
+export function dropInOf({ folder }: Pick<ServicePlaces, "folder">, namespace: string, id: string): string {
+  return join(folder, `${id}${namespace === "default" ? "" : `@${namespace}`}.yaml`);
+}
+
 /** Where drop-ins go. Throws `cli.usage` when this host's agent reads none. */
 export function servicePlaces(context: CliContext, dir: string): ServicePlaces {
   const path = join(resolve(dir), "agent.yaml");
