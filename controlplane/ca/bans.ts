@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { describeSpiffeId, isSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { inTransaction } from "../store/database.ts";
 import type { IssuedCertificates, IssuedRecord } from "./issued-certificates.ts";
 import type { DeniedCertificate } from "./revocation-lists.ts";
 
@@ -79,12 +80,16 @@ export class Bans {
   add(target: BanTarget, reason: string): void {
     if (this.has(target)) return;
     const ban: Ban = { ...target, reason, atMs: this.#clock.now() };
-    this.#database
-      .prepare("INSERT INTO bans (kind, value, reason, at) VALUES (?, ?, ?, ?)")
-      .run(ban.kind, ban.value, ban.reason, ban.atMs);
+    // Both or neither: a ban without its mark would never have proxies end what is open.
+    const last = inTransaction(this.#database, () => {
+      this.#database
+        .prepare("INSERT INTO bans (kind, value, reason, at) VALUES (?, ?, ?, ?)")
+        .run(ban.kind, ban.value, ban.reason, ban.atMs);
+      return this.#mark(ban);
+    });
     this.#bans.set(keyOf(ban), ban);
     this.#revision += 1;
-    this.#mark(ban);
+    this.#last = last;
     for (const listener of this.#listeners) listener(target);
   }
 
@@ -135,9 +140,9 @@ export class Bans {
   }
 
   /** Of two bans in one millisecond the second is later. */
-  #mark(ban: Ban): void {
+  #mark(ban: Ban): LastBans {
     const identities = new Set(this.#certificatesUnder(ban).map(({ spiffeId }) => spiffeId));
-    if (identities.size === 0) return;
+    if (identities.size === 0) return this.#last;
     const atMs = Math.max(ban.atMs, this.#last.atMs + 1);
     const ofIdentities = new Map(this.#last.ofIdentities);
     this.#database.prepare("INSERT OR REPLACE INTO last_ban (id, at) VALUES (1, ?)").run(atMs);
@@ -146,7 +151,7 @@ export class Bans {
       ofIdentities.set(identity, atMs);
       insert.run(identity, atMs);
     }
-    this.#last = { atMs, ofIdentities };
+    return { atMs, ofIdentities };
   }
 
   #certificatesUnder({ kind, value }: BanTarget): readonly IssuedRecord[] {

@@ -9,7 +9,10 @@ export function workloadSpiffeId(trustDomain: string, namespace: string, service
  * The names that a server of a service may present: those of its endpoints' service accounts, healthy or not (so
  * that a flapping instance does not change how the others are called), and what its ServiceEntry adds.
  */
-export function identitiesOf({ service, endpoints }: JoinedService, trustDomain: string): readonly string[] {
+export function identitiesOf(
+  { service, endpoints }: Omit<JoinedService, "withheld">,
+  trustDomain: string,
+): readonly string[] {
   const accounts = endpoints.flatMap(({ namespace, serviceAccount }) =>
     serviceAccount !== undefined ? [workloadSpiffeId(trustDomain, namespace, serviceAccount)] : [],
   );

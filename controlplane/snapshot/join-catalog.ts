@@ -16,6 +16,8 @@ export interface ServiceSources {
 export interface JoinedService {
   readonly service: Service;
   readonly endpoints: readonly Endpoint[];
+  /** Those that are left out because they are banned. */
+  readonly withheld?: readonly Endpoint[];
 }
 
 /** The port of a service whose instances neither name one nor agree on one. */
@@ -57,7 +59,13 @@ export function joinCatalog(sources: ServiceSources, settings: MeshSettings): Jo
     source: instances[0]?.registry ?? "agents",
   };
   const endpoints = all.map(({ endpoint }) => endpoint);
-  return { service, endpoints: endpoints.filter(({ workload }) => !banned.has(workload ?? "")) };
+  if (banned.size === 0) return { service, endpoints };
+  const isBanned = ({ workload }: Endpoint): boolean => banned.has(workload ?? "");
+  return {
+    service,
+    endpoints: endpoints.filter((one) => !isBanned(one)),
+    withheld: endpoints.filter(isBanned),
+  };
 }
 
 interface PortClaim {

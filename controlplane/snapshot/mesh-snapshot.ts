@@ -57,8 +57,8 @@ export interface MeshSnapshot {
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody who has certificates was banned last, milliseconds since the epoch; 0: never. */
   readonly lastBanMs: number;
-  /** The same by the identities that were banned, or certificates of which. */
-  readonly identityBans: SharedMap<number>;
+  /** By service, when one of its servers was (`ServerBans`). */
+  readonly serverBans: SharedMap<number>;
 }
 
 /** A host that a service has, maybe not alone. */
@@ -72,7 +72,7 @@ type SnapshotPart =
   | "service"
   | "endpoints"
   | "identities"
-  | "identity-ban"
+  | "server-ban"
   | "workload"
   | "observed"
   | "key-set"
@@ -123,6 +123,6 @@ export function emptySnapshot(settings: MeshSettings): MeshSnapshot {
     selectedLabels: [],
     networkEntries: [],
     lastBanMs: 0,
-    identityBans: SharedMap.empty(),
+    serverBans: SharedMap.empty(),
   };
 }

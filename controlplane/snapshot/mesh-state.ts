@@ -8,6 +8,7 @@ import type { CatalogInstance } from "../registry/registry.ts";
 import type { StoreChange } from "../store/config-store.ts";
 import { ConfigIndex } from "./config-index.ts";
 import { parseServiceHostname, serviceHostname } from "./host-names.ts";
+import { identitiesOf } from "./identities.ts";
 import { type JoinedService, joinCatalog } from "./join-catalog.ts";
 import { joinServiceEntries } from "./join-service-entry.ts";
 import { KeptVirtualServices } from "./kept-virtual-services.ts";
@@ -30,6 +31,7 @@ import { isNetworkGateway, type NetworkEntry, networkEntries } from "./network-g
 import { ALL, type ListName, ObjectLists } from "./object-lists.ts";
 import { SelectedLabels } from "./selected-labels.ts";
 import { labelNames, selectorName } from "./selector-names.ts";
+import { ServerBans } from "./server-bans.ts";
 import { type ServiceParts, withServices } from "./service-parts.ts";
 import { workloadConfig } from "./snapshot-view.ts";
 import { VipAllocator } from "./vip-allocator.ts";
@@ -75,6 +77,7 @@ export class MeshState {
   );
   readonly #vips = new VipAllocator();
   #lastBans: LastBans = { atMs: 0, ofIdentities: new Map() };
+  readonly #serverBans = new ServerBans();
   readonly #sizes: MeshSizes;
   /** Names to be looked at again by `next`. */
   readonly #dirty = {
@@ -158,6 +161,7 @@ export class MeshState {
   /** When who was banned last: proxies end what is open from before. */
   setLastBans(last: LastBans): void {
     this.#lastBans = last;
+    this.#serverBans.setBans(last.ofIdentities);
   }
 
   /** Gives another state the catalogs and workloads of this one, `asPlaced`: everything but the objects. */
@@ -172,13 +176,6 @@ export class MeshState {
     for (const [id, hosts] of this.#observed) to.setObserved(id, hosts);
     this.keySets.copyTo(to.keySets);
     to.setLastBans(this.#lastBans);
-  }
-
-  #nextIdentityBans(changed: Set<SnapshotKey>): MeshSnapshot["identityBans"] {
-    const { identityBans: before } = this.#snapshot;
-    const edits = [...this.#lastBans.ofIdentities].filter(([id, atMs]) => before.get(id) !== atMs);
-    for (const [id] of edits) changed.add(`identity-ban/${id}`);
-    return edits.length === 0 ? before : before.edited(edits);
   }
 
   /** The snapshot of all that was taken in, and how it differs from the last. Throws `mesh.too-large`. */
@@ -202,7 +199,7 @@ export class MeshState {
       selectedLabels: this.#selectedLabels.keys,
       networkEntries: entries,
       lastBanMs: this.#lastBans.atMs,
-      identityBans: this.#nextIdentityBans(changed),
+      serverBans: this.#serverBans.next(before.serverBans, changed),
     };
     if (this.#lastBans.atMs !== before.lastBanMs) changed.add(LAST_BAN_KEY);
     if (!sameItems(this.#snapshot.selectedLabels, before.selectedLabels)) changed.add(SELECTED_LABELS_KEY);
@@ -240,7 +237,18 @@ export class MeshState {
 
   #rejoin(changed: Set<SnapshotKey>): ServiceParts {
     const joined = drain(this.#dirty.hosts).map((host) => [host, this.#join(host)] as const);
+    for (const [host, services] of joined) this.#noteServers(host, services);
     return withServices(this.#snapshot, joined, changed);
+  }
+
+  #noteServers(hostname: string, services: readonly JoinedService[]): void {
+    const { trustDomain } = this.#snapshot.settings;
+    for (const { service, endpoints, withheld = [] } of services) {
+      const all = { service, endpoints: withheld.length === 0 ? endpoints : [...endpoints, ...withheld] };
+      this.#serverBans.served(service.key, identitiesOf(all, trustDomain));
+    }
+    for (const { key } of this.#snapshot.services.get(hostname) ?? [])
+      if (!services.some(({ service }) => service.key === key)) this.#serverBans.gone(key);
   }
 
   /** All services of a host. One of a catalog or of agents beats the ServiceEntries of its namespace. */
@@ -253,7 +261,7 @@ export class MeshState {
     );
     const joined = registered === undefined ? described : [registered, ...described];
     if (joined.length === 0) this.#vips.release(hostname);
-    return joined.map(({ service, endpoints }) => ({ service: this.#withAddress(service), endpoints }));
+    return joined.map((one) => ({ ...one, service: this.#withAddress(one.service) }));
   }
 
   /** A client has one service of a host, so they can have one address. */

@@ -46,8 +46,8 @@ export interface SnapshotView {
   readonly networkEntries: readonly NetworkEntry[];
   /** When somebody was banned last; 0: never. */
   readonly lastBanMs: number;
-  /** When an identity, or a certificate of it, was banned last; 0: never. */
-  lastBanOf(identity: string): number;
+  /** When one of a service's servers was banned last; 0: never. */
+  lastServerBan(service: ServiceKey): number;
   /** All services of a host, whoever may see them: `serviceFor` says which one is meant. */
   services(hostname: string): readonly Service[];
   endpoints(service: ServiceKey): readonly Endpoint[];
@@ -119,8 +119,8 @@ class View implements SnapshotView {
     return this.snapshot.lastBanMs;
   }
 
-  lastBanOf(identity: string): number {
-    return this.read(this.snapshot.identityBans, `identity-ban/${identity}`, identity) ?? 0;
+  lastServerBan(key: ServiceKey): number {
+    return this.read(this.snapshot.serverBans, `server-ban/${key}`, key) ?? 0;
   }
 
   services(hostname: string): readonly Service[] {

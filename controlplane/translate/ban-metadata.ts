@@ -17,8 +17,7 @@ export function withServerBans(
   services: readonly ServiceKey[],
   metadata: Metadata | undefined,
 ): Metadata | undefined {
-  const bans = services.flatMap((key) => view.identities(key).map((identity) => view.lastBanOf(identity)));
-  const last = Math.max(0, ...bans);
+  const last = Math.max(0, ...services.map((key) => view.lastServerBan(key)));
   if (last === 0) return metadata;
   const { filterMetadata } = banMetadata(last);
   return Metadata.fromPartial({ filterMetadata: { ...metadata?.filterMetadata, ...filterMetadata } });
