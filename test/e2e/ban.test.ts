@@ -217,8 +217,8 @@ async function keptOpen(socket: Socket, hello: string): Promise<OpenConnection> 
 async function lastBan(mesh: Mesh, host: string): Promise<string | undefined> {
   const dump = await mesh.host(host).askProxy("/config_dump");
   return [...dump.matchAll(/lastBan"?:\s*"([^"]+)"/g)]
-    .map(([, at]) => at)
-    .sort()
+    .map(([, at]) => at ?? "")
+    .toSorted((one, other) => one.localeCompare(other))
     .at(-1);
 }
 
