@@ -24,6 +24,7 @@ import {
   serviceEntryProtocols,
 } from "./service-entries.ts";
 import { sidecarEgressProxies, sidecarImports, sidecars } from "./sidecars.ts";
+import { telemetries, telemetryProviders } from "./telemetries.ts";
 import { virtualServiceClaims } from "./virtual-service/claims.ts";
 import { virtualServiceDelegates } from "./virtual-service/delegates.ts";
 import { virtualServiceDestinations } from "./virtual-service/destinations.ts";
@@ -64,6 +65,8 @@ export const ANALYZERS: readonly Analyzer[] = [
   sidecarEgressProxies,
   sidecarImports,
   sidecars,
+  telemetries,
+  telemetryProviders,
   virtualServiceClaims,
   virtualServiceDelegates,
   virtualServiceDestinations,

@@ -89,6 +89,55 @@ testAnalysis([
     ],
   },
   {
+    name: "two Telemetries for a whole namespace, and two for one workload",
+    objects: [
+      service("reviews"),
+      REVIEWS_V2,
+      object("Telemetry", "one", "{ accessLogging: [{ providers: [{ name: envoy }] }] }"),
+      object("Telemetry", "two", "{ tracing: [{ randomSamplingPercentage: 5 }] }"),
+      object(
+        "Telemetry",
+        "other",
+        "{ tracing: [{ randomSamplingPercentage: 5 }] }",
+        "namespace: istio-system",
+      ),
+      object(
+        "Telemetry",
+        "three",
+        "{ selector: { matchLabels: { app: reviews } }, tracing: [{ randomSamplingPercentage: 5 }] }",
+      ),
+      object(
+        "Telemetry",
+        "four",
+        "{ selector: { matchLabels: { version: v2 } }, tracing: [{ randomSamplingPercentage: 5 }] }",
+      ),
+    ],
+    want: [
+      "IST0160 Telemetry default/one: default/one, default/two",
+      "IST0160 Telemetry default/two: default/one, default/two",
+      "IST0159 Telemetry default/four: default/four, default/three all select workload default/reviews-2",
+      "IST0159 Telemetry default/three: default/four, default/three",
+    ],
+  },
+  {
+    name: "a log without a provider, where there is none to inherit",
+    objects: [object("Telemetry", "one", "{ accessLogging: [{ filter: { expression: 'true' } }] }")],
+    want: ["IST0157 Telemetry default/one: names no provider"],
+  },
+  {
+    name: "a log whose provider the root namespace names",
+    objects: [
+      object("Telemetry", "one", "{ accessLogging: [{ filter: { expression: 'true' } }] }"),
+      object(
+        "Telemetry",
+        "root",
+        "{ accessLogging: [{ providers: [{ name: envoy }] }] }",
+        "namespace: istio-system",
+      ),
+    ],
+    want: [],
+  },
+  {
     name: "an import that finds nothing",
     objects: [
       service("reviews"),

@@ -1,49 +1,25 @@
 import { hostMatches } from "../../mesh/model/hosts.ts";
-import type { StoredObject } from "../../mesh/model/object.ts";
-import { workloadId } from "../../mesh/model/workload.ts";
-import { type Finding, nameOf } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { type MeshFacts, selectorText } from "./mesh-facts.ts";
-
-type Sidecar = StoredObject<"Sidecar">;
+import { overlaps } from "./overlaps.ts";
 
 /** Sidecars of a namespace that mean the same workloads, or none. */
 export function* sidecars(mesh: MeshFacts): Iterable<Finding> {
-  const byNamespace = Map.groupBy(mesh.list("Sidecar"), ({ metadata }) => metadata.namespace);
-  for (const [namespace, list] of byNamespace) {
-    const general = list.filter(({ spec }) => spec.workloadSelector === undefined);
-    if (general.length > 1) {
-      const names = general.map(nameOf).join(", ");
-      for (const subject of general) {
-        const message = `${names} are all for the whole namespace ${namespace}: only the oldest counts`;
-        yield { code: "IST0111", subject, path: ["metadata", "name"], message };
-      }
-    }
-    yield* selecting(
-      mesh,
-      list.filter(({ spec }) => spec.workloadSelector !== undefined),
-    );
+  const selectorPath = ["spec", "workloadSelector"];
+  for (const subject of mesh.list("Sidecar")) {
+    const { workloadSelector } = subject.spec;
+    if (workloadSelector === undefined) continue;
+    if (mesh.selected(workloadSelector, subject.metadata.namespace).length > 0) continue;
+    const message = `no workload of the namespace has the labels ${selectorText(workloadSelector)}`;
+    yield { code: "IST0101", subject, path: selectorPath, message };
   }
-}
-
-function* selecting(mesh: MeshFacts, list: readonly Sidecar[]): Iterable<Finding> {
-  const claims = new Map<string, Sidecar[]>();
-  for (const subject of list) {
-    const selector = subject.spec.workloadSelector ?? {};
-    const workloads = mesh.selected(selector, subject.metadata.namespace);
-    if (workloads.length === 0) {
-      const message = `no workload of the namespace has the labels ${selectorText(selector)}`;
-      yield { code: "IST0101", subject, path: ["spec", "workloadSelector"], message };
-    }
-    for (const id of workloads.map(workloadId)) claims.set(id, [...(claims.get(id) ?? []), subject]);
-  }
-  for (const [id, claimants] of claims) {
-    if (claimants.length < 2) continue;
-    const names = claimants.map(nameOf).join(", ");
-    for (const subject of claimants) {
-      const message = `${names} all select workload ${id}: only the oldest counts`;
-      yield { code: "IST0110", subject, path: ["spec", "workloadSelector"], message };
-    }
-  }
+  yield* overlaps(mesh, {
+    kind: "Sidecar",
+    selectorOf: ({ spec }) => spec.workloadSelector,
+    selectorPath,
+    selecting: "IST0110",
+    general: "IST0111",
+  });
 }
 
 /** Hosts that a Sidecar imports and that nobody offers. */

@@ -119,3 +119,24 @@ test("a provider that there is not is told", () => {
   );
   assert.deepEqual([found.logs, told], [[], ["t nobody"]]);
 });
+
+test("the provider envoy is there without a MeshConfig, and writes to the standard output", () => {
+  const yaml = telemetry("t", "default", "accessLogging: [{ providers: [{ name: envoy }] }]");
+  const { snapshot } = sampleState({ yaml }).next();
+  const told: string[] = [];
+  const { logs } = telemetryFor(viewOf(snapshot), workload("a"), "SERVER", (_, provider) =>
+    told.push(provider),
+  );
+  assert.deepEqual(told, []);
+  assert.deepEqual(logs, [
+    {
+      provider: {
+        kind: "file-log",
+        name: "envoy",
+        path: "/dev/stdout",
+        format: { text: "", labels: undefined, omitEmptyValues: false },
+      },
+      filter: undefined,
+    },
+  ]);
+});

@@ -1,5 +1,10 @@
 import type { StoredObject } from "../../mesh/model/object.ts";
-import type { CustomTag, TelemetryProvider, WorkloadMode } from "../../mesh/model/telemetry.ts";
+import type {
+  CustomTag,
+  ProviderFormat,
+  TelemetryProvider,
+  WorkloadMode,
+} from "../../mesh/model/telemetry.ts";
 import { selects } from "../snapshot/labels.ts";
 import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts";
 
@@ -28,8 +33,10 @@ export interface EffectiveTelemetry {
 /** Istio's, where nobody says. */
 const DEFAULT_SAMPLING = 1;
 
-/** The log that MeshConfig has without any provider. */
+/** The log that there is without any entry of `extensionProviders`, as in Istio; MeshConfig may give its file and format. */
 const MESH_LOG = "envoy";
+const STDOUT = "/dev/stdout";
+const ISTIO_FORMAT: ProviderFormat = { text: "", labels: undefined, omitEmptyValues: false };
 
 /**
  * What holds for one side of a workload: its own Telemetry over its namespace's, over the root namespace's, over
@@ -128,18 +135,16 @@ function tracingOf(
 function providerNamed(view: SnapshotView, name: string): TelemetryProvider | undefined {
   const { telemetryProviders, accessLog } = view.settings.mesh;
   const found = telemetryProviders.find((one) => one.name === name);
-  if (found !== undefined || name !== MESH_LOG || accessLog === undefined) return found;
-  return { kind: "file-log", name, path: accessLog.file, format: meshFormat(accessLog) };
+  if (found !== undefined || name !== MESH_LOG) return found;
+  const path = accessLog?.file ?? STDOUT;
+  return { kind: "file-log", name, path, format: accessLog ? meshFormat(accessLog) : ISTIO_FORMAT };
 }
 
 /** In JSON the format is an object of fields; what is none is not a format. */
 function meshFormat({
   format,
   encoding,
-}: NonNullable<SnapshotView["settings"]["mesh"]["accessLog"]>): Extract<
-  TelemetryProvider,
-  { kind: "file-log" }
->["format"] {
+}: NonNullable<SnapshotView["settings"]["mesh"]["accessLog"]>): ProviderFormat {
   if (encoding === "TEXT") return { text: format, labels: undefined, omitEmptyValues: false };
   return { text: "", labels: parseLabels(format) ?? {}, omitEmptyValues: false };
 }

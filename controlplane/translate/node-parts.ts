@@ -11,3 +11,14 @@ export function sameParts(a: NodeParts, b: NodeParts): boolean {
     return before.length === after.length && before.every((one, index) => one === after[index]);
   });
 }
+
+/** Those of `parts`, and of `more` what has no namesake among them. */
+export function joinedParts(parts: NodeParts, more: NodeParts): NodeParts {
+  const joined = new Map(parts);
+  for (const [type, resources] of more) {
+    const own = parts.get(type) ?? [];
+    const added = resources.filter((one) => !own.some(({ name }) => name === one.name));
+    joined.set(type, [...own, ...added]);
+  }
+  return joined;
+}

@@ -7,14 +7,14 @@ import { selectPatches } from "../policy/envoy-filters.ts";
 import { checkOwnReferences } from "./check-references.ts";
 import { gatewayResources } from "./gateway/gateway-parts.ts";
 import type { Scope } from "./memo.ts";
-import { type NodeParts, sameParts } from "./node-parts.ts";
+import { joinedParts, type NodeParts, sameParts } from "./node-parts.ts";
 import { type EgressClass, egressClass } from "./outbound/egress-class.ts";
 import { checkEgress, egressMap } from "./outbound/egress-resources.ts";
 import { patchSet } from "./patches/patch-set.ts";
 import { patchedOwn, patchedResources, patchedShared } from "./patches/patched-resources.ts";
 import { sameMap } from "./resource.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
-import { nodeListeners, withProviders } from "./telemetry/node-telemetry.ts";
+import { nodeListeners, providerParts } from "./telemetry/node-telemetry.ts";
 import { workloadOf } from "./workload-of.ts";
 
 export type ResourceTypes = ReadonlyMap<TypeUrl, SharedMap<EncodedResource>>;
@@ -126,12 +126,22 @@ function ownParts(scope: Scope, id: WorkloadId): NodeParts {
   return scope.get(
     `own/${id}`,
     (inner) => {
-      const workload = workloadOf(inner, id);
-      const of = classOf(inner, id);
-      const parts =
-        workload.role === "gateway" ? gatewayResources(inner, workload).parts : sidecarParts(inner, id, of);
-      return withProviders(inner, id, of, parts);
+      const providers = providerParts(inner, id, classOf(inner, id));
+      // Kept apart, so that a collector that moves has nothing of the workload's made again.
+      return providers === undefined
+        ? madeParts(inner, id)
+        : joinedParts(
+            inner.get(`made/${id}`, (scope) => madeParts(scope, id), sameParts),
+            providers,
+          );
     },
     sameParts,
   );
+}
+
+function madeParts(scope: Scope, id: WorkloadId): NodeParts {
+  const workload = workloadOf(scope, id);
+  return workload.role === "gateway"
+    ? gatewayResources(scope, workload).parts
+    : sidecarParts(scope, id, classOf(scope, id));
 }

@@ -298,3 +298,69 @@ test("an upstream that does not exist gets a listener that closes, a warning, an
     ["later.default.svc.cluster.local:9080"],
   );
 });
+
+const COLLECTED = `
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+spec:
+  extensionProviders: [{ name: otlp, opentelemetry: { service: otel.default.svc.cluster.local, port: 4317 } }]
+  defaultProviders: { tracing: [otlp] }
+`;
+const grpc = [port({ name: "grpc", protocol: "grpc", servicePort: 4317 })];
+
+test("a collector that moves is told once for all who tell it, and rebuilds nobody's own resources", () => {
+  const callers = ["one", "two", "three"].map((name) =>
+    workload("caller", { name, discovery: "mesh", ports: [] }),
+  );
+  const collector = workload("otel", { ports: grpc });
+  const it = harness({ workloads: [...callers, collector], yaml: COLLECTED });
+  const ids = callers.map(({ name }) => `default/${name}`);
+  for (const id of ids) {
+    const clusters = it.maps(id).get(TYPE_URL.cluster);
+    assert.ok(clusters?.has("outbound|4317||otel.default.svc.cluster.local"), id);
+  }
+  const before = new Map(ids.map((id) => [id, it.maps(id)]));
+  it.state.setWorkloads([{ id: "default/otel-1", workload: { ...collector, healthy: false } }]);
+  it.publish();
+  const built = [...it.built];
+  for (const id of ids) {
+    for (const [type, map] of it.maps(id)) {
+      assert.equal(map === before.get(id)?.get(type), type !== TYPE_URL.endpoints, `${id} ${type}`);
+    }
+  }
+  assert.deepEqual(
+    built.filter((key) => key.startsWith("own/")),
+    [],
+  );
+});
+
+test("a collector that a proxy has only for itself moves, and nothing of the workload's is made again", () => {
+  const collector = workload("otel", { ports: grpc });
+  const it = harness({ workloads: [...bookinfoWorkloads(), collector], yaml: COLLECTED });
+  it.state.setWorkloads([{ id: "default/otel-1", workload: { ...collector, healthy: false } }]);
+  it.publish();
+  it.maps(PRODUCTPAGE);
+  assert.ok(it.built.includes(`own/${PRODUCTPAGE}`));
+  assert.deepEqual(
+    it.built.filter((key) => key.startsWith("made/")),
+    [],
+  );
+});
+
+test("instances of a service share their listeners, also those that tell spans", () => {
+  const callers = ["one", "two"].map((name) =>
+    workload("caller", { name, labels: {}, discovery: "mesh", ports: [] }),
+  );
+  const it = harness({
+    workloads: [
+      ...callers,
+      workload("otel", { ports: grpc }),
+      workload("ledger", { ports: [port({ name: "tcp", protocol: "tcp", servicePort: 9090 })] }),
+    ],
+    yaml: COLLECTED,
+  });
+  const [one, two] = callers.map(({ name }) => it.maps(`default/${name}`).get(TYPE_URL.listener));
+  assert.ok(one && one.size > 0);
+  for (const [name, listener] of one) assert.equal(two?.get(name), listener, name);
+});

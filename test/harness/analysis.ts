@@ -18,6 +18,7 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   AuthorizationPolicy: "security.istio.io/v1",
   PeerAuthentication: "security.istio.io/v1",
   EnvoyFilter: "networking.istio.io/v1alpha3",
+  Telemetry: "telemetry.istio.io/v1",
   ProxyConfig: "networking.istio.io/v1beta1",
   MeshConfig: "mesh.istio.io/v1alpha1",
 };

@@ -3,7 +3,7 @@ import type { TelemetryProvider } from "../../../mesh/model/telemetry.ts";
 import type { WorkloadId } from "../../../mesh/model/workload.ts";
 import type { EncodedResource } from "../../../mesh/xds/encoded-resource.ts";
 import { outboundClusterName } from "../../../mesh/xds/names.ts";
-import { TYPE_URL, type TypeUrl } from "../../../mesh/xds/type-urls.ts";
+import { TYPE_URL } from "../../../mesh/xds/type-urls.ts";
 import { serviceClient } from "../../policy/client.ts";
 import { findService } from "../../policy/services.ts";
 import { telemetryFor } from "../../policy/telemetry.ts";
@@ -11,8 +11,9 @@ import { keyOf } from "../../snapshot/config-index.ts";
 import { clustersOf } from "../clusters/service-clusters.ts";
 import { assignmentsOf } from "../endpoints/service-assignments.ts";
 import type { Scope } from "../memo.ts";
-import type { NodeParts } from "../node-parts.ts";
+import { type NodeParts, sameParts } from "../node-parts.ts";
 import type { EgressClass } from "../outbound/egress-class.ts";
+import { egressMap } from "../outbound/egress-resources.ts";
 import { serviceHosts } from "../references.ts";
 import { sameMap } from "../resource.ts";
 import { workloadOf } from "../workload-of.ts";
@@ -89,23 +90,29 @@ function sideOf(
   };
 }
 
-/** The clusters of providers, which the proxy itself calls, whatever its application may call. */
-export function withProviders(scope: Scope, id: WorkloadId, of: EgressClass, parts: NodeParts): NodeParts {
+/**
+ * What a workload's proxy needs beside all else of its class to call its providers itself, whatever its application may
+ * call; undefined: it calls none. One class makes it once.
+ */
+export function providerParts(scope: Scope, id: WorkloadId, of: EgressClass): NodeParts | undefined {
   const { clusters } = nodeTelemetry(scope, id);
-  if (clusters.length === 0) return parts;
-  const pick = (build: typeof clustersOf): readonly EncodedResource[] =>
-    serviceHosts(clusters).flatMap((host) =>
-      build(scope, of.client, host).filter(({ name }) => clusters.includes(name)),
-    );
-  const add = (type: TypeUrl, more: readonly EncodedResource[]): readonly EncodedResource[] => {
-    const own = parts.get(type) ?? [];
-    return [...own, ...more.filter((one) => !own.some(({ name }) => name === one.name))];
-  };
-  return new Map([
-    ...parts,
-    [TYPE_URL.cluster, add(TYPE_URL.cluster, pick(clustersOf))],
-    [TYPE_URL.endpoints, add(TYPE_URL.endpoints, pick(assignmentsOf))],
-  ]);
+  if (clusters.length === 0) return undefined;
+  return scope.get(
+    `providers/${of.key}/${clusters.join(" ")}`,
+    (inner) => {
+      const shared = egressMap(inner, of, TYPE_URL.cluster);
+      const missing = clusters.filter((name) => !shared.has(name));
+      const pick = (build: typeof clustersOf): readonly EncodedResource[] =>
+        serviceHosts(missing).flatMap((host) =>
+          build(inner, of.client, host).filter(({ name }) => missing.includes(name)),
+        );
+      return new Map([
+        [TYPE_URL.cluster, pick(clustersOf)],
+        [TYPE_URL.endpoints, pick(assignmentsOf)],
+      ]);
+    },
+    sameParts,
+  );
 }
 
 /** Where listeners come from: what a class shares, and what is one workload's own. */

@@ -63,15 +63,19 @@ function toldListener(resource: EncodedResource, telemetry: ListenerTelemetry): 
   const listener = Listener.decode(resource.bytes);
   const side = listener.trafficDirection === TrafficDirection.INBOUND ? telemetry.server : telemetry.client;
   if (side.logs.length === 0 && side.tracing === undefined) return resource;
-  const chain = (one: FilterChain): FilterChain => ({
-    ...one,
-    filters: one.filters.map((filter) => toldFilter(filter, side)),
-  });
-  return encodeResource(resource.name, Listener, {
+  let tells = false;
+  const chain = (one: FilterChain): FilterChain => {
+    const filters = one.filters.map((filter) => toldFilter(filter, side));
+    tells ||= filters.some((filter, index) => filter !== one.filters[index]);
+    return { ...one, filters };
+  };
+  const told = {
     ...listener,
     filterChains: listener.filterChains.map(chain),
     defaultFilterChain: listener.defaultFilterChain && chain(listener.defaultFilterChain),
-  });
+  };
+  // What has nothing to tell, as TCP has no spans, stays one resource for all.
+  return tells ? encodeResource(resource.name, Listener, told) : resource;
 }
 
 function toldFilter(filter: Filter, { logs, tracing }: SideTelemetry): Filter {

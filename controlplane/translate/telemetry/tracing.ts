@@ -19,10 +19,16 @@ export interface Traced {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** As Istio names the service of a span, and what it tells of the workload. */
-export function tracedAs({ namespace, labels, name }: WorkloadConfig, mesh: string): Traced {
+/**
+ * As Istio names the service of a span, and what it tells of the workload. Without a label it is the workload's service,
+ * which its instances share, as pods share their Deployment.
+ */
+export function tracedAs({ namespace, labels, service, name }: WorkloadConfig, mesh: string): Traced {
   const canonical =
-    labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? name;
+    labels["service.istio.io/canonical-name"] ??
+    labels["app.kubernetes.io/name"] ??
+    labels["app"] ??
+    (service || name);
   const revision =
     labels["service.istio.io/canonical-revision"] ??
     labels["app.kubernetes.io/version"] ??
