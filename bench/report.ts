@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join, resolve } from "node:path";
@@ -16,13 +17,42 @@ export interface Result {
 
 const FOLDER = resolve(import.meta.dirname, "../bench-results");
 
+/** What figures are compared by: a run says nothing without it. */
+interface Run {
+  /** RFC 3339. */
+  readonly date: string;
+  /** What was measured; `+` at its end: with changes that are not committed. */
+  readonly commit: string;
+  readonly cores: number;
+  readonly cpu: string;
+  /** Over 1, 5 and 15 minutes, at the end of the run. */
+  readonly load: readonly number[];
+  readonly results: readonly Result[];
+}
+
 /** Prints the figures and writes them to `bench-results/<benchmark>.json`. */
 export async function report(benchmark: string, results: readonly Result[]): Promise<void> {
   console.log(toTable(results));
-  const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`\n${cpus().length} cores, load ${load.join(" ")} over 1, 5 and 15 minutes`);
+  const run: Run = {
+    date: new Date().toISOString(),
+    commit: commit(),
+    cores: cpus().length,
+    cpu: cpus()[0]?.model ?? "",
+    load: loadavg().map((value) => rounded(value)),
+    results,
+  };
+  console.log(
+    `\n${run.commit}, ${run.cores} cores, load ${run.load.join(" ")} over 1, 5 and 15 minutes, ${run.date}`,
+  );
   await mkdir(FOLDER, { recursive: true });
-  await writeFile(join(FOLDER, `${benchmark}.json`), `${JSON.stringify(results, undefined, 2)}\n`);
+  await writeFile(join(FOLDER, `${benchmark}.json`), `${JSON.stringify(run, undefined, 2)}\n`);
+}
+
+function commit(): string {
+  const git = (...words: readonly string[]): string =>
+    execFileSync("git", words, { cwd: import.meta.dirname, encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : "+";
+  return `${git("rev-parse", "--short", "HEAD")}${changed}`;
 }
 
 function toTable(results: readonly Result[]): string {

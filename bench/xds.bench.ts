@@ -145,14 +145,14 @@ async function growthWithServices(counts: readonly number[]): Promise<readonly R
   for (const services of counts) {
     await using run = await XdsRun.start(layout(services, FEW));
     await run.connect(FEW);
-    const samples = await run.measure({
-      kind: "endpoint",
-      services: every(7, services),
-      changes: CHANGES,
-      warmUp: 20,
-    });
+    const changed = async (kind: "endpoint" | "route", step: number): Promise<number> => {
+      const plan = { kind, services: every(step, services), changes: CHANGES, warmUp: 20 };
+      return (await run.measure(plan)).cpuMsPerChange;
+    };
+    const mesh = `${FEW} proxies, ${services} services`;
     rows.push(
-      row(`${FEW} proxies, ${services} services: endpoint, CPU`, samples.cpuMsPerChange, "ms per change"),
+      row(`${mesh}: endpoint, CPU`, await changed("endpoint", 7), "ms per change"),
+      row(`${mesh}: VirtualService, CPU`, await changed("route", 10), "ms per change"),
     );
   }
   return rows;

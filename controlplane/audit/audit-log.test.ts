@@ -195,14 +195,13 @@ test("the newest records are read from the end, over two files", async (t) => {
 test("with a full disk changes are refused, notes are counted, and the log is whole once there is room", async (t) => {
   const directory = directoryFor(t);
   await written(directory, 0);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k,mode=700", "lateen-test", directory], {
-      stdio: "ignore",
-    });
-  } catch {
+  if (process.getuid?.() !== 0) {
     t.skip("mounting a small file system needs root");
     return;
   }
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k,mode=700", "lateen-test", directory], {
+    stdio: "ignore",
+  });
   try {
     await fillAndFree(directory);
   } finally {
