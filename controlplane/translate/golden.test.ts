@@ -63,6 +63,16 @@ const cases: readonly Case[] = [
     workload: "default/productpage-1",
     workloads: bookinfoWorkloads(),
   },
+  {
+    name: "telemetry",
+    workload: "default/productpage-1",
+    workloads: [
+      ...bookinfoWorkloads(),
+      workload("otel", { ports: [port({ name: "grpc-4317", protocol: "grpc", servicePort: 4317 })] }),
+      workload("zipkin", { ports: [port({ name: "http-9411", servicePort: 9411 })] }),
+    ],
+    yaml: yamlOf("telemetry"),
+  },
   { name: "tcp-server", workload: "default/ratingsdb-1", workloads: bookinfoWorkloads() },
   {
     name: "strict-server-with-policies",

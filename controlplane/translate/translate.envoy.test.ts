@@ -13,11 +13,17 @@ const names = (await readdir(golden))
   .filter((name) => name.endsWith(".json") && !WITH_FILES.includes(name))
   .sort();
 
+/**
+ * The fields of OTLP access logs that take its place are younger than the messages that we have (and than those of Istio):
+ * every Envoy that we serve reads it.
+ */
+const KNOWN_DEPRECATION = /^.*Deprecated field:.*OpenTelemetryAccessLogConfig\.common_config.*$/gm;
+
 for (const name of names) {
   test(`Envoy accepts ${name}`, { skip: skipWithout("envoy") }, async () => {
     const resources = JSON.parse(await readFile(join(golden, name), "utf8"));
     const said = await validateBootstrap(staticBootstrap(resources));
-    assert.doesNotMatch(said, /REFUSED|deprecated/i, said);
+    assert.doesNotMatch(said.replaceAll(KNOWN_DEPRECATION, ""), /REFUSED|deprecated/i, said);
   });
 }
 
