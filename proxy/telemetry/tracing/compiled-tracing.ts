@@ -22,8 +22,8 @@ export function compileTracing(
   const b3 = tracing.tracer.kind === "zipkin";
   return {
     begin(record, headers) {
-      const incoming = extract(headers);
-      let sampled = incoming?.sampled;
+      const { parent, sampled: asked } = extract(headers);
+      let sampled = asked;
       if (sampled === undefined) {
         const { requestId } = record;
         const decided = sample({ requestId, header: (name) => headers.first(name) }, tracing, random);
@@ -33,12 +33,12 @@ export function compileTracing(
           headers.set("x-request-id", decided.requestId);
         }
       }
-      const parentId = incoming?.spanId;
+      const parentId = parent?.spanId;
       const context = {
-        traceId: incoming?.traceId ?? randomId(16),
+        traceId: parent?.traceId ?? randomId(16),
         spanId: randomId(8),
         sampled,
-        state: incoming?.state ?? "",
+        state: parent?.state ?? "",
       };
       record.span = { context, parentId };
       inject(headers, context, { parentId, b3 });
