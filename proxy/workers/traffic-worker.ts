@@ -64,9 +64,10 @@ export class TrafficWorker implements Workers {
     const spans = new SpanSinks({ collector, clock, service: node.cluster });
     this.#options = options;
     this.#sinks = new LogSinks({ node, collector, clock, logger, writeStdout: options.writeAccessLog });
-    this.#metrics = createMetrics(
+    this.#metrics = createMetrics({
       node,
-      () => ({
+      logger,
+      gauges: () => ({
         clusters: this.#runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
         listeners: this.#runtime.listeners
           .list()
@@ -74,8 +75,8 @@ export class TrafficWorker implements Workers {
         uptimeSeconds: (clock.now() - startedMs) / 1000,
         version: VERSION,
       }),
-      () => [...this.#sinks.families(), ...spans.families()],
-    );
+      more: () => [...this.#sinks.families(), ...spans.families()],
+    });
     this.#runtime = new ProxyRuntime({
       ...options,
       secrets: this.#secrets,

@@ -34,7 +34,7 @@ export class ServingChain {
   readonly key: string;
   readonly match: FilterChainMatch;
   readonly #deps: ChainDeps;
-  readonly #direction: Listener["direction"];
+  readonly #listener: Pick<Listener, "name" | "direction">;
   readonly #tls: ServerTls | undefined;
   readonly #http: HttpFront | undefined;
   readonly #sockets = new Set<Socket>();
@@ -44,11 +44,11 @@ export class ServingChain {
   #tcp: TcpServer | undefined;
   #logs: CompiledLogs;
 
-  constructor(model: FilterChain, direction: Listener["direction"], deps: ChainDeps) {
+  constructor(model: FilterChain, listener: Pick<Listener, "name" | "direction">, deps: ChainDeps) {
     this.key = chainKey(model);
     this.match = model.match;
     this.#deps = deps;
-    this.#direction = direction;
+    this.#listener = listener;
     this.#model = model;
     const { tls, terminal } = model;
     const { secrets, clock } = deps;
@@ -153,7 +153,8 @@ export class ServingChain {
       shownUri: this.#tls?.ownUri,
       facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.principals },
       ends: {
-        direction: this.#direction,
+        direction: this.#listener.direction,
+        listener: this.#listener.name,
         localAddress: localPort === 0 ? localAddress : `${localAddress}:${localPort}`,
         remoteAddress: `${remoteAddress}:${remotePort}`,
         serverName,

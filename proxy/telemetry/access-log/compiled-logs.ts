@@ -17,6 +17,9 @@ export interface CompiledLogs {
   readonly writers: readonly LogWriter[];
 }
 
+/** gRPC's, of what has not told its status. */
+const UNKNOWN_STATUS = 2;
+
 /** Compiles formats and filters once, when the configuration comes. */
 export function compileLogs({ calls, logs }: AccessLogs, sinks: LogSinks): CompiledLogs {
   const writers = logs.map(({ destination, filter }) => {
@@ -98,8 +101,8 @@ function compileFilter(filter: LogFilter): (record: TrafficRecord, durationMs: n
     case "grpc-status": {
       const statuses = new Set(filter.statuses);
       return (record) => {
-        const status = record.kind === "http" && record.grpcStatus !== "" ? Number(record.grpcStatus) : 2;
-        return statuses.has(status) !== filter.exclude;
+        const status = record.kind === "http" ? record.grpcStatus : undefined;
+        return statuses.has(status ?? UNKNOWN_STATUS) !== filter.exclude;
       };
     }
     case "expression":

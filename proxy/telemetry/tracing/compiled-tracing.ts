@@ -83,7 +83,7 @@ function attributesOf(record: HttpRecord, { longestPath, tags }: Tracing): Ended
   set("server.port", port && Number(port));
   set("url.query", query?.slice(0, longestPath));
   set("http.response.status_code", record.status || undefined);
-  set("rpc.grpc.status_code", record.grpcStatus === "" ? undefined : Number(record.grpcStatus));
+  set("rpc.grpc.status_code", record.grpcStatus);
   set("user_agent.original", record.requestHeaders.first("user-agent"));
   set("upstream_cluster", upstream.cluster);
   set("network.peer.address", upstream.host);
