@@ -32,7 +32,8 @@ export interface WorkerOptions {
   readonly random: () => number;
   readonly resolve: Resolver;
   readonly drainMs: number;
-  readonly writeAccessLog: (line: string) => void;
+  /** Resolves when the reader has taken the lines. */
+  readonly writeAccessLog: (lines: string) => Promise<void>;
   /** Called when a request makes something wanted that was not. */
   readonly interestsChanged: () => void;
 }
@@ -61,7 +62,7 @@ export class TrafficWorker implements Workers {
       random,
       alarms,
     });
-    const spans = new SpanSinks({ collector, clock, service: node.cluster });
+    const spans = new SpanSinks({ collector, clock, logger, service: node.cluster });
     this.#options = options;
     this.#sinks = new LogSinks({ node, collector, clock, logger, writeStdout: options.writeAccessLog });
     this.#metrics = createMetrics({

@@ -53,10 +53,10 @@ export class ServingChain {
     const { tls, terminal } = model;
     const { secrets, clock } = deps;
     this.#tls = tls && new ServerTls({ tls, protocol: terminal.kind, secrets, clock });
-    this.#http = terminal.kind === "http" ? new HttpFront(terminal, deps) : undefined;
-    this.#rbac = model.rbac.map(compileRbac);
     this.#logs = compileLogs(terminal.accessLog, deps.sinks);
-    this.#tcp = terminal.kind === "tcp" ? compileTcpProxy(terminal, deps) : undefined;
+    this.#http = terminal.kind === "http" ? new HttpFront(terminal, this.#logs, deps) : undefined;
+    this.#rbac = model.rbac.map(compileRbac);
+    this.#tcp = terminal.kind === "tcp" ? compileTcpProxy(terminal, this.#logs, deps) : undefined;
   }
 
   get model(): FilterChain {
@@ -67,9 +67,12 @@ export class ServingChain {
   update(model: FilterChain): void {
     this.#model = model;
     this.#rbac = model.rbac.map(compileRbac);
+    const former = this.#logs;
     this.#logs = compileLogs(model.terminal.accessLog, this.#deps.sinks);
-    if (model.terminal.kind === "http") this.#http?.update(model.terminal);
-    else this.#tcp = compileTcpProxy(model.terminal, this.#deps);
+    if (model.terminal.kind === "http") this.#http?.update(model.terminal, this.#logs);
+    else this.#tcp = compileTcpProxy(model.terminal, this.#logs, this.#deps);
+    // What both name is kept.
+    former.release();
   }
 
   /** Serves a connection; resolves when it is handed over (HTTP) or over (TCP). */
@@ -133,6 +136,8 @@ export class ServingChain {
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#tls?.close();
+    this.#http?.close();
+    this.#logs.release();
   }
 
   #admits({ facts, ends }: Connection, judge: RbacJudge): boolean {

@@ -15,6 +15,8 @@ interface CallLogOptions {
 }
 
 const FLUSH_MS = 1000;
+/** For the agent to say that it has everything when the proxy ends. */
+const LAST_WORD_MS = 1000;
 
 /**
  * Tells the agent which calls came in: as Envoy does by its access log service, but counted here, an entry for each kind
@@ -24,6 +26,8 @@ export class CallLog {
   readonly #options: CallLogOptions;
   readonly #tally = new CallTally();
   #stream: ClientWritableStream<StreamAccessLogsMessage> | undefined;
+  /** Aborted with the newest stream's end. */
+  #ended = new AbortController();
 
   constructor(options: CallLogOptions) {
     this.#options = options;
@@ -40,7 +44,7 @@ export class CallLog {
     this.#add(tcpCallKind(callerOf(ends), details));
   }
 
-  /** Until the signal is aborted; never throws. */
+  /** Until the signal is aborted and the agent has the rest, within a bound of time; never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const client = new Client(`unix:${this.#options.socketPath}`, credentials.createInsecure(), {
       "grpc.use_local_subchannel_pool": 1,
@@ -49,7 +53,10 @@ export class CallLog {
       await this.#options.clock.sleep(FLUSH_MS, signal);
       this.#flush(client);
     }
-    this.#stream?.end();
+    if (this.#stream !== undefined) {
+      this.#stream.end();
+      await this.#options.clock.sleep(LAST_WORD_MS, this.#ended.signal);
+    }
     client.close();
   }
 
@@ -78,11 +85,14 @@ export class CallLog {
   }
 
   #open(client: Client): ClientWritableStream<StreamAccessLogsMessage> {
+    const ended = new AbortController();
     const stream = openAccessLogStream(client, () => {
+      ended.abort();
       if (this.#stream === stream) this.#stream = undefined;
     });
     stream.on("error", () => {});
     this.#stream = stream;
+    this.#ended = ended;
     return stream;
   }
 }

@@ -11,13 +11,20 @@ export interface CompiledTracing {
   begin(record: HttpRecord, headers: HeaderList): void;
   /** The request is over. */
   end(record: HttpRecord, durationMs: number): void;
+  /** These settings are gone. Requests that began with them are traced to their end. */
+  readonly release: () => void;
 }
 
-/** Compiles tags once; `receive` gets the spans of requests that were sampled. */
+/** Where the spans of requests that were sampled go. */
+export interface SpanReceiver {
+  receive(span: EndedSpan): void;
+  readonly release: () => void;
+}
+
 export function compileTracing(
   tracing: Tracing,
   random: () => number,
-  receive: (span: EndedSpan) => void,
+  receiver: SpanReceiver,
 ): CompiledTracing {
   const b3 = tracing.tracer.kind === "zipkin";
   return {
@@ -47,7 +54,7 @@ export function compileTracing(
       const { span } = record;
       if (span === undefined || !span.context.sampled) return;
       const inbound = record.ends.direction === "inbound";
-      receive({
+      receiver.receive({
         ...span,
         name: inbound ? "ingress" : `egress ${record.authority}`,
         kind: inbound ? "server" : "client",
@@ -57,14 +64,16 @@ export function compileTracing(
         attributes: attributesOf(record, tracing),
       });
     },
+    release: () => receiver.release(),
   };
 }
 
 /** OpenTelemetry's semantic conventions of HTTP, and what meshes add to them. */
 function attributesOf(record: HttpRecord, { longestPath, tags }: Tracing): EndedSpan["attributes"] {
   const { ends, upstream } = record;
-  const [path = "", query] = record.path.split("?");
-  const [host = "", port] = record.authority.split(/:(?=\d+$)/);
+  const mark = record.path.indexOf("?");
+  const path = mark < 0 ? record.path : record.path.slice(0, mark);
+  const [host = "", port] = record.authority.split(/:(?=\d{1,5}$)/);
   const attributes: Record<string, string | number> = {
     "http.request.method": record.method,
     "url.path": path.slice(0, longestPath),
@@ -81,7 +90,7 @@ function attributesOf(record: HttpRecord, { longestPath, tags }: Tracing): Ended
     if (value !== undefined && value !== "") attributes[name] = value;
   };
   set("server.port", port && Number(port));
-  set("url.query", query?.slice(0, longestPath));
+  if (mark >= 0) set("url.query", record.path.slice(mark + 1, mark + 1 + longestPath));
   set("http.response.status_code", record.status || undefined);
   set("rpc.grpc.status_code", record.grpcStatus);
   set("user_agent.original", record.requestHeaders.first("user-agent"));

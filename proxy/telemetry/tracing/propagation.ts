@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { SpanContext } from "./span.ts";
 
@@ -100,5 +100,15 @@ export function inject(
 
 /** A number of random bytes as hexadecimal: an ID of a trace (16) or a span (8). */
 export function randomId(bytes: 8 | 16): string {
-  return randomBytes(bytes).toString("hex");
+  if (unused + bytes > pool.length) {
+    randomFillSync(pool);
+    unused = 0;
+  }
+  const start = unused;
+  unused += bytes;
+  return pool.toString("hex", start, unused);
 }
+
+/** Random bytes by the hundred: asked for by the eight they cost thirty times as much. */
+const pool = Buffer.alloc(4096);
+let unused = pool.length;

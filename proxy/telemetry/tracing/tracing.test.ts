@@ -11,6 +11,8 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SHORT = "463ac35c9f6413ad";
 const SPAN = "b7ad6b7169203331";
 
+const NOWHERE = { receive() {}, release() {} };
+
 const list = (headers: Readonly<Record<string, string>>): HeaderList =>
   HeaderList.fromRaw(Object.entries(headers).flat());
 
@@ -94,7 +96,7 @@ test("what the caller has decided holds, whatever the share is", () => {
   ] as const) {
     const headers = list({ traceparent: `00-${TRACE}-${SPAN}-${flags}` });
     const record = { requestId: "" } as HttpRecord;
-    compileTracing(shares(1, random), Math.random, () => {}).begin(record, headers);
+    compileTracing(shares(1, random), Math.random, NOWHERE).begin(record, headers);
     assert.equal(record.span?.context.sampled, want);
     assert.match(headers.get("traceparent") ?? "", new RegExp(`^00-${TRACE}-[\\da-f]{16}-${flags}$`));
   }
@@ -107,7 +109,7 @@ for (const [name, headers, told] of [
   test(`a caller that only denies, in ${name}, is not sampled, and neither are those after it`, () => {
     const given = list(headers);
     const record = { requestId: "" } as HttpRecord;
-    compileTracing(shares(1, 1), Math.random, () => {}).begin(record, given);
+    compileTracing(shares(1, 1), Math.random, NOWHERE).begin(record, given);
     assert.equal(record.span?.context.sampled, false);
     assert.equal(record.span.parentId, undefined);
     assert.match(given.get("traceparent") ?? "", /-00$/);
