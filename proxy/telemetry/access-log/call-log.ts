@@ -15,6 +15,8 @@ interface CallLogOptions {
 }
 
 const FLUSH_MS = 1000;
+/** Entries of one message: a receiver of gRPC takes 4 MiB, and an entry may be of two kilobytes. */
+const MOST_AT_ONCE = 1000;
 /** For the agent to say that it has everything when the proxy ends. */
 const LAST_WORD_MS = 1000;
 
@@ -75,8 +77,8 @@ export class CallLog {
     const http = calls.filter(({ protocol }) => protocol === "http");
     const tcp = calls.filter(({ protocol }) => protocol === "tcp");
     const messages = [
-      ...(http.length > 0 ? [{ httpLogs: { logEntry: http.map(toHttpEntry) } }] : []),
-      ...(tcp.length > 0 ? [{ tcpLogs: { logEntry: tcp.map(toTcpEntry) } }] : []),
+      ...chunks(http).map((some) => ({ httpLogs: { logEntry: some.map(toHttpEntry) } })),
+      ...chunks(tcp).map((some) => ({ tcpLogs: { logEntry: some.map(toTcpEntry) } })),
     ];
     for (const [index, message] of messages.entries()) {
       const said = index === 0 && identifier !== undefined ? { identifier } : {};
@@ -95,6 +97,11 @@ export class CallLog {
     this.#ended = ended;
     return stream;
   }
+}
+
+function chunks<T>(list: readonly T[]): readonly (readonly T[])[] {
+  const count = Math.ceil(list.length / MOST_AT_ONCE);
+  return Array.from({ length: count }, (_, at) => list.slice(at * MOST_AT_ONCE, (at + 1) * MOST_AT_ONCE));
 }
 
 function callerOf({ clientId, localAddress }: Ends): { readonly source: string; readonly port: number } {
