@@ -1,7 +1,8 @@
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 
 interface TextSink {
-  write(text: string): void;
+  /** `taken` is called when the reader has it, or is gone. */
+  write(text: string, taken?: (error?: Error | null) => void): void;
 }
 
 /** What a command may touch of the world outside; `main.ts` gives the process', tests give their own. */

@@ -11,6 +11,8 @@ const plain = process.argv.includes("--no-color") || (process.env["NO_COLOR"] ??
 // `lateen get … | head` closes our output early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 2));
 
+const LAST_WORD_MS = 1000;
+
 const signal = interruption(process);
 const context: CliContext = {
   stdout: process.stdout,
@@ -25,7 +27,7 @@ const context: CliContext = {
 
 const code = await run(argv, context);
 // A pipe takes 64 KiB at a time: leaving before its reader has the rest would cut a long answer short.
-await Promise.all([written(process.stdout), written(process.stderr)]);
+await Promise.race([Promise.all([written(process.stdout), written(process.stderr)]), patience()]);
 // Daemons have closed what they own by now; nothing that lingers may keep the process.
 process.exit(code);
 
@@ -34,4 +36,15 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     stream.write("", () => resolve());
   });
+}
+
+/** What was told to end waits a moment for a reader that does not read, and no longer. */
+async function patience(): Promise<void> {
+  await untilAborted(signal);
+  await systemClock.sleep(LAST_WORD_MS, new AbortController().signal);
+}
+
+async function untilAborted(given: AbortSignal): Promise<void> {
+  if (given.aborted) return;
+  await new Promise((resolve) => given.addEventListener("abort", resolve, { once: true }));
 }

@@ -8,6 +8,7 @@ import { type Resolver, systemResolver } from "./data-path/upstream/dns-endpoint
 import { type HandOver, handOver } from "./succession/hand-over.ts";
 import type { Inheritance } from "./succession/messages.ts";
 import { type ParentChannel, Predecessor } from "./succession/predecessor.ts";
+import { type TextStream, writeTo } from "./telemetry/access-log/write-stream.ts";
 import { TrafficWorker } from "./workers/traffic-worker.ts";
 import { WorkerPool } from "./workers/worker-pool.ts";
 import type { Workers } from "./workers/workers.ts";
@@ -24,8 +25,8 @@ export interface ProxyOptions {
   readonly random?: () => number;
   /** Looks up names; the system's resolver unless it is given. The calling thread's alone. */
   readonly resolve?: Resolver;
-  /** Where lines of access logs to standard output go. */
-  readonly writeAccessLog?: (lines: string) => void;
+  /** Where lines of access logs to standard output go; the process's own unless it is given. */
+  readonly stdout?: TextStream;
   /** Lets `/logging` change the level. */
   readonly setLogLevel?: (level: LogLevel) => void;
   /** Of a proxy that has its process for itself. */
@@ -93,8 +94,16 @@ function startWorkers(
   interestsChanged: () => void,
 ): Workers {
   const { logger, clock, drainMs, concurrency = 1, random = Math.random } = options;
-  const { resolve = systemResolver, writeAccessLog = (line) => void process.stdout.write(line) } = options;
-  const given = { bootstrap, logger, clock, drainMs, random, writeAccessLog, interestsChanged };
+  const { resolve = systemResolver, stdout = process.stdout } = options;
+  const given = {
+    bootstrap,
+    logger,
+    clock,
+    drainMs,
+    random,
+    writeAccessLog: writeTo(stdout),
+    interestsChanged,
+  };
   const inherited = predecessor?.sockets ?? [];
   const mayJoin = predecessor !== undefined;
   return concurrency > 1

@@ -31,7 +31,7 @@ export function proxyCommand(context: CliContext, exit: Exit): Command {
         clock: context.clock,
         signal: context.signal,
         drainMs: options.drainSeconds * 1_000,
-        writeAccessLog: (line) => context.stdout.write(line),
+        stdout: context.stdout,
         concurrency: options.concurrency || availableParallelism(),
         setLogLevel: (level) => logger.setLevel(level),
         succession: {

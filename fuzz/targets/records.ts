@@ -3,6 +3,7 @@ import { type HttpRecord, newUpstreamEnd, type TcpRecord } from "../../proxy/tel
 
 const ends = {
   direction: "inbound",
+  listener: "in",
   localAddress: "127.0.0.1:80",
   remoteAddress: "127.0.0.2:4000",
   serverName: "a.example",
@@ -37,7 +38,7 @@ export const HTTP_RECORD: HttpRecord = {
   issuer: "",
   status: 404,
   details: "",
-  grpcStatus: "",
+  grpcStatus: undefined,
   protocol: "HTTP/1.1",
   bytesReceived: 1,
   bytesSent: 2,

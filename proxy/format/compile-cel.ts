@@ -150,7 +150,7 @@ const ATTRIBUTES: Readonly<Record<string, Evaluate>> = {
   "request.useragent": ofHttp(({ requestHeaders }) => requestHeaders.first("user-agent")),
   "response.code": ofHttp(({ status }) => (status === 0 ? NOTHING : status)),
   "response.code_details": ofHttp(({ details }) => details || NOTHING),
-  "response.grpc_status": ofHttp(({ grpcStatus }) => (grpcStatus === "" ? NOTHING : Number(grpcStatus))),
+  "response.grpc_status": ofHttp(({ grpcStatus }) => grpcStatus ?? NOTHING),
   "response.size": ofHttp(({ bytesSent }) => bytesSent),
   "connection.mtls": ({ ends }) => ends.clientId !== undefined,
   "connection.requested_server_name": ({ ends }) => ends.serverName,

@@ -44,7 +44,7 @@ const PLAIN: Readonly<Record<string, Plain>> = {
   DOWNSTREAM_REMOTE_PORT: (record) => portOf(callerAddress(record)),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: NEVER,
   DURATION: (_record, durationMs) => Math.trunc(durationMs),
-  GRPC_STATUS_NUMBER: ofHttp(({ grpcStatus }) => (grpcStatus === "" ? undefined : Number(grpcStatus))),
+  GRPC_STATUS_NUMBER: ofHttp(({ grpcStatus }) => grpcStatus),
   HOSTNAME: () => HOST,
   PROTOCOL: ofHttp(({ protocol }) => protocol),
   REQUEST_DURATION: ofHttp(({ requestMs }) => whole(requestMs)),
@@ -137,12 +137,12 @@ export function compileCommand({ name, argument }: Command): Extractor | undefin
 function compileGrpcStatus(argument: string): Plain | undefined {
   const upper = (name: string): string => name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
   const spell: ((code: number) => Value) | undefined = {
-    "": (code: number) => GRPC_CODES[code],
-    CAMEL_STRING: (code: number) => GRPC_CODES[code],
-    SNAKE_STRING: (code: number) => GRPC_CODES[code] && upper(GRPC_CODES[code] ?? ""),
+    "": (code: number) => GRPC_CODES[code] ?? code,
+    CAMEL_STRING: (code: number) => GRPC_CODES[code] ?? code,
+    SNAKE_STRING: (code: number) => upper(GRPC_CODES[code] ?? String(code)),
     NUMBER: (code: number) => code,
   }[argument];
-  return spell && ofHttp(({ grpcStatus }) => (grpcStatus === "" ? undefined : spell(Number(grpcStatus))));
+  return spell && ofHttp(({ grpcStatus }) => (grpcStatus === undefined ? undefined : spell(grpcStatus)));
 }
 
 /** `PATH(WQ|NQ)`: with its query or without. */

@@ -12,6 +12,8 @@ import type { Span } from "./tracing/span.ts";
 /** The two ends of an exchange, for logs and metrics. */
 export interface Ends {
   readonly direction: "inbound" | "outbound" | "unspecified";
+  /** The name of the listener that serves the connection. */
+  readonly listener: string;
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly serverName: string;
@@ -73,7 +75,8 @@ export interface HttpRecord {
   status: number;
   /** Envoy's response code details, such as `via_upstream`. */
   details: string;
-  grpcStatus: string;
+  /** Of gRPC; undefined: none was told, -1: what was told is none. */
+  grpcStatus: number | undefined;
   /** What the caller spoke. */
   protocol: "HTTP/1.1" | "HTTP/2";
   bytesReceived: number;

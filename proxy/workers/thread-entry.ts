@@ -7,7 +7,14 @@ import { ListeningSockets } from "../data-path/listener/listening-sockets.ts";
 import { systemResolver } from "../data-path/upstream/dns-endpoints.ts";
 import { threadLogger } from "./thread-logger.ts";
 import { TrafficWorker } from "./traffic-worker.ts";
-import { BEAT_MS, type FromThread, PULSE, type ThreadData, type WorkerCall } from "./worker-messages.ts";
+import {
+  BEAT_MS,
+  type FromThread,
+  PULSE,
+  type ThreadData,
+  type ToThread,
+  type WorkerCall,
+} from "./worker-messages.ts";
 
 serve(parentPort as MessagePort, workerData as ThreadData);
 
@@ -15,6 +22,8 @@ function serve(parent: MessagePort, data: ThreadData): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
   const tell = (message: FromThread): void => parent.postMessage(message);
   let leastLogged = data.logLevel;
+  /** For lines of access logs that are on their way; they are taken in order. */
+  const untaken: PromiseWithResolvers<void>[] = [];
   const isLogged = (level: LogLevel): boolean => LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(leastLogged);
   const worker = new TrafficWorker({
     bootstrap: data.bootstrap,
@@ -24,7 +33,12 @@ function serve(parent: MessagePort, data: ThreadData): void {
     random: Math.random,
     resolve: systemResolver,
     drainMs: data.drainMs,
-    writeAccessLog: (line) => tell({ kind: "access", line }),
+    writeAccessLog: async (lines) => {
+      tell({ kind: "access", lines });
+      const taken = Promise.withResolvers<void>();
+      untaken.push(taken);
+      await taken.promise;
+    },
     interestsChanged: () => tellInterests(),
   });
   const tellInterests = (): void => tell({ kind: "interests", interests: worker.interests() });
@@ -38,7 +52,13 @@ function serve(parent: MessagePort, data: ThreadData): void {
     applied = done.catch(() => {});
     return await done;
   };
-  parent.on("message", (call: WorkerCall) => {
+  parent.on("message", (call: ToThread) => {
+    if (call.method === "accessWritten") {
+      const taken = untaken.shift();
+      if (call.error === undefined) taken?.resolve();
+      else taken?.reject(new Error(call.error));
+      return;
+    }
     if (call.method === "setLogLevel") leastLogged = call.args[0] as LogLevel;
     ask(call).then(
       (value) => tell({ kind: "answer", id: call.id, value }),

@@ -32,7 +32,8 @@ export interface WorkerOptions {
   readonly random: () => number;
   readonly resolve: Resolver;
   readonly drainMs: number;
-  readonly writeAccessLog: (line: string) => void;
+  /** Resolves when the reader has taken the lines. */
+  readonly writeAccessLog: (lines: string) => Promise<void>;
   /** Called when a request makes something wanted that was not. */
   readonly interestsChanged: () => void;
 }
@@ -61,12 +62,13 @@ export class TrafficWorker implements Workers {
       random,
       alarms,
     });
-    const spans = new SpanSinks({ collector, clock, service: node.cluster });
+    const spans = new SpanSinks({ collector, clock, logger, service: node.cluster });
     this.#options = options;
     this.#sinks = new LogSinks({ node, collector, clock, logger, writeStdout: options.writeAccessLog });
-    this.#metrics = createMetrics(
+    this.#metrics = createMetrics({
       node,
-      () => ({
+      logger,
+      gauges: () => ({
         clusters: this.#runtime.clusters().map(([name, { counts }]) => ({ name, ...counts })),
         listeners: this.#runtime.listeners
           .list()
@@ -74,8 +76,8 @@ export class TrafficWorker implements Workers {
         uptimeSeconds: (clock.now() - startedMs) / 1000,
         version: VERSION,
       }),
-      () => [...this.#sinks.families(), ...spans.families()],
-    );
+      more: () => [...this.#sinks.families(), ...spans.families()],
+    });
     this.#runtime = new ProxyRuntime({
       ...options,
       secrets: this.#secrets,

@@ -30,11 +30,20 @@ export interface WorkerCall {
   readonly args: readonly unknown[];
 }
 
+/** What was told by `access` is taken, or lost with its reader. */
+interface AccessWritten {
+  readonly method: "accessWritten";
+  readonly error: string | undefined;
+}
+
+export type ToThread = WorkerCall | AccessWritten;
+
 export type FromThread =
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "failure"; readonly id: number; readonly reason: string }
   | { readonly kind: "interests"; readonly interests: Interests }
-  | { readonly kind: "access"; readonly line: string }
+  /** Lines of access logs. The next are told when these are taken. */
+  | { readonly kind: "access"; readonly lines: string }
   | {
       readonly kind: "log";
       readonly level: LogLevel;

@@ -28,7 +28,8 @@ export interface PoolOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly drainMs: number;
-  readonly writeAccessLog: (line: string) => void;
+  /** Resolves when the reader has taken the lines. */
+  readonly writeAccessLog: (lines: string) => Promise<void>;
   readonly interestsChanged: () => void;
 }
 

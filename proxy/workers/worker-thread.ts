@@ -1,7 +1,7 @@
 import { getCompileCacheDir } from "node:module";
 import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { MeshError } from "../../mesh/errors.ts";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { Interests } from "../ads/interest.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type FromThread,
   PULSE,
   type ThreadData,
-  type WorkerCall,
+  type ToThread,
   type WorkerMethod,
 } from "./worker-messages.ts";
 
@@ -19,7 +19,8 @@ const ENTRY = new URL(`./thread-entry${extname(import.meta.url)}`, import.meta.u
 
 export interface ThreadEvents {
   interests(interests: Interests): void;
-  writeAccessLog(line: string): void;
+  /** Resolves when the reader has taken the lines. */
+  writeAccessLog(lines: string): Promise<void>;
   readonly logger: Logger;
 }
 
@@ -59,10 +60,20 @@ export class WorkerThread {
     const id = this.#nextId++;
     const answer = Promise.withResolvers<unknown>();
     this.#asked.set(id, answer);
-    const call: WorkerCall = { id, method, args };
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
-    this.#thread.postMessage(call);
+    this.#tell({ id, method, args });
     return (await answer.promise) as AnswerOf<M>;
+  }
+
+  #tell(message: ToThread): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
+    this.#thread.postMessage(message);
+  }
+
+  /** The worker holds back what follows until its reader has taken this. */
+  async #writeAccessLog(lines: string): Promise<void> {
+    let error: string | undefined;
+    await this.#events.writeAccessLog(lines).catch((reason: unknown) => (error = messageOf(reason)));
+    this.#tell({ method: "accessWritten", error });
   }
 
   /** Ends it wherever it is. */
@@ -97,7 +108,7 @@ export class WorkerThread {
         this.#events.interests(message.interests);
         return;
       case "access":
-        this.#events.writeAccessLog(message.line);
+        void this.#writeAccessLog(message.lines);
         return;
       case "log":
         this.#log(message);

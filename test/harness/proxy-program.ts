@@ -14,6 +14,8 @@ interface ProgramOptions {
   readonly drainSeconds?: number;
   /** A module that is loaded into each of its threads first. */
   readonly preload?: string;
+  /** Its standard output is a pipe that nobody reads. */
+  readonly isUnread?: boolean;
   /** Fields of its bootstrap file. */
   readonly bootstrap?: Readonly<Record<string, unknown>>;
 }
@@ -58,7 +60,7 @@ export class ProxyProgram implements AsyncDisposable {
         "--log-format",
         "json",
       ],
-      { stdio: ["ignore", log.fd, log.fd], detached: true },
+      { stdio: ["ignore", options.isUnread ? "pipe" : log.fd, log.fd], detached: true },
     );
     await log.close();
     return program;

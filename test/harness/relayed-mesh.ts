@@ -151,7 +151,13 @@ export class RelayedMesh implements AsyncDisposable {
         adminPort: undefined,
         logLevel: "info",
       },
-      { logger: silentLogger, clock: systemClock, signal: stop.signal, drainMs: 0, writeAccessLog: () => {} },
+      {
+        logger: silentLogger,
+        clock: systemClock,
+        signal: stop.signal,
+        drainMs: 0,
+        stdout: { write: (_lines, taken) => taken() },
+      },
     );
     await eventually(
       "the proxy is ready",

@@ -38,6 +38,8 @@ export class TelemetryReceiver implements AsyncDisposable {
       response.writeHead(isIt ? 202 : 404).end();
     });
   });
+  /** How long it takes over an answer of gRPC. */
+  answerAfterMs = 0;
   otlpPort = 0;
   zipkinPort = 0;
 
@@ -52,11 +54,11 @@ export class TelemetryReceiver implements AsyncDisposable {
       {
         traces: (call: Call, answer: sendUnaryData<Buffer>) => {
           receiver.#takeSpans(ExportTraceServiceRequest.decode(call.request));
-          answer(null, Buffer.alloc(0));
+          receiver.#answer(answer);
         },
         logs: (call: Call, answer: sendUnaryData<Buffer>) => {
           receiver.#takeLogs(ExportLogsServiceRequest.decode(call.request));
-          answer(null, Buffer.alloc(0));
+          receiver.#answer(answer);
         },
       },
     );
@@ -72,6 +74,10 @@ export class TelemetryReceiver implements AsyncDisposable {
     this.#grpc.forceShutdown();
     this.#http.closeAllConnections();
     await new Promise((resolve) => this.#http.close(resolve));
+  }
+
+  #answer(answer: sendUnaryData<Buffer>): void {
+    setTimeout(() => answer(null, Buffer.alloc(0)), this.answerAfterMs);
   }
 
   #takeZipkin(spans: readonly ZipkinSpan[]): void {

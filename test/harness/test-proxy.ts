@@ -16,6 +16,8 @@ export interface TestProxyOptions {
   readonly logger?: Logger;
   readonly random?: () => number;
   readonly adminPort?: number;
+  /** Until then the reader of standard output holds up what comes after its first lines. */
+  readonly takesLines?: Promise<void>;
   /** Looks up names instead of the system. */
   readonly resolve?: (name: string) => Promise<readonly string[]>;
 }
@@ -63,7 +65,13 @@ export class TestProxy implements AsyncDisposable {
         concurrency: options.concurrency ?? 1,
         ...(options.random ? { random: options.random } : {}),
         ...(options.resolve ? { resolve: options.resolve } : {}),
-        writeAccessLog: (lines) => proxy.logLines.push(...lines.split(/(?<=\n)/)),
+        stdout: {
+          write: (lines, taken) => {
+            proxy.logLines.push(...lines.split(/(?<=\n)/));
+            if (options.takesLines) void options.takesLines.then(() => taken());
+            else taken();
+          },
+        },
       },
     );
     return proxy;

@@ -48,7 +48,7 @@ export function newRecord(
     issuer: "",
     status: 0,
     details: "",
-    grpcStatus: "",
+    grpcStatus: undefined,
     protocol: "HTTP/1.1",
     bytesReceived: 0,
     bytesSent: 0,

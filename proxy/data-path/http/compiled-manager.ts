@@ -1,7 +1,7 @@
 import type { HttpConnectionManager, HttpFilter } from "../../model/listener.ts";
 import { compileFault, type FaultFilter } from "../../tables/fault.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
-import { type CompiledLogs, compileLogs } from "../../telemetry/access-log/compiled-logs.ts";
+import type { CompiledLogs } from "../../telemetry/access-log/compiled-logs.ts";
 import { type CompiledTracing, compileTracing } from "../../telemetry/tracing/compiled-tracing.ts";
 import type { DataPathDeps, Tables } from "../connection.ts";
 import { type AuthorizerQuestion, compileQuestion } from "./ask-authorizer.ts";
@@ -30,14 +30,15 @@ export interface CompiledManager {
 
 export function compileManager(
   model: HttpConnectionManager,
-  { sinks, spans, random }: Pick<DataPathDeps, "sinks" | "spans" | "random">,
+  logs: CompiledLogs,
+  { spans, random }: Pick<DataPathDeps, "spans" | "random">,
 ): CompiledManager {
   const { routes } = model;
   const inline = routes.kind === "inline" ? compileRouteTable(routes.config) : undefined;
   return {
     model,
     edge: model.edge && compileEdge(model.edge),
-    logs: compileLogs(model.accessLog, sinks),
+    logs,
     tracing: model.tracing && compileTracing(model.tracing, random, spans.receiver(model.tracing.tracer)),
     filters: model.filters.flatMap((filter) => compileFilter(filter)),
     routes: (tables) => (routes.kind === "rds" ? tables.routes(routes.name) : inline),

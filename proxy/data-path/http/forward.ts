@@ -11,6 +11,7 @@ import { isHttp2 } from "./called-as.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Bearer, Exchange } from "./exchange.ts";
 import { failureReply, noHealthyHost, overflow, timedOut } from "./failure-reply.ts";
+import { parseGrpcStatus } from "./grpc-reply.ts";
 import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { replyLocally } from "./local-reply.ts";
 import { lookUpHost } from "./look-up-host.ts";
@@ -226,8 +227,7 @@ class Forwarding implements AttemptEvents, Bearer {
   #endWith(trailers: HeaderList | undefined): void {
     const { record, stream } = this.#exchange;
     record.trailers = trailers;
-    const grpcStatus = trailers?.get("grpc-status");
-    if (grpcStatus !== undefined) record.grpcStatus = grpcStatus;
+    record.grpcStatus = parseGrpcStatus(trailers?.get("grpc-status")) ?? record.grpcStatus;
     this.#end(() => stream.end(trailers));
   }
 

@@ -11,6 +11,7 @@ const GRPC_OF_HTTP: ReadonlyMap<number, number> = new Map([
   [504, 14],
 ]);
 const UNKNOWN = 2;
+const INVALID = -1;
 
 export function isGrpc(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/grpc(?:\+|$)/i.test(contentType);
@@ -18,6 +19,12 @@ export function isGrpc(contentType: string | undefined): boolean {
 
 export function grpcStatusOf(httpStatus: number): number {
   return GRPC_OF_HTTP.get(httpStatus) ?? UNKNOWN;
+}
+
+/** The status of a call as its server has written it. Undefined: it has written none; -1: what is no status (Envoy). */
+export function parseGrpcStatus(written: string | undefined): number | undefined {
+  if (written === undefined || written === "") return undefined;
+  return /^\d{1,9}$/.test(written) ? Number(written) : INVALID;
 }
 
 /** The value of `grpc-message` (gRPC over HTTP/2, "Responses"): percent-encoded. */

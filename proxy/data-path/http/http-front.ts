@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { RefusedRequest, RequestHead, ServerSession, ServerStream } from "../../codec/stream.ts";
 import type { HttpConnectionManager } from "../../model/listener.ts";
 import { HeaderList } from "../../tables/header-list.ts";
+import type { CompiledLogs } from "../../telemetry/access-log/compiled-logs.ts";
 import { SocketWire } from "../../transport/socket-wire.ts";
 import { breakOff } from "../break-off.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
@@ -23,13 +24,21 @@ export class HttpFront {
   #manager: CompiledManager;
   #draining = false;
 
-  constructor(model: HttpConnectionManager, deps: DataPathDeps) {
+  /** `logs` are those of the model, and the caller's to release. */
+  constructor(model: HttpConnectionManager, logs: CompiledLogs, deps: DataPathDeps) {
     this.#deps = deps;
-    this.#manager = compileManager(model, deps);
+    this.#manager = compileManager(model, logs, deps);
   }
 
-  update(model: HttpConnectionManager): void {
-    this.#manager = compileManager(model, this.#deps);
+  update(model: HttpConnectionManager, logs: CompiledLogs): void {
+    const former = this.#manager;
+    this.#manager = compileManager(model, logs, this.#deps);
+    former.tracing?.release();
+  }
+
+  /** Nothing is served any more. */
+  close(): void {
+    this.#manager.tracing?.release();
   }
 
   get manager(): HttpConnectionManager {

@@ -2,7 +2,7 @@ import { applyEdits } from "../../tables/header-edits.ts";
 import { HeaderList } from "../../tables/header-list.ts";
 import type { ResponseFlag } from "../../telemetry/response-flags.ts";
 import type { Exchange } from "./exchange.ts";
-import { grpcMessage, grpcStatusOf, isGrpc } from "./grpc-reply.ts";
+import { grpcMessage, grpcStatusOf, isGrpc, parseGrpcStatus } from "./grpc-reply.ts";
 
 export interface LocalReply {
   readonly status: number;
@@ -28,7 +28,7 @@ export function replyLocally(exchange: Exchange, wanted: LocalReply): void {
   const body = bytesOf(reply.body);
   const headers = reply.headers ?? new HeaderList();
   if (exchange.additions) applyEdits(headers, [exchange.additions], exchange);
-  record.grpcStatus = headers.get("grpc-status") ?? "";
+  record.grpcStatus = parseGrpcStatus(headers.get("grpc-status"));
   if (body.length > 0 && !headers.has("content-type")) headers.append("content-type", "text/plain");
   headers.append("date", new Date(exchange.deps.clock.now()).toUTCString());
   const { serverName } = exchange.manager.model;

@@ -1,6 +1,7 @@
 import { applyEdits, type CompiledEdits } from "../../tables/header-edits.ts";
 import type { HeaderList } from "../../tables/header-list.ts";
 import type { Exchange } from "./exchange.ts";
+import { parseGrpcStatus } from "./grpc-reply.ts";
 
 /** The headers of an upstream's answer as the caller gets them; `headers` are changed. */
 export function answerHeaders(
@@ -8,7 +9,7 @@ export function answerHeaders(
   headers: HeaderList,
   edits: readonly CompiledEdits[],
 ): HeaderList {
-  exchange.record.grpcStatus = headers.get("grpc-status") ?? "";
+  exchange.record.grpcStatus = parseGrpcStatus(headers.get("grpc-status"));
   headers.delete("x-envoy-peer-metadata");
   headers.delete("x-envoy-peer-metadata-id");
   headers.set("x-envoy-upstream-service-time", String(Math.round(exchange.record.upstreamMs ?? 0)));

@@ -155,7 +155,7 @@ export class BoundListener {
     const reuse = (chain: FilterChain): ServingChain => {
       const key = chainKey(chain);
       const same = former.find((one) => one.key === key);
-      if (same === undefined) return new ServingChain(chain, model.direction, this.#deps);
+      if (same === undefined) return new ServingChain(chain, model, this.#deps);
       same.update(chain);
       return same;
     };

@@ -34,7 +34,7 @@ export class ServingChain {
   readonly key: string;
   readonly match: FilterChainMatch;
   readonly #deps: ChainDeps;
-  readonly #direction: Listener["direction"];
+  readonly #listener: Pick<Listener, "name" | "direction">;
   readonly #tls: ServerTls | undefined;
   readonly #http: HttpFront | undefined;
   readonly #sockets = new Set<Socket>();
@@ -44,19 +44,19 @@ export class ServingChain {
   #tcp: TcpServer | undefined;
   #logs: CompiledLogs;
 
-  constructor(model: FilterChain, direction: Listener["direction"], deps: ChainDeps) {
+  constructor(model: FilterChain, listener: Pick<Listener, "name" | "direction">, deps: ChainDeps) {
     this.key = chainKey(model);
     this.match = model.match;
     this.#deps = deps;
-    this.#direction = direction;
+    this.#listener = listener;
     this.#model = model;
     const { tls, terminal } = model;
     const { secrets, clock } = deps;
     this.#tls = tls && new ServerTls({ tls, protocol: terminal.kind, secrets, clock });
-    this.#http = terminal.kind === "http" ? new HttpFront(terminal, deps) : undefined;
-    this.#rbac = model.rbac.map(compileRbac);
     this.#logs = compileLogs(terminal.accessLog, deps.sinks);
-    this.#tcp = terminal.kind === "tcp" ? compileTcpProxy(terminal, deps) : undefined;
+    this.#http = terminal.kind === "http" ? new HttpFront(terminal, this.#logs, deps) : undefined;
+    this.#rbac = model.rbac.map(compileRbac);
+    this.#tcp = terminal.kind === "tcp" ? compileTcpProxy(terminal, this.#logs, deps) : undefined;
   }
 
   get model(): FilterChain {
@@ -67,9 +67,12 @@ export class ServingChain {
   update(model: FilterChain): void {
     this.#model = model;
     this.#rbac = model.rbac.map(compileRbac);
+    const former = this.#logs;
     this.#logs = compileLogs(model.terminal.accessLog, this.#deps.sinks);
-    if (model.terminal.kind === "http") this.#http?.update(model.terminal);
-    else this.#tcp = compileTcpProxy(model.terminal, this.#deps);
+    if (model.terminal.kind === "http") this.#http?.update(model.terminal, this.#logs);
+    else this.#tcp = compileTcpProxy(model.terminal, this.#logs, this.#deps);
+    // What both name is kept.
+    former.release();
   }
 
   /** Serves a connection; resolves when it is handed over (HTTP) or over (TCP). */
@@ -133,6 +136,8 @@ export class ServingChain {
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#tls?.close();
+    this.#http?.close();
+    this.#logs.release();
   }
 
   #admits({ facts, ends }: Connection, judge: RbacJudge): boolean {
@@ -153,7 +158,8 @@ export class ServingChain {
       shownUri: this.#tls?.ownUri,
       facts: { remoteAddress, remotePort, localAddress, localPort, serverName, peer: peer?.principals },
       ends: {
-        direction: this.#direction,
+        direction: this.#listener.direction,
+        listener: this.#listener.name,
         localAddress: localPort === 0 ? localAddress : `${localAddress}:${localPort}`,
         remoteAddress: `${remoteAddress}:${remotePort}`,
         serverName,

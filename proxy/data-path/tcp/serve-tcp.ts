@@ -2,7 +2,7 @@ import { messageOf } from "../../../mesh/errors.ts";
 import type { TcpProxy, Tunnel } from "../../model/listener.ts";
 import { weightedChoice } from "../../tables/weighted.ts";
 import { xxHash64 } from "../../tables/xx-hash.ts";
-import { compileLogs } from "../../telemetry/access-log/compiled-logs.ts";
+import type { CompiledLogs } from "../../telemetry/access-log/compiled-logs.ts";
 import { newUpstreamEnd, type TcpRecord } from "../../telemetry/records.ts";
 import type { Connection, DataPathDeps } from "../connection.ts";
 import { localAddressOf, UpstreamConnectError } from "../upstream/dial.ts";
@@ -20,9 +20,9 @@ const WARMING_MS = 5000;
 /** Passes a connection on, byte for byte; resolves when it is over. */
 export type TcpServer = (end: ByteEnd, connection: Connection) => Promise<void>;
 
-export function compileTcpProxy(model: TcpProxy, deps: DataPathDeps): TcpServer {
+/** `logs` are those of the model, and the caller's to release. */
+export function compileTcpProxy(model: TcpProxy, logs: CompiledLogs, deps: DataPathDeps): TcpServer {
   const choose = weightedChoice(model.clusters);
-  const logs = compileLogs(model.accessLog, deps.sinks);
   return async (end, connection) => {
     const record = newRecord(connection, deps);
     deps.observer.tcpOpened(record);

@@ -15,6 +15,10 @@ interface CallLogOptions {
 }
 
 const FLUSH_MS = 1000;
+/** Entries of one message: a receiver of gRPC takes 4 MiB, and an entry may be of two kilobytes. */
+const MOST_AT_ONCE = 1000;
+/** For the agent to say that it has everything when the proxy ends. */
+const LAST_WORD_MS = 1000;
 
 /**
  * Tells the agent which calls came in: as Envoy does by its access log service, but counted here, an entry for each kind
@@ -24,6 +28,8 @@ export class CallLog {
   readonly #options: CallLogOptions;
   readonly #tally = new CallTally();
   #stream: ClientWritableStream<StreamAccessLogsMessage> | undefined;
+  /** Aborted with the newest stream's end. */
+  #ended = new AbortController();
 
   constructor(options: CallLogOptions) {
     this.#options = options;
@@ -40,7 +46,7 @@ export class CallLog {
     this.#add(tcpCallKind(callerOf(ends), details));
   }
 
-  /** Until the signal is aborted; never throws. */
+  /** Until the signal is aborted and the agent has the rest, within a bound of time; never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const client = new Client(`unix:${this.#options.socketPath}`, credentials.createInsecure(), {
       "grpc.use_local_subchannel_pool": 1,
@@ -49,7 +55,10 @@ export class CallLog {
       await this.#options.clock.sleep(FLUSH_MS, signal);
       this.#flush(client);
     }
-    this.#stream?.end();
+    if (this.#stream !== undefined) {
+      this.#stream.end();
+      await this.#options.clock.sleep(LAST_WORD_MS, this.#ended.signal);
+    }
     client.close();
   }
 
@@ -68,8 +77,8 @@ export class CallLog {
     const http = calls.filter(({ protocol }) => protocol === "http");
     const tcp = calls.filter(({ protocol }) => protocol === "tcp");
     const messages = [
-      ...(http.length > 0 ? [{ httpLogs: { logEntry: http.map(toHttpEntry) } }] : []),
-      ...(tcp.length > 0 ? [{ tcpLogs: { logEntry: tcp.map(toTcpEntry) } }] : []),
+      ...chunks(http).map((some) => ({ httpLogs: { logEntry: some.map(toHttpEntry) } })),
+      ...chunks(tcp).map((some) => ({ tcpLogs: { logEntry: some.map(toTcpEntry) } })),
     ];
     for (const [index, message] of messages.entries()) {
       const said = index === 0 && identifier !== undefined ? { identifier } : {};
@@ -78,13 +87,21 @@ export class CallLog {
   }
 
   #open(client: Client): ClientWritableStream<StreamAccessLogsMessage> {
+    const ended = new AbortController();
     const stream = openAccessLogStream(client, () => {
+      ended.abort();
       if (this.#stream === stream) this.#stream = undefined;
     });
     stream.on("error", () => {});
     this.#stream = stream;
+    this.#ended = ended;
     return stream;
   }
+}
+
+function chunks<T>(list: readonly T[]): readonly (readonly T[])[] {
+  const count = Math.ceil(list.length / MOST_AT_ONCE);
+  return Array.from({ length: count }, (_, at) => list.slice(at * MOST_AT_ONCE, (at + 1) * MOST_AT_ONCE));
 }
 
 function callerOf({ clientId, localAddress }: Ends): { readonly source: string; readonly port: number } {

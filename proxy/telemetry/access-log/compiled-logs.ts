@@ -2,39 +2,52 @@ import { compileCondition } from "../../format/compile-cel.ts";
 import { compileText, type Formatter } from "../../format/compile-format.ts";
 import type { FormatPart } from "../../format/format.ts";
 import { compileJson } from "../../format/json-format.ts";
-import type { AccessLogs, LogFilter, LogFormat } from "../../model/access-log.ts";
+import type { AccessLog, AccessLogs, LogFilter, LogFormat } from "../../model/access-log.ts";
 import type { TrafficRecord } from "../records.ts";
 import { flagsText } from "../response-flags.ts";
-import type { LogSinks } from "./log-sinks.ts";
-
-/** Writes one entry, if it is one of those that are wanted. Must not throw. */
-export type LogWriter = (record: TrafficRecord, durationMs: number) => void;
+import type { EntrySink, LogSinks } from "./log-sinks.ts";
+import type { RecordWriter } from "./otlp-log.ts";
 
 /** The access logs of a listener, ready to be written. */
 export interface CompiledLogs {
   /** The agent is told. */
   readonly calls: boolean;
-  readonly writers: readonly LogWriter[];
+  /** Each writes an entry, if it is one of those that it wants. */
+  readonly writers: readonly RecordWriter[];
+  /** These settings are gone. Requests that began with them write their entries all the same. */
+  readonly release: () => void;
 }
+
+/** gRPC's, of what has not told its status. */
+const UNKNOWN_STATUS = 2;
 
 /** Compiles formats and filters once, when the configuration comes. */
 export function compileLogs({ calls, logs }: AccessLogs, sinks: LogSinks): CompiledLogs {
-  const writers = logs.map(({ destination, filter }) => {
-    const write =
-      destination.kind === "file"
-        ? toLines(sinks.file(destination.path), compileLine(destination.format))
-        : sinks.otlp(destination);
-    if (filter === undefined) return write;
-    const wants = compileFilter(filter);
-    return (record: TrafficRecord, durationMs: number): void => {
-      if (wants(record, durationMs)) write(record, durationMs);
-    };
-  });
-  return { calls, writers };
+  const opened = logs.map(({ destination, filter }) => ({ sink: sinkOf(destination, sinks), filter }));
+  return {
+    calls,
+    writers: opened.map(({ sink, filter }) => (filter ? filtered(sink.write, filter) : sink.write)),
+    release: () => {
+      for (const { sink } of opened) sink.release();
+    },
+  };
 }
 
-function toLines(sink: { write(line: string): void }, format: Formatter): LogWriter {
-  return (record, durationMs) => sink.write(format(record, durationMs));
+function sinkOf(destination: AccessLog["destination"], sinks: LogSinks): EntrySink {
+  if (destination.kind === "otlp") return sinks.otlp(destination);
+  const format = compileLine(destination.format);
+  const lines = sinks.file(destination.path);
+  return {
+    write: (record, durationMs) => lines.write(format(record, durationMs)),
+    release: () => lines.release(),
+  };
+}
+
+function filtered(write: RecordWriter, filter: LogFilter): RecordWriter {
+  const wants = compileFilter(filter);
+  return (record, durationMs) => {
+    if (wants(record, durationMs)) write(record, durationMs);
+  };
 }
 
 function compileLine(format: LogFormat): Formatter {
@@ -98,8 +111,8 @@ function compileFilter(filter: LogFilter): (record: TrafficRecord, durationMs: n
     case "grpc-status": {
       const statuses = new Set(filter.statuses);
       return (record) => {
-        const status = record.kind === "http" && record.grpcStatus !== "" ? Number(record.grpcStatus) : 2;
-        return statuses.has(status) !== filter.exclude;
+        const status = record.kind === "http" ? record.grpcStatus : undefined;
+        return statuses.has(status ?? UNKNOWN_STATUS) !== filter.exclude;
       };
     }
     case "expression":

@@ -1,113 +1,133 @@
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
+import type { LogRecord } from "../../../mesh/xds/gen/opentelemetry/proto/logs/v1/logs.ts";
 import type { OtlpLog } from "../../model/access-log.ts";
+import type { BatchExporter } from "../export/batch-exporter.ts";
 import type { Collector } from "../export/collector.ts";
+import { Deliveries } from "../export/deliveries.ts";
 import type { NodeNames } from "../export/otlp-values.ts";
-import { labelText, type MetricFamily } from "../metrics/families.ts";
-import type { LogWriter } from "./compiled-logs.ts";
-import { LineFile, LineStream } from "./line-file.ts";
-import { otlpLog } from "./otlp-log.ts";
+import { type Lease, Outlets } from "../export/outlets.ts";
+import type { MetricFamily } from "../metrics/families.ts";
+import { AppendFile } from "./append-file.ts";
+import { LineBuffer } from "./line-buffer.ts";
+import { compileLogRecord, otlpExporter, type RecordWriter } from "./otlp-log.ts";
+import { writeTo } from "./write-stream.ts";
 
-const FLUSH_MS = 1000;
-/** For what a collector has not got when the proxy ends. */
-const LAST_WORD_MS = 1000;
+/** A place for lines, until the settings that name it are gone. */
+export interface LineSink {
+  write(line: string): void;
+  readonly release: () => void;
+}
+
+/** Likewise for the entries of one log. */
+export interface EntrySink {
+  readonly write: RecordWriter;
+  readonly release: () => void;
+}
 
 interface LogSinksOptions {
   readonly node: NodeNames;
   readonly collector: Collector;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly writeStdout: (text: string) => void;
+  /** Resolves when the reader has taken the lines. */
+  readonly writeStdout: (lines: string) => Promise<void>;
 }
 
-/**
- * Where access logs go, each place once, however many listeners write there. A place stays for the life of the proxy:
- * listeners come and go while what they wrote is still on its way.
- */
+/** Where access logs go: each place once, however many listeners write there, as long as one does. */
 export class LogSinks {
   readonly #options: LogSinksOptions;
-  readonly #files = new Map<string, LineFile | LineStream>();
-  readonly #services = new Map<string, ReturnType<typeof otlpLog>>();
+  readonly #lines = new Outlets<LineBuffer>();
+  readonly #services = new Outlets<BatchExporter<LogRecord>>();
+  readonly #deliveries = new Deliveries();
+  /** Aborted when nothing can be sent any more. */
+  readonly #gone = new AbortController();
 
   constructor(options: LogSinksOptions) {
     this.#options = options;
   }
 
-  file(path: string): { write(line: string): void } {
-    const known = this.#files.get(path);
-    if (known !== undefined) return known;
-    const { logger, writeStdout } = this.#options;
-    const file =
-      path === "/dev/stdout"
-        ? new LineStream(writeStdout)
-        : path === "/dev/stderr"
-          ? new LineStream((text) => void process.stderr.write(text))
-          : new LineFile(path, (error) =>
-              logger.warn("lines of an access log are lost: see that the proxy may write the file", {
-                path,
-                error: messageOf(error),
-              }),
-            );
-    this.#files.set(path, file);
-    return file;
+  file(path: string): LineSink {
+    const { outlet, release } = this.#lines.take(path, (waits) => this.#lineBuffer(path, waits));
+    return { write: (line) => outlet.write(line), release };
   }
 
-  otlp(log: OtlpLog): LogWriter {
-    const key = JSON.stringify(log);
-    const known = this.#services.get(key) ?? otlpLog(log, this.#options.node, this.#options.collector);
-    this.#services.set(key, known);
-    return known.write;
+  otlp(log: OtlpLog): EntrySink {
+    const { outlet, release } = this.#service(log);
+    return { write: compileLogRecord(log, outlet), release };
   }
 
-  /** Writes in batches until the signal is aborted, and then the rest. Never rejects. */
+  /** Writes in batches until the signal is aborted, and then the rest, within a bound of time. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#options.clock.sleep(FLUSH_MS, signal);
-      for (const { exporter } of this.#services.values()) void exporter.flush(signal);
-      await Promise.all([...this.#files.values()].map(async (file) => await file.flush()));
-    }
-    const rest = AbortSignal.timeout(LAST_WORD_MS);
-    await Promise.all([
-      ...[...this.#files.values()].map(async (file) => await file.close()),
-      ...[...this.#services.values()].map(async ({ exporter }) => await exporter.flush(rest)),
-    ]);
+    const { clock } = this.#options;
+    await Promise.all([this.#lines.run(clock, signal), this.#services.run(clock, signal)]);
+    this.#gone.abort();
   }
 
   /** After a rotation: the next lines go to new files. */
   async reopen(): Promise<void> {
-    await Promise.all(this.#lineFiles().map(async (file) => await file.reopen()));
+    await Promise.all(this.#lines.all().map(async (buffer) => await buffer.close()));
   }
 
   families(): readonly MetricFamily[] {
-    const files = [...this.#files].map(([path, { written, dropped }]) => ({
-      labels: labelText({ to: path }),
-      written,
-      dropped,
-    }));
-    const services = [...this.#services.values()].map(({ cluster, exporter }) => ({
-      labels: labelText({ to: cluster }),
-      written: exporter.exported,
-      dropped: exporter.dropped,
-    }));
-    const all = [...files, ...services];
     return [
       {
         name: "lateen_access_log_entries_total",
         help: "entries of access logs that were handed over",
         type: "counter",
-        samples: all.map(({ labels, written }) => ({ labels, value: written })),
+        samples: this.#deliveries.samples("delivered"),
       },
       {
         name: "lateen_access_log_dropped_total",
         help: "entries of access logs that were lost, since their receiver is slow or not there",
         type: "counter",
-        samples: all.map(({ labels, dropped }) => ({ labels, value: dropped })),
+        samples: this.#deliveries.samples("dropped"),
       },
     ];
   }
 
-  #lineFiles(): readonly LineFile[] {
-    return [...this.#files.values()].filter((file) => file instanceof LineFile);
+  #lineBuffer(path: string, waits: () => void): LineBuffer {
+    const { logger, writeStdout } = this.#options;
+    const common = {
+      delivery: this.#deliveries.to(path),
+      waits,
+      lost: (error: unknown): void =>
+        logger.warn("lines of an access log are lost: see that the proxy may write the file", {
+          path,
+          error: messageOf(error),
+        }),
+    };
+    if (path === "/dev/stdout") return new LineBuffer({ ...common, write: writeStdout, prompt: true });
+    if (path === "/dev/stderr")
+      return new LineBuffer({ ...common, write: writeTo(process.stderr), prompt: true });
+    const file = new AppendFile(path);
+    return new LineBuffer({
+      ...common,
+      write: async (lines) => await file.append(lines),
+      letGo: async () => await file.close(),
+      prompt: false,
+    });
+  }
+
+  /** Formats are not the exporter's: logs that differ in them alone share it. */
+  #service({ cluster, authority, logName, resource }: OtlpLog): Lease<BatchExporter<LogRecord>> {
+    const { node, collector, logger } = this.#options;
+    const place = { cluster, authority, logName, resource };
+    return this.#services.take(JSON.stringify(place), (waits) =>
+      otlpExporter(
+        { ...place, node, collector },
+        {
+          delivery: this.#deliveries.to(cluster),
+          waits,
+          lost: (error) =>
+            logger.warn("entries of an access log are lost: see that their receiver is there and answers", {
+              cluster,
+              error: error === undefined ? "not taken" : messageOf(error),
+            }),
+          gone: this.#gone.signal,
+        },
+      ),
+    );
   }
 }

@@ -12,7 +12,9 @@ export function textAttribute(key: string, value: string): KeyValue {
 
 export function attribute(key: string, value: string | number | boolean): KeyValue {
   if (typeof value === "string") return textAttribute(key, value);
-  const said = typeof value === "number" ? { intValue: value } : { boolValue: value };
+  if (typeof value === "boolean") return { key, value: AnyValue.fromPartial({ boolValue: value }) };
+  // There are no other numbers among what protobuf has for whole ones.
+  const said = Number.isSafeInteger(value) ? { intValue: value } : { doubleValue: value };
   return { key, value: AnyValue.fromPartial(said) };
 }
 

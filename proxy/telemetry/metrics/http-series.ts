@@ -1,7 +1,8 @@
-import { requestLabels, trafficLabels } from "../parties/labels.ts";
+import { OVERFLOW, requestLabels, trafficLabels } from "../parties/labels.ts";
 import type { OwnParty } from "../parties/own-party.ts";
-import type { Ends, HttpRecord } from "../records.ts";
+import type { Ends, HttpRecord, UpstreamEnd } from "../records.ts";
 import { flagsText } from "../response-flags.ts";
+import { BoundedSeries } from "./bounded-series.ts";
 import { type HistogramSample, labelText, type MetricFamily, type Sample } from "./families.ts";
 import { BOUNDS, Histogram } from "./histogram.ts";
 
@@ -12,7 +13,7 @@ interface Series {
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
   /** Labels of the streams' messages; undefined: it is not gRPC. */
-  readonly messageLabels: string | undefined;
+  messageLabels: string | undefined;
   requests: number;
   requestMessages: number;
   responseMessages: number;
@@ -21,16 +22,19 @@ interface Series {
 /** What makes a request of one connection another kind than one before it. */
 interface Kind {
   readonly cluster: string;
+  readonly service: UpstreamEnd["service"];
   readonly workload: string;
   readonly upstreamId: string | undefined;
   readonly caller: Ends["caller"];
   readonly flags: string;
   readonly status: number;
   readonly grpc: boolean;
-  readonly grpcStatus: string;
+  readonly grpcStatus: number | undefined;
   readonly series: Series;
 }
 
+/** Of gRPC's own. */
+const LAST_STATUS = 16;
 /** Kinds of one connection. It has few; where it has many, they are put together anew. */
 const MOST_KINDS = 32;
 
@@ -40,11 +44,25 @@ const MOST_KINDS = 32;
  */
 export class HttpSeries {
   readonly #own: (ownId: string | undefined) => OwnParty;
-  readonly #series = new Map<string, Series>();
+  readonly #series: BoundedSeries<Series>;
   readonly #byEnds = new WeakMap<Ends, Kind[]>();
 
-  constructor(own: (ownId: string | undefined) => OwnParty) {
+  /** `full` is called once, when there is no room for another series. */
+  constructor(own: (ownId: string | undefined) => OwnParty, full: () => void) {
     this.#own = own;
+    this.#series = new BoundedSeries({
+      create: newSeries,
+      overflow: () => ({
+        ...newSeries(labelText(OVERFLOW.http)),
+        messageLabels: labelText(OVERFLOW.messages),
+      }),
+      full,
+    });
+  }
+
+  /** Requests that are counted in the series that stands for many. */
+  get folded(): number {
+    return this.#series.overflow?.requests ?? 0;
   }
 
   add(record: HttpRecord, durationMs: number): void {
@@ -60,7 +78,7 @@ export class HttpSeries {
   }
 
   families(): readonly MetricFamily[] {
-    const all = [...this.#series.values()];
+    const all = this.#series.all();
     const counter = (name: string, help: string, samples: readonly Sample[]): MetricFamily => {
       return { name, help, type: "counter", samples };
     };
@@ -111,6 +129,7 @@ export class HttpSeries {
       if (
         kind.status === status &&
         kind.cluster === upstream.cluster &&
+        kind.service === upstream.service &&
         kind.workload === upstream.workload &&
         kind.upstreamId === upstream.id &&
         kind.caller === ends.caller &&
@@ -122,6 +141,7 @@ export class HttpSeries {
     }
     const kind: Kind = {
       cluster: upstream.cluster,
+      service: upstream.service,
       workload: upstream.workload,
       upstreamId: upstream.id,
       caller: ends.caller,
@@ -137,31 +157,37 @@ export class HttpSeries {
   }
 
   #seriesOf(record: HttpRecord, flags: string): Series {
-    const { ends, upstream, status, grpcStatus, messages, authority } = record;
-    const own = this.#own(ends.ownId);
-    const traffic = trafficLabels(own, { ends, upstream, host: authority });
+    const { ends, upstream, status, grpcStatus, messages } = record;
+    const traffic = trafficLabels(this.#own(ends.ownId), { ends, upstream });
     const labels = labelText({
       ...traffic,
       ...requestLabels(ends, messages === undefined ? "http" : "grpc", flags),
       response_code: String(status),
-      grpc_response_status: grpcStatus,
+      grpc_response_status: messages === undefined ? "" : statusLabel(grpcStatus),
     });
-    let series = this.#series.get(labels);
-    if (series === undefined) {
-      series = {
-        labels,
-        milliseconds: new Histogram(),
-        requestBytes: new Histogram(),
-        responseBytes: new Histogram(),
-        messageLabels: messages && labelText(traffic),
-        requests: 0,
-        requestMessages: 0,
-        responseMessages: 0,
-      };
-      this.#series.set(labels, series);
-    }
+    const series = this.#series.at(labels);
+    if (messages !== undefined) series.messageLabels ??= labelText(traffic);
     return series;
   }
+}
+
+function newSeries(labels: string): Series {
+  return {
+    labels,
+    milliseconds: new Histogram(),
+    requestBytes: new Histogram(),
+    responseBytes: new Histogram(),
+    messageLabels: undefined,
+    requests: 0,
+    requestMessages: 0,
+    responseMessages: 0,
+  };
+}
+
+/** Servers may make up statuses of their own: they are one. */
+function statusLabel(status: number | undefined): string {
+  if (status === undefined) return "";
+  return status <= LAST_STATUS ? String(status) : "-1";
 }
 
 /** Messages are told apart by nothing that is of one request: their labels are fewer, so series come together. */

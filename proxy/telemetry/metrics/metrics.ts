@@ -1,7 +1,9 @@
 import { decisionLabels, POLICY_DECISIONS } from "../../../mesh/calls/policy-decision.ts";
+import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import { describeNode, type NodeIdentity } from "../parties/own-party.ts";
 import { decisionOf, type TrafficObserver } from "../records.ts";
-import { type MetricFamily, renderFamilies } from "./families.ts";
+import { MOST_SERIES } from "./bounded-series.ts";
+import { labelText, type MetricFamily, renderFamilies } from "./families.ts";
 import { HttpSeries } from "./http-series.ts";
 import { type GaugeSource, serverMetrics } from "./server-metrics.ts";
 import { Tally } from "./tally.ts";
@@ -15,15 +17,25 @@ export interface ProxyMetrics {
   render(): string;
 }
 
-/** The metrics of one proxy (a process may host several). `more`: what others count, asked at each scrape. */
-export function createMetrics(
-  node: NodeIdentity,
-  gauges: () => GaugeSource,
-  more: () => readonly MetricFamily[] = () => [],
-): ProxyMetrics {
+export interface MetricsOptions {
+  readonly node: NodeIdentity;
+  readonly logger: Logger;
+  readonly gauges: () => GaugeSource;
+  /** What others count, asked at each scrape. */
+  readonly more: () => readonly MetricFamily[];
+}
+
+/** The metrics of one proxy (a process may host several). */
+export function createMetrics({ node, logger, gauges, more }: MetricsOptions): ProxyMetrics {
   const own = describeNode(node);
-  const http = new HttpSeries(own);
-  const tcp = new TcpSeries(own);
+  const full = (protocol: "http" | "tcp") => (): void =>
+    logger.warn("there are more series of metrics than are kept: what else comes is counted in one", {
+      protocol,
+      mostSeries: MOST_SERIES,
+      hint: 'look at the labels of istio_* series for what has so many values; reporter="overflow" is the one',
+    });
+  const http = new HttpSeries(own, full("http"));
+  const tcp = new TcpSeries(own, full("tcp"));
   const policies = new Tally(POLICY_DECISIONS);
   const listenerRequests = new Tally({
     name: "envoy_listener_http_downstream_rq",
@@ -35,6 +47,15 @@ export function createMetrics(
     ...tcp.families(),
     policies.family(),
     listenerRequests.family(),
+    {
+      name: "lateen_metrics_folded_total",
+      help: "requests and connections that are counted in the series that stands for all beyond the bound",
+      type: "counter",
+      samples: [
+        { labels: labelText({ protocol: "http" }), value: http.folded },
+        { labels: labelText({ protocol: "tcp" }), value: tcp.folded },
+      ],
+    },
     ...serverMetrics(gauges()),
     ...more(),
   ];
@@ -48,7 +69,7 @@ export function createMetrics(
       },
       httpDone(record, durationMs) {
         http.add(record, durationMs);
-        listenerRequests.add(record.ends.localAddress.replace(":", "_"));
+        listenerRequests.add(record.ends.listener);
       },
       // Counted as the policy's decision.
       tcpRefused() {},

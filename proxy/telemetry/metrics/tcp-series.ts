@@ -1,7 +1,8 @@
-import { requestLabels, trafficLabels } from "../parties/labels.ts";
+import { OVERFLOW, requestLabels, trafficLabels } from "../parties/labels.ts";
 import type { OwnParty } from "../parties/own-party.ts";
 import type { TcpRecord } from "../records.ts";
 import { flagsText } from "../response-flags.ts";
+import { BoundedSeries } from "./bounded-series.ts";
 import { labelText, type MetricFamily } from "./families.ts";
 
 interface Series {
@@ -29,13 +30,21 @@ const MOST_KINDS = 4096;
  */
 export class TcpSeries {
   readonly #own: (ownId: string | undefined) => OwnParty;
-  readonly #series = new Map<string, Series>();
+  readonly #series: BoundedSeries<Series>;
   /** By what the labels follow from. */
   readonly #byKind = new Map<string, Series>();
   readonly #open = new Map<TcpRecord, Counted>();
 
-  constructor(own: (ownId: string | undefined) => OwnParty) {
+  /** `full` is called once, when there is no room for another series. */
+  constructor(own: (ownId: string | undefined) => OwnParty, full: () => void) {
     this.#own = own;
+    const overflow = (): Series => newSeries(labelText(OVERFLOW.tcp));
+    this.#series = new BoundedSeries({ create: newSeries, overflow, full });
+  }
+
+  /** Connections that are counted in the series that stands for many. */
+  get folded(): number {
+    return this.#series.overflow?.opened ?? 0;
   }
 
   opened(record: TcpRecord): void {
@@ -52,7 +61,7 @@ export class TcpSeries {
     for (const [record, counted] of this.#open) {
       if (record.upstream.host !== "") this.#count(record, counted);
     }
-    const all = [...this.#series.values()];
+    const all = this.#series.all();
     const counter = (name: string, help: string, value: (series: Series) => number): MetricFamily => {
       const samples = all.map((series) => ({ labels: series.labels, value: value(series) }));
       return { name, help, type: "counter", samples };
@@ -94,18 +103,32 @@ export class TcpSeries {
 
   #seriesOf({ ends, upstream, flags: set }: TcpRecord): Series {
     const flags = flagsText(set);
-    const { cluster, workload, id } = upstream;
-    const kind = [ends.direction, ends.clientId, ends.ownId, cluster, workload, id, flags].join("\0");
+    const { cluster, service, workload, id } = upstream;
+    const kind = [
+      ends.direction,
+      ends.clientId,
+      ends.ownId,
+      cluster,
+      service?.host,
+      service?.name,
+      service?.namespace,
+      workload,
+      id,
+      flags,
+    ].join("\0");
     const known = this.#byKind.get(kind);
     if (known !== undefined) return known;
     const labels = labelText({
-      ...trafficLabels(this.#own(ends.ownId), { ends, upstream, host: "" }),
+      ...trafficLabels(this.#own(ends.ownId), { ends, upstream }),
       ...requestLabels(ends, "tcp", flags),
     });
-    const series = this.#series.get(labels) ?? { labels, opened: 0, closed: 0, sent: 0, received: 0 };
-    this.#series.set(labels, series);
+    const series = this.#series.at(labels);
     if (this.#byKind.size >= MOST_KINDS) this.#byKind.clear();
     this.#byKind.set(kind, series);
     return series;
   }
+}
+
+function newSeries(labels: string): Series {
+  return { labels, opened: 0, closed: 0, sent: 0, received: 0 };
 }

@@ -3,22 +3,42 @@ import type { OwnParty } from "./own-party.ts";
 import { NOBODY, type Party, UNKNOWN } from "./party.ts";
 
 /** Labels that every `istio_*` traffic series has (conventions §4.2), whether they are known or not. */
-type TrafficLabels = Readonly<Record<string, string>>;
+const TRAFFIC = [
+  "reporter",
+  "source_workload",
+  "source_workload_namespace",
+  "source_canonical_service",
+  "source_canonical_revision",
+  "source_principal",
+  "source_app",
+  "source_version",
+  "source_cluster",
+  "destination_workload",
+  "destination_workload_namespace",
+  "destination_canonical_service",
+  "destination_canonical_revision",
+  "destination_principal",
+  "destination_app",
+  "destination_version",
+  "destination_service",
+  "destination_service_name",
+  "destination_service_namespace",
+  "destination_cluster",
+] as const;
 
-/**
- * Who spoke to whom; what only the other end knows stays `unknown`. `host`: whom the caller asked for, where it is
- * known.
- */
+type TrafficLabels = Readonly<Record<(typeof TRAFFIC)[number], string>>;
+
+/** Who spoke to whom; what only the other end knows stays `unknown`. */
 export function trafficLabels(
   own: OwnParty,
-  { ends, upstream, host }: { readonly ends: Ends; readonly upstream: UpstreamEnd; readonly host: string },
+  { ends, upstream }: { readonly ends: Ends; readonly upstream: UpstreamEnd },
 ): TrafficLabels {
   const inbound = ends.direction === "inbound";
   const source = inbound ? callerOf(ends, own) : own;
   const destination = inbound ? own : partyOfEndpoint(upstream);
   const service = inbound
     ? { host: own.host, name: own.service, namespace: own.namespace }
-    : calledService(upstream, host);
+    : calledService(upstream);
   return {
     reporter: inbound ? "destination" : "source",
     source_workload: source.workload,
@@ -43,12 +63,14 @@ export function trafficLabels(
   };
 }
 
+const REQUEST = ["request_protocol", "response_flags", "connection_security_policy"] as const;
+
 /** What series have beside those, but for the messages of streams. */
 export function requestLabels(
   ends: Ends,
   protocol: "http" | "grpc" | "tcp",
   flags: string,
-): Readonly<Record<string, string>> {
+): Readonly<Record<(typeof REQUEST)[number], string>> {
   return {
     request_protocol: protocol,
     response_flags: flags,
@@ -56,6 +78,16 @@ export function requestLabels(
       ends.direction !== "inbound" ? UNKNOWN : ends.clientId === undefined ? "none" : "mutual_tls",
   };
 }
+
+/** Labels of the series that stands for all that there is no room for. */
+const overflow = (names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name) => [name, "overflow"]));
+
+export const OVERFLOW = {
+  messages: overflow(TRAFFIC),
+  tcp: overflow([...TRAFFIC, ...REQUEST]),
+  http: overflow([...TRAFFIC, ...REQUEST, "response_code", "grpc_response_status"]),
+} as const;
 
 /** Of an identity alone the namespace is known; a mesh is one cluster unless somebody says otherwise. */
 function callerOf({ clientId, ownId, caller }: Ends, own: OwnParty): Party {
@@ -87,11 +119,14 @@ interface ServiceName {
   readonly namespace: string;
 }
 
-/** As Istio has it: what the cluster says of itself, its host, or, for clusters that are no service, its name. */
-function calledService({ cluster, service }: UpstreamEnd, asked: string): ServiceName {
+/**
+ * As Istio has it without its fallback to the host header: what the cluster says of itself, its host, or, for clusters
+ * that are no service, its name. A caller's host is no label, since anybody can make up any number of them.
+ */
+function calledService({ cluster, service }: UpstreamEnd): ServiceName {
   if (service !== undefined) return service;
   const host = cluster.split("|")[3];
-  if (!host) return { host: asked || UNKNOWN, name: cluster || UNKNOWN, namespace: UNKNOWN };
+  if (!host) return { host: UNKNOWN, name: cluster || UNKNOWN, namespace: UNKNOWN };
   const [, name = host, namespace = UNKNOWN] = /^([^.]+)\.([^.]+)\.svc\./.exec(host) ?? [];
   return { host, name, namespace };
 }

@@ -15,6 +15,9 @@ const SAID_LABELS = [
   "service.istio.io/canonical-revision",
 ] as const;
 const LONGEST = 8192;
+/** Of one value: those of Kubernetes' names are no longer, and each stands in every line of many series. */
+const LONGEST_VALUE = 253;
+const NAMESPACE = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\//;
 
 /** What this proxy says of its own workload: a Struct in base64, as Istio's proxies write it. */
 export function ownMetadata(node: NodeIdentity): string {
@@ -46,13 +49,21 @@ export function readPeerMetadata(value: string | undefined, spiffeId: string): P
   if (value === undefined || value.length > LONGEST) return undefined;
   try {
     const said: unknown = Struct.unwrap(Struct.decode(Buffer.from(value, "base64")));
-    const own = textsIn(said);
+    const own = shortTextsIn(said);
     const labels = typeof said === "object" && said !== null && "LABELS" in said ? said.LABELS : undefined;
     const namespace = own("NAMESPACE");
-    if (namespace === undefined || !spiffeId.includes(`/ns/${namespace}/`)) return undefined;
+    if (namespace === undefined || namespace !== NAMESPACE.exec(spiffeId)?.[1]) return undefined;
     const place = { workload: own("WORKLOAD_NAME"), namespace, cluster: own("CLUSTER_ID") };
-    return describeWorkload(place, textsIn(labels));
+    return describeWorkload(place, shortTextsIn(labels));
   } catch {
     return undefined;
   }
+}
+
+function shortTextsIn(value: unknown): ReturnType<typeof textsIn> {
+  const texts = textsIn(value);
+  return (key) => {
+    const text = texts(key);
+    return text !== undefined && text.length > LONGEST_VALUE ? undefined : text;
+  };
 }

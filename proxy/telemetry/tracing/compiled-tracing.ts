@@ -11,19 +11,26 @@ export interface CompiledTracing {
   begin(record: HttpRecord, headers: HeaderList): void;
   /** The request is over. */
   end(record: HttpRecord, durationMs: number): void;
+  /** These settings are gone. Requests that began with them are traced to their end. */
+  readonly release: () => void;
 }
 
-/** Compiles tags once; `receive` gets the spans of requests that were sampled. */
+/** Where the spans of requests that were sampled go. */
+export interface SpanReceiver {
+  receive(span: EndedSpan): void;
+  readonly release: () => void;
+}
+
 export function compileTracing(
   tracing: Tracing,
   random: () => number,
-  receive: (span: EndedSpan) => void,
+  receiver: SpanReceiver,
 ): CompiledTracing {
   const b3 = tracing.tracer.kind === "zipkin";
   return {
     begin(record, headers) {
-      const incoming = extract(headers);
-      let sampled = incoming?.sampled;
+      const { parent, sampled: asked } = extract(headers);
+      let sampled = asked;
       if (sampled === undefined) {
         const { requestId } = record;
         const decided = sample({ requestId, header: (name) => headers.first(name) }, tracing, random);
@@ -33,12 +40,12 @@ export function compileTracing(
           headers.set("x-request-id", decided.requestId);
         }
       }
-      const parentId = incoming?.spanId;
+      const parentId = parent?.spanId;
       const context = {
-        traceId: incoming?.traceId ?? randomId(16),
+        traceId: parent?.traceId ?? randomId(16),
         spanId: randomId(8),
         sampled,
-        state: incoming?.state ?? "",
+        state: parent?.state ?? "",
       };
       record.span = { context, parentId };
       inject(headers, context, { parentId, b3 });
@@ -47,7 +54,7 @@ export function compileTracing(
       const { span } = record;
       if (span === undefined || !span.context.sampled) return;
       const inbound = record.ends.direction === "inbound";
-      receive({
+      receiver.receive({
         ...span,
         name: inbound ? "ingress" : `egress ${record.authority}`,
         kind: inbound ? "server" : "client",
@@ -57,14 +64,16 @@ export function compileTracing(
         attributes: attributesOf(record, tracing),
       });
     },
+    release: () => receiver.release(),
   };
 }
 
 /** OpenTelemetry's semantic conventions of HTTP, and what meshes add to them. */
 function attributesOf(record: HttpRecord, { longestPath, tags }: Tracing): EndedSpan["attributes"] {
   const { ends, upstream } = record;
-  const [path = "", query] = record.path.split("?");
-  const [host = "", port] = record.authority.split(/:(?=\d+$)/);
+  const mark = record.path.indexOf("?");
+  const path = mark < 0 ? record.path : record.path.slice(0, mark);
+  const [host = "", port] = record.authority.split(/:(?=\d{1,5}$)/);
   const attributes: Record<string, string | number> = {
     "http.request.method": record.method,
     "url.path": path.slice(0, longestPath),
@@ -81,9 +90,9 @@ function attributesOf(record: HttpRecord, { longestPath, tags }: Tracing): Ended
     if (value !== undefined && value !== "") attributes[name] = value;
   };
   set("server.port", port && Number(port));
-  set("url.query", query?.slice(0, longestPath));
+  if (mark >= 0) set("url.query", record.path.slice(mark + 1, mark + 1 + longestPath));
   set("http.response.status_code", record.status || undefined);
-  set("rpc.grpc.status_code", record.grpcStatus === "" ? undefined : Number(record.grpcStatus));
+  set("rpc.grpc.status_code", record.grpcStatus);
   set("user_agent.original", record.requestHeaders.first("user-agent"));
   set("upstream_cluster", upstream.cluster);
   set("network.peer.address", upstream.host);

@@ -11,6 +11,8 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SHORT = "463ac35c9f6413ad";
 const SPAN = "b7ad6b7169203331";
 
+const NOWHERE = { receive() {}, release() {} };
+
 const list = (headers: Readonly<Record<string, string>>): HeaderList =>
   HeaderList.fromRaw(Object.entries(headers).flat());
 
@@ -26,7 +28,21 @@ const cases: readonly (readonly [string, Readonly<Record<string, string>>, strin
   ["B3 in one", { b3: `${TRACE}-${SPAN}-1-${SPAN}` }, `${TRACE} ${SPAN} true `],
   ["B3 in one, undecided", { b3: `${TRACE}-${SPAN}` }, `${TRACE} ${SPAN} undefined `],
   ["B3 in one, debug", { b3: `${TRACE}-${SPAN}-d` }, `${TRACE} ${SPAN} true `],
-  ["B3 that denies alone", { b3: "0" }, "none"],
+  ["B3 in one that denies and names no trace", { b3: "0" }, "none false"],
+  ["B3 in one that debugs and names no trace", { b3: "d" }, "none true"],
+  ["B3 in several that denies and names no trace", { "x-b3-sampled": "0" }, "none false"],
+  ["B3 in several that debugs and names no trace", { "x-b3-flags": "1" }, "none true"],
+  ["B3 whose decision is none", { "x-b3-sampled": "perhaps" }, "none"],
+  [
+    "B3 of an older version",
+    { "x-b3-traceid": TRACE, "x-b3-spanid": SPAN, "x-b3-sampled": "false" },
+    `${TRACE} ${SPAN} false `,
+  ],
+  [
+    "W3C before a B3 that denies",
+    { b3: "0", traceparent: `00-${TRACE}-${SPAN}-01` },
+    `${TRACE} ${SPAN} true `,
+  ],
   [
     "B3 in several, short",
     { "x-b3-traceid": SHORT, "x-b3-spanid": SPAN, "x-b3-sampled": "0" },
@@ -47,14 +63,12 @@ const cases: readonly (readonly [string, Readonly<Record<string, string>>, strin
 
 for (const [name, headers, want] of cases) {
   test(`reads ${name}`, () => {
-    const found = extract(list(headers));
-    const { traceId, spanId, sampled, state } = found ?? {
-      traceId: "",
-      spanId: "",
-      sampled: false,
-      state: "",
-    };
-    assert.equal(found === undefined ? "none" : `${traceId} ${spanId} ${String(sampled)} ${state}`, want);
+    const { parent, sampled } = extract(list(headers));
+    const decided = sampled === undefined ? "none" : `none ${String(sampled)}`;
+    assert.equal(
+      parent ? `${parent.traceId} ${parent.spanId} ${String(sampled)} ${parent.state}` : decided,
+      want,
+    );
   });
 }
 
@@ -82,11 +96,27 @@ test("what the caller has decided holds, whatever the share is", () => {
   ] as const) {
     const headers = list({ traceparent: `00-${TRACE}-${SPAN}-${flags}` });
     const record = { requestId: "" } as HttpRecord;
-    compileTracing(shares(1, random), Math.random, () => {}).begin(record, headers);
+    compileTracing(shares(1, random), Math.random, NOWHERE).begin(record, headers);
     assert.equal(record.span?.context.sampled, want);
     assert.match(headers.get("traceparent") ?? "", new RegExp(`^00-${TRACE}-[\\da-f]{16}-${flags}$`));
   }
 });
+
+for (const [name, headers, told] of [
+  ["b3", { b3: "0" }, /^[\da-f]{32}-[\da-f]{16}-0$/],
+  ["x-b3-sampled", { "x-b3-sampled": "0" }, /^0$/],
+] as const) {
+  test(`a caller that only denies, in ${name}, is not sampled, and neither are those after it`, () => {
+    const given = list(headers);
+    const record = { requestId: "" } as HttpRecord;
+    compileTracing(shares(1, 1), Math.random, NOWHERE).begin(record, given);
+    assert.equal(record.span?.context.sampled, false);
+    assert.equal(record.span.parentId, undefined);
+    assert.match(given.get("traceparent") ?? "", /-00$/);
+    assert.match(given.get(name) ?? "", told);
+    assert.equal(given.get("x-b3-traceid") !== undefined, name === "x-b3-sampled");
+  });
+}
 
 const shares = (clientSampling: number, randomSampling: number, overallSampling = 1): Tracing => ({
   tracer: { kind: "otlp", cluster: "c", authority: "c", service: "s" },
