@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { declaredServices, parseServices, routedAddress } from "../../agent/offline.ts";
 import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
@@ -9,6 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import { toYaml } from "../output/render.ts";
 import { agentStatus } from "./agent-socket.ts";
 import { freeUpstreamPort } from "./free-port.ts";
+import { isThere } from "./presence.ts";
 import { ADDED, dropInOf, type ServicePlaces, servicePlaces } from "./service-places.ts";
 
 interface AddOptions {
@@ -59,7 +60,7 @@ async function bindUpstreams(
   written: readonly string[],
 ): Promise<readonly Upstream[]> {
   const { services } = await declaredServices(config, "127.0.0.1");
-  const mine = services.find((one) => one.id === id && one.namespace === namespace && existsSync(path));
+  const mine = services.find((one) => one.id === id && one.namespace === namespace && isThere(path));
   const others = services.filter((one) => one !== mine);
   const taken = new Set(
     others.flatMap(({ address, upstreams }) => [
@@ -123,7 +124,7 @@ async function assertUsable(text: string): Promise<void> {
 
 /** As a whole or not at all: the agent looks at the directory all the time. */
 function writeDropIn(path: string, text: string): void {
-  if (existsSync(path) && !readFileSync(path, "utf8").startsWith(ADDED)) {
+  if (isThere(path) && !readFileSync(path, "utf8").startsWith(ADDED)) {
     throw new MeshError(
       "config.exists",
       `${path} was not written by lateen service add, and is left as it is`,

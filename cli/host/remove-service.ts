@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "./agent-socket.ts";
+import { isThere } from "./presence.ts";
 import { ADDED, dropInOf, servicePlaces } from "./service-places.ts";
 
 interface RemoveOptions {
@@ -25,7 +26,7 @@ export async function removeService(
   const places = servicePlaces(context, dir);
   const { config } = places;
   const path = dropInOf(places, namespace, id);
-  if (!/^[\w.-]+$/.test(id) || !existsSync(path)) {
+  if (!isThere(path)) {
     throw new MeshError("object.not-found", `there is no ${path}`, {
       hint: "lateen service list has what there is",
     });
