@@ -4,6 +4,7 @@
  */
 
 export { processStartTime } from "./dataplane/process-start-time.ts";
+export { stopStaleProcesses } from "./dataplane/stale-processes.ts";
 export { parseServices } from "./discovery/file/parse-services.ts";
 export { routedAddress } from "./host/address-towards.ts";
 export { checkWithoutAgent, declaredServices } from "./host-check/check-without-agent.ts";

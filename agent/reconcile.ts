@@ -66,6 +66,11 @@ export class Reconciler {
   readonly #retiring = new Set<WorkloadRunner>();
   #discovery: Discovery | undefined;
   #services: readonly LocalService[] | undefined;
+  /** Those that the services are of, and those that what runs is of. */
+  #files: { readonly told: Discovery["files"]; readonly inForce: Discovery["files"] } = {
+    told: {},
+    inForce: {},
+  };
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
   #swept = false;
@@ -94,6 +99,16 @@ export class Reconciler {
   /** What the source says of this host; undefined until it has told. */
   get services(): readonly LocalService[] | undefined {
     return this.#services;
+  }
+
+  /** The source's files that are in force; see `Discovery.files`. */
+  get files(): Readonly<Record<string, string>> {
+    return this.#files.inForce ?? {};
+  }
+
+  /** Those that let their requests finish and go. */
+  get leaving(): readonly WorkloadId[] {
+    return [...this.#retiring].map(({ id }) => id);
   }
 
   workloads(): readonly ReconciledWorkload[] {
@@ -130,6 +145,7 @@ export class Reconciler {
         async (signal) => {
           for await (const services of discovery.watch(signal)) {
             this.#services = services;
+            this.#files = { ...this.#files, told: discovery.files };
             this.#wake.raise();
           }
         },
@@ -159,6 +175,7 @@ export class Reconciler {
       await this.#options.groups.keep();
       return;
     }
+    const { told } = this.#files;
     const { dataPlane, loopback, logger, runDir, trustDomain } = this.#options;
     const records = await readRecords(runDir);
     const ownPids = new Set([...records.values()].map(({ pid }) => pid));
@@ -170,6 +187,7 @@ export class Reconciler {
     logNewProblems(logger, plan.problems, this.#problems);
     this.#problems = plan.problems;
     const reported = this.#apply(workloads);
+    this.#files = { ...this.#files, inForce: told };
     if (!this.#swept) await this.#sweep();
     await this.#options.groups.keep();
     await writeLastWorkloads(this.#options, reported);

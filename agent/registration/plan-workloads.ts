@@ -43,7 +43,11 @@ export function planWorkloads(
   const workloads: Workload[] = [];
   const problems: PlanProblem[] = [];
   const sorted = services.toSorted((a, b) => order(idOf(a), idOf(b)));
-  for (const service of sorted) {
+  const [settled = [], moved = []] = [true, false].map((wanted) =>
+    sorted.filter((service) => hadAll(service, previous.get(idOf(service)), settings) === wanted),
+  );
+  // What stays where it was comes first: another that claims a place of it takes nothing away.
+  for (const service of [...settled, ...moved]) {
     const id = idOf(service);
     const note = (error: MeshError): void => {
       problems.push({ workload: id, error });
@@ -61,7 +65,27 @@ export function planWorkloads(
       note(MeshError.from(error));
     }
   }
-  return { workloads, problems };
+  return { workloads: workloads.toSorted((a, b) => order(workloadId(a), workloadId(b))), problems };
+}
+
+/** Whether a service asks for no place that its workload did not have before. */
+function hadAll(
+  { address, upstreams, httpProxy }: LocalService,
+  previous: Workload | undefined,
+  { loopback }: PlanSettings,
+): boolean {
+  const inbound = previous?.ports[0]?.inbound;
+  if (previous === undefined || inbound === undefined) return false;
+  if (!same(inbound, address) && !isMeshPort(inbound.port)) return false;
+  const had = [...previous.upstreams.map(({ bind }) => bind), previous.httpProxy ?? []].flat();
+  const wanted = [
+    ...upstreams.map(({ bindAddress, bindPort, port }) => ({
+      address: bindAddress ?? loopback,
+      port: bindPort ?? port,
+    })),
+    ...(httpProxy === undefined ? [] : [{ address: httpProxy.address ?? loopback, port: httpProxy.port }]),
+  ];
+  return wanted.every((place) => had.some((one) => same(one, place)));
 }
 
 interface InboundPlace {

@@ -56,12 +56,14 @@ async function join(
 ): Promise<number> {
   const begin = context.clock.monotonic();
   const say = (line: string): void => context.stdout.write(`${line}\n`);
-  const setup = await hostSetup(context, options);
-  const invitation = await invitationFor(context, argument, setup.config);
-  const daemon = agentDaemon(setup);
+  const before = await hostSetup(context, options);
+  const invitation = await invitationFor(context, argument, before.config);
+  const daemon = agentDaemon(before);
   if (options.start) await supervisorOf(context, daemon).assertAble(daemon);
-  if (options.check) await lookBefore(context, setup.config, invitation);
+  if (options.check) await lookBefore(context, before.config, invitation);
   using lock = await lockHost(resolve(options.dir), context);
+  // Another command may have been at work until now.
+  const setup = await hostSetup(context, options);
   const enrolment = await enrol(context, setup, { invitation, force: options.force, lock });
   say(`joined trust domain ${enrolment.trustDomain} as agent ${enrolment.agentId}`);
   for (const line of enrolment.done) say(line);

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
+import { stopStaleProcesses } from "../../agent/offline.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
@@ -50,6 +51,7 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
   made.configuration(lock.made);
   const daemon = agentDaemon({ path, config });
   const stopped = await supervisorOf(context, daemon).stop(daemon, before?.agent.pid);
+  const orphans = isThere(runDir) ? await stopStaleProcesses(runDir, new Set(), context.clock) : [];
   if ((await agentStatus(runDir, context.signal)) !== undefined)
     throw new MeshError("cli.host", "leave the mesh: something starts the agent again", {
       hint: "stop it the way it is started, then run lateen leave again",
@@ -65,6 +67,7 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
       );
   }
   for (const line of stopped) say(line);
+  if (orphans.length > 0) say(`stopped data planes that no agent kept (processes ${orphans.join(", ")})`);
   const { kind, path: folder } = config.discovery;
   if (kind === "file") for (const line of removeAdded(folder)) say(line);
   for (const line of made.removeFiles(privateDirectories(config))) say(line);

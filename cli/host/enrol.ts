@@ -129,8 +129,12 @@ export async function enrol(
   made.configuration(lock.made);
   made.directory(config.stateDir, 0o700);
   if (isNew) {
-    writeNewConfig(path, `# lateen agent: docs/config.md has every key and its default.\n${toYaml(written)}`);
-    made.file(path);
+    made.writing(path, () =>
+      writeNewConfig(
+        path,
+        `# lateen agent: docs/config.md has every key and its default.\n${toYaml(written)}`,
+      ),
+    );
   }
   const { trustDomain, agentId } = await joinMesh(invitation, {
     stateDir: config.stateDir,

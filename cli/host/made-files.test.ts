@@ -17,8 +17,7 @@ test("what was made goes, with the record of it, and nothing else", () => {
   const made = MadeFiles.of(config);
   made.directory(config, 0o750);
   made.directory(state, 0o700);
-  writeFileSync(join(config, "agent.yaml"), "");
-  made.file(join(config, "agent.yaml"));
+  made.writing(join(config, "agent.yaml"), () => writeFileSync(join(config, "agent.yaml"), ""));
   mkdirSync(join(state, "identity"));
   // Its user has to get to it through those above, which are root's.
   assert.deepEqual([modeOf(config), modeOf(state), modeOf(join(state, ".."))], [0o750, 0o700, 0o755]);
@@ -53,4 +52,18 @@ test("without a record nothing of anybody is removed", () => {
   none.removeFiles([{ path: state, isAgents }]);
   none.removeDirectories();
   assert.deepEqual(readdirSync(state), ["theirs"]);
+});
+
+test("a file that could not be written is nobody's work: whoever writes it later keeps it", () => {
+  const config = join(root, "full");
+  const path = join(config, "agent.yaml");
+  const made = MadeFiles.of(config);
+  made.directory(config, 0o750);
+  const full = (): never => {
+    throw new Error("ENOSPC: no space left on device");
+  };
+  assert.throws(() => made.writing(path, full), /ENOSPC/);
+  writeFileSync(path, "theirs");
+  assert.deepEqual(MadeFiles.of(config).removeFiles([]), []);
+  assert.ok(existsSync(path));
 });

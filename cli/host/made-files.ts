@@ -70,19 +70,25 @@ export class MadeFiles {
     this.#keep();
   }
 
-  file(path: string): void {
+  /** Remembers a file before it is written: a command that ends in between leaves nothing unknown. */
+  writing(path: string, write: () => void): void {
     this.#files.add(path);
     this.#keep();
+    try {
+      write();
+    } catch (error) {
+      this.#forget(path);
+      throw error;
+    }
   }
 
   /** Removes a file that was made, as if it had never been. Never throws: something else has failed already. */
   takeBack(path: string): void {
     try {
       rmSync(path, { force: true });
-      this.#files.delete(path);
-      this.#keep();
+      this.#forget(path);
     } catch {
-      // A record that names too much is read with care: what is not there is passed over.
+      // It is in the record still, for `leave`.
     }
   }
 
@@ -126,6 +132,16 @@ export class MadeFiles {
       }
     }
     return lines;
+  }
+
+  /** Never throws: a full disk, say, has been told already. */
+  #forget(path: string): void {
+    this.#files.delete(path);
+    try {
+      this.#keep();
+    } catch {
+      // A record that names too much is read with care: what is not there is passed over.
+    }
   }
 
   #keep(): void {

@@ -94,7 +94,7 @@ test("a flag that says something else than agent.yaml is refused, with both", as
   const folder = folderOf(t);
   const text = `nodeName: vm1\nstateDir: ${folder}/state\nrunDir: ${folder}/run\ndiscovery: { kind: none }\n`;
   writeFileSync(join(folder, "agent.yaml"), text);
-  const join_ = ["join", TOKEN, "--dir", folder];
+  const joining = ["join", TOKEN, "--dir", folder];
   const cases = [
     ["--node-name", "vm2", "nodeName", "vm1"],
     ["--state-dir", `${folder}/other`, "stateDir", `${folder}/state`],
@@ -102,7 +102,7 @@ test("a flag that says something else than agent.yaml is refused, with both", as
     ["--discovery", "file", "discovery.kind", "none"],
   ] as const;
   for (const [flag, given, key, has] of cases) {
-    const { code, stderr } = await runCli([...join_, flag, given]);
+    const { code, stderr } = await runCli([...joining, flag, given]);
     assert.equal(code, 1);
     assert.ok(
       stderr.includes(`which is there already: ${flag} ${given}, and there ${key} is ${has}\n`),
@@ -114,7 +114,7 @@ test("a flag that says something else than agent.yaml is refused, with both", as
   assert.equal(leave.code, 1, "another directory is not emptied");
   assert.equal(readFileSync(join(folder, "agent.yaml"), "utf8"), text);
   assert.deepEqual(readdirSync(folder), ["agent.yaml"]);
-  const agreed = await runCli([...join_, "--node-name", "vm1", "--state-dir", `${folder}/state`]);
+  const agreed = await runCli([...joining, "--node-name", "vm1", "--state-dir", `${folder}/state`]);
   assert.match(agreed.stderr, /host\.server-unreachable/);
 });
 

@@ -81,6 +81,8 @@ export function systemdSupervisor(run: RunProgram, places: SystemdPlaces = PLACE
       const unit = unitName(name);
       if (!(await installed(run, unit))) return [];
       await told(run, "systemctl", ["disable", "--now", "--quiet", unit], `stop ${unit}`);
+      // An agent that has crashed leaves its data planes in the unit's group (KillMode=process).
+      await run("systemctl", ["kill", unit]).catch(() => undefined);
       return [`stopped and disabled ${unit}`, ...(await uninstall(run, places, unit))];
     },
   };
