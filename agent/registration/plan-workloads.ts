@@ -21,6 +21,8 @@ export interface PlanSettings {
   /** The host's own, for services that say none. */
   readonly locality: string;
   readonly network: string;
+  /** Whether an address is this host's. */
+  readonly isHere: (address: string) => boolean;
 }
 
 export interface Plan {
@@ -42,7 +44,9 @@ export function planWorkloads(
 ): Plan {
   const workloads: Workload[] = [];
   const problems: PlanProblem[] = [];
-  const sorted = services.toSorted((a, b) => order(idOf(a), idOf(b)));
+  const sorted = services
+    .map((service) => stayPut(service, previous.get(idOf(service)), settings))
+    .toSorted((a, b) => order(idOf(a), idOf(b)));
   const [settled = [], moved = []] = [true, false].map((wanted) =>
     sorted.filter((service) => hadAll(service, previous.get(idOf(service)), settings) === wanted),
   );
@@ -66,6 +70,22 @@ export function planWorkloads(
     }
   }
   return { workloads: workloads.toSorted((a, b) => order(workloadId(a), workloadId(b))), problems };
+}
+
+/**
+ * One that is said to be at an address that is not this host's, where its proxy cannot listen, stays at the one that it had
+ * if it had one. That something is wrong is found by the look at the host (`host.address`).
+ */
+function stayPut(
+  service: LocalService,
+  previous: Workload | undefined,
+  { isHere }: PlanSettings,
+): LocalService {
+  const had = previous?.ports[0]?.inbound.address;
+  const { address, interception } = service;
+  if (had === undefined || interception === "redirect" || isHere(address.address) || !isHere(had))
+    return service;
+  return { ...service, address: { address: had, port: address.port } };
 }
 
 /** Whether a service asks for no place that its workload did not have before. */

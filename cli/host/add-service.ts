@@ -11,7 +11,7 @@ import { replaceFile } from "../new-file.ts";
 import { toYaml } from "../output/render.ts";
 import { printable } from "../output/table.ts";
 import { freeUpstreamPort } from "./free-port.ts";
-import { lockHost } from "./host-lock.ts";
+import { whileLocked } from "./host-lock.ts";
 import { isThere } from "./presence.ts";
 import { ADDED, dropInOf, type ServicePlaces, servicePlaces } from "./service-places.ts";
 import { isAcknowledged, serverAway, untilAgent } from "./until-agent.ts";
@@ -57,12 +57,13 @@ async function write(
   options: AddOptions,
   instance: Instance,
 ): Promise<{ readonly text: string; readonly upstreams: readonly Upstream[] }> {
-  using _lock = await lockHost(resolve(options.dir), context);
-  const upstreams = await bindUpstreams(places, instance, options.upstream ?? []);
-  const text = `${ADDED}\n${toYaml({ services: [definition(service, options, upstreams)] })}`;
-  await assertUsable(text);
-  writeDropIn(instance.path, text);
-  return { text, upstreams };
+  return await whileLocked(resolve(options.dir), context, async () => {
+    const upstreams = await bindUpstreams(places, instance, options.upstream ?? []);
+    const text = `${ADDED}\n${toYaml({ services: [definition(service, options, upstreams)] })}`;
+    await assertUsable(text);
+    writeDropIn(instance.path, text);
+    return { text, upstreams };
+  });
 }
 
 interface Upstream {

@@ -41,6 +41,20 @@ export async function lockHost(
   }
 }
 
+/** Does something while no other command is at work. */
+export async function whileLocked<T>(
+  dir: string,
+  waiting: Parameters<typeof lockHost>[1],
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await lockHost(dir, waiting);
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
 /** The directories that had to be made, from the outermost on. */
 function makeDirectories(dir: string): readonly string[] {
   try {

@@ -5,7 +5,7 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { CliContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
-import { lockHost } from "./host-lock.ts";
+import { whileLocked } from "./host-lock.ts";
 import { isThere } from "./presence.ts";
 import { ADDED, dropInOf, servicePlaces } from "./service-places.ts";
 import { isAcknowledged, serverAway, untilAgent } from "./until-agent.ts";
@@ -26,7 +26,7 @@ export async function removeService(
   const withinMs = parseDuration(wait);
   const places = servicePlaces(context, dir);
   const path = dropInOf(places, namespace, id);
-  await removeDropIn(context, dir, path);
+  await whileLocked(resolve(dir), context, async () => removeDropIn(path));
   stdout.write(`removed ${path}\n`);
   const workload = `${namespace}/${id}`;
   const { runDir } = places.config;
@@ -62,8 +62,7 @@ function isServed({ workloads }: AgentStatus, workload: string): boolean {
   return workloads.some((one) => one.workload === workload);
 }
 
-async function removeDropIn(context: CliContext, dir: string, path: string): Promise<void> {
-  using _lock = await lockHost(resolve(dir), context);
+function removeDropIn(path: string): void {
   if (!isThere(path)) {
     throw new MeshError("object.not-found", `there is no ${path}`, {
       hint: "lateen service list has what there is",

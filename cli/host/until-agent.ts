@@ -5,7 +5,7 @@ import { agentStatus } from "./agent-socket.ts";
 const LOOK_MS = 50;
 
 /** How a wait for this host's agent ended. */
-export type Awaited<T> =
+export type AgentWait<T> =
   | { readonly kind: "done"; readonly answer: T }
   | { readonly kind: "no-agent" }
   | { readonly kind: "timed-out"; readonly last: AgentStatus };
@@ -15,7 +15,7 @@ export async function untilAgent<T>(
   { clock, signal }: Pick<CliContext, "clock" | "signal">,
   { runDir, withinMs }: { readonly runDir: string; readonly withinMs: number },
   ask: (status: AgentStatus) => T | undefined,
-): Promise<Awaited<T>> {
+): Promise<AgentWait<T>> {
   const patience = clock.monotonic() + withinMs;
   for (;;) {
     const status = await agentStatus(runDir, signal);

@@ -89,7 +89,7 @@ describe("host commands that meet with trouble", { skip: skipWithoutNamespaces()
     const tokens = [await token(), await token()];
     const said = await Promise.all(tokens.map((one) => vm2.lateen("join", one)));
     assert.deepEqual(
-      said.map(({ code }) => code).toSorted(),
+      said.map(({ code }) => code).toSorted((a, b) => a - b),
       [0, 1],
       said.map(({ stderr }) => stderr).join(""),
     );
@@ -108,7 +108,7 @@ describe("host commands that meet with trouble", { skip: skipWithoutNamespaces()
       (name) =>
         /api@(\d+)/.exec(readFileSync(vm2.path(`/etc/lateen.d/services.d/${name}.yaml`), "utf8"))?.[1],
     );
-    assert.deepEqual(upstreams.toSorted(), ["15100", "15101"]);
+    assert.deepEqual(new Set(upstreams), new Set(["15100", "15101"]));
   });
 
   test("what service add and remove report is in force when they return", async () => {
