@@ -12,7 +12,7 @@ import { eventually } from "../test/harness/eventually.ts";
 import { runAgent } from "./app.ts";
 import { type AgentConfig, loadAgentConfig } from "./config.ts";
 import { askAdmin } from "./dataplane/admin-client.ts";
-import { processStartTime } from "./dataplane/proxy-process.ts";
+import { processStartTime } from "./dataplane/process-start-time.ts";
 import { invitationOf } from "./identity/invitation.ts";
 import { joinMesh } from "./identity/join.ts";
 

@@ -9,6 +9,7 @@ import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
 import type { GatewayRole } from "./config.ts";
 import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
+import { hostAddressTest } from "./host/local-addresses.ts";
 import type { WorkloadHealth } from "./probes/workload-health.ts";
 import type { GroupSettings } from "./registration/group-settings.ts";
 import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
@@ -66,6 +67,11 @@ export class Reconciler {
   readonly #retiring = new Set<WorkloadRunner>();
   #discovery: Discovery | undefined;
   #services: readonly LocalService[] | undefined;
+  /** Those that the services are of, and those that what runs is of. */
+  #files: { readonly told: Discovery["files"]; readonly inForce: Discovery["files"] } = {
+    told: {},
+    inForce: {},
+  };
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
   #swept = false;
@@ -94,6 +100,16 @@ export class Reconciler {
   /** What the source says of this host; undefined until it has told. */
   get services(): readonly LocalService[] | undefined {
     return this.#services;
+  }
+
+  /** The source's files that are in force; see `Discovery.files`. */
+  get files(): Readonly<Record<string, string>> {
+    return this.#files.inForce ?? {};
+  }
+
+  /** Those that let their requests finish and go. */
+  get leaving(): readonly WorkloadId[] {
+    return [...this.#retiring].map(({ id }) => id);
   }
 
   workloads(): readonly ReconciledWorkload[] {
@@ -130,6 +146,7 @@ export class Reconciler {
         async (signal) => {
           for await (const services of discovery.watch(signal)) {
             this.#services = services;
+            this.#files = { ...this.#files, told: discovery.files };
             this.#wake.raise();
           }
         },
@@ -159,17 +176,20 @@ export class Reconciler {
       await this.#options.groups.keep();
       return;
     }
+    const { told } = this.#files;
     const { dataPlane, loopback, logger, runDir, trustDomain } = this.#options;
     const records = await readRecords(runDir);
     const ownPids = new Set([...records.values()].map(({ pid }) => pid));
     const ports = await readHostPorts(this.#services, loopback, ownPids);
     const { gateways, ownAddress, locality, network } = this.#options;
-    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network };
+    const isHere = hostAddressTest();
+    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network, isHere };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
     logNewProblems(logger, plan.problems, this.#problems);
     this.#problems = plan.problems;
     const reported = this.#apply(workloads);
+    this.#files = { ...this.#files, inForce: told };
     if (!this.#swept) await this.#sweep();
     await this.#options.groups.keep();
     await writeLastWorkloads(this.#options, reported);

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import * as z from "zod";
 import { readPrivate, writePrivate } from "../state/private-files.ts";
-import { processStartTime } from "./proxy-process.ts";
+import { processStartTime } from "./process-start-time.ts";
 
 const schema = z.object({
   pid: z.number().int().min(2),

@@ -12,7 +12,8 @@ import { isReady } from "./admin-client.ts";
 import { builtinDataPlane } from "./builtin/builtin-data-plane.ts";
 import type { DataPlaneProcess } from "./data-plane.ts";
 import { readRecord, writeRecord } from "./process-record.ts";
-import { processStartTime, spawnProcess } from "./proxy-process.ts";
+import { processStartTime } from "./process-start-time.ts";
+import { spawnProcess } from "./proxy-process.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
 
 interface Line {

@@ -13,7 +13,8 @@ import { askServerInfo, isReady, isSilent } from "./admin-client.ts";
 import type { Concurrency, DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
 import { tailLines } from "./log-tail.ts";
 import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
-import { adoptProcess, type ProxyProcess, processStartTime, spawnProcess } from "./proxy-process.ts";
+import { processStartTime } from "./process-start-time.ts";
+import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
 import { stopProcess } from "./stop-process.ts";
 import { nextState, type SupervisorEvent, type SupervisorState } from "./supervisor-state.ts";
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { processStartTime } from "./process-start-time.ts";
 
 /** A running data plane process, ours by birth or by adoption. */
 export interface ProxyProcess {
@@ -53,21 +53,6 @@ export function adoptProcess(pid: number, startTime: string, clock: Clock, gone:
       if (processStartTime(pid) === startTime) killGroup(pid, signal);
     },
   };
-}
-
-/**
- * When a process started, in the kernel's ticks (field 22 of proc_pid_stat(5)): with the pid it names a process for
- * good. Undefined when there is none, or only its zombie.
- */
-export function processStartTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name, in parentheses, may hold anything, so the fields are counted from its end: field 3 comes first.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }
 
 async function pidOf(child: ChildProcess, program: string): Promise<number> {

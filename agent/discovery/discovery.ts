@@ -52,8 +52,10 @@ export interface Discovery {
   readonly name: string;
   /** What of the source could not be used when it was last looked at. Left out: it tells the log alone. */
   readonly findings?: readonly HostFinding[];
+  /** Of files: the SHA-256 (hex) of each text that counts, by path. Left out: it has no files. */
+  readonly files?: Readonly<Record<string, string>>;
   /**
-   * Yields the full set, first as it is and again after each change, until the signal is aborted (then it returns).
+   * Yields the full set, first as it is and again after each change of it or of `files`, until the signal is aborted (then it returns).
    * Never throws for an outage: it retries and yields nothing new meanwhile.
    */
   watch(signal: AbortSignal): AsyncIterable<readonly LocalService[]>;

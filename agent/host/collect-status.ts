@@ -43,8 +43,13 @@ export function collectStatus(parts: StatusParts): AgentStatus {
       registration: parts.registration.state.kind,
       problem: parts.identity.problem,
     },
-    discovery: { source: parts.discovery, state: parts.reconciler.discovered ? "known" : "waiting" },
+    discovery: {
+      source: parts.discovery,
+      state: parts.reconciler.discovered ? "known" : "waiting",
+      files: parts.reconciler.files,
+    },
     workloads: parts.reconciler.workloads().map((one) => workloadStatus(one, nodes, parts)),
+    leaving: parts.reconciler.leaving,
     problems: [...parts.reconciler.problems, ...parts.watch.findings],
   };
 }

@@ -28,6 +28,13 @@ export function localAddresses(): readonly LocalAddress[] {
   }
 }
 
+/** Tells of addresses whether they are this host's as it is now: loopback and wildcards are. */
+export function hostAddressTest(): (address: string) => boolean {
+  const own = new Set(localAddresses().map(({ address }) => address));
+  return (address) =>
+    own.has(address) || address.startsWith("127.") || ["::1", "0.0.0.0", "::"].includes(address);
+}
+
 /** Addresses that are `host LOCAL` in a text in the form of /proc/net/fib_trie. */
 export function parseFibTrie(text: string): readonly LocalAddress[] {
   const found = [...text.matchAll(/\|-- (\d+(?:\.\d+){3})\n\s+\/32 host LOCAL/g)].map(

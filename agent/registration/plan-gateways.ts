@@ -9,7 +9,7 @@ import type { PlanSettings } from "./plan-workloads.ts";
 export function planGateways(
   gateways: readonly GatewayRole[],
   hostAddress: string,
-  settings: PlanSettings,
+  settings: Omit<PlanSettings, "isHere">,
 ): readonly Workload[] {
   return gateways.map((gateway) => ({
     name: gateway.name,

@@ -48,6 +48,7 @@ function plan(
     trustDomain: "cluster.local",
     locality: "eu/north",
     network: "dmz",
+    isHere: (address) => !address.startsWith("10.99."),
   });
 }
 
@@ -219,6 +220,50 @@ test("two workloads cannot have the same place: the second is told who has it", 
     service({ id: "a", upstreams, address: { address: "10.0.0.3", port: 9081 } }),
   ]);
   assert.match(made.problems[0]?.error.message ?? "", /for workload default\/b .*by workload default\/a/);
+});
+
+test("a workload whose address becomes one that is not the host's stays at the one that it had", () => {
+  const [running] = plan([service()]).workloads;
+  assert.ok(running);
+  const address = { address: "10.99.0.1", port: 9080 };
+  assert.deepEqual(plan([service({ address })], [], [running]).workloads, [running]);
+  assert.equal(placeOf(plan([service({ address })])), "10.99.0.1:9080 -> 127.0.0.1:9080", "it had none");
+  const other = service({ address: { address: "10.0.0.4", port: 9080 } });
+  assert.match(placeOf(plan([other], [], [running])), /^10\.0\.0\.4:9080 /, "one of the host's own counts");
+});
+
+test("a workload that stays where it was keeps its places, whoever claims them and however it is called", () => {
+  const upstreams = [{ host: "api", port: 0, bindAddress: undefined, bindPort: 15_100 }];
+  const web = service({ id: "web", upstreams });
+  const [settled] = plan([web]).workloads;
+  assert.ok(settled);
+  const claimant = service({ id: "a", address: { address: "10.0.0.3", port: 9081 }, upstreams });
+  const [running] = plan([claimant]).workloads;
+  assert.ok(running);
+  const cases = [
+    { name: "a new one", services: [service({ id: "a" }), web], previous: [settled], problem: /inbound/ },
+    { name: "a new one's upstream", services: [claimant, web], previous: [settled], problem: /upstream api/ },
+    {
+      name: "one that has moved",
+      services: [service({ id: "a" }), web],
+      previous: [running, settled],
+      problem: /inbound/,
+    },
+  ];
+  for (const { name, services, previous, problem } of cases) {
+    const { workloads, problems } = plan(services, [], previous);
+    assert.deepEqual(
+      workloads.find((one) => one.name === "web"),
+      settled,
+      name,
+    );
+    assert.deepEqual(
+      problems.map(({ workload }) => workload),
+      ["default/a"],
+      name,
+    );
+    assert.match(problems[0]?.error.message ?? "", problem, name);
+  }
 });
 
 test("a holder that this user may not see is told as such", () => {

@@ -21,6 +21,8 @@ export interface PlanSettings {
   /** The host's own, for services that say none. */
   readonly locality: string;
   readonly network: string;
+  /** Whether an address is this host's. */
+  readonly isHere: (address: string) => boolean;
 }
 
 export interface Plan {
@@ -42,8 +44,14 @@ export function planWorkloads(
 ): Plan {
   const workloads: Workload[] = [];
   const problems: PlanProblem[] = [];
-  const sorted = services.toSorted((a, b) => order(idOf(a), idOf(b)));
-  for (const service of sorted) {
+  const sorted = services
+    .map((service) => stayPut(service, previous.get(idOf(service)), settings))
+    .toSorted((a, b) => order(idOf(a), idOf(b)));
+  const [settled = [], moved = []] = [true, false].map((wanted) =>
+    sorted.filter((service) => hadAll(service, previous.get(idOf(service)), settings) === wanted),
+  );
+  // What stays where it was comes first: another that claims a place of it takes nothing away.
+  for (const service of [...settled, ...moved]) {
     const id = idOf(service);
     const note = (error: MeshError): void => {
       problems.push({ workload: id, error });
@@ -61,7 +69,43 @@ export function planWorkloads(
       note(MeshError.from(error));
     }
   }
-  return { workloads, problems };
+  return { workloads: workloads.toSorted((a, b) => order(workloadId(a), workloadId(b))), problems };
+}
+
+/**
+ * One that is said to be at an address that is not this host's, where its proxy cannot listen, stays at the one that it had
+ * if it had one. That something is wrong is found by the look at the host (`host.address`).
+ */
+function stayPut(
+  service: LocalService,
+  previous: Workload | undefined,
+  { isHere }: PlanSettings,
+): LocalService {
+  const had = previous?.ports[0]?.inbound.address;
+  const { address, interception } = service;
+  if (had === undefined || interception === "redirect" || isHere(address.address) || !isHere(had))
+    return service;
+  return { ...service, address: { address: had, port: address.port } };
+}
+
+/** Whether a service asks for no place that its workload did not have before. */
+function hadAll(
+  { address, upstreams, httpProxy }: LocalService,
+  previous: Workload | undefined,
+  { loopback }: PlanSettings,
+): boolean {
+  const inbound = previous?.ports[0]?.inbound;
+  if (previous === undefined || inbound === undefined) return false;
+  if (!same(inbound, address) && !isMeshPort(inbound.port)) return false;
+  const had = [...previous.upstreams.map(({ bind }) => bind), previous.httpProxy ?? []].flat();
+  const wanted = [
+    ...upstreams.map(({ bindAddress, bindPort, port }) => ({
+      address: bindAddress ?? loopback,
+      port: bindPort ?? port,
+    })),
+    ...(httpProxy === undefined ? [] : [{ address: httpProxy.address ?? loopback, port: httpProxy.port }]),
+  ];
+  return wanted.every((place) => had.some((one) => same(one, place)));
 }
 
 interface InboundPlace {

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
@@ -10,7 +9,8 @@ import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
-import { openAgent } from "../host/agent-socket.ts";
+import { agentFindings } from "../host/agent-socket.ts";
+import { isThere } from "../host/presence.ts";
 import { tellFindings } from "../output/findings.ts";
 import { render } from "../output/render.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
@@ -71,32 +71,22 @@ async function findingsOf(
   }
   if (token !== undefined)
     throw new MeshError("cli.usage", "a token is for --pre", { hint: "lateen check --pre <token>" });
-  const told = await askAgent(context, config.runDir);
-  return told ?? [agentDown(existsSync(path), config), ...(await checkWithoutAgent({ config, signal }))];
+  // The agent looks at the host itself, and knows more of it.
+  const told = await agentFindings(config.runDir, signal);
+  return told ?? [agentDown(isThere(path), config), ...(await checkWithoutAgent({ config, signal }))];
 }
 
 /** Before a host joins, its configuration is what join would write; it has no catalog yet. */
 function readConfig(context: CliContext, path: string, runDir: string | undefined): AgentConfig {
-  const isThere = existsSync(path);
+  const hasConfiguration = isThere(path);
   return loadAgentConfig({
-    file: isThere ? readNamedFile(path) : undefined,
+    file: hasConfiguration ? readNamedFile(path) : undefined,
     environment: context.environment,
     flags: {
-      ...(isThere ? {} : { runDir: AGENT_RUN_DIR, discovery: { kind: "none" } }),
+      ...(hasConfiguration ? {} : { runDir: AGENT_RUN_DIR, discovery: { kind: "none" } }),
       ...(runDir === undefined ? {} : { runDir: resolve(runDir) }),
     },
   });
-}
-
-/** The agent looks at the host itself, and knows more of it; undefined when none runs. */
-async function askAgent(context: CliContext, runDir: string): Promise<readonly Finding[] | undefined> {
-  await using agent = openAgent(runDir);
-  try {
-    return await agent.get<AgentStatus["problems"]>("/check", { signal: context.signal });
-  } catch (error) {
-    if (MeshError.from(error).code === "cli.unreachable" && !context.signal.aborted) return undefined;
-    throw error;
-  }
 }
 
 function agentDown(hasConfiguration: boolean, { runDir }: AgentConfig): Finding {

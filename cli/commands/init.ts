@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { invitationOf } from "../../agent/identity/invitation.ts";
@@ -8,8 +7,14 @@ import type { CreatedTokenReply, List, TokenReply } from "../../mesh/admin-api/r
 import { MeshError } from "../../mesh/errors.ts";
 import { AdminClient } from "../client.ts";
 import type { CliContext, Exit } from "../context.ts";
+import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
-import { enrol, hostSetup, startAgent, supervisorOf } from "../host/enrol.ts";
+import { agentStatus } from "../host/agent-socket.ts";
+import { agentDaemon, enrol, type HostSetup, hostSetup, startAgent, supervisorOf } from "../host/enrol.ts";
+import { type HostLock, lockHost } from "../host/host-lock.ts";
+import { lookBefore } from "../host/look-before.ts";
+import { isThere } from "../host/presence.ts";
+import type { Daemon } from "../host/supervisor.ts";
 import { writeNewConfig } from "../new-file.ts";
 import { toYaml } from "../output/render.ts";
 import { CONFIG_DIR, SERVER_CONFIG, SERVER_RUN_DIR } from "../places.ts";
@@ -17,7 +22,7 @@ import { nextSteps } from "./join.ts";
 
 interface InitOptions {
   readonly dir: string;
-  readonly trustDomain: string;
+  readonly trustDomain?: string;
   readonly advertise?: readonly string[];
   readonly stateDir?: string;
   readonly runDir?: string;
@@ -34,8 +39,7 @@ export function initCommand(context: CliContext, exit: Exit): Command {
     .option("--dir <path>", "where its configuration goes", CONFIG_DIR)
     .option(
       "--trust-domain <name>",
-      "names every identity of the mesh; cannot be changed later",
-      "cluster.local",
+      "names every identity of the mesh; cannot be changed later; cluster.local if not given",
     )
     .option(
       "--advertise <host:port...>",
@@ -49,53 +53,103 @@ export function initCommand(context: CliContext, exit: Exit): Command {
     .action(async (options: InitOptions) => exit(await init(context, options)));
 }
 
+/** What an `init` that failed or was interrupted has done stays: the next one goes on from there. */
 async function init(context: CliContext, options: InitOptions): Promise<number> {
   const path = join(resolve(options.dir), "server.yaml");
   const { stdout } = context;
-  const written = {
-    trustDomain: options.trustDomain,
-    ...(options.stateDir === undefined ? {} : { stateDir: resolve(options.stateDir) }),
-    runDir: options.runDir === undefined ? SERVER_RUN_DIR : resolve(options.runDir),
-    agents: { advertise: options.advertise ?? [`${bracketed(await routedAddress())}:15012`] },
-    ...(options.consul === undefined ? {} : { consul: { address: options.consul } }),
-  };
-  const config = loadServerConfig({ file: undefined, environment: {}, flags: written });
-  writeNewConfig(path, `# lateen server: docs/config.md has every key and its default.\n${toYaml(written)}`);
-  stdout.write(`wrote ${path}\n`);
+  using lock = await lockHost(resolve(options.dir), context);
+  const isNew = !options.start || !isThere(path);
+  const config = isNew
+    ? await writeConfig(context, options, path)
+    : keptConfig(path, options, context.environment);
+  stdout.write(`${isNew ? "wrote" : "kept"} ${path}\n`);
   if (!options.start) {
     stdout.write(`\nNext:\n${nextCommands(path, options, config)}`);
     return EXIT.ok;
   }
   try {
-    await startServer(context, options, path, config);
+    await startServer(context, serverDaemon(path, config), config);
   } catch (error) {
-    // The next attempt must not find a mesh that never was.
-    rmSync(path);
+    stdout.write("the server does not run: once it is mended, lateen init goes on from here\n");
     throw error;
   }
   await using server = new AdminClient({ socketPath: socketOf(config) });
-  if (options.agent) await joinHere(context, options, server);
+  const failure = options.agent ? await triedToJoinHere(context, options, server, lock) : undefined;
   const token = await createToken(server, context.signal);
   stdout.write(`
 Let another host in, within 15 minutes and once (lateen token create makes more):
   lateen join ${token}
-${options.agent ? nextSteps() : ""}`);
-  return EXIT.ok;
+${options.agent && failure === undefined ? nextSteps() : ""}`);
+  if (failure === undefined) return EXIT.ok;
+  stdout.write(
+    "\nThe server runs, and this host is not among its hosts: once it is mended, lateen init goes on from here\n",
+  );
+  throw failure.error;
 }
 
-async function startServer(
-  context: CliContext,
-  options: InitOptions,
+async function writeConfig(context: CliContext, options: InitOptions, path: string): Promise<ServerConfig> {
+  const { trustDomain = "cluster.local", consul } = options;
+  const written = {
+    trustDomain,
+    ...(options.stateDir === undefined ? {} : { stateDir: resolve(options.stateDir) }),
+    runDir: options.runDir === undefined ? SERVER_RUN_DIR : resolve(options.runDir),
+    agents: { advertise: options.advertise ?? [`${bracketed(await routedAddress())}:15012`] },
+    ...(consul === undefined ? {} : { consul: { address: consul } }),
+  };
+  const config = loadServerConfig({ file: undefined, environment: {}, flags: written });
+  if (options.start) {
+    const daemons = [
+      serverDaemon(path, config),
+      ...(options.agent ? [agentDaemon(await hostSetup(context, { dir: options.dir }))] : []),
+    ];
+    for (const daemon of daemons) await supervisorOf(context, daemon).assertAble(daemon);
+  }
+  writeNewConfig(path, `# lateen server: docs/config.md has every key and its default.\n${toYaml(written)}`);
+  return config;
+}
+
+/** Of a server.yaml that is there: throws `config.exists` when a flag says something else. */
+function keptConfig(
   path: string,
-  config: ServerConfig,
-): Promise<void> {
+  options: InitOptions,
+  environment: CliContext["environment"],
+): ServerConfig {
+  const file = readNamedFile(path);
+  const said = loadServerConfig({ file, environment: {}, flags: {} });
+  const { advertise, trustDomain, stateDir, runDir, consul } = options;
+  const settings = [
+    { flag: "--trust-domain", given: trustDomain, has: said.trustDomain },
+    { flag: "--advertise", given: advertise?.join(" "), has: said.agents.advertise.join(" ") },
+    { flag: "--state-dir", given: stateDir && resolve(stateDir), has: said.stateDir },
+    { flag: "--run-dir", given: runDir && resolve(runDir), has: said.runDir },
+    { flag: "--consul", given: consul, has: said.consul?.address },
+  ];
+  const against = settings.filter(({ given, has }) => given !== undefined && given !== has);
+  if (against.length === 0) return loadServerConfig({ file, environment, flags: {} });
+  const lines = against.map(
+    ({ flag, given, has }) => `${flag} ${given}, and there it is ${has ?? "not set"}`,
+  );
+  throw new MeshError("config.exists", `use ${path}, which is there already: ${lines.join("; ")}`, {
+    hint: `edit it, or leave ${against.map(({ flag }) => flag).join(" and ")} out; another mesh wants another place: mv ${path} ${path}.old`,
+  });
+}
+
+function serverDaemon(path: string, config: ServerConfig): Daemon {
   const { stateDir, runDir } = config;
-  const supervisor = supervisorOf(context, options);
-  const daemon = { name: "server", config: path, stateDir, runDir } as const;
-  const done = await supervisor.start(daemon, () => isUp(config, context.signal));
-  for (const line of done) context.stdout.write(`${line}\n`);
+  return { name: "server", config: path, stateDir, runDir, socket: socketOf(config) };
+}
+
+async function startServer(context: CliContext, daemon: Daemon, config: ServerConfig): Promise<void> {
+  const { stdout, signal } = context;
+  if (await isUp(config, signal)) {
+    stdout.write("the server runs already\n");
+    return;
+  }
+  const supervisor = supervisorOf(context, daemon);
+  const done = await supervisor.start(daemon, () => isUp(config, signal));
+  for (const line of done) stdout.write(`${line}\n`);
   if (!supervisor.keepsAlive)
-    context.stdout.write(`nothing starts it at boot: that is ${serverCommandLine(path)}\n`);
+    stdout.write(`nothing starts it at boot: that is ${serverCommandLine(daemon.config)}\n`);
 }
 
 async function isUp(config: ServerConfig, signal: AbortSignal): Promise<boolean> {
@@ -109,13 +163,37 @@ async function isUp(config: ServerConfig, signal: AbortSignal): Promise<boolean>
   }
 }
 
-/** The host of the server is one of the mesh's hosts, like all others. */
-async function joinHere(context: CliContext, { dir }: InitOptions, server: AdminClient): Promise<void> {
-  const setup = await hostSetup(context, { dir });
-  const token = await createToken(server, context.signal);
-  const { done } = await enrol(context, setup, invitationOf(token), false);
-  for (const line of [...done, ...(await startAgent(context, setup, { dir }))])
-    context.stdout.write(`${line}\n`);
+/** The host of the server is one of the mesh's hosts, like all others. What went wrong is told after the token. */
+async function triedToJoinHere(
+  context: CliContext,
+  { dir }: InitOptions,
+  server: AdminClient,
+  lock: HostLock,
+): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await joinHere(context, await hostSetup(context, { dir }), server, lock);
+    return undefined;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return { error };
+  }
+}
+
+async function joinHere(
+  context: CliContext,
+  setup: HostSetup,
+  server: AdminClient,
+  lock: HostLock,
+): Promise<void> {
+  const say = (line: string): void => context.stdout.write(`${line}\n`);
+  const { stateDir, runDir } = setup.config;
+  if ((await agentStatus(runDir, context.signal)) !== undefined) return say("this host's agent runs already");
+  if (!isThere(join(stateDir, "identity", "agent.json"))) {
+    const invitation = invitationOf(await createToken(server, context.signal));
+    await lookBefore(context, setup.config, invitation);
+    for (const line of (await enrol(context, setup, { invitation, force: false, lock })).done) say(line);
+  }
+  for (const line of await startAgent(context, setup)) say(line);
 }
 
 async function createToken(server: AdminClient, signal: AbortSignal): Promise<string> {

@@ -1,15 +1,28 @@
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { AgentConfig } from "../../agent/config.ts";
 import { configuredInvitation, type Invitation, invitationOf } from "../../agent/identity/invitation.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { configFlag, enrol, type HostOptions, hostSetup, startAgent } from "../host/enrol.ts";
+import {
+  agentDaemon,
+  configFlag,
+  enrol,
+  type HostOptions,
+  type HostSetup,
+  hostSetup,
+  startAgent,
+  supervisorOf,
+} from "../host/enrol.ts";
+import { lockHost } from "../host/host-lock.ts";
+import { lookBefore } from "../host/look-before.ts";
 import { CONFIG_DIR } from "../places.ts";
 
 interface JoinCommandOptions extends HostOptions {
   readonly force: boolean;
+  readonly check: boolean;
   readonly start: boolean;
 }
 
@@ -28,6 +41,7 @@ export function joinCommand(context: CliContext, exit: Exit): Command {
       ).choices(["consul", "file", "none"]),
     )
     .option("--force", "join again although this host has an identity", false)
+    .option("--no-check", "join without a look at the host before (lateen check --pre)")
     .option("--no-start", "start nothing, and say what comes next")
     .action(async (token: string | undefined, options: JoinCommandOptions) => {
       exit(await join(context, token, options));
@@ -41,19 +55,38 @@ async function join(
   options: JoinCommandOptions,
 ): Promise<number> {
   const begin = context.clock.monotonic();
+  const say = (line: string): void => context.stdout.write(`${line}\n`);
+  const before = await hostSetup(context, options);
+  const invitation = await invitationFor(context, argument, before.config);
+  const daemon = agentDaemon(before);
+  if (options.start) await supervisorOf(context, daemon).assertAble(daemon);
+  if (options.check) await lookBefore(context, before.config, invitation);
+  using lock = await lockHost(resolve(options.dir), context);
+  // Another command may have been at work until now.
   const setup = await hostSetup(context, options);
-  const invitation = await invitationFor(context, argument, setup.config);
-  const { trustDomain, agentId, done } = await enrol(context, setup, invitation, options.force);
-  const started = options.start ? await startAgent(context, setup, options) : [];
-  const lines = [`joined trust domain ${trustDomain} as agent ${agentId}`, ...done, ...started];
-  context.stdout.write(lines.map((line) => `${line}\n`).join(""));
+  const enrolment = await enrol(context, setup, { invitation, force: options.force, lock });
+  say(`joined trust domain ${enrolment.trustDomain} as agent ${enrolment.agentId}`);
+  for (const line of enrolment.done) say(line);
+  if (!options.start) {
+    say(`\nNext:\n  lateen agent${configFlag(setup.path)}`);
+    return EXIT.ok;
+  }
+  try {
+    for (const line of await startAgent(context, setup)) say(line);
+  } catch (error) {
+    say(`this host has joined, and its agent does not run: once it is mended, ${startLine(context, setup)}`);
+    throw error;
+  }
   const seconds = ((context.clock.monotonic() - begin) / 1000).toFixed(1);
-  context.stdout.write(
-    options.start
-      ? `connected to its server after ${seconds} s\n\n${nextSteps()}`
-      : `\nNext:\n  lateen agent${configFlag(setup.path)}\n`,
-  );
+  say(`connected to its server after ${seconds} s\n\n${nextSteps().trimEnd()}`);
   return EXIT.ok;
+}
+
+/** What starts the agent of a host that has joined. */
+export function startLine(context: CliContext, setup: HostSetup): string {
+  return supervisorOf(context, agentDaemon(setup)).keepsAlive
+    ? "systemctl restart lateen-agent"
+    : `lateen agent${configFlag(setup.path)}`;
 }
 
 export function nextSteps(): string {

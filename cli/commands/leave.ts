@@ -2,13 +2,16 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
+import { stopStaleProcesses } from "../../agent/offline.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "../host/agent-socket.ts";
-import { agentDaemon, type HostOptions, supervisorOf } from "../host/enrol.ts";
+import { agentDaemon, assertAgrees, type HostOptions, supervisorOf } from "../host/enrol.ts";
+import { lockHost } from "../host/host-lock.ts";
 import { MadeFiles, type PrivateDirectory } from "../host/made-files.ts";
+import { isThere } from "../host/presence.ts";
 import { removeAdded } from "../host/service-places.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
 
@@ -25,24 +28,30 @@ export function leaveCommand(context: CliContext, exit: Exit): Command {
 
 async function leave(context: CliContext, options: LeaveOptions): Promise<number> {
   const path = join(resolve(options.dir), "agent.yaml");
+  const file = isThere(path) ? readNamedFile(path) : undefined;
+  if (file !== undefined) assertAgrees(path, loadAgentConfig({ file, environment: {}, flags: {} }), options);
   const config = loadAgentConfig({
-    file: existsSync(path) ? readNamedFile(path) : undefined,
+    file,
     environment: context.environment,
     flags: {
-      ...(existsSync(path) ? {} : { runDir: AGENT_RUN_DIR }),
+      ...(file === undefined ? { runDir: AGENT_RUN_DIR } : {}),
       ...(options.stateDir === undefined ? {} : { stateDir: resolve(options.stateDir) }),
       ...(options.runDir === undefined ? {} : { runDir: resolve(options.runDir) }),
     },
   });
   const { stateDir, runDir } = config;
   const before = await agentStatus(runDir, context.signal);
-  if (before === undefined && !existsSync(stateDir)) {
+  if (before === undefined && !isThere(stateDir) && file === undefined) {
     context.stdout.write("this host is in no mesh: there is nothing to leave\n");
     return EXIT.ok;
   }
   const say = (line: string): void => context.stdout.write(`${line}\n`);
-  const supervisor = supervisorOf(context, options);
-  const stopped = await supervisor.stop(agentDaemon({ path, config }), before?.agent.pid);
+  using lock = await lockHost(dirname(path), context);
+  const made = MadeFiles.of(dirname(path));
+  made.configuration(lock.made);
+  const daemon = agentDaemon({ path, config });
+  const stopped = await supervisorOf(context, daemon).stop(daemon, before?.agent.pid);
+  const orphans = isThere(runDir) ? await stopStaleProcesses(runDir, new Set(), context.clock) : [];
   if ((await agentStatus(runDir, context.signal)) !== undefined)
     throw new MeshError("cli.host", "leave the mesh: something starts the agent again", {
       hint: "stop it the way it is started, then run lateen leave again",
@@ -58,9 +67,12 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
       );
   }
   for (const line of stopped) say(line);
+  if (orphans.length > 0) say(`stopped data planes that no agent kept (processes ${orphans.join(", ")})`);
   const { kind, path: folder } = config.discovery;
   if (kind === "file") for (const line of removeAdded(folder)) say(line);
-  for (const line of MadeFiles.of(dirname(path)).remove(privateDirectories(config))) say(line);
+  for (const line of made.removeFiles(privateDirectories(config))) say(line);
+  lock.release();
+  for (const line of made.removeDirectories()) say(line);
   return EXIT.ok;
 }
 

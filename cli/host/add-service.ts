@@ -1,15 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { declaredServices, parseServices, routedAddress } from "../../agent/offline.ts";
-import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
+import type { AgentStatus, WorkloadStatus } from "../../mesh/admin-api/agent-status.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { CliContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
+import { replaceFile } from "../new-file.ts";
 import { toYaml } from "../output/render.ts";
-import { agentStatus } from "./agent-socket.ts";
+import { printable } from "../output/table.ts";
 import { freeUpstreamPort } from "./free-port.ts";
+import { whileLocked } from "./host-lock.ts";
+import { isThere } from "./presence.ts";
 import { ADDED, dropInOf, type ServicePlaces, servicePlaces } from "./service-places.ts";
+import { isAcknowledged, serverAway, untilAgent } from "./until-agent.ts";
 
 interface AddOptions {
   readonly dir: string;
@@ -24,8 +29,6 @@ interface AddOptions {
   readonly wait: string;
 }
 
-const LOOK_MS = 50;
-
 /** Writes a drop-in, and waits until the agent serves what it says. */
 export async function addService(context: CliContext, service: string, options: AddOptions): Promise<number> {
   const waitMs = parseDuration(options.wait);
@@ -33,18 +36,34 @@ export async function addService(context: CliContext, service: string, options: 
   const id = options.id ?? service;
   const { namespace } = options;
   const path = dropInOf(places, namespace, id);
-  const upstreams = await bindUpstreams(places, { namespace, id, path }, options.upstream ?? []);
-  const text = `${ADDED}\n${toYaml({ services: [definition(service, options, upstreams)] })}`;
-  await assertUsable(text);
-  const before = await agentStatus(places.config.runDir, context.signal);
-  writeDropIn(path, text);
+  const written = await write(context, places, service, options, { namespace, id, path });
   context.stdout.write(`wrote ${path}\n`);
-  for (const upstream of upstreams) context.stdout.write(`${service} calls ${describe(upstream)}\n`);
-  if (before === undefined) {
-    context.stdout.write("no agent runs here: it takes this when it is started\n");
-    return EXIT.ok;
-  }
-  return await untilServed(context, places, `${namespace}/${id}`, path, waitMs);
+  for (const upstream of written.upstreams) context.stdout.write(`${service} calls ${describe(upstream)}\n`);
+  const digest = createHash("sha256").update(written.text).digest("hex");
+  return await untilServed(context, places, { workload: `${namespace}/${id}`, path, digest }, waitMs);
+}
+
+interface Instance {
+  readonly namespace: string;
+  readonly id: string;
+  readonly path: string;
+}
+
+/** One at a time: two services that are added at once must not be given the same ports. */
+async function write(
+  context: CliContext,
+  places: ServicePlaces,
+  service: string,
+  options: AddOptions,
+  instance: Instance,
+): Promise<{ readonly text: string; readonly upstreams: readonly Upstream[] }> {
+  return await whileLocked(resolve(options.dir), context, async () => {
+    const upstreams = await bindUpstreams(places, instance, options.upstream ?? []);
+    const text = `${ADDED}\n${toYaml({ services: [definition(service, options, upstreams)] })}`;
+    await assertUsable(text);
+    writeDropIn(instance.path, text);
+    return { text, upstreams };
+  });
 }
 
 interface Upstream {
@@ -55,11 +74,11 @@ interface Upstream {
 /** Those that say nothing of the local side get a port of loopback, which is written down: it stays. */
 async function bindUpstreams(
   { config }: ServicePlaces,
-  { namespace, id, path }: { readonly namespace: string; readonly id: string; readonly path: string },
+  { namespace, id, path }: Instance,
   written: readonly string[],
 ): Promise<readonly Upstream[]> {
   const { services } = await declaredServices(config, "127.0.0.1");
-  const mine = services.find((one) => one.id === id && one.namespace === namespace && existsSync(path));
+  const mine = services.find((one) => one.id === id && one.namespace === namespace && isThere(path));
   const others = services.filter((one) => one !== mine);
   const taken = new Set(
     others.flatMap(({ address, upstreams }) => [
@@ -123,7 +142,7 @@ async function assertUsable(text: string): Promise<void> {
 
 /** As a whole or not at all: the agent looks at the directory all the time. */
 function writeDropIn(path: string, text: string): void {
-  if (existsSync(path) && !readFileSync(path, "utf8").startsWith(ADDED)) {
+  if (isThere(path) && !readFileSync(path, "utf8").startsWith(ADDED)) {
     throw new MeshError(
       "config.exists",
       `${path} was not written by lateen service add, and is left as it is`,
@@ -132,49 +151,75 @@ function writeDropIn(path: string, text: string): void {
       },
     );
   }
+  const folder = dirname(path);
   try {
-    mkdirSync(join(path, ".."), { recursive: true, mode: 0o755 });
-    writeFileSync(`${path}.tmp`, text, { mode: 0o644 });
-    renameSync(`${path}.tmp`, path);
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
   } catch (cause) {
-    throw new MeshError("cli.host", `write ${path}: ${messageOf(cause)}`, { cause, hint: "run it as root" });
+    throw new MeshError("cli.host", `make the directory ${folder}: ${messageOf(cause)}`, {
+      cause,
+      hint: "run it as root",
+    });
   }
+  replaceFile(path, text, 0o644);
+}
+
+interface Expected {
+  readonly workload: string;
+  readonly path: string;
+  readonly digest: string;
 }
 
 async function untilServed(
   context: CliContext,
   { config }: ServicePlaces,
-  workload: string,
-  path: string,
-  waitMs: number,
+  { workload, path, digest }: Expected,
+  withinMs: number,
 ): Promise<number> {
-  const { clock, signal, stdout, stderr } = context;
-  const patience = clock.monotonic() + waitMs;
-  for (;;) {
-    const status = await agentStatus(config.runDir, signal);
-    const found = status?.workloads.find((one) => one.workload === workload);
+  const { stdout, stderr } = context;
+  const found = ({ workloads }: AgentStatus): WorkloadStatus | undefined =>
+    workloads.find((one) => one.workload === workload);
+  const end = await untilAgent(context, { runDir: config.runDir, withinMs }, (status) => {
+    if (found(status)?.state === "refused") return status;
     const problems = concerning(status, workload, path);
-    if (found?.state === "serving") {
-      stdout.write(`${workload} is in the mesh at ${found.inbound.join(", ")} as ${found.spiffeId}\n`);
-      for (const { code, message, hint } of problems) stderr.write(`${code}: ${message}\ntry: ${hint}\n`);
-      return EXIT.ok;
-    }
-    const error = problems.find(({ severity }) => severity === "error");
-    if (error !== undefined)
-      throw new MeshError("cli.host", `${error.code}: ${error.message}`, { hint: error.hint });
-    if (found?.state === "refused")
-      throw new MeshError("attest.refused", `the server refuses ${workload}: ${found.reason ?? ""}`, {
-        hint: "a token may be bound to a namespace or to service accounts: lateen token list, on the server's host",
-      });
-    if (clock.monotonic() > patience) {
-      stderr.write(
-        `${workload} is not served after ${waitMs / 1000} s: ${found?.reason ?? found?.state ?? "not seen yet"}\n`,
-      );
-      return EXIT.timedOut;
-    }
-    await clock.sleep(LOOK_MS, signal);
-    signal.throwIfAborted();
+    if (status.discovery.files[path] === digest && problems.some(isError)) return status;
+    const serves = found(status)?.state === "serving" && !status.leaving.includes(workload);
+    return serves && status.discovery.files[path] === digest && isAcknowledged(status) ? status : undefined;
+  });
+  if (end.kind === "no-agent") {
+    stdout.write("no agent runs here: it takes this when it is started\n");
+    return EXIT.ok;
   }
+  if (end.kind === "timed-out") {
+    const { reason, state = "not seen yet" } = found(end.last) ?? {};
+    const why =
+      end.last.discovery.files[path] === digest ? (reason ?? state) : "the agent has not taken it yet";
+    stderr.write(
+      `${workload} is not served as it says now after ${withinMs / 1000} s: ${why}${serverAway(end.last)}\n`,
+    );
+    tellProblems(context, concerning(end.last, workload, path));
+    return EXIT.timedOut;
+  }
+  const served = found(end.answer);
+  const problems = concerning(end.answer, workload, path);
+  const error = problems.find(isError);
+  if (error !== undefined)
+    throw new MeshError("cli.host", `${error.code}: ${error.message}`, { hint: error.hint });
+  if (served?.state !== "serving")
+    throw new MeshError("attest.refused", `the server refuses ${workload}: ${served?.reason ?? ""}`, {
+      hint: "a token may be bound to a namespace or to service accounts: lateen token list, on the server's host",
+    });
+  stdout.write(`${workload} is in the mesh at ${served.inbound.join(", ")} as ${served.spiffeId}\n`);
+  tellProblems(context, problems);
+  return EXIT.ok;
+}
+
+function tellProblems({ stderr }: CliContext, problems: AgentStatus["problems"]): void {
+  for (const { code, message, hint } of problems)
+    stderr.write(`${code}: ${printable(message)}\ntry: ${printable(hint)}\n`);
+}
+
+function isError({ severity }: AgentStatus["problems"][number]): boolean {
+  return severity === "error";
 }
 
 function concerning(

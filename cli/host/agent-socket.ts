@@ -1,23 +1,38 @@
 import { join } from "node:path";
 import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
-import { MeshError } from "../../mesh/errors.ts";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { AdminClient } from "../client.ts";
+import { AS_ROOT, isDenied } from "./presence.ts";
 
-/** The agent of this host; calls throw `cli.unreachable` when none runs. */
-export function openAgent(runDir: string): AdminClient {
-  return new AdminClient(
-    { socketPath: join(runDir, "agent.sock") },
-    "start the agent (lateen agent), or name its --run-dir",
-  );
+export function agentSocket(runDir: string): string {
+  return join(runDir, "agent.sock");
 }
 
-/** How the agent is; undefined when none runs. */
+/** How the agent of this host is; undefined when none runs. Throws `cli.host` when this user may not ask it. */
 export async function agentStatus(runDir: string, signal: AbortSignal): Promise<AgentStatus | undefined> {
-  await using agent = openAgent(runDir);
+  return await askAgent<AgentStatus>(runDir, "/status", signal);
+}
+
+/** What is wrong with this host, as its agent finds it now; the same. */
+export async function agentFindings(
+  runDir: string,
+  signal: AbortSignal,
+): Promise<AgentStatus["problems"] | undefined> {
+  return await askAgent<AgentStatus["problems"]>(runDir, "/check", signal);
+}
+
+async function askAgent<T>(runDir: string, path: string, signal: AbortSignal): Promise<T | undefined> {
+  const socketPath = agentSocket(runDir);
+  await using agent = new AdminClient({ socketPath });
   try {
-    return await agent.get<AgentStatus>("/status", { signal });
+    return await agent.get<T>(path, { signal });
   } catch (error) {
-    if (MeshError.from(error).code === "cli.unreachable" && !signal.aborted) return undefined;
-    throw error;
+    if (signal.aborted || MeshError.from(error).code !== "cli.unreachable") throw error;
+    if (!isDenied(error)) return undefined;
+    const { cause } = MeshError.from(error);
+    throw new MeshError("cli.host", `ask the agent at ${socketPath}: ${messageOf(cause)}`, {
+      cause,
+      hint: AS_ROOT,
+    });
   }
 }

@@ -17,13 +17,14 @@ test("what was made goes, with the record of it, and nothing else", () => {
   const made = MadeFiles.of(config);
   made.directory(config, 0o750);
   made.directory(state, 0o700);
-  writeFileSync(join(config, "agent.yaml"), "");
-  made.file(join(config, "agent.yaml"));
+  made.writing(join(config, "agent.yaml"), () => writeFileSync(join(config, "agent.yaml"), ""));
   mkdirSync(join(state, "identity"));
   // Its user has to get to it through those above, which are root's.
   assert.deepEqual([modeOf(config), modeOf(state), modeOf(join(state, ".."))], [0o750, 0o700, 0o755]);
 
-  MadeFiles.of(config).remove([{ path: state, isAgents }]);
+  const again = MadeFiles.of(config);
+  again.removeFiles([{ path: state, isAgents }]);
+  again.removeDirectories();
   assert.deepEqual(readdirSync(root), []);
 });
 
@@ -37,7 +38,8 @@ test("a directory that was there before loses what is the agent's alone", () => 
   made.directory(config, 0o750);
   made.directory(run, 0o700);
 
-  const said = MadeFiles.of(config).remove([{ path: run, isAgents }]);
+  const again = MadeFiles.of(config);
+  const said = [...again.removeFiles([{ path: run, isAgents }]), ...again.removeDirectories()];
   assert.ok(existsSync(join(run, "server", "admin.sock")));
   assert.deepEqual(readdirSync(run), ["server"]);
   assert.match(said.join("\n"), /removed identity from .*run, which was there before/);
@@ -46,6 +48,22 @@ test("a directory that was there before loses what is the agent's alone", () => 
 test("without a record nothing of anybody is removed", () => {
   const state = join(root, "state");
   mkdirSync(join(state, "theirs"), { recursive: true });
-  MadeFiles.of(join(root, "none")).remove([{ path: state, isAgents }]);
+  const none = MadeFiles.of(join(root, "none"));
+  none.removeFiles([{ path: state, isAgents }]);
+  none.removeDirectories();
   assert.deepEqual(readdirSync(state), ["theirs"]);
+});
+
+test("a file that could not be written is nobody's work: whoever writes it later keeps it", () => {
+  const config = join(root, "full");
+  const path = join(config, "agent.yaml");
+  const made = MadeFiles.of(config);
+  made.directory(config, 0o750);
+  const full = (): never => {
+    throw new Error("ENOSPC: no space left on device");
+  };
+  assert.throws(() => made.writing(path, full), /ENOSPC/);
+  writeFileSync(path, "theirs");
+  assert.deepEqual(MadeFiles.of(config).removeFiles([]), []);
+  assert.ok(existsSync(path));
 });

@@ -1,20 +1,13 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { replaceFile } from "../new-file.ts";
 
 const RECORD = "made-by-join.json";
 /** Of directories on the way: anybody may go through, nobody but root may write. */
 const PASSABLE = 0o755;
+const CONFIGURATION = 0o750;
 const recordSchema = z.object({ files: z.array(z.string()), directories: z.array(z.string()) });
 type MadeRecord = z.output<typeof recordSchema>;
 
@@ -53,31 +46,58 @@ export class MadeFiles {
     const missing: string[] = [];
     for (let at = path; !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
     for (const one of missing.toReversed()) {
-      mkdirSync(one);
-      chmodSync(one, one === path ? mode : PASSABLE);
+      try {
+        mkdirSync(one);
+        chmodSync(one, one === path ? mode : PASSABLE);
+      } catch (cause) {
+        throw new MeshError("cli.host", `make the directory ${one}: ${messageOf(cause)}`, {
+          cause,
+          hint: "run it as root, or give other places with --dir, --state-dir and --run-dir",
+        });
+      }
+      this.#directories.add(one);
+      // At once: whatever ends this command here, what is there is known to be its.
+      this.#keep();
+    }
+  }
+
+  /** The configuration's directories, which were made to have a place for the lock. */
+  configuration(made: readonly string[]): void {
+    for (const one of made) {
+      chmodSync(one, one === dirname(this.#path) ? CONFIGURATION : PASSABLE);
       this.#directories.add(one);
     }
     this.#keep();
   }
 
-  file(path: string): void {
+  /** Remembers a file before it is written: a command that ends in between leaves nothing unknown. */
+  writing(path: string, write: () => void): void {
     this.#files.add(path);
     this.#keep();
+    try {
+      write();
+    } catch (error) {
+      this.#forget(path);
+      throw error;
+    }
+  }
+
+  /** Removes a file that was made, as if it had never been. Never throws: something else has failed already. */
+  takeBack(path: string): void {
+    try {
+      rmSync(path, { force: true });
+      this.#forget(path);
+    } catch {
+      // It is in the record still, for `leave`.
+    }
   }
 
   /**
-   * Removes what was made: files, then the private directories that were made, with all that is in them, then directories
-   * that are empty. In a private directory that was there before, only what is the agent's goes. Returns a line for each
-   * thing that is gone, and for each that stays because others have put something there.
+   * Removes what was made but directories that anybody uses: the private directories that were made, with all that is in
+   * them, then files. In a private directory that was there before, only what is the agent's goes. Returns a line for each.
    */
-  remove(privates: readonly PrivateDirectory[]): readonly string[] {
+  removeFiles(privates: readonly PrivateDirectory[]): readonly string[] {
     const lines: string[] = [];
-    for (const path of this.#files) {
-      if (!existsSync(path)) continue;
-      rmSync(path);
-      lines.push(`removed ${path}`);
-    }
-    rmSync(this.#path, { force: true });
     for (const { path, isAgents } of privates) {
       if (!existsSync(path)) continue;
       if (this.#directories.has(path)) {
@@ -89,6 +109,19 @@ export class MadeFiles {
       for (const name of own) rmSync(join(path, name), { recursive: true });
       if (own.length > 0) lines.push(`removed ${own.join(", ")} from ${path}, which was there before`);
     }
+    // Last: the configuration says where the rest is, to who has to do this again.
+    for (const path of this.#files) {
+      if (!existsSync(path)) continue;
+      rmSync(path);
+      lines.push(`removed ${path}`);
+    }
+    return lines;
+  }
+
+  /** Removes the record, and then the directories that are empty. Returns a line for each that is gone, or that stays. */
+  removeDirectories(): readonly string[] {
+    const lines: string[] = [];
+    rmSync(this.#path, { force: true });
     const deepestFirst = [...this.#directories].toSorted((a, b) => b.length - a.length);
     for (const path of deepestFirst) {
       if (!existsSync(path)) continue;
@@ -101,18 +134,21 @@ export class MadeFiles {
     return lines;
   }
 
+  /** Never throws: a full disk, say, has been told already. */
+  #forget(path: string): void {
+    this.#files.delete(path);
+    try {
+      this.#keep();
+    } catch {
+      // A record that names too much is read with care: what is not there is passed over.
+    }
+  }
+
   #keep(): void {
     // Before the configuration's directory is made, there is nowhere to keep it.
     if (!existsSync(dirname(this.#path))) return;
     const record: MadeRecord = { files: [...this.#files], directories: [...this.#directories] };
-    try {
-      writeFileSync(this.#path, JSON.stringify(record), { mode: 0o600 });
-    } catch (cause) {
-      throw new MeshError("cli.host", `write ${this.#path}: ${messageOf(cause)}`, {
-        cause,
-        hint: "run it as root, or give another directory with --dir",
-      });
-    }
+    replaceFile(this.#path, JSON.stringify(record), 0o600);
   }
 }
 

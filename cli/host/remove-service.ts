@@ -1,10 +1,14 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { MeshError } from "../../mesh/errors.ts";
+import { readFileSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
+import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
+import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { CliContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { EXIT } from "../exit-codes.ts";
-import { agentStatus } from "./agent-socket.ts";
+import { whileLocked } from "./host-lock.ts";
+import { isThere } from "./presence.ts";
 import { ADDED, dropInOf, servicePlaces } from "./service-places.ts";
+import { isAcknowledged, serverAway, untilAgent } from "./until-agent.ts";
 
 interface RemoveOptions {
   readonly dir: string;
@@ -12,48 +16,66 @@ interface RemoveOptions {
   readonly wait: string;
 }
 
-const LOOK_MS = 50;
-
 /** Removes a drop-in of `service add`, and waits until the service has been let go. */
 export async function removeService(
   context: CliContext,
   id: string,
   { dir, namespace, wait }: RemoveOptions,
 ): Promise<number> {
-  const { clock, signal, stdout, stderr } = context;
-  const waitMs = parseDuration(wait);
+  const { stdout, stderr } = context;
+  const withinMs = parseDuration(wait);
   const places = servicePlaces(context, dir);
-  const { config } = places;
   const path = dropInOf(places, namespace, id);
-  if (!/^[\w.-]+$/.test(id) || !existsSync(path)) {
+  await whileLocked(resolve(dir), context, async () => removeDropIn(path));
+  stdout.write(`removed ${path}\n`);
+  const workload = `${namespace}/${id}`;
+  const { runDir } = places.config;
+  const end = await untilAgent(context, { runDir, withinMs }, (status) => {
+    if (status.discovery.files[path] !== undefined || status.leaving.includes(workload)) return undefined;
+    // What the server is not there for holds on this host already.
+    return status.server.connected && !isAcknowledged(status) ? undefined : status;
+  });
+  switch (end.kind) {
+    case "no-agent":
+      stdout.write("no agent runs here: it lets the service go when it is started\n");
+      return EXIT.ok;
+    case "timed-out": {
+      const drains = end.last.leaving.includes(workload)
+        ? "still lets its requests finish"
+        : "is still served";
+      stderr.write(`${workload} ${drains} after ${withinMs / 1000} s${serverAway(end.last)}\n`);
+      return EXIT.timedOut;
+    }
+    case "done":
+      stdout.write(
+        isServed(end.answer, workload)
+          ? `${workload} is declared elsewhere too, and goes on as that says: lateen service list\n`
+          : `${workload} is out of the mesh${serverAway(end.answer)}\n`,
+      );
+      return EXIT.ok;
+    default:
+      return end satisfies never;
+  }
+}
+
+function isServed({ workloads }: AgentStatus, workload: string): boolean {
+  return workloads.some((one) => one.workload === workload);
+}
+
+function removeDropIn(path: string): void {
+  if (!isThere(path)) {
     throw new MeshError("object.not-found", `there is no ${path}`, {
       hint: "lateen service list has what there is",
     });
   }
-  if (!readFileSync(path, "utf8").startsWith(ADDED)) {
-    throw new MeshError(
-      "config.exists",
-      `${path} was not written by lateen service add, and is left as it is`,
-      {
-        hint: `take the service out of it, or: rm ${path}`,
-      },
-    );
+  try {
+    if (readFileSync(path, "utf8").startsWith(ADDED)) return rmSync(path);
+  } catch (cause) {
+    throw new MeshError("cli.host", `remove ${path}: ${messageOf(cause)}`, { cause, hint: "run it as root" });
   }
-  rmSync(path);
-  stdout.write(`removed ${path}\n`);
-  const workload = `${namespace}/${id}`;
-  const patience = clock.monotonic() + waitMs;
-  for (;;) {
-    const status = await agentStatus(config.runDir, signal);
-    if (status === undefined) return EXIT.ok;
-    if (!status.workloads.some((one) => one.workload === workload)) break;
-    if (clock.monotonic() > patience) {
-      stderr.write(`${workload} is still served after ${waitMs / 1000} s\n`);
-      return EXIT.timedOut;
-    }
-    await clock.sleep(LOOK_MS, signal);
-    signal.throwIfAborted();
-  }
-  stdout.write(`${workload} is out of the mesh\n`);
-  return EXIT.ok;
+  throw new MeshError(
+    "config.exists",
+    `${path} was not written by lateen service add, and is left as it is`,
+    { hint: `take the service out of it, or: rm ${path}` },
+  );
 }

@@ -4,6 +4,7 @@ import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
+import { isThere } from "./presence.ts";
 
 /** First line of a drop-in that `service add` wrote: only such a one does it change or remove. */
 export const ADDED = "# Written by lateen service add; lateen service remove takes it away.";
@@ -14,15 +15,27 @@ export interface ServicePlaces {
   readonly folder: string;
 }
 
-/** The drop-in of a service's instance: each namespace has its own, and no other instance has its name. */
+const ID = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?$/;
+const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * The drop-in of a service's instance: each namespace has its own, and no other instance has its name. Throws `cli.usage`
+ * for what services.d takes for no name.
+ */
 export function dropInOf({ folder }: Pick<ServicePlaces, "folder">, namespace: string, id: string): string {
+  const refuse = (text: string, what: string): MeshError =>
+    new MeshError("cli.usage", `name a drop-in: ${JSON.stringify(text)} is no ${what}`, {
+      hint: "an id has letters, digits, “-”, “_” and “.”; a namespace up to 63 of a-z, 0-9 and -",
+    });
+  if (!ID.test(id)) throw refuse(id, "id");
+  if (!NAMESPACE.test(namespace)) throw refuse(namespace, "namespace");
   return join(folder, `${id}${namespace === "default" ? "" : `@${namespace}`}.yaml`);
 }
 
 /** Where drop-ins go. Throws `cli.usage` when this host's agent reads none. */
 export function servicePlaces(context: CliContext, dir: string): ServicePlaces {
   const path = join(resolve(dir), "agent.yaml");
-  const file = existsSync(path) ? readNamedFile(path) : undefined;
+  const file = isThere(path) ? readNamedFile(path) : undefined;
   const config = loadAgentConfig({ file, environment: context.environment, flags: {} });
   const { kind, path: folder } = config.discovery;
   if (file === undefined) {

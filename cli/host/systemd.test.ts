@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -16,7 +26,7 @@ interface Bench {
 }
 
 /** A host whose systemctl notes what it is told; it has units when they are in `system`, or come with a package. */
-function bench(t: TestContext, { packaged = false, fails = "" } = {}): Bench {
+function bench(t: TestContext, { packaged = false, fails = "", lateen = LATEEN } = {}): Bench {
   const folder = mkdtempSync(join(tmpdir(), "lateen-systemd-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const system = join(folder, "system");
@@ -26,7 +36,7 @@ function bench(t: TestContext, { packaged = false, fails = "" } = {}): Bench {
   writeFileSync(join(dir, "agent.yaml"), "{}");
   const unit = join(system, "lateen-agent.service");
   const calls: string[] = [];
-  const run: RunProgram = (program, args) => {
+  const run: RunProgram = async (program, args) => {
     const line = [program, ...args].join(" ").replaceAll(folder, "");
     if (program === "systemctl" && args[0] === "cat" && !packaged && !existsSync(unit))
       throw new Error("no such unit");
@@ -37,12 +47,13 @@ function bench(t: TestContext, { packaged = false, fails = "" } = {}): Bench {
     return program === "getent" ? `lateen:x:${process.getuid?.()}:${process.getgid?.()}::/:/bin/false\n` : "";
   };
   const units = resolve(import.meta.dirname, "../../packaging/systemd");
-  const supervisor = systemdSupervisor(run, { units, system, lateen: LATEEN });
+  const supervisor = systemdSupervisor(run, { units, system, lateen });
   const daemon = {
     name: "agent" as const,
     config: join(dir, "agent.yaml"),
     stateDir,
     runDir: "/run/lateen/agent",
+    socket: "/run/lateen/agent/agent.sock",
   };
   return { calls, supervisor, daemon, unit };
 }
@@ -104,4 +115,48 @@ test("what systemd cannot do is told in its words, with what to try", async (t) 
     message: "start lateen-agent.service: Job failed.",
     hint: /systemctl restart lateen-agent\.service/,
   });
+});
+
+for (const place of [
+  "/home/me/lateen",
+  "/root/lateen",
+  "/run/user/1000/lateen",
+  "/tmp/lateen",
+  "/var/tmp/lateen",
+])
+  test(`no unit is written for a checkout at ${place}, which it would not see`, async (t) => {
+    const { calls, supervisor, daemon, unit } = bench(t, { lateen: `${place}/lateen` });
+    for (const attempt of [supervisor.assertAble(daemon), supervisor.start(daemon, ready)])
+      await assert.rejects(attempt, {
+        code: "cli.host",
+        message: new RegExp(`^write lateen-agent\\.service: it would start ${place}/lateen, .*ProtectHome=`),
+        hint: new RegExp(`mv ${place} /opt/lateen`),
+      });
+    assert.deepEqual([existsSync(unit), calls], [false, []]);
+  });
+
+test("a link from a place for programs does not make a checkout visible", async (t) => {
+  const folder = mkdtempSync("/var/tmp/lateen-checkout-");
+  const links = mkdtempSync("/dev/shm/lateen-link-");
+  t.after(() => [folder, links].forEach((path) => rmSync(path, { recursive: true })));
+  writeFileSync(join(folder, "lateen"), "");
+  symlinkSync(folder, join(links, "checkout"));
+  const { supervisor, daemon } = bench(t, { lateen: join(links, "checkout/lateen") });
+  await assert.rejects(supervisor.assertAble(daemon), /sees nothing of \/var\/tmp/);
+});
+
+test("with a package's unit it does not matter where this checkout is", async (t) => {
+  const { supervisor, daemon } = bench(t, { packaged: true, lateen: "/home/me/lateen/lateen" });
+  await supervisor.assertAble(daemon);
+  await supervisor.start(daemon, ready);
+});
+
+test("a checkout's path is one word of the unit, whatever is in it", async (t) => {
+  const { supervisor, daemon, unit } = bench(t, { lateen: '/srv/our $& "100%"/lateen' });
+  await supervisor.start(daemon, ready);
+  assert.match(
+    readFileSync(unit, "utf8"),
+    /^ExecStart="\/srv\/our \$& \\"100%%\\"\/lateen" agent --log-format json$/m,
+  );
+  assert.deepEqual(readdirSync(join(unit, "..")), ["lateen-agent.service"], "nothing unfinished is left");
 });

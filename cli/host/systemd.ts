@@ -1,20 +1,15 @@
-import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lstatSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { replaceFile } from "../new-file.ts";
 import { LATEEN, UNITS } from "../program-files.ts";
+import { giveAway, type Ids, letGroupRead } from "./hand-over.ts";
 import type { Daemon, DaemonName, Supervisor } from "./supervisor.ts";
 
 /** Runs a program and returns what it said; throws when it fails. */
-export type RunProgram = (program: string, args: readonly string[]) => string;
+export type RunProgram = (program: string, args: readonly string[]) => Promise<string>;
 
 export interface SystemdPlaces {
   /** Where the units are that come with Lateen. */
@@ -37,30 +32,58 @@ const WRITTEN = "# Written by lateen init or join; lateen leave takes it away.";
 /** The group whose members read the configuration: the agent's own, and the server's in addition. */
 const USER = "lateen";
 
-const runProgram: RunProgram = (program, args) =>
-  execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+/** What the units' sandbox hides from their programs: ProtectHome= and PrivateTmp= (systemd.exec(5)). */
+const HIDDEN = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+
+/** Starting and stopping take what the units' own limits allow. */
+const PROGRAM_MS = 640_000;
+
+/** Programs of this host, until the signal is aborted. */
+export function runPrograms(signal: AbortSignal): RunProgram {
+  return async (program, args) =>
+    (await promisify(execFile)(program, args, { encoding: "utf8", signal, timeout: PROGRAM_MS })).stdout;
+}
 
 /** Units of systemd. Those of a package are used as they are; without one they are written for this checkout. */
-export function systemdSupervisor(run: RunProgram = runProgram, places: SystemdPlaces = PLACES): Supervisor {
+export function systemdSupervisor(run: RunProgram, places: SystemdPlaces = PLACES): Supervisor {
   return {
     keepsAlive: true,
+    async assertAble({ name }) {
+      if (await isOthers(run, places, unitName(name))) return;
+      const hidden = hiddenPlace(places.lateen);
+      if (hidden === undefined) return;
+      throw new MeshError(
+        "cli.host",
+        `write ${unitName(name)}: it would start ${places.lateen}, and the unit sees nothing of ${hidden} (ProtectHome= and PrivateTmp=)`,
+        {
+          hint: `move Lateen to a place for programs, as in mv ${dirname(places.lateen)} /opt/lateen, or install its package; --no-start sets everything up and lets you start it yourself`,
+        },
+      );
+    },
     async start(daemon) {
+      await this.assertAble(daemon);
       const unit = unitName(daemon.name);
       // One that an earlier checkout wrote is written anew: it may start another program.
-      const isOthers = installed(run, unit) && !isWritten(join(places.system, unit));
-      const done = isOthers ? [] : install(run, places, daemon.name);
-      const ids = userIds(run);
-      handOver(daemon, ids);
-      told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
+      const done = (await isOthers(run, places, unit)) ? [] : await install(run, places, daemon.name);
+      handOver(daemon, await userIds(run));
+      await told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
       // The unit is of Type=notify: this returns when it is ready, or has failed.
-      told(run, "systemctl", ["restart", unit], `start ${unit}`);
+      await told(
+        run,
+        "systemctl",
+        ["restart", unit],
+        `start ${unit}`,
+        `journalctl -u ${unit} says why, and systemd goes on trying; lateen ${daemon.name === "agent" ? "leave takes it away" : "init again once it is mended"}`,
+      );
       return [...done, `enabled and started ${unit} (journalctl -u ${unit})`];
     },
     async stop({ name }) {
       const unit = unitName(name);
-      if (!installed(run, unit)) return [];
-      told(run, "systemctl", ["disable", "--now", "--quiet", unit], `stop ${unit}`);
-      return [`stopped and disabled ${unit}`, ...uninstall(run, places, unit)];
+      if (!(await installed(run, unit))) return [];
+      await told(run, "systemctl", ["disable", "--now", "--quiet", unit], `stop ${unit}`);
+      // An agent that has crashed leaves its data planes in the unit's group (KillMode=process).
+      await run("systemctl", ["kill", unit]).catch(() => undefined);
+      return [`stopped and disabled ${unit}`, ...(await uninstall(run, places, unit))];
     },
   };
 }
@@ -69,31 +92,47 @@ function unitName(name: DaemonName): string {
   return `lateen-${name}.service`;
 }
 
-function installed(run: RunProgram, unit: string): boolean {
+/** Of the directories that units do not see, the one that a program is in, by its name or behind links. */
+function hiddenPlace(program: string): string | undefined {
+  const names = [program, existsSync(program) ? realpathSync(program) : program];
+  return HIDDEN.find((place) => names.some((name) => name.startsWith(`${place}/`)));
+}
+
+/** Whether there is a unit that was not written here. */
+async function isOthers(run: RunProgram, { system }: SystemdPlaces, unit: string): Promise<boolean> {
+  return (await installed(run, unit)) && !isWritten(join(system, unit));
+}
+
+async function installed(run: RunProgram, unit: string): Promise<boolean> {
   try {
-    run("systemctl", ["cat", unit]);
+    await run("systemctl", ["cat", unit]);
     return true;
   } catch {
     return false;
   }
 }
 
-function install(run: RunProgram, places: SystemdPlaces, name: DaemonName): readonly string[] {
+async function install(run: RunProgram, places: SystemdPlaces, name: DaemonName): Promise<readonly string[]> {
   const unit = unitName(name);
   const to = join(places.system, unit);
-  const text = readFileSync(join(places.units, unit), "utf8").replaceAll("/usr/bin/lateen", places.lateen);
-  told(run, "systemd-sysusers", [join(places.units, "lateen.sysusers")], `make the user ${USER}`);
-  writeFileSync(to, `${WRITTEN}\n${text}`, { mode: 0o644 });
-  told(run, "systemctl", ["daemon-reload"], "read the units again");
+  const program = quoted(places.lateen);
+  const text = readFileSync(join(places.units, unit), "utf8").replaceAll("/usr/bin/lateen", () => program);
+  await told(run, "systemd-sysusers", [join(places.units, "lateen.sysusers")], `make the user ${USER}`);
+  replaceFile(to, `${WRITTEN}\n${text}`, 0o644);
+  await told(run, "systemctl", ["daemon-reload"], "read the units again");
   return [`wrote ${to}`];
 }
 
 /** Only what was written by `install`: a package's units are the package's, and an operator's are the operator's. */
-function uninstall(run: RunProgram, { system }: SystemdPlaces, unit: string): readonly string[] {
+async function uninstall(
+  run: RunProgram,
+  { system }: SystemdPlaces,
+  unit: string,
+): Promise<readonly string[]> {
   const path = join(system, unit);
   if (!isWritten(path)) return [];
-  told(run, "rm", ["-f", path], `remove ${path}`);
-  told(run, "systemctl", ["daemon-reload"], "read the units again");
+  await told(run, "rm", ["-f", path], `remove ${path}`);
+  await told(run, "systemctl", ["daemon-reload"], "read the units again");
   return [`removed ${path}`];
 }
 
@@ -101,42 +140,44 @@ function isWritten(path: string): boolean {
   return existsSync(path) && readFileSync(path, "utf8").startsWith(WRITTEN);
 }
 
-interface Ids {
-  readonly uid: number;
-  readonly gid: number;
+/** In a unit a percent sign begins a specifier, and a space ends a word (systemd.service(5), “Command lines”). */
+function quoted(path: string): string {
+  const text = path.replaceAll("%", "%%");
+  return /^[\w./%+@:-]+$/.test(text) ? text : `"${text.replaceAll(/[\\"]/g, "\\$&")}"`;
 }
 
-function userIds(run: RunProgram): Ids {
-  const [, , uid = "", gid = ""] = told(run, "getent", ["passwd", USER], `find the user ${USER}`).split(":");
+async function userIds(run: RunProgram): Promise<Ids> {
+  const passwd = await told(run, "getent", ["passwd", USER], `find the user ${USER}`);
+  const [, , uid = "", gid = ""] = passwd.split(":");
   return { uid: Number(uid), gid: Number(gid) };
 }
 
 /** What root has written so far becomes readable for the unit's user. systemd itself makes the directories of state. */
-function handOver({ name, config, stateDir }: Daemon, { uid, gid }: Ids): void {
-  for (const [path, mode] of [
-    [dirname(config), 0o750],
-    [config, 0o640],
-  ] as const) {
-    chownSync(path, 0, gid);
-    chmodSync(path, mode);
-  }
-  if (name === "agent" && existsSync(stateDir)) chownAll(stateDir, { uid, gid });
-}
-
-function chownAll(path: string, ids: Ids): void {
-  const stat = lstatSync(path);
-  // A link in there is nobody's work of ours; what it leads to stays whose it is.
-  if (stat.isSymbolicLink()) return;
-  chownSync(path, ids.uid, ids.gid);
-  if (stat.isDirectory()) for (const entry of readdirSync(path)) chownAll(join(path, entry), ids);
-}
-
-function told(run: RunProgram, program: string, args: readonly string[], what: string): string {
+function handOver({ name, config, stateDir }: Daemon, ids: Ids): void {
   try {
-    return run(program, args);
+    letGroupRead(dirname(config), ids.gid, 0o750);
+    letGroupRead(config, ids.gid, 0o640);
+    if (name === "agent") giveAway(stateDir, ids);
+  } catch (cause) {
+    throw new MeshError("cli.host", `hand what is written over to the user ${USER}: ${messageOf(cause)}`, {
+      cause,
+      hint: "run it as root",
+    });
+  }
+}
+
+async function told(
+  run: RunProgram,
+  program: string,
+  args: readonly string[],
+  what: string,
+  otherwise = "without systemd, use --no-start and start lateen yourself",
+): Promise<string> {
+  try {
+    return await run(program, args);
   } catch (cause) {
     throw new MeshError("cli.host", `${what}: ${saidOf(cause)}`, {
-      hint: `run it by hand to see more: ${[program, ...args].join(" ")}; without systemd, use --no-start and start lateen yourself`,
+      hint: `run it by hand to see more: ${[program, ...args].join(" ")}; ${otherwise}`,
     });
   }
 }

@@ -16,8 +16,15 @@ export interface AgentStatus {
     /** Why this host is not of the mesh any more, and what to do; undefined: it is, or the server is away. */
     readonly problem: { readonly message: string; readonly hint: string } | undefined;
   };
-  readonly discovery: { readonly source: string; readonly state: "waiting" | "known" };
+  readonly discovery: {
+    readonly source: string;
+    readonly state: "waiting" | "known";
+    /** Of files: the SHA-256 (hex) of the text that is in force, by path. */
+    readonly files: Readonly<Record<string, string>>;
+  };
   readonly workloads: readonly WorkloadStatus[];
+  /** `namespace/name` of those that are not wanted any more, or not as they were, and let their requests finish. */
+  readonly leaving: readonly string[];
   /**
    * What keeps services out of the mesh, or parts of them (ports that are taken, names that cannot be), and what is wrong
    * with this host. Codes are those of `mesh/errors.ts` and of `host-finding.ts`.

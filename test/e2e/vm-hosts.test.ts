@@ -194,7 +194,8 @@ describe("hosts of their own", { skip: skipWithoutNamespaces(), timeout: 180_000
     await apps.serve("tcp", "stranger", host.address, 21_000);
     writeFileSync(join(folder, "silent.yaml"), "services: [{ name: silent, port: 9401 }]");
     writeFileSync(join(folder, "far.yaml"), "services: [{ name: far, port: 9402, address: 10.99.0.1 }]");
-    writeFileSync(join(folder, "twice.yaml"), "services: [{ name: twice, port: 9300 }]");
+    // Before catalog.json in the order of names, and it has that one's port.
+    writeFileSync(join(folder, "a-twice.yaml"), "services: [{ name: twice, port: 9300 }]");
     writeFileSync(
       join(folder, "tags.json"),
       JSON.stringify({
@@ -233,7 +234,32 @@ describe("hosts of their own", { skip: skipWithoutNamespaces(), timeout: 180_000
       assert.ok(log.includes(`"code":"${code}"`), `${code} in the log`);
     }
     assert.equal((await calls("vm4")).status, 200);
-    for (const name of ["silent.yaml", "far.yaml", "twice.yaml", "tags.json"]) rmSync(join(folder, name));
+    for (const name of ["silent.yaml", "far.yaml", "a-twice.yaml", "tags.json"]) rmSync(join(folder, name));
+  });
+
+  test("a service that is said to be where the host is not stays where it was, and is told", async () => {
+    const { host } = at("vm4");
+    const path = host.path("/etc/lateen.d/services.d/catalog.json");
+    const catalog = async (): Promise<readonly unknown[]> => {
+      const found = (await statusOf("vm4")).workloads.find(({ workload }) => workload === "default/catalog");
+      return [found?.state, found?.inbound];
+    };
+    const [before, was] = [readFileSync(path, "utf8"), await catalog()];
+    const moved = JSON.parse(before) as { service: Record<string, unknown> };
+    moved.service["address"] = "10.99.0.2";
+    writeFileSync(path, JSON.stringify(moved));
+    await eventually(
+      "it is found",
+      async () =>
+        /host\.address {2}default\/catalog\n {2}catalog is said to be at 10\.99\.0\.2/.test(
+          (await host.lateen("check")).stdout,
+        ),
+      STARTS_MS,
+    );
+    assert.deepEqual(await catalog(), was);
+    assert.deepEqual(was, ["serving", [`${host.address}:9300`]]);
+    assert.equal((await calls("vm4")).status, 200);
+    writeFileSync(path, before);
   });
 
   test("a host that is cut off says so, keeps what it has, and comes back by itself", async () => {

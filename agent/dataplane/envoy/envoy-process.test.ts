@@ -9,7 +9,7 @@ import { eventually } from "../../../test/harness/eventually.ts";
 import { requireTool, skipWithout } from "../../../test/harness/tools.ts";
 import { workloadPaths } from "../../state/paths.ts";
 import { askAdmin, askServerInfo } from "../admin-client.ts";
-import { processStartTime } from "../proxy-process.ts";
+import { processStartTime } from "../process-start-time.ts";
 import { envoyDataPlane } from "./envoy-data-plane.ts";
 
 test("a real Envoy starts, says which node it is, drains and goes", {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -88,6 +89,46 @@ test("a service that clashes with one of another file is left out and told", asy
     [80],
   );
   assert.ok(lines.some((line) => /web of b\.yaml has the id or the port/.test(line)));
+});
+
+test("who was there first keeps id and port, whatever the name of the file that claims them, also over a restart", async () => {
+  await using place = await folder();
+  await writeFile(join(place.path, "web.yaml"), "services: [{ name: web, port: 80 }]");
+  const claims = (reader: SetReader): readonly string[] =>
+    reader.latest?.map(({ id, address }) => `${id}:${address.port}`) ?? [];
+  {
+    await using reader = new SetReader(discoveryOf(place.path));
+    await eventually("a set", () => claims(reader).join() === "web:80");
+    await writeFile(
+      join(place.path, "a.yaml"),
+      "services: [{ name: late, port: 80 }, { name: web, port: 82 }, { name: free, port: 83 }]",
+    );
+    await eventually("the rest counts", () => claims(reader).join() === "free:83,web:80");
+  }
+  await using reader = new SetReader(discoveryOf(place.path));
+  await eventually("a set", () => claims(reader).join() === "free:83,web:80");
+  await rm(join(place.path, "web.yaml"));
+  await eventually("its place is free", () => claims(reader).join() === "free:83,late:80,web:82");
+  assert.ok(reader.sets.slice(0, -1).every((set) => set.some(({ address }) => address.port === 80)));
+});
+
+test("a source tells which texts of its files count, and tells anew when one says the same in other words", async () => {
+  await using place = await folder();
+  const file = join(place.path, "web.yaml");
+  const discovery = discoveryOf(place.path);
+  const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+  const text = "services: [{ name: web, port: 80 }]";
+  await writeFile(file, text);
+  await using reader = new SetReader(discovery);
+  await eventually("a set", () => reader.latest);
+  assert.deepEqual(discovery.files, { [file]: digest(text) });
+  const sets = reader.sets.length;
+  await writeFile(file, `# the same\n${text}`);
+  await eventually("told anew", () => reader.sets.length > sets);
+  assert.deepEqual(discovery.files, { [file]: digest(`# the same\n${text}`) });
+  await writeFile(file, "services: 1");
+  await eventually("the slip is found", () => discovery.findings.length === 1);
+  assert.deepEqual(discovery.files, { [file]: digest(`# the same\n${text}`) }, "it does not count");
 });
 
 test("what is no services file is not read", async () => {

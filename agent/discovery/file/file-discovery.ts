@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { HostFinding } from "../../../mesh/admin-api/host-finding.ts";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
@@ -31,6 +32,7 @@ const QUIET_MS = 20;
 /** What counts of a file. */
 interface Content {
   readonly text: string;
+  readonly digest: string;
   readonly parsed: Extract<ParsedServices, { readonly ok: true }>;
 }
 
@@ -45,6 +47,8 @@ export class FileDiscovery implements Discovery {
   readonly #kept: KeptFiles | undefined;
   readonly #contents = new Map<string, Content>();
   #findings: readonly HostFinding[] = [];
+  /** As of the last look: what was there first stays when another file claims its id or port. */
+  #inForce: readonly LocalService[] = [];
 
   constructor(options: FileDiscoveryOptions) {
     this.#options = options;
@@ -56,9 +60,14 @@ export class FileDiscovery implements Discovery {
     return this.#findings;
   }
 
+  get files(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.#contents].map(([file, { digest }]) => [file, digest]));
+  }
+
   async *watch(signal: AbortSignal): AsyncGenerator<readonly LocalService[], void> {
     const { clock, logger, path, rereadMs = 5_000 } = this.#options;
     for (const [file, text] of (await this.#kept?.read()) ?? []) this.#takeText(file, text);
+    this.#inForce = joinFiles([...this.#contents], []).joined;
     let told: string | undefined;
     while (!signal.aborted) {
       // Watched from before the reading on, so that no change falls between.
@@ -68,7 +77,7 @@ export class FileDiscovery implements Discovery {
         const before = this.#findings;
         const { services, wasThere } = await this.#look();
         logFindings(logger, this.#findings, before);
-        const text = JSON.stringify(services);
+        const text = JSON.stringify([services, this.files]);
         if (text !== told && (wasThere || told !== undefined)) {
           told = text;
           yield services;
@@ -91,6 +100,7 @@ export class FileDiscovery implements Discovery {
     const wasThere = await this.#readAll(findings);
     const services = this.#join(findings);
     this.#findings = findings;
+    if (wasThere) await this.#keep();
     return { services, wasThere };
   }
 
@@ -110,7 +120,6 @@ export class FileDiscovery implements Discovery {
       if (typeof text === "string") findings.push(...this.#takeText(file, text));
       else findings.push(unreadable(file, messageOf(text)));
     }
-    await this.#kept?.write(new Map([...this.#contents].map(([file, { text }]) => [file, text])));
     return true;
   }
 
@@ -119,24 +128,59 @@ export class FileDiscovery implements Discovery {
     const had = this.#contents.get(file);
     const parsed = had?.text === text ? had.parsed : parseServices(text, address ?? ownAddress);
     if (!parsed.ok) return refusedFile(file, parsed.violations);
-    this.#contents.set(file, { text, parsed });
+    const digest = createHash("sha256").update(text).digest("hex");
+    this.#contents.set(file, { text, digest, parsed });
     return passedOver(file, parsed.notices);
   }
 
-  /** Files in the order of their names; a service that clashes with one of an earlier file is left out. */
+  /** A service that clashes with one that was there before, or else with one of an earlier file, is left out. */
   #join(findings: HostFinding[]): readonly LocalService[] {
     const { address } = this.#options;
-    let joined: readonly LocalService[] = [];
-    for (const [file, { parsed }] of [...this.#contents].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-      for (const service of parsed.services) {
-        if (clashesAmong([...joined, service]).length === 0) joined = [...joined, service];
-        else findings.push(clash(file, service));
-      }
-    }
+    const files = [...this.#contents].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const { joined, left } = joinFiles(files, this.#inForce);
+    findings.push(...left.map(([file, service]) => clash(file, service)));
+    this.#inForce = joined;
     const [here = [], away = []] = [true, false].map((own) =>
       joined.filter((one) => own === (address === undefined || one.address.address === address)),
     );
     findings.push(...away.map((service) => elsewhere(service, address ?? "")));
     return here.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
+
+  /** Files with all their services in force come first: at the next start that is who was there before. */
+  async #keep(): Promise<void> {
+    const whole = ([, { parsed }]: readonly [string, Content]): boolean =>
+      parsed.services.every((service) => this.#inForce.includes(service));
+    const byName = [...this.#contents].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const ordered = [...byName.filter(whole), ...byName.filter((one) => !whole(one))];
+    await this.#kept?.write(new Map(ordered.map(([file, { text }]) => [file, text])));
+  }
+}
+
+interface Joined {
+  readonly joined: readonly LocalService[];
+  /** Those that were left out, each with its file. */
+  readonly left: readonly (readonly [string, LocalService])[];
+}
+
+/** Services of files in their order, those first that were `before` with the same id at the same place. */
+function joinFiles(files: readonly (readonly [string, Content])[], before: readonly LocalService[]): Joined {
+  const keys = new Set(before.map(claimOf));
+  const all = files.flatMap(([file, { parsed }]) =>
+    parsed.services.map((service) => [file, service] as const),
+  );
+  const [had = [], others = []] = [true, false].map((wanted) =>
+    all.filter(([, service]) => keys.has(claimOf(service)) === wanted),
+  );
+  let joined: readonly LocalService[] = [];
+  const left: (readonly [string, LocalService])[] = [];
+  for (const [file, service] of [...had, ...others]) {
+    if (clashesAmong([...joined, service]).length === 0) joined = [...joined, service];
+    else left.push([file, service]);
+  }
+  return { joined, left };
+}
+
+function claimOf({ namespace, id, address }: LocalService): string {
+  return `${namespace}/${id} ${address.address} ${address.port}`;
 }

@@ -48,14 +48,14 @@ export function passedOver(path: string, notices: readonly Violation[]): readonl
   }));
 }
 
-/** A service of a later file that one of an earlier file stands in the way of. */
+/** A service of a file that one of another file stands in the way of. */
 export function clash(path: string, { namespace, id }: { namespace: string; id: string }): HostFinding {
   return {
     code: "host.claimed-twice",
     severity: "error",
     workload: `${namespace}/${id}`,
     message: `${id} of ${basename(path)} has the id or the port of a service of another file, and is left out`,
-    hint: "give it another id or port; files count in the order of their names",
+    hint: "give it another id or port; the one that was there first stays",
   };
 }
 
