@@ -70,11 +70,9 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
   const over = AbortSignal.any([signal, leaving.signal]);
   let admin = predecessor ? undefined : cleanup.use(await startAdmin());
   const configured = ads.run(over);
-  if (predecessor) {
-    await takeOver(predecessor, workers, clock, signal);
-    admin = cleanup.use(await startAdmin());
-  }
-  logger.info("proxy started", { node: bootstrap.node.id });
+  const isOwner = predecessor === undefined || (await takeOver(predecessor, workers, clock, signal));
+  if (isOwner) admin ??= cleanup.use(await startAdmin());
+  if (isOwner) logger.info("proxy started", { node: bootstrap.node.id });
   const succeeded = await Promise.race([
     configured.then(() => false),
     untilSucceeded(succession, { workers, logger, signal: over, letGo: async () => await admin?.close() }),
@@ -82,8 +80,8 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
   leaving.abort();
   await configured;
   logger.info("proxy drains", { drainMs });
-  // With a successor callers lose nothing by an answer that is their connection's last.
-  await workers.stop(succeeded ? "leave" : "close");
+  // With another process at the ports callers lose nothing by an answer that is their connection's last.
+  await workers.stop(succeeded || !isOwner ? "leave" : "close");
   logger.info("proxy stopped");
 }
 
@@ -133,18 +131,22 @@ function adminOf(
     });
 }
 
-/** Resolves when this proxy serves everything that the other one did, and that one has let go. */
+/**
+ * Resolves with true when this proxy serves everything that the other one did, and that one has let go. With false when
+ * the signal was aborted first: what the other one has stays its own.
+ */
 async function takeOver(
   predecessor: Predecessor,
   workers: Workers,
   clock: Clock,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const isBehind = async (): Promise<boolean> =>
     (await workers.missing()).some((reason) => !predecessor.missing.includes(reason));
   while (!signal.aborted && (await isBehind())) await clock.sleep(READY_POLL_MS, signal);
-  if (!signal.aborted) await predecessor.takeOver();
+  if (signal.aborted || !(await predecessor.takeOver(signal))) return false;
   await workers.settle();
+  return true;
 }
 
 async function inheritanceOf(workers: Workers): Promise<Inheritance> {

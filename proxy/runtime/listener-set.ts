@@ -120,7 +120,7 @@ export class ListenerSet {
 
   /** Answers close their connections from now on, so that callers go elsewhere; ports stay open. */
   drain(which: "inbound" | "all"): void {
-    this.#draining = which;
+    if (this.#draining !== "all") this.#draining = which;
     for (const { bound, model } of this.#entries.values()) {
       if (which === "all" || model.direction === "inbound") bound.drain();
     }

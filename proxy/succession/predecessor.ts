@@ -53,11 +53,21 @@ export class Predecessor {
     return new Predecessor(parent, await inherited.promise, released.promise);
   }
 
-  /** Tells that this process serves; resolves when the other one has let go of everything, or is gone. */
-  async takeOver(): Promise<void> {
+  /**
+   * Tells that this process serves; resolves with true when the other one has let go of everything, or is gone, and with
+   * false when the signal is aborted first.
+   */
+  async takeOver(signal: AbortSignal): Promise<boolean> {
     const ready: ToPredecessor = { kind: "ready" };
     if (this.#parent.connected) this.#parent.send?.(ready);
-    await this.#released;
+    const given = Promise.withResolvers<boolean>();
+    const giveUp = (): void => given.resolve(false);
+    void this.#released.then(() => given.resolve(true));
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    const isReleased = await given.promise;
+    signal.removeEventListener("abort", giveUp);
     if (this.#parent.connected) this.#parent.disconnect();
+    return isReleased;
   }
 }

@@ -67,3 +67,31 @@ test("an alarm can be set to another delay, and again from its own ring", (t) =>
   pass(50);
   assert.deepEqual(rung, ["changed@5", "again", "again"]);
 });
+
+test("a queue keeps one timer, however often its alarms set themselves again", (t) => {
+  const { alarms, alarm, pass } = ground(t.mock.timers);
+  const armed = new Set<unknown>();
+  const counted = { most: 0 };
+  const [set, clear] = [globalThis.setTimeout, globalThis.clearTimeout];
+  t.mock.method(globalThis, "setTimeout", (ring: () => void, ms: number) => {
+    const timer: unknown = set(() => {
+      armed.delete(timer);
+      ring();
+    }, ms);
+    armed.add(timer);
+    counted.most = Math.max(counted.most, armed.size);
+    return timer;
+  });
+  t.mock.method(globalThis, "clearTimeout", (timer: NodeJS.Timeout | undefined) => {
+    armed.delete(timer);
+    clear(timer);
+  });
+  const again = new Alarm(() => again.set(alarms, 10));
+  again.set(alarms, 10);
+  for (let round = 0; round < 5; round++) {
+    pass(3);
+    alarm("later").set(alarms, 10);
+  }
+  pass(100);
+  assert.equal(counted.most, 1);
+});

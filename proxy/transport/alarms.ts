@@ -83,7 +83,9 @@ class AlarmQueue {
     else this.#last = alarm;
   }
 
+  /** One timer: an alarm that is set from the ring of another has armed it already. */
   #arm(delayMs: number): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#sweep(), Math.min(delayMs, LONGEST_TIMER_MS)).unref();
   }
 

@@ -62,6 +62,7 @@ const cut = (socket: Socket): void => void socket.destroy();
 async function ends(
   kind: Kind,
   before: (own: Socket, other: Socket) => Promise<void> = async () => {},
+  cutOff: (socket: Socket) => void = cut,
 ): Promise<Ends> {
   const server = createServer({ allowHalfOpen: true });
   server.listen(0, "127.0.0.1");
@@ -76,7 +77,7 @@ async function ends(
   for (const one of [plain, taken, socket, other]) one.on("error", () => {});
   const own = kind.startsWith("accepted") ? other : socket;
   await before(own, own === socket ? other : socket);
-  const wire = new SocketWire(own, cut, kind.endsWith("tapped") ? readTapped(own) : readingOf(own));
+  const wire = new SocketWire(own, cutOff, kind.endsWith("tapped") ? readTapped(own) : readingOf(own));
   const heard = new Heard();
   wire.listen(heard);
   return {
@@ -193,5 +194,25 @@ for (const kind of KINDS) {
     pair.wire.output.latin1("nor this");
     await eventually("it is closed", () => pair.heard.reason !== undefined);
     assert.equal(pair.wire.output.pending, 0);
+  });
+
+  test(`${kind}: of one that is cut, and takes its time to close, only the end is heard`, async () => {
+    const { promise: closing, resolve: close } = Promise.withResolvers<void>();
+    await using pair = await ends(
+      kind,
+      async () => {},
+      (socket) => void closing.then(() => socket.destroy()),
+    );
+    pair.heard.look = () => pair.wire.output.destroy();
+    pair.other.write("first");
+    await eventually("it is heard", () => pair.heard.length === 5);
+    const received: Buffer[] = [];
+    pair.other.on("data", (chunk: Buffer) => received.push(chunk));
+    pair.wire.output.latin1("nothing");
+    pair.other.end("second");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    close();
+    await eventually("it is closed", () => pair.heard.reason !== undefined);
+    assert.deepEqual([pair.heard.length, pair.heard.ends, received.length], [5, 0, 0]);
   });
 }

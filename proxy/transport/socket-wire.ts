@@ -26,6 +26,8 @@ export class SocketWire implements Wire, Output {
   #dirty = false;
   #full = false;
   #ending = false;
+  /** Cut off by this end: nothing more is written or heard but that it is closed, which may take a turn. */
+  #isCut = false;
   #closed = false;
   #reason = "the connection was closed";
   readonly #written = (): void => this.#wrote();
@@ -54,7 +56,9 @@ export class SocketWire implements Wire, Output {
       input.closed(this.#reason);
       return;
     }
-    this.#socket.on("end", () => input.ended());
+    this.#socket.on("end", () => {
+      if (!this.#isCut) input.ended();
+    });
     this.#reading.start((chunk) => this.#take(input, chunk));
   }
 
@@ -67,19 +71,19 @@ export class SocketWire implements Wire, Output {
   }
 
   latin1(text: string): void {
-    if (this.#closed) return;
+    if (this.#isCut || this.#closed) return;
     this.#buffer.latin1(text);
     this.#touch();
   }
 
   bytes(chunk: Uint8Array): void {
-    if (this.#closed || chunk.length === 0) return;
+    if (this.#isCut || this.#closed || chunk.length === 0) return;
     this.#buffer.bytes(chunk);
     this.#touch();
   }
 
   reserve(count: number): Buffer {
-    if (this.#closed) return Buffer.allocUnsafe(count);
+    if (this.#isCut || this.#closed) return Buffer.allocUnsafe(count);
     const room = this.#buffer.reserve(count);
     this.#touch();
     return room;
@@ -91,14 +95,15 @@ export class SocketWire implements Wire, Output {
   }
 
   destroy(): void {
-    if (this.#closed) return;
+    if (this.#isCut || this.#closed) return;
+    this.#isCut = true;
     this.#buffer.clear();
     this.#cut(this.#socket);
   }
 
   flush(): void {
     this.#dirty = false;
-    while (this.#inFlight === undefined && !this.#closed) {
+    while (this.#inFlight === undefined && !this.#isCut && !this.#closed) {
       const piece = this.#buffer.take();
       if (piece === undefined) {
         if (this.#ending) this.#socket.end();
@@ -109,6 +114,7 @@ export class SocketWire implements Wire, Output {
   }
 
   #take(input: Input, chunk: Buffer): void {
+    if (this.#isCut) return;
     try {
       input.bytes(chunk);
     } catch (error) {
@@ -148,7 +154,7 @@ export class SocketWire implements Wire, Output {
     if (piece === undefined) return;
     this.#inFlight = undefined;
     giveSegment(piece.segment);
-    if (this.#full && this.pending <= LOW_BYTES) {
+    if (this.#full && this.pending <= LOW_BYTES && !this.#isCut) {
       this.#full = false;
       this.#input?.drained();
     }

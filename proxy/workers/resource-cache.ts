@@ -24,6 +24,17 @@ export class ResourceCache {
     for (const upsert of upserts) held.set(upsert.name, upsert);
   }
 
+  /** What there is of the names that an update brings, as the update that would bring it back. */
+  held({ type, upserts }: ResourceUpdate): ResourceUpdate {
+    const names = [...new Set(upserts.map(({ name }) => name))];
+    const held = names.map((name) => this.#types.get(type)?.get(name));
+    return {
+      type,
+      upserts: held.filter((upsert) => upsert !== undefined),
+      removed: names.filter((_, at) => held[at] === undefined),
+    };
+  }
+
   /** Forgets what nobody is interested in. */
   prune(interests: Interests): void {
     for (const [type, held] of this.#types) {

@@ -1,17 +1,19 @@
+import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
-import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import type { ShownCertificate } from "../admin/certs.ts";
 import type { ClusterStatus } from "../admin/clusters.ts";
 import type { Rejection, ResourceUpdate } from "../ads/ads-client.ts";
-import { ALL, type Interests } from "../ads/interest.ts";
+import type { Interests } from "../ads/interest.ts";
 import type { Bootstrap, LogLevel } from "../config.ts";
 import type { IdleConnections } from "../data-path/listener/bound-listener.ts";
 import type { ListeningSocket } from "../data-path/listener/listening-sockets.ts";
+import { inTime } from "./in-time.ts";
+import { InheritedShare } from "./inherited-share.ts";
 import { mergeClusters } from "./merge-clusters.ts";
 import { mergeMetrics } from "./merge-metrics.ts";
-import { joinInterests, ofInterest, ResourceCache } from "./resource-cache.ts";
+import { ToldConfiguration } from "./told-configuration.ts";
 import { WorkerSlot } from "./worker-slot.ts";
 import { WorkerThread } from "./worker-thread.ts";
 import type { ListenerStatus, Workers } from "./workers.ts";
@@ -33,26 +35,29 @@ export interface PoolOptions {
   readonly interestsChanged: () => void;
 }
 
-/** Wanted whoever is there to want it. */
-const ALWAYS: Interests = new Map([
-  [TYPE_URL.cluster, ALL],
-  [TYPE_URL.listener, ALL],
-]);
+/** Agents wait a second to hear whether a proxy is ready, and two for anything else. */
+const READY_MS = 750;
+const ANSWER_MS = 1_500;
+/** For what may be large, and is people's to read. */
+const DUMP_MS = 5_000;
+/** After its drain time, for what it has to tell of its last connections. */
+const LAST_WORDS_MS = 2_000;
 
 /**
- * Workers in threads that share the ports. This thread keeps the one stream of configuration and hands its bytes on:
- * first to one worker, whose word decides, then to the others. What a worker asks for on demand is asked once for all.
+ * Workers in threads that share the ports. This thread keeps the one stream of configuration and hands its bytes on.
+ * What a worker asks for on demand is asked once for all.
  */
 export class WorkerPool implements Workers {
   readonly #options: PoolOptions;
   readonly #slots: readonly WorkerSlot[];
-  readonly #cache = new ResourceCache();
+  readonly #configuration: ToldConfiguration;
+  readonly #shares: readonly InheritedShare[];
   readonly #stopping = new AbortController();
   /** Somebody is there to take configuration, or nobody will be. */
   readonly #begun = Promise.withResolvers<void>();
   readonly #running: Promise<unknown>;
   readonly #replaced = { ended: 0, hung: 0 };
-  /** The last text of metrics of each, so that its counters outlive it. */
+  /** The last text of metrics of each, so that its counters outlive it, and its silence. */
   readonly #lastMetrics = new Map<WorkerThread, string>();
   #goneMetrics = "";
   #logLevel: LogLevel;
@@ -61,45 +66,38 @@ export class WorkerPool implements Workers {
   #wasReady = false;
 
   constructor(options: PoolOptions) {
-    const { concurrency, clock, random, logger } = options;
+    const { clock, random, logger } = options;
     this.#options = options;
     this.#logLevel = options.bootstrap.logLevel;
     this.#mayJoin = options.mayJoin;
-    this.#slots = Array.from({ length: concurrency }, (_, index) => {
-      const start = (slot: WorkerSlot, isFirst: boolean): WorkerThread => this.#start(slot, index, isFirst);
-      const ended = (thread: WorkerThread, why: "ended" | "hung"): void => this.#forget(thread, why);
+    const shares = sharesOf(options);
+    this.#shares = shares;
+    this.#slots = shares.map((share, index) => {
+      const start = (slot: WorkerSlot): WorkerThread => this.#start(slot, share);
+      const ended = (thread: WorkerThread, why: "ended" | "hung"): void => this.#forget(thread, share, why);
       return new WorkerSlot({ index, start, ended, clock, random, logger });
     });
+    this.#configuration = new ToldConfiguration(this.#slots);
     this.#running = Promise.all(this.#slots.map((slot) => slot.run(this.#stopping.signal)));
   }
 
   interests(): Interests {
-    return joinInterests([ALWAYS, ...this.#slots.map(({ interests }) => interests)]);
+    return this.#configuration.interests();
   }
 
   async apply(update: ResourceUpdate): Promise<readonly Rejection[]> {
     await this.#begun.promise;
-    // Ports that are given up must be free before the first worker looks whether somebody else has them.
-    const removals: ResourceUpdate = { ...update, upserts: [] };
-    if (update.removed.length > 0) await this.#tell(this.#slots, removals);
-    this.#cache.record(removals, this.interests());
-    const news: ResourceUpdate = { ...update, removed: [] };
-    const first = this.#slots.find(
-      ({ thread, interests }) => thread !== undefined && interests.has(update.type),
-    );
-    const refused = first ? await this.#tell([first], news, this.#mayJoin) : [];
-    const names = new Set(refused.map(({ name }) => name));
-    const accepted = { ...news, upserts: news.upserts.filter(({ name }) => !names.has(name)) };
-    this.#cache.record(accepted, this.interests());
-    const others = this.#slots.filter((slot) => slot !== first);
-    return [...refused, ...(await this.#tell(others, accepted))];
+    return await this.#configuration.apply(update, this.#mayJoin);
   }
 
   async missing(): Promise<readonly string[]> {
     const each = await Promise.all(
-      this.#slots.map(async ({ thread }, index) => {
-        const missing = await thread?.ask("missing").catch(() => undefined);
-        return missing ?? [`worker ${index} is being started`];
+      this.#slots.map(async ({ thread, answers }, index) => {
+        if (thread === undefined) return [`worker ${index} is being started`];
+        const missing = answers
+          ? await this.#within(READY_MS, thread.ask("missing")).catch(() => undefined)
+          : undefined;
+        return missing ?? [`worker ${index} does not answer`];
       }),
     );
     // Once all were ready, those that are left go on for the one that is being replaced.
@@ -109,28 +107,29 @@ export class WorkerPool implements Workers {
   }
 
   async configDump(): Promise<JsonValue> {
-    return await this.#ofFirst((thread) => thread.ask("configDump"));
+    return await this.#ofOne((thread) => thread.ask("configDump"));
   }
 
   async clusters(): Promise<readonly ClusterStatus[]> {
-    return mergeClusters(await this.#ofThreads((thread) => thread.ask("clusters")));
+    return mergeClusters(await this.#ofThreads((thread) => thread.ask("clusters"), this.#awake()));
   }
 
   async listeners(): Promise<readonly ListenerStatus[]> {
-    return await this.#ofFirst((thread) => thread.ask("listeners"));
+    return await this.#ofOne((thread) => thread.ask("listeners"));
   }
 
   async metrics(): Promise<string> {
-    const texts = await this.#ofThreads(async (thread) => {
-      const text = await thread.ask("metrics");
-      this.#lastMetrics.set(thread, text);
-      return text;
-    });
+    await this.#ofThreads(
+      async (thread) => void this.#lastMetrics.set(thread, await thread.ask("metrics")),
+      this.#awake(),
+    );
+    // Of one that is silent, what it counted before; one that has ended meanwhile is among those that are gone.
+    const texts = this.#lastMetrics.values();
     return mergeMetrics([...texts, this.#ownMetrics()], [this.#goneMetrics]);
   }
 
   async certificates(): Promise<readonly ShownCertificate[]> {
-    return await this.#ofFirst((thread) => thread.ask("certificates"));
+    return await this.#ofOne((thread) => thread.ask("certificates"));
   }
 
   async reopenLogs(): Promise<void> {
@@ -138,7 +137,7 @@ export class WorkerPool implements Workers {
   }
 
   async drain(which: "inbound" | "all"): Promise<void> {
-    this.#draining = which;
+    if (this.#draining !== "all") this.#draining = which;
     await this.#ofThreads((thread) => thread.ask("drain", which));
   }
 
@@ -153,6 +152,8 @@ export class WorkerPool implements Workers {
 
   async settle(): Promise<void> {
     this.#mayJoin = false;
+    for (const [index, { thread }] of this.#slots.entries())
+      if (thread === undefined) this.#shares[index]?.close();
     await this.#ofThreads((thread) => thread.ask("settle"));
   }
 
@@ -160,50 +161,37 @@ export class WorkerPool implements Workers {
     this.#stopping.abort();
     this.#begun.resolve();
     await this.#running;
-    await this.#ofThreads(async (thread) => {
-      await thread.ask("stop", idle).catch(() => {});
-      await thread.kill();
-    });
+    const { drainMs, clock, logger } = this.#options;
+    await Promise.all(
+      this.#threads().map(async (thread) => {
+        await inTime(thread.ask("stop", idle), drainMs + LAST_WORDS_MS, clock).catch((error: unknown) => {
+          logger.warn("a worker did not stop by itself and is ended", { reason: messageOf(error) });
+        });
+        await thread.kill();
+      }),
+    );
   }
 
-  #start(slot: WorkerSlot, index: number, isFirst: boolean): WorkerThread {
-    const { bootstrap, drainMs, inherited, logger, writeAccessLog, concurrency } = this.#options;
-    const share = isFirst ? inherited.filter((_, at) => at % concurrency === index) : [];
+  #start(slot: WorkerSlot, share: InheritedShare): WorkerThread {
+    const { bootstrap, drainMs, logger, writeAccessLog } = this.#options;
     const thread = new WorkerThread(
-      { bootstrap, drainMs, logLevel: this.#logLevel, inherited: share },
+      { bootstrap, drainMs, logLevel: this.#logLevel, inherited: share.left },
       { logger, writeAccessLog, interests: (interests) => this.#interested(slot, thread, interests) },
     );
     if (this.#draining) thread.ask("drain", this.#draining).catch(() => {});
     return thread;
   }
 
-  /** What others have been told already is told at once; the rest is asked for. */
   #interested(slot: WorkerSlot, thread: WorkerThread, interests: Interests): void {
-    const news = this.#cache.news(slot.interests, interests);
-    slot.interests = interests;
+    this.#configuration.interested(slot, thread, interests);
     this.#begun.resolve();
-    this.#cache.prune(this.interests());
-    for (const update of news) thread.ask("apply", update, true).catch(() => {});
     this.#options.interestsChanged();
   }
 
-  async #tell(
-    slots: readonly WorkerSlot[],
-    update: ResourceUpdate,
-    mayJoin = true,
-  ): Promise<readonly Rejection[]> {
-    const answers = await Promise.all(
-      slots.map(async ({ thread, interests }) => {
-        // One that ends meanwhile is told again in its next life.
-        const told = thread?.ask("apply", ofInterest(update, interests.get(update.type)), mayJoin);
-        return (await told?.catch(() => undefined)) ?? [];
-      }),
-    );
-    return answers.flat();
-  }
-
-  #forget(thread: WorkerThread, why: "ended" | "hung"): void {
+  #forget(thread: WorkerThread, share: InheritedShare, why: "ended" | "hung"): void {
     this.#replaced[why]++;
+    // Until the former process is gone it accepts from them as well, and who comes next will.
+    if (!this.#mayJoin) share.close();
     this.#goneMetrics = mergeMetrics([], [this.#goneMetrics, this.#lastMetrics.get(thread) ?? ""]);
     this.#lastMetrics.delete(thread);
   }
@@ -222,16 +210,51 @@ export class WorkerPool implements Workers {
     ].join("\n");
   }
 
-  /** Of those that are there and stay so. */
-  async #ofThreads<T>(ask: (thread: WorkerThread) => Promise<T>): Promise<readonly T[]> {
-    const threads = this.#slots.flatMap(({ thread }) => (thread ? [thread] : []));
-    const answers = await Promise.allSettled(threads.map(ask));
+  /** Of those that answer soon. */
+  async #ofThreads<T>(
+    ask: (thread: WorkerThread) => Promise<T>,
+    threads: readonly WorkerThread[] = this.#threads(),
+  ): Promise<readonly T[]> {
+    const answers = await Promise.allSettled(threads.map((thread) => this.#within(ANSWER_MS, ask(thread))));
     return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
 
-  async #ofFirst<T>(ask: (thread: WorkerThread) => Promise<T>): Promise<T> {
-    const thread = this.#slots.find((slot) => slot.thread !== undefined)?.thread;
-    if (thread === undefined) throw new Error("no worker is there: all are being replaced");
-    return await ask(thread);
+  /** Of the first that answers. */
+  async #ofOne<T>(ask: (thread: WorkerThread) => Promise<T>): Promise<T> {
+    let silence: unknown = new MeshError("internal", "ask a worker: none is there that answers");
+    for (const thread of this.#awake()) {
+      try {
+        return await this.#within(DUMP_MS, ask(thread));
+      } catch (error) {
+        silence = error;
+      }
+    }
+    throw silence;
   }
+
+  #threads(): readonly WorkerThread[] {
+    return this.#slots.flatMap(({ thread }) => (thread ? [thread] : []));
+  }
+
+  /** Those that are not known to stand still. */
+  #awake(): readonly WorkerThread[] {
+    return this.#slots.flatMap(({ thread, answers }) => (thread && answers ? [thread] : []));
+  }
+
+  async #within<T>(ms: number, answer: Promise<T>): Promise<T> {
+    return await inTime(answer, ms, this.#options.clock);
+  }
+}
+
+/** Dealt out port by port, so that no worker has two sockets of one while another has none. */
+function sharesOf({ inherited, concurrency }: PoolOptions): readonly InheritedShare[] {
+  const shares = Array.from({ length: concurrency }, (): ListeningSocket[] => []);
+  const next = new Map<string, number>();
+  for (const socket of inherited) {
+    const place = `${socket.address}|${socket.port}`;
+    const at = next.get(place) ?? next.size;
+    next.set(place, at + 1);
+    shares[at % concurrency]?.push(socket);
+  }
+  return shares.map((share) => new InheritedShare(share));
 }

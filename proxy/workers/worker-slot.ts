@@ -1,3 +1,4 @@
+import { messageOf } from "../../mesh/errors.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -6,8 +7,8 @@ import type { WorkerThread } from "./worker-thread.ts";
 
 export interface SlotOptions {
   readonly index: number;
-  /** Starts a thread, the first or another. `isFirst`: nobody was here before it. */
-  readonly start: (slot: WorkerSlot, isFirst: boolean) => WorkerThread;
+  /** Starts a thread, the first or another. May throw. */
+  readonly start: (slot: WorkerSlot) => WorkerThread;
   /** Called with the thread that is gone. */
   readonly ended: (thread: WorkerThread, why: "ended" | "hung") => void;
   readonly clock: Clock;
@@ -17,7 +18,9 @@ export interface SlotOptions {
 
 const LOOK_MS = 1000;
 /** A worker that takes a very large configuration is silent for a second or two. */
-const HUNG_MS = 10_000;
+const HUNG_LOOKS = 10;
+/** So long it may also just be busy: nobody needs to wait for it. */
+const SILENT_LOOKS = 2;
 /** Who ran this long was not started in vain: it is replaced at once. */
 const STABLE_MS = 10_000;
 const REPLACE = { firstMs: 100, maxMs: 30_000 } as const;
@@ -26,6 +29,8 @@ const REPLACE = { firstMs: 100, maxMs: 30_000 } as const;
 export class WorkerSlot {
   interests: Interests = new Map();
   #thread: WorkerThread | undefined;
+  /** Looks in a row at which its event loop had stood still. */
+  #stillLooks = 0;
   readonly #options: SlotOptions;
 
   constructor(options: SlotOptions) {
@@ -37,19 +42,34 @@ export class WorkerSlot {
     return this.#thread;
   }
 
+  /** It has a thread, which may be expected to answer soon. */
+  get answers(): boolean {
+    return this.#thread !== undefined && this.#stillLooks < SILENT_LOOKS;
+  }
+
   /** Until the signal is aborted; its thread is left to whoever aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, start } = this.#options;
-    for (let attempt = 0, first = true; !signal.aborted; attempt++, first = false) {
+    const { clock, random } = this.#options;
+    for (let attempt = 0; !signal.aborted; attempt++) {
       const started = clock.monotonic();
-      const thread = start(this, first);
-      this.#thread = thread;
-      await this.#watch(thread, signal);
+      this.#thread = this.#start();
+      if (this.#thread) await this.#watch(this.#thread, signal);
       if (signal.aborted) return;
       this.#thread = undefined;
       this.interests = new Map();
       if (clock.monotonic() - started >= STABLE_MS) attempt = 0;
       if (attempt > 0) await clock.sleep(backoffMs(REPLACE, attempt - 1, random()), signal);
+    }
+  }
+
+  /** Undefined when the system gives none: then it is tried again. */
+  #start(): WorkerThread | undefined {
+    const { index, logger, start } = this.#options;
+    try {
+      return start(this);
+    } catch (error) {
+      logger.error("a worker cannot be started", { worker: index, reason: messageOf(error) });
+      return undefined;
     }
   }
 
@@ -63,7 +83,11 @@ export class WorkerSlot {
     if (signal.aborted) return;
     const { connections } = thread;
     if (hung) {
-      logger.error("a worker hangs and is replaced", { worker: index, connections, silentMs: HUNG_MS });
+      logger.error("a worker hangs and is replaced", {
+        worker: index,
+        connections,
+        silentMs: HUNG_LOOKS * LOOK_MS,
+      });
       await thread.kill();
     } else {
       logger.error("a worker has ended and is replaced", {
@@ -75,17 +99,19 @@ export class WorkerSlot {
     ended(thread, hung ? "hung" : "ended");
   }
 
-  /** True when its event loop has stood still for too long; false when the wait was over first. */
+  /**
+   * True when its event loop has stood still for too long; false when the wait was over first. Looks are counted, and
+   * not time: when the whole process stood still, every worker is as alive as before.
+   */
   async #untilHung(thread: WorkerThread, over: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
-    let beats = thread.beats;
-    let lastMs = clock.monotonic();
-    while (!over.aborted) {
+    let { beats } = thread;
+    for (this.#stillLooks = 0; this.#stillLooks < HUNG_LOOKS; ) {
       await clock.sleep(LOOK_MS, over);
-      const now = clock.monotonic();
-      if (thread.beats !== beats) [beats, lastMs] = [thread.beats, now];
-      else if (now - lastMs >= HUNG_MS && !over.aborted) return true;
+      if (over.aborted) return false;
+      this.#stillLooks = thread.beats === beats ? this.#stillLooks + 1 : 0;
+      ({ beats } = thread);
     }
-    return false;
+    return true;
   }
 }

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { Agent } from "node:http";
-import { connect, type Socket } from "node:net";
-import { resolve } from "node:path";
 import { test } from "node:test";
 import { LOOPS, THROWS } from "../../test/fakes/planted-faults.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { CLIENT_ID, call, ProxyPair, TestApp } from "../../test/harness/proxy-pair.ts";
-import { ProxyProgram } from "../../test/harness/proxy-program.ts";
 import { mintRoot } from "../../test/harness/test-certificates.ts";
 import { freePort, TestProxy } from "../../test/harness/test-proxy.ts";
+import { ask, counted, faulty, hold, MANY, REQUESTS, twoWorkers } from "../../test/harness/two-workers.ts";
 import {
   faultFilter,
   onDemandFilter,
@@ -20,79 +17,6 @@ import {
   routeTo,
   staticCluster,
 } from "../../test/harness/xds-samples.ts";
-
-const PLANTED = resolve(import.meta.dirname, "../../test/fakes/planted-faults.ts");
-/** So many that the kernel gives each of two workers some, but for one time in a billion. */
-const MANY = 32;
-
-interface Serving extends AsyncDisposable {
-  readonly proxy: ProxyProgram;
-  readonly port: number;
-  readonly app: TestApp;
-}
-
-async function twoWorkers(): Promise<Serving> {
-  const app = await TestApp.start((_request, response) => response.end("here"));
-  const proxy = await ProxyProgram.start({ concurrency: 2, preload: PLANTED });
-  const port = await freePort();
-  proxy.ads.set("cluster", "c", staticCluster("c", [app.port]));
-  proxy.ads.set("listener", `127.0.0.1_${port}`, outboundHttp(port, "80"));
-  proxy.ads.set("route", "80", routeConfig("80", [routeTo("c")]));
-  await proxy.ready();
-  return {
-    proxy,
-    port,
-    app,
-    [Symbol.asyncDispose]: async () => {
-      await proxy[Symbol.asyncDispose]();
-      await app[Symbol.asyncDispose]();
-    },
-  };
-}
-
-interface Client {
-  readonly socket: Socket;
-  lost: boolean;
-}
-
-/** Connections that have each had an answer and are kept. */
-async function hold(port: number, count: number): Promise<readonly Client[]> {
-  return await Promise.all(
-    Array.from({ length: count }, async () => {
-      const socket = connect(port, "127.0.0.1");
-      const client: Client = { socket, lost: false };
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          client.lost = true;
-        });
-      await ask(client);
-      return client;
-    }),
-  );
-}
-
-async function ask({ socket }: Client): Promise<void> {
-  socket.write("GET / HTTP/1.1\r\nhost: server\r\n\r\n");
-  const [answer] = (await once(socket, "data")) as [Buffer];
-  assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
-}
-
-/** A connection that a planted fault knows by its address. */
-async function faulty(port: number, localAddress: string): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", localAddress });
-  socket.on("error", () => {});
-  await once(socket, "connect");
-  return socket;
-}
-
-async function counted(proxy: ProxyProgram, series: RegExp): Promise<number> {
-  const { body } = await proxy.admin("/stats/prometheus");
-  const lines = body.split("\n").filter((line) => series.test(line));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
-}
-
-const REQUESTS = /^istio_requests_total\{/;
 
 test("a worker that throws is replaced and loses only its own connections; what is counted is counted for all", async () => {
   await using serving = await twoWorkers();

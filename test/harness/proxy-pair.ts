@@ -118,6 +118,8 @@ export interface PairOptions {
   readonly clientId?: string;
   /** Worker threads of the server's proxy. */
   readonly concurrency?: number;
+  /** Of both proxies: how long a request may take on a chain, or a listener, that is no more. */
+  readonly drainMs?: number;
 }
 
 /** Client proxy → mTLS → server proxy → application: the smallest mesh there is. */
@@ -142,9 +144,10 @@ export class ProxyPair implements AsyncDisposable {
   static async start(options: PairOptions = {}): Promise<ProxyPair> {
     const root = mintRoot();
     const app = await TestApp.start(options.app);
+    const drain = options.drainMs === undefined ? {} : { drainMs: options.drainMs };
     const [client, server] = await Promise.all([
-      TestProxy.start(),
-      TestProxy.start({ name: "server-1", concurrency: options.concurrency ?? 1 }),
+      TestProxy.start(drain),
+      TestProxy.start({ name: "server-1", concurrency: options.concurrency ?? 1, ...drain }),
     ]);
     const [port, inboundPort] = [await freePort(), await freePort()];
     const pair = new ProxyPair({ root, app, client, server, port, inboundPort });

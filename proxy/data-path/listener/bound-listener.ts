@@ -59,6 +59,7 @@ export class BoundListener {
   /** Of them, those that another listener serves. */
   readonly #handedOver = new Set<Socket>();
   readonly #stopped = new AbortController();
+  #draining = false;
   #state: State = { kind: "warming", waiting: new Set() };
 
   private constructor(model: Listener, deps: ListenerDeps) {
@@ -116,8 +117,9 @@ export class BoundListener {
     this.#listening?.acceptInherited();
   }
 
-  /** Answers close their connections from now on; new ones are still accepted (graceful drain). */
+  /** Answers close their connections from now on, by later configurations too; new ones are still accepted. */
   drain(): void {
+    this.#draining = true;
     for (const chain of this.#chains()) chain.drain();
   }
 
@@ -155,7 +157,7 @@ export class BoundListener {
     const reuse = (chain: FilterChain): ServingChain => {
       const key = chainKey(chain);
       const same = former.find((one) => one.key === key);
-      if (same === undefined) return new ServingChain(chain, model, this.#deps);
+      if (same === undefined) return this.#newChain(chain, model);
       same.update(chain);
       return same;
     };
@@ -167,6 +169,12 @@ export class BoundListener {
       inspects: compileInspection(model),
       choose: compileChainMatch(chains, fallback),
     };
+  }
+
+  #newChain(chain: FilterChain, listener: Listener): ServingChain {
+    const serving = new ServingChain(chain, listener, this.#deps);
+    if (this.#draining) serving.drain();
+    return serving;
   }
 
   /** The chain is gone: its connections end with their next answer, or at the end of the drain time. */

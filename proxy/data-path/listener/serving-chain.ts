@@ -39,6 +39,7 @@ export class ServingChain {
   readonly #http: HttpFront | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #tunnels = new Set<TunnelServer>();
+  #draining = false;
   #model: FilterChain;
   #rbac: readonly RbacJudge[];
   #tcp: TcpServer | undefined;
@@ -110,7 +111,9 @@ export class ServingChain {
       },
       { alarms: this.#deps.alarms, idleMs: TUNNEL_IDLE_MS },
     );
-    if (!isClosed) this.#tunnels.add(session);
+    if (isClosed) return;
+    this.#tunnels.add(session);
+    if (this.#draining) session.drain();
   }
 
   #serveStream(stream: ByteEnd, connection: Connection): void {
@@ -124,6 +127,7 @@ export class ServingChain {
 
   /** HTTP answers close their connections from now on. */
   drain(): void {
+    this.#draining = true;
     this.#http?.drain();
     for (const tunnel of this.#tunnels) tunnel.drain();
   }

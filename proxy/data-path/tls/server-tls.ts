@@ -40,8 +40,8 @@ export class ServerTls {
   readonly #tls: DownstreamTls;
   /** By the certificates that they show. */
   readonly #servers = new Map<string, Server>();
-  /** By the other end's address and port, which is unique among the open connections of a listener. */
-  readonly #waiting = new Map<string, Waiting>();
+  /** By the TCP connection: no address of it is unique, and at a unix socket there is none. */
+  readonly #waiting = new WeakMap<Socket, Waiting>();
   readonly #stopListening: () => void;
   #credentials: ServerCredentials | undefined;
 
@@ -108,24 +108,25 @@ export class ServerTls {
   }
 
   async #handshake(raw: Socket, server: Server): Promise<TLSSocket> {
-    const key = peerKey(raw);
     return await new Promise<TLSSocket>((resolve, reject) => {
-      const waiting: Waiting = { resolve, reject };
-      this.#waiting.set(key, waiting);
-      raw.once("close", () => {
-        if (this.#waiting.get(key) === waiting) this.#waiting.delete(key);
+      const closed = (): void =>
         reject(
           new MeshError("identity.invalid", "accept a TLS connection: it was closed during the handshake"),
         );
-      });
+      if (raw.destroyed) {
+        closed();
+        return;
+      }
+      this.#waiting.set(raw, { resolve, reject });
+      raw.once("close", closed);
       server.emit("connection", raw);
     });
   }
 
   #take(socket: TLSSocket): Waiting | undefined {
-    const key = peerKey(socket);
-    const waiting = this.#waiting.get(key);
-    this.#waiting.delete(key);
+    const raw = rawOf(socket);
+    const waiting = raw && this.#waiting.get(raw);
+    if (raw) this.#waiting.delete(raw);
     return waiting;
   }
 
@@ -137,8 +138,10 @@ export class ServerTls {
   }
 }
 
-function peerKey(socket: Socket): string {
-  return `${socket.remoteAddress ?? ""}|${socket.remotePort ?? 0}`;
+/** What a TLS socket was made of: Node tells it by no public name. */
+function rawOf(socket: TLSSocket): Socket | undefined {
+  const { _parent: raw } = socket as unknown as { readonly _parent?: Socket };
+  return raw;
 }
 
 /**

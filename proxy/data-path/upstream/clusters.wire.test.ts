@@ -157,6 +157,21 @@ test("beyond the connections that there may be, so many requests wait, and the n
   );
 });
 
+test("checks of health use none of the connections that there may be", async () => {
+  await using app = await TestApp.start((_request, response) => response.end("done"));
+  const circuitBreakers = { thresholds: [{ maxConnections: 1 }] };
+  const often = { interval: "0.05s", noTrafficInterval: "0.05s" };
+  const times = { timeout: "2s", unhealthyThreshold: 1, healthyThreshold: 1, ...often };
+  const healthChecks = [{ ...times, httpHealthCheck: { path: "/health", host: "c" } }];
+  await using client = await front(staticCluster("c", [app.port], { circuitBreakers, healthChecks }));
+  await eventually("it is checked on a connection that is kept", () =>
+    Promise.resolve(app.seen.filter(({ url }) => url === "/health").length > 2 || undefined),
+  );
+  assert.equal((await client.call("/1")).body, "done");
+  const { body } = await client.proxy.admin("/stats/prometheus");
+  assert.match(body, /^envoy_cluster_upstream_cx_active\{[^}]*\} 1$/m);
+});
+
 test("a retry budget counts the requests that run", async () => {
   let calls = 0;
   await using app = await TestApp.start((_request, response) => {

@@ -14,10 +14,11 @@ import { WireEnd } from "../tcp/byte-end.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
 import { type CalledHosts, calledHostsOf } from "./called-hosts.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
-import { ClusterTransports, type Purpose } from "./cluster-transports.ts";
+import { ClusterTransports } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, localAddressOf, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
+import type { Purpose } from "./endpoint-transport.ts";
 import { HostPool, type OpenedSession, type PoolSource } from "./host-pool.ts";
 import type { OpenedEnd } from "./host-tunnel.ts";
 import { membersNow } from "./members.ts";
@@ -105,7 +106,7 @@ export class UpstreamCluster {
     const { intervalMs = 0 } = model.limits.retryBudget ?? {};
     if (this.#recent?.intervalMs !== intervalMs)
       this.#recent = intervalMs > 0 ? new RecentCount(intervalMs) : undefined;
-    for (const host of this.hosts) host.retirePools();
+    for (const host of this.hosts) host.become(host.endpoint, this.#transports.of(host.endpoint));
     this.#dns?.stop();
     this.#dns = undefined;
     this.#called?.close();
@@ -152,20 +153,22 @@ export class UpstreamCluster {
     for (const host of this.#hosts.values()) if (host.failsChecks) this.setHealth(host, true);
   }
 
-  /** Connections to check a host with, which wait for nobody. */
+  /** Connections to check a host with, which wait for nobody, and are none of those that there may be. */
   checkPool(host: UpstreamHost): HostPool {
-    const takeSlot = (taker: () => void): void => {
-      this.#slots.take(Number.POSITIVE_INFINITY);
-      taker();
-    };
-    const source = this.poolSource(host, undefined);
-    return new HostPool({ ...source, crowded: false, takeSlot, enter() {}, arrive() {} });
+    return new HostPool({
+      ...this.poolSource(host, undefined),
+      crowded: false,
+      takeSlot: (taker) => void taker(),
+      enter() {},
+      arrive() {},
+      open: async (observer) =>
+        this.#openSession(await this.#dial(host, "http", NEVER, undefined), undefined, observer),
+    });
   }
 
   /** One of them, for bytes. */
   async connectForCheck(host: UpstreamHost, signal: AbortSignal): Promise<UpstreamConnection> {
-    this.#slots.take(Number.POSITIVE_INFINITY);
-    return await this.#dialForSlot(host, "bytes", signal, undefined);
+    return await this.#dial(host, "bytes", signal, undefined);
   }
 
   /** Undefined when no endpoint is healthy, or when nobody knows where a call was going. */
@@ -197,9 +200,9 @@ export class UpstreamCluster {
     ends: CallEnds,
     call: { readonly isHttp2?: boolean; readonly saysHttp?: boolean } = {},
   ): PoolVariant | undefined {
-    const saysHttp = call.saysHttp === true && this.#transports.isMesh(host.endpoint);
+    const { isMesh, transport } = host.transport;
+    const saysHttp = call.saysHttp === true && isMesh;
     if (!this.#varies && !saysHttp) return undefined;
-    const transport = this.#transports.of(host.endpoint);
     return variantOf(this.#model, transport, authority, ends, { isHttp2: call.isHttp2 === true, saysHttp });
   }
 
@@ -232,7 +235,7 @@ export class UpstreamCluster {
     const slots = this.#slots;
     slots.take(this.#roomForOneMore());
     try {
-      const opened = this.#transports.mayTunnel(host.endpoint, "bytes")
+      const opened = host.transport.mayTunnel("bytes")
         ? await host.tunnel(() => this.#dial(host, "bytes", NEVER, variant)).open()
         : await this.#openAlone(host, signal, variant);
       return { ...opened, release: () => slots.release() };
@@ -251,9 +254,7 @@ export class UpstreamCluster {
       get limits() {
         return limits();
       },
-      mayShare:
-        this.#httpOf(variant) !== "http1" ||
-        this.#transports.mayTunnel(host.endpoint, "http", variant?.saysHttp),
+      mayShare: this.#httpOf(variant) !== "http1" || host.transport.mayTunnel("http", variant?.saysHttp),
       get crowded() {
         return slots.wanted;
       },
@@ -268,13 +269,10 @@ export class UpstreamCluster {
       leaveLine: (taker) => slots.leave(taker),
       enter: () => slots.enter(this.#model.limits.maxPending),
       arrive: () => slots.arrive(),
-      open: async (observer) => await this.#openSession(host, variant, observer),
+      // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
+      open: async (observer) =>
+        this.#openSession(await this.#dialForSlot(host, "http", NEVER, variant), variant, observer),
     };
-  }
-
-  /** What pooled connections of a host were made under; another value means that they must not be used again. */
-  epochOf(host: UpstreamHost): string {
-    return this.#transports.epochOf(host.endpoint);
   }
 
   close(): void {
@@ -296,13 +294,11 @@ export class UpstreamCluster {
     return variant?.http2 ? "http2" : "http1";
   }
 
-  async #openSession(
-    host: UpstreamHost,
+  #openSession(
+    { socket, peer }: UpstreamConnection,
     variant: PoolVariant | undefined,
     observer: ClientSessionObserver,
-  ): Promise<OpenedSession> {
-    // A request that goes away leaves its connection to the next one; the connect timeout ends the attempt.
-    const { socket, peer } = await this.#dialForSlot(host, "http", NEVER, variant);
+  ): OpenedSession {
     const wire = new SocketWire(socket, breakOff);
     const { alpnProtocol } = socket as Partial<TLSSocket>;
     const protocol = {
@@ -351,13 +347,8 @@ export class UpstreamCluster {
     const raw = await dial(host.endpoint, connectTimeoutMs, signal, sourceAddresses);
     if (keepAliveMs !== undefined) raw.setKeepAlive(true, keepAliveMs);
     const http = variant?.saysHttp ? this.#httpOf(variant) : undefined;
-    const connection = await this.#transports.secure(
-      raw,
-      host.endpoint,
-      purpose,
-      { ...variant, http },
-      signal,
-    );
+    const how = { ...variant, http };
+    const connection = await host.transport.secure(raw, host.key, purpose, how, signal);
     if (connection.socket.destroyed)
       throw new UpstreamConnectError("UF", "the connection was closed at once");
     return connection;
@@ -366,11 +357,12 @@ export class UpstreamCluster {
   #place(endpoint: Endpoint): void {
     const host = this.#hosts.get(hostKey(endpoint));
     if (host === undefined) this.#hosts.set(hostKey(endpoint), this.#newHost(endpoint));
-    else host.endpoint = endpoint;
+    else host.become(endpoint, this.#transports.of(endpoint));
   }
 
   #newHost(endpoint: Endpoint): UpstreamHost {
-    const host = new UpstreamHost(endpoint, this, this.#deps.clock.monotonic());
+    const transport = this.#transports.of(endpoint);
+    const host = new UpstreamHost(endpoint, transport, this, this.#deps.clock.monotonic());
     host.failsChecks = this.#model.healthCheck !== undefined;
     return host;
   }

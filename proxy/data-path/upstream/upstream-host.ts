@@ -2,6 +2,7 @@ import type { Endpoint } from "../../model/cluster.ts";
 import { type Host, hostKey } from "../../tables/balancer.ts";
 import { newStanding, type Standing } from "../../tables/outlier.ts";
 import type { Alarms } from "../../transport/alarms.ts";
+import type { EndpointTransport } from "./endpoint-transport.ts";
 import { HostPool, type PoolSource } from "./host-pool.ts";
 import { HostTunnel } from "./host-tunnel.ts";
 import type { PoolVariant } from "./pool-variant.ts";
@@ -13,14 +14,12 @@ const MOST_VARIANTS = 100;
 /** The part of its cluster that a host needs. */
 interface Dialer {
   readonly alarms: Alarms;
-  epochOf(host: UpstreamHost): string;
   poolSource(host: UpstreamHost, variant: PoolVariant | undefined): PoolSource;
 }
 
 /** One endpoint with its pools of connections that are kept. */
 export class UpstreamHost implements Host {
   readonly key: string;
-  endpoint: Endpoint;
   active = 0;
   total = 0;
   failures = 0;
@@ -30,16 +29,36 @@ export class UpstreamHost implements Host {
   /** Monotonic time at which the endpoint became known. */
   readonly sinceMs: number;
   readonly #dialer: Dialer;
+  #endpoint: Endpoint;
+  #transport: EndpointTransport;
   #pool: HostPool | undefined;
   readonly #variants = new Map<string, HostPool>();
   #tunnel: HostTunnel | undefined;
   #epoch = "";
 
-  constructor(endpoint: Endpoint, dialer: Dialer, sinceMs: number) {
+  constructor(endpoint: Endpoint, transport: EndpointTransport, dialer: Dialer, sinceMs: number) {
     this.key = hostKey(endpoint);
-    this.endpoint = endpoint;
+    this.#endpoint = endpoint;
+    this.#transport = transport;
     this.#dialer = dialer;
     this.sinceMs = sinceMs;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  /** What its connections go through. */
+  get transport(): EndpointTransport {
+    return this.#transport;
+  }
+
+  /** What is known of it now. Connections through another transport are not used again. */
+  become(endpoint: Endpoint, transport: EndpointTransport): void {
+    this.#endpoint = endpoint;
+    if (this.#transport === transport) return;
+    this.#transport = transport;
+    this.retirePools();
   }
 
   /** The pool for the next request: a fresh one when identity or trust has changed since the last. */
@@ -72,7 +91,7 @@ export class UpstreamHost implements Host {
   }
 
   #followEpoch(): void {
-    const epoch = this.#dialer.epochOf(this);
+    const { epoch } = this.#transport;
     if (epoch !== this.#epoch) this.retirePools();
     this.#epoch = epoch;
   }
