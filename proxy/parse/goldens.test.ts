@@ -3,6 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { MeshError } from "../../mesh/errors.ts";
+import { finish } from "../../mesh/lifecycle/slices.ts";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { compileRouteTable } from "../tables/route-table.ts";
@@ -19,8 +20,9 @@ const PARSERS = {
   cluster: parseCluster,
   endpoints: parseLoadAssignment,
   listener: parseListener,
-  route: (bytes: Uint8Array, name: string) => compileRouteTable(parseRouteConfiguration(bytes, name)),
-  virtualHost: parseOnDemandHost,
+  route: (bytes: Uint8Array, name: string) =>
+    finish(compileRouteTable(finish(parseRouteConfiguration(bytes, name)))),
+  virtualHost: (bytes: Uint8Array, name: string) => finish(parseOnDemandHost(bytes, name)),
 } as const;
 
 /** Why a resource of a golden file is refused, and how many are. What is no longer refused must leave the list. */
