@@ -116,10 +116,13 @@ export class ClusterSet {
     });
     alarm.set(this.#deps.alarms, WARMING_MS);
     this.#warming.set(cluster, alarm);
-    void cluster.whenWarm().then(() => {
-      alarm.clear();
-      if (this.#warming.delete(cluster)) this.#deps.warmed();
-    });
+    void this.#awaitEndpoints(cluster, alarm);
+  }
+
+  async #awaitEndpoints(cluster: UpstreamCluster, alarm: Alarm): Promise<void> {
+    await cluster.whenWarm();
+    alarm.clear();
+    if (this.#warming.delete(cluster)) this.#deps.warmed();
   }
 
   #enlist(cluster: UpstreamCluster): void {
