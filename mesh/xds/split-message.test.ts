@@ -46,9 +46,7 @@ test("a response that is read in steps is the one that is decoded at once", () =
 });
 
 test("parts and rest are the bytes of the message", () => {
-  const { parts, rest } = finish(
-    splitMessage(Buffer.from("0a0161" + "120162" + "0a0163" + "120164", "hex"), 2),
-  );
+  const { parts, rest } = finish(splitMessage(Buffer.from("0a01611201620a0163120164", "hex"), 2));
   assert.deepEqual(
     parts.map((part) => Buffer.from(part).toString()),
     ["b", "d"],

@@ -29,29 +29,32 @@ function at(service: string, port: number): readonly Endpoint[] {
   return parseLoadAssignment(bytes, service).endpoints;
 }
 
-function start(): { readonly set: ClusterSet; readonly put: (model: Cluster) => void; warmed: number } {
-  const world = { set: undefined as unknown as ClusterSet, put: (_: Cluster): void => {}, warmed: 0 };
-  world.set = new ClusterSet({
+class World {
+  warmed = 0;
+  readonly set = new ClusterSet({
     secrets: new SecretStore(),
     clock: systemClock,
     resolve: () => Promise.resolve([]),
     alarms: new Alarms(() => performance.now()),
     random: Math.random,
     endpointsOf: () => undefined,
-    warmed: () => void world.warmed++,
+    warmed: () => void this.warmed++,
   });
-  world.put = (model) => world.set.put(model, world.set.prepare(model));
-  return world;
+
+  put(model: Cluster): void {
+    this.set.put(model, this.set.prepare(model));
+  }
 }
 
 const portsOf = (set: ClusterSet, name: string): number[] =>
   [...(set.get(name)?.hosts ?? [])].map(({ endpoint }) => endpoint.port);
 
 test("endpoints of a service are those of every cluster that names it, as long as it does", () => {
-  const { set, put } = start();
-  put(byEndpoints("a", "s"));
-  put(byEndpoints("b", "s"));
-  put(byEndpoints("c", "other"));
+  const world = new World();
+  const { set } = world;
+  world.put(byEndpoints("a", "s"));
+  world.put(byEndpoints("b", "s"));
+  world.put(byEndpoints("c", "other"));
   const services = set.services();
   assert.deepEqual([...services], ["s", "other"]);
   assert.equal(set.services(), services);
@@ -60,7 +63,7 @@ test("endpoints of a service are those of every cluster that names it, as long a
     ["a", "b", "c"].map((name) => portsOf(set, name)),
     [[1], [1], []],
   );
-  put(byEndpoints("b", "other"));
+  world.put(byEndpoints("b", "other"));
   set.remove("a");
   assert.deepEqual([...set.services()], ["other"]);
   set.assign("s", at("s", 2));
@@ -73,7 +76,7 @@ test("endpoints of a service are those of every cluster that names it, as long a
 });
 
 test("it is told once that a cluster is warm, and nothing of one that is gone", async () => {
-  const world = start();
+  const world = new World();
   world.put(byEndpoints("a", "s"));
   world.put(byEndpoints("a", "s"));
   world.put(byEndpoints("b", "other"));
@@ -87,20 +90,21 @@ test("it is told once that a cluster is warm, and nothing of one that is gone", 
 });
 
 test("secrets are wanted as long as a cluster names them", () => {
-  const { set, put } = start();
+  const world = new World();
+  const { set } = world;
   const mesh = { transportSocket: upstreamTls("spiffe://cluster.local/ns/default/sa/a") };
   const foreign = {
     transportSocket: foreignTls({
       tlsCertificateSdsSecretConfigs: [{ name: "own", sdsConfig: { ads: {} } }],
     }),
   };
-  put(byEndpoints("a", "a", mesh));
-  put(byEndpoints("b", "b", mesh));
-  put(byEndpoints("c", "c", foreign));
+  world.put(byEndpoints("a", "a", mesh));
+  world.put(byEndpoints("b", "b", mesh));
+  world.put(byEndpoints("c", "c", foreign));
   assert.deepEqual([...set.secrets()].sort(), ["ROOTCA", "default", "own"]);
   assert.deepEqual([...set.secrets("mesh")].sort(), ["ROOTCA", "default"]);
   set.remove("a");
-  put(byEndpoints("c", "c"));
+  world.put(byEndpoints("c", "c"));
   assert.deepEqual([...set.secrets()].sort(), ["ROOTCA", "default"]);
   set.remove("b");
   assert.deepEqual([...set.secrets()], []);
