@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MeshError } from "../../mesh/errors.ts";
+import { finish } from "../../mesh/lifecycle/slices.ts";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import { parseCluster } from "../../proxy/parse/cluster.ts";
@@ -37,8 +38,8 @@ const SECRETS: readonly JsonValue[] = [
 
 const PARSERS: Readonly<Partial<Record<Kind, (bytes: Uint8Array) => unknown>>> = {
   listener: (bytes) => parseListener(bytes, NAME),
-  route: (bytes) => compileRouteTable(parseRouteConfiguration(bytes, NAME)),
-  virtualHost: (bytes) => parseOnDemandHost(bytes, NAME),
+  route: (bytes) => finish(compileRouteTable(finish(parseRouteConfiguration(bytes, NAME)))),
+  virtualHost: (bytes) => finish(parseOnDemandHost(bytes, NAME)),
   cluster: (bytes) => parseCluster(bytes, NAME),
   endpoints: (bytes) => parseLoadAssignment(bytes, NAME),
   secret: (bytes) => parseSecret(bytes, NAME),

@@ -47,6 +47,16 @@ export function openDeltaStream(client: Client): DeltaClientStream {
   return open(client, adsService.deltaAggregatedResources);
 }
 
+/** The same, with responses as bytes: `readDeltaResponse` decodes them in steps. */
+export function openDeltaByteStream(client: Client): ClientDuplexStream<DeltaDiscoveryRequest, Uint8Array> {
+  const { path, requestSerialize } = adsService.deltaAggregatedResources;
+  return client.makeBidiStreamRequest(
+    path,
+    (request: DeltaDiscoveryRequest) => requestSerialize(request),
+    asIs,
+  );
+}
+
 /** Opens a state-of-the-world stream. */
 export function openSotwStream(client: Client): ClientDuplexStream<DiscoveryRequest, DiscoveryResponse> {
   return open(client, adsService.streamAggregatedResources);
@@ -58,6 +68,10 @@ function open<Q, S>(client: Client, method: AdsMethod<Q, S>): ClientDuplexStream
     (request: Q) => method.requestSerialize(request),
     (bytes) => method.responseDeserialize(bytes),
   );
+}
+
+function asIs(bytes: Buffer): Uint8Array {
+  return bytes;
 }
 
 function method<Q, S>(path: string, request: Codec<Q>, response: Codec<S>): AdsMethod<Q, S> {

@@ -1,15 +1,17 @@
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
 import { messageOf } from "../../mesh/errors.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { Slices } from "../../mesh/lifecycle/slices.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
-import { type DeltaClientStream, openDeltaStream } from "../../mesh/xds/ads-service.ts";
+import { openDeltaByteStream } from "../../mesh/xds/ads-service.ts";
 import { Node } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import {
   DeltaDiscoveryRequest,
   type DeltaDiscoveryResponse,
 } from "../../mesh/xds/gen/envoy/service/discovery/v3/discovery.ts";
 import type { Status } from "../../mesh/xds/gen/google/rpc/status.ts";
+import { readDeltaResponse } from "../../mesh/xds/read-delta-response.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
 import { ASK_ORDER, changeOfInterest, firstNames, type Interest, type Interests, isOf } from "./interest.ts";
 
@@ -30,7 +32,7 @@ export interface Rejection {
 }
 
 export interface ResourceSink {
-  /** Takes an update, as much of it as can be taken. */
+  /** Takes an update, as much of it as can be taken. Rejects when it is being stopped. */
   apply(update: ResourceUpdate): Promise<readonly Rejection[]>;
   /** What is wanted now; may change with each update. */
   interests(): Interests;
@@ -56,6 +58,8 @@ export type AdsState =
   | { readonly kind: "waiting"; readonly reason: string }
   | { readonly kind: "stopped" };
 
+type Stream = ClientDuplexStream<DeltaDiscoveryRequest, Uint8Array>;
+
 const RECONNECT = { firstMs: 50, maxMs: 5000 };
 /** The agent, on its own socket, decides what is too large: a limit here could only lose a large mesh. */
 const UNLIMITED = -1;
@@ -72,11 +76,13 @@ export class AdsClient {
   readonly #versions = new Map<TypeUrl, Map<string, string>>();
   /** What this stream has been told. */
   #told = new Map<TypeUrl, Interest>();
-  #stream: DeltaClientStream | undefined;
+  #stream: Stream | undefined;
+  readonly #slices: Slices;
   #state: AdsState = { kind: "stopped" };
 
   constructor(options: AdsClientOptions) {
     this.#options = options;
+    this.#slices = new Slices({ now: () => options.clock.monotonic() });
   }
 
   get state(): AdsState {
@@ -100,7 +106,8 @@ export class AdsClient {
 
   /** Tells the server what has become of the interests, after a change that no response caused. */
   refresh(): void {
-    for (const type of ASK_ORDER) this.#tellChange(type);
+    const interests = this.#options.sink.interests();
+    for (const type of ASK_ORDER) this.#tellChange(type, interests.get(type));
   }
 
   async #runStream(signal: AbortSignal): Promise<{ readonly progress: boolean; readonly reason: string }> {
@@ -108,17 +115,18 @@ export class AdsClient {
       "grpc.max_receive_message_length": UNLIMITED,
       "grpc.use_local_subchannel_pool": 1,
     });
-    const stream = openDeltaStream(client);
+    const stream = openDeltaByteStream(client);
     const cancel = (): void => stream.cancel();
     signal.addEventListener("abort", cancel, { once: true });
     let progress = false;
     try {
       this.#start(stream);
-      for await (const response of stream as AsyncIterable<DeltaDiscoveryResponse>) {
+      for await (const bytes of stream as AsyncIterable<Uint8Array>) {
+        const response = await this.#slices.run(readDeltaResponse(bytes), signal);
         progress = true;
         if (this.#state.kind !== "streaming")
           this.#state = { kind: "streaming", sinceMs: this.#options.clock.now() };
-        await this.#take(response);
+        await unlessAborted(this.#take(response, signal), signal);
       }
       return { progress, reason: "the agent closed the stream" };
     } catch (error) {
@@ -132,7 +140,7 @@ export class AdsClient {
     }
   }
 
-  #start(stream: DeltaClientStream): void {
+  #start(stream: Stream): void {
     this.#stream = stream;
     this.#told = new Map();
     const { node } = this.#options;
@@ -156,7 +164,7 @@ export class AdsClient {
     return Object.fromEntries([...held].filter(([name]) => isOf(interest, name)));
   }
 
-  async #take(response: DeltaDiscoveryResponse): Promise<void> {
+  async #take(response: DeltaDiscoveryResponse, signal: AbortSignal): Promise<void> {
     const type = response.typeUrl as TypeUrl;
     if (!TYPES.has(type)) {
       this.#send(type, {
@@ -175,6 +183,7 @@ export class AdsClient {
       removed: response.removedResources,
     };
     const rejections = await this.#apply(update);
+    if (signal.aborted) return;
     this.#record(update, rejections);
     this.#send(type, {
       responseNonce: response.nonce,
@@ -202,8 +211,7 @@ export class AdsClient {
     for (const name of update.removed) versions.delete(name);
   }
 
-  #tellChange(type: TypeUrl): void {
-    const interest = this.#options.sink.interests().get(type);
+  #tellChange(type: TypeUrl, interest: Interest | undefined): void {
     const change = changeOfInterest(this.#told.get(type), interest);
     if (change === undefined || interest === undefined) return;
     this.#told.set(type, interest);
@@ -216,6 +224,19 @@ export class AdsClient {
 
   #send(type: string, request: Partial<DeltaDiscoveryRequest>): void {
     this.#stream?.write({ ...DeltaDiscoveryRequest.fromPartial({ typeUrl: type }), ...request });
+  }
+}
+
+/** Resolves with the work, or as soon as the signal is aborted: whoever does the work is then stopped by others. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const stop = (): void => aborted.resolve();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

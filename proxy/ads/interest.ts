@@ -32,6 +32,7 @@ export function changeOfInterest(
   before: Interest | undefined,
   after: Interest | undefined,
 ): InterestChange | undefined {
+  if (before === after) return undefined;
   const old = before ?? new Set<string>();
   const now = after ?? new Set<string>();
   const subscribe = [...now.difference(old)].sort();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { MeshError } from "../../mesh/errors.ts";
+import { finish } from "../../mesh/lifecycle/slices.ts";
 import { createXdsJson, DESCRIPTORS_URL, type JsonValue } from "../../mesh/xds/json.ts";
 import { TYPE_URL } from "../../mesh/xds/type-urls.ts";
 import {
@@ -48,7 +49,7 @@ const rbacRule = (principal: Json): Json =>
 
 const PARSE = {
   listener: parseListener,
-  route: parseRouteConfiguration,
+  route: (bytes: Uint8Array, name: string) => finish(parseRouteConfiguration(bytes, name)),
   cluster: parseCluster,
   endpoints: parseLoadAssignment,
 } as const;

@@ -1,7 +1,8 @@
+import { finish, type Steps } from "../../mesh/lifecycle/slices.ts";
 import { RouteConfiguration as RouteConfigurationMessage } from "../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import {
   type RouteMatch as RouteMatchMessage,
-  type Route as RouteMessage,
+  Route as RouteMessage,
   VirtualHost_TlsRequirementType as TlsRequirement,
   VirtualHost as VirtualHostMessage,
 } from "../../mesh/xds/gen/envoy/config/route/v3/route_components.ts";
@@ -21,15 +22,52 @@ import { parseMetadataMatch } from "./metadata-match.ts";
 import { parseRedirect } from "./redirect.ts";
 import { invalid, onlyFields, required, unsupported } from "./refuse.ts";
 import { parseRetry } from "./retry.ts";
-import { decode, fraction, fromAds, inlineBytes } from "./values.ts";
+import { decode, decodeEach, fraction, fromAds, inlineBytes, split } from "./values.ts";
 
-export function parseRouteConfiguration(bytes: Uint8Array, name: string): RouteConfiguration {
+/** `repeated VirtualHost virtual_hosts = 2` of a route configuration */
+const VIRTUAL_HOSTS = 2;
+/** `repeated Route routes = 3` of a virtual host */
+const ROUTES = 3;
+
+/** A virtual host, with its routes apart: each may be decoded when its turn comes. */
+interface HostMessage {
+  readonly from: VirtualHostMessage;
+  readonly routes: Iterable<RouteMessage>;
+}
+
+/** In steps of a route each: there may be many thousands. */
+export function* parseRouteConfiguration(bytes: Uint8Array, name: string): Steps<RouteConfiguration> {
   const where = `route configuration ${name}`;
-  return readRouteConfiguration(where, decode(where, RouteConfigurationMessage, bytes));
+  const { parts, rest } = yield* split(where, bytes, VIRTUAL_HOSTS);
+  const hosts: HostMessage[] = [];
+  for (const part of parts) hosts.push(yield* splitHost(where, part));
+  return yield* readConfiguration(where, decode(where, RouteConfigurationMessage, rest), hosts);
+}
+
+/** One that is part of a listener. */
+export function readRouteConfiguration(where: string, from: RouteConfigurationMessage): RouteConfiguration {
+  const hosts = from.virtualHosts.map((host): HostMessage => ({ from: host, routes: host.routes }));
+  return finish(readConfiguration(where, from, hosts));
+}
+
+/** A virtual host that comes by itself, of a route configuration with `vhds`. In steps. */
+export function* parseOnDemandHost(bytes: Uint8Array, name: string): Steps<VirtualHost> {
+  const where = `on-demand host ${name}`;
+  return yield* parseVirtualHost(where, yield* splitHost(where, bytes));
+}
+
+function* splitHost(where: string, bytes: Uint8Array): Steps<HostMessage> {
+  const { parts, rest } = yield* split(where, bytes, ROUTES);
+  const from = decode(where, VirtualHostMessage, rest);
+  return { from, routes: decodeEach(where, RouteMessage, parts) };
 }
 
 /** `validate_clusters` is not enforced: a route to a cluster that is not there answers 503 with the flag NC. */
-export function readRouteConfiguration(where: string, from: RouteConfigurationMessage): RouteConfiguration {
+function* readConfiguration(
+  where: string,
+  from: RouteConfigurationMessage,
+  hosts: readonly HostMessage[],
+): Steps<RouteConfiguration> {
   onlyFields(where, from, [
     "name",
     "virtualHosts",
@@ -41,22 +79,18 @@ export function readRouteConfiguration(where: string, from: RouteConfigurationMe
     "metadata",
   ]);
   if (from.vhds) fromAds(`${where}: vhds`, from.vhds.configSource);
+  const virtualHosts: VirtualHost[] = [];
+  for (const host of hosts) virtualHosts.push(yield* parseVirtualHost(where, host));
   return {
     name: from.name,
-    virtualHosts: from.virtualHosts.map((host) => parseVirtualHost(where, host)),
+    virtualHosts,
     edits: parseEdits(where, from),
     ignorePortInHost: from.ignorePortInHostMatching,
     onDemand: from.vhds !== undefined,
   };
 }
 
-/** A virtual host that comes by itself, of a route configuration with `vhds`. */
-export function parseOnDemandHost(bytes: Uint8Array, name: string): VirtualHost {
-  const where = `on-demand host ${name}`;
-  return parseVirtualHost(where, decode(where, VirtualHostMessage, bytes));
-}
-
-function parseVirtualHost(parent: string, from: VirtualHostMessage): VirtualHost {
+function* parseVirtualHost(parent: string, { from, routes: messages }: HostMessage): Steps<VirtualHost> {
   const where = `${parent}: virtual host "${from.name}"`;
   onlyFields(where, from, [
     "name",
@@ -71,10 +105,15 @@ function parseVirtualHost(parent: string, from: VirtualHostMessage): VirtualHost
   ]);
   if (from.requireTls === TlsRequirement.EXTERNAL_ONLY) throw unsupported(where, "require_tls EXTERNAL_ONLY");
   if (from.domains.length === 0) throw invalid(where, "no domains");
+  const routes: Route[] = [];
+  for (const message of messages) {
+    routes.push(parseRoute(where, message, routes.length));
+    yield;
+  }
   return {
     name: from.name,
     domains: from.domains.map((domain) => domain.toLowerCase()),
-    routes: from.routes.map((route, index) => parseRoute(where, route, index)),
+    routes,
     edits: parseEdits(where, from),
     retry: from.retryPolicy && parseRetry(where, from.retryPolicy),
     filters: parseFilterSettings(where, from.typedPerFilterConfig),

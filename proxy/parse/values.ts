@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
-import { messageOf } from "../../mesh/errors.ts";
+import { type MeshError, messageOf } from "../../mesh/errors.ts";
+import type { Steps } from "../../mesh/lifecycle/slices.ts";
 import type { Address, CidrRange } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
 import type { DataSource } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type { ConfigSource } from "../../mesh/xds/gen/envoy/config/core/v3/config_source.ts";
@@ -9,6 +10,7 @@ import {
 } from "../../mesh/xds/gen/envoy/type/v3/percent.ts";
 import type { Any } from "../../mesh/xds/gen/google/protobuf/any.ts";
 import type { Duration } from "../../mesh/xds/gen/google/protobuf/duration.ts";
+import { type SplitMessage, splitMessage } from "../../mesh/xds/split-message.ts";
 import type { Cidr } from "../model/match.ts";
 import { invalid, onlyFields, unsupported } from "./refuse.ts";
 
@@ -86,8 +88,30 @@ export function decode<T>(where: string, type: Decoder<T>, bytes: Uint8Array): T
   try {
     return type.decode(bytes);
   } catch (error) {
-    throw invalid(where, `cannot be decoded: ${messageOf(error)}`);
+    throw undecodable(where, error);
   }
+}
+
+/** Each when its turn comes. */
+export function* decodeEach<T>(
+  where: string,
+  type: Decoder<T>,
+  parts: readonly Uint8Array[],
+): Generator<T, void, undefined> {
+  for (const part of parts) yield decode(where, type, part);
+}
+
+/** The message, with the values of a long list of messages in it apart. */
+export function* split(where: string, bytes: Uint8Array, field: number): Steps<SplitMessage> {
+  try {
+    return yield* splitMessage(bytes, field);
+  } catch (error) {
+    throw undecodable(where, error);
+  }
+}
+
+function undecodable(where: string, error: unknown): MeshError {
+  return invalid(where, `cannot be decoded: ${messageOf(error)}`);
 }
 
 /** Name of the message in an Any: `envoy.extensions.filters.http.router.v3.Router`. */

@@ -345,3 +345,44 @@ test("the admin interface has Envoy's pages for numbers, certificates and logs",
   assert.match(await page("/memory"), /"allocated"/);
   assert.equal(await page("/reopen_logs", "POST"), "OK\n");
 });
+
+for (const concurrency of [1, 2]) {
+  test(`${concurrency} worker(s) take a thousand clusters and routes while calls go on, and what overtakes them`, async () => {
+    await using app = await TestApp.start();
+    await using proxy = await TestProxy.start({ concurrency });
+    const port = await freePort();
+    proxy.ads.set("cluster", "c0", staticCluster("c0", [app.port]));
+    proxy.ads.set("route", ROUTES, routeConfig(ROUTES, [routeTo("c0")]));
+    proxy.ads.set("listener", `127.0.0.1_${port}`, outboundHttp(port, ROUTES));
+    await proxy.ready();
+    const statuses: number[] = [];
+    const stop = new AbortController();
+    const load = Array.from({ length: 4 }, async () => {
+      while (!stop.signal.aborted) statuses.push((await call(port)).status);
+    });
+    const names = Array.from({ length: 1000 }, (_, index) => `c${index + 1}`);
+    const routesTo = (last: string): Parameters<typeof routeConfig>[1] => [
+      ...names.map((name) => routeTo(name, { match: { prefix: `/${name}/` } })),
+      { match: { prefix: "/version" }, directResponse: { status: 200, body: { inlineString: last } } },
+      routeTo("c0"),
+    ];
+    const versions = ["first", "second"].map((last) =>
+      proxy.ads.prepare("route", [[ROUTES, routeConfig(ROUTES, routesTo(last))]]),
+    );
+    const acknowledged = proxy.ads.acks("route");
+    proxy.ads.setAll(
+      "cluster",
+      names.map((name) => [name, staticCluster(name, [app.port])]),
+    );
+    for (const push of versions) push();
+    await eventually("both are taken", () => proxy.ads.acks("route") === acknowledged + 2, 30_000);
+    stop.abort();
+    await Promise.all(load);
+    assert.deepEqual(proxy.ads.nacks, []);
+    assert.deepEqual([...new Set(statuses)], [200]);
+    for (let round = 0; round < 4; round++) {
+      assert.equal((await call(port, "/version")).body, "second");
+      assert.equal((await call(port, "/c1000/")).status, 200);
+    }
+  });
+}

@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import type { Steps } from "../../mesh/lifecycle/slices.ts";
 import {
   BoundListener,
   type IdleConnections,
@@ -23,6 +24,7 @@ interface Entry {
   readonly bound: BoundListener;
   /** What was accepted last. */
   readonly model: Listener;
+  readonly needs: ListenerNeeds;
   /** True while `model` waits for what it refers to; what served before goes on serving. */
   warming: boolean;
 }
@@ -34,6 +36,8 @@ export class ListenerSet {
   readonly #entries = new Map<string, Entry>();
   /** Made when it is asked for, after each change. */
   #byPlace: Map<string, BoundListener> | undefined;
+  /** What all of them need; made likewise. */
+  #wanted: Pick<ListenerNeeds, "routes" | "secrets"> | undefined;
   readonly #stopping = new Set<Promise<void>>();
   #draining: "no" | "inbound" | "all" = "no";
 
@@ -49,12 +53,13 @@ export class ListenerSet {
     return this.#entries.has(name);
   }
 
-  /**
-   * Throws `proxy.bind` when the port cannot be bound, and `identity.invalid` when the files that its TLS names cannot
-   * be used; the former listener then stays as it is.
-   */
-  async put(wanted: Listener): Promise<void> {
-    const model = withFilesRead(wanted);
+  /** The listener that `put` takes. Throws `identity.invalid` when the files that its TLS names cannot be used. */
+  prepare({ chains, defaultChain, ...rest }: Listener): Listener {
+    return { ...rest, chains: chains.map(loadChain), defaultChain: defaultChain && loadChain(defaultChain) };
+  }
+
+  /** Throws `proxy.bind` when the port cannot be bound; the former listener then stays as it is. */
+  async put(model: Listener): Promise<void> {
     const former = this.#entries.get(model.name);
     if (model.captured) prepareOriginalDestination();
     const samePlace =
@@ -62,8 +67,8 @@ export class ListenerSet {
       former.bound.port === model.port &&
       former.bound.binds === model.binds;
     const bound = former && samePlace ? former.bound : await BoundListener.bind(model, this.#deps);
-    this.#entries.set(model.name, { bound, model, warming: true });
-    this.#byPlace = undefined;
+    this.#entries.set(model.name, { bound, model, needs: needsOf(model), warming: true });
+    this.#changed();
     if (former && !samePlace) this.#stop(former.bound);
     if (this.#draining === "all" || (this.#draining === "inbound" && model.direction === "inbound"))
       bound.drain();
@@ -82,32 +87,33 @@ export class ListenerSet {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
-    this.#byPlace = undefined;
+    this.#changed();
     this.#stop(entry.bound);
   }
 
-  /** Lets every listener serve its newest configuration whose needs are met. */
-  activate(): void {
+  /** Lets every listener serve its newest configuration whose needs are met. In steps of a listener each. */
+  *activate(): Steps<void> {
     for (const entry of this.#entries.values()) {
-      if (!entry.warming || this.#missingFor(needsOf(entry.model)).length > 0) continue;
-      entry.warming = false;
-      entry.bound.serve(entry.model);
+      if (!entry.warming) continue;
+      if (this.#missingFor(entry.needs).length === 0) {
+        entry.warming = false;
+        entry.bound.serve(entry.model);
+      }
+      yield;
     }
   }
 
   missing(): string[] {
-    return [...this.#entries.values()].flatMap(({ bound, model }) => {
+    return [...this.#entries.values()].flatMap(({ bound, model, needs }) => {
       if (bound.serving) return [];
-      return [`listener ${model.name} waits for ${this.#missingFor(needsOf(model)).join(", ")}`];
+      return [`listener ${model.name} waits for ${this.#missingFor(needs).join(", ")}`];
     });
   }
 
-  wantedRoutes(): ReadonlySet<string> {
-    return new Set([...this.#entries.values()].flatMap(({ model }) => [...needsOf(model).routes]));
-  }
-
-  wantedSecrets(): ReadonlySet<string> {
-    return new Set([...this.#entries.values()].flatMap(({ model }) => [...needsOf(model).secrets]));
+  /** The same as long as nothing changes. */
+  wanted(): Pick<ListenerNeeds, "routes" | "secrets"> {
+    this.#wanted ??= wantedBy([...this.#entries.values()].map(({ needs }) => needs));
+    return this.#wanted;
   }
 
   list(): readonly { readonly model: Listener; readonly connections: number; readonly serving: boolean }[] {
@@ -134,7 +140,13 @@ export class ListenerSet {
   async stop(idle: IdleConnections): Promise<void> {
     for (const { bound } of this.#entries.values()) this.#stop(bound, idle);
     this.#entries.clear();
+    this.#changed();
     await Promise.all(this.#stopping);
+  }
+
+  #changed(): void {
+    this.#byPlace = undefined;
+    this.#wanted = undefined;
   }
 
   #stop(bound: BoundListener, idle: IdleConnections = "close"): void {
@@ -147,12 +159,17 @@ function placeKey(address: string, port: number): string {
   return `${address}|${port}`;
 }
 
-function withFilesRead({ chains, defaultChain, ...rest }: Listener): Listener {
-  return { ...rest, chains: chains.map(loadChain), defaultChain: defaultChain && loadChain(defaultChain) };
-}
-
 function loadChain(chain: FilterChain): FilterChain {
   return chain.tls?.kind === "foreign" ? { ...chain, tls: loadForeignServerTls(chain.tls) } : chain;
+}
+
+function wantedBy(all: readonly ListenerNeeds[]): Pick<ListenerNeeds, "routes" | "secrets"> {
+  const wanted = { routes: new Set<string>(), secrets: new Set<string>() };
+  for (const { routes, secrets } of all) {
+    for (const name of routes) wanted.routes.add(name);
+    for (const name of secrets) wanted.secrets.add(name);
+  }
+  return wanted;
 }
 
 function needsOf(model: Listener): ListenerNeeds {

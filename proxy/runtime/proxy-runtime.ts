@@ -1,41 +1,40 @@
-import { messageOf } from "../../mesh/errors.ts";
+import type { Slices, Steps } from "../../mesh/lifecycle/slices.ts";
 import { TYPE_URL, type TypeUrl } from "../../mesh/xds/type-urls.ts";
-import type { Rejection, ResourceSink, ResourceUpdate } from "../ads/ads-client.ts";
+import type { Rejection, ResourceUpdate } from "../ads/ads-client.ts";
 import { ALL, type Interest, type Interests } from "../ads/interest.ts";
 import type { Tables } from "../data-path/connection.ts";
-import { HealthChecker } from "../data-path/health/health-checker.ts";
-import { secretNames } from "../data-path/tls/contexts.ts";
 import type { SecretStore } from "../data-path/tls/secret-store.ts";
 import type { Resolver } from "../data-path/upstream/dns-endpoints.ts";
-import { UpstreamCluster } from "../data-path/upstream/upstream-cluster.ts";
+import type { UpstreamCluster } from "../data-path/upstream/upstream-cluster.ts";
 import type { Cluster, LoadAssignment } from "../model/cluster.ts";
 import type { Listener } from "../model/listener.ts";
 import type { RouteConfiguration, VirtualHost } from "../model/route.ts";
-import type { Secret, UpstreamTls } from "../model/tls.ts";
+import type { Secret } from "../model/tls.ts";
 import { parseCluster } from "../parse/cluster.ts";
 import { parseLoadAssignment } from "../parse/endpoints.ts";
 import { parseListener } from "../parse/listener.ts";
 import { parseOnDemandHost, parseRouteConfiguration } from "../parse/route.ts";
 import { parseSecret } from "../parse/tls.ts";
 import { compileRouteTable, type RouteTable } from "../tables/route-table.ts";
-import { type ListenerDepsOf, ListenerSet } from "./listener-set.ts";
+import { ClusterSet } from "./cluster-set.ts";
+import { type ListenerDepsOf, type ListenerNeeds, ListenerSet } from "./listener-set.ts";
 import { OnDemandClusters } from "./on-demand-clusters.ts";
 import { OnDemandHosts } from "./on-demand-hosts.ts";
 import { ResourceBook } from "./resource-book.ts";
-
-/** Endpoints that have not come, or been looked up, by then are taken for none (Envoy's initial fetch timeout). */
-const WARMING_MS = 15_000;
+import { type Prepared, type ResourceKind, takeUpdate } from "./take-update.ts";
 
 export interface RuntimeDeps extends ListenerDepsOf {
   readonly secrets: SecretStore;
   readonly resolve: Resolver;
   readonly signal: AbortSignal;
+  /** Configuration is taken in them. */
+  readonly slices: Slices;
   /** Called when a request makes something wanted that was not. */
   readonly interestsChanged: () => void;
 }
 
 /** All that is configured now: xDS resources in, running listeners and clusters out. */
-export class ProxyRuntime implements ResourceSink, Tables {
+export class ProxyRuntime implements Tables {
   readonly books = {
     cluster: new ResourceBook<Cluster>(TYPE_URL.cluster),
     endpoints: new ResourceBook<LoadAssignment>(TYPE_URL.endpoints),
@@ -46,18 +45,24 @@ export class ProxyRuntime implements ResourceSink, Tables {
   } as const;
   readonly listeners: ListenerSet;
   readonly #deps: RuntimeDeps;
-  readonly #clusters = new Map<string, UpstreamCluster>();
-  readonly #checkers = new Map<string, HealthChecker>();
+  readonly #clusters: ClusterSet;
   readonly #routes = new Map<string, RouteTable>();
   readonly #onDemand: OnDemandHosts;
   readonly #onDemandClusters: OnDemandClusters;
+  /** Listeners will be looked at, so that who finds something ready need not do it. */
+  #activationIsDue = false;
 
   constructor(deps: RuntimeDeps) {
     this.#deps = deps;
     const asking = { clock: deps.clock, ask: deps.interestsChanged };
     this.#onDemand = new OnDemandHosts(asking);
     this.#onDemandClusters = new OnDemandClusters(asking);
-    this.listeners = new ListenerSet({ ...deps, tables: this }, (listener) => this.#missingFor(listener));
+    this.listeners = new ListenerSet({ ...deps, tables: this }, (needs) => this.#missingFor(needs));
+    this.#clusters = new ClusterSet({
+      ...deps,
+      endpointsOf: (service) => this.books.endpoints.get(service)?.model.endpoints,
+      warmed: () => void this.#activateSoon(),
+    });
   }
 
   cluster(name: string): UpstreamCluster | undefined {
@@ -78,24 +83,30 @@ export class ProxyRuntime implements ResourceSink, Tables {
 
   /** By name. */
   clusters(): readonly (readonly [string, UpstreamCluster])[] {
-    return [...this.#clusters].sort(([a], [b]) => (a < b ? -1 : 1));
+    return this.#clusters.list();
   }
 
   interests(): Interests {
     return new Map<TypeUrl, Interest>([
       [TYPE_URL.cluster, ALL.union(new Set(this.#onDemandClusters.names))],
       [TYPE_URL.listener, ALL],
-      [TYPE_URL.endpoints, this.#wantedEndpoints()],
-      [TYPE_URL.route, this.listeners.wantedRoutes()],
+      [TYPE_URL.endpoints, this.#clusters.services()],
+      [TYPE_URL.route, this.listeners.wanted().routes],
       [TYPE_URL.virtualHost, this.#onDemand.names],
-      [TYPE_URL.secret, this.#wantedSecrets()],
+      [TYPE_URL.secret, this.listeners.wanted().secrets.union(this.#clusters.secrets())],
     ]);
   }
 
-  async apply(update: ResourceUpdate): Promise<readonly Rejection[]> {
-    const rejections = await this.#applyByType(update);
+  /**
+   * Takes an update, as much of it as can be taken, while traffic goes on; one at a time. Rejects when the signal is
+   * aborted: the proxy is being stopped.
+   */
+  async apply(update: ResourceUpdate, signal: AbortSignal): Promise<readonly Rejection[]> {
+    this.#activationIsDue = true;
+    const rejections = await this.#take(update, signal);
     this.#prune();
-    this.listeners.activate();
+    this.#activationIsDue = false;
+    await this.#deps.slices.run(this.listeners.activate(), signal);
     return rejections;
   }
 
@@ -104,7 +115,8 @@ export class ProxyRuntime implements ResourceSink, Tables {
     const reasons: string[] = [];
     if (!this.books.cluster.arrived) reasons.push("clusters have not arrived");
     if (!this.books.listener.arrived) reasons.push("listeners have not arrived");
-    for (const name of this.#wantedSecrets(({ kind }) => kind === "mesh")) {
+    // Credentials for servers outside the mesh keep nothing from being ready: the calls that lack one fail.
+    for (const name of this.listeners.wanted().secrets.union(this.#clusters.secrets("mesh"))) {
       if (!this.#deps.secrets.has(name)) reasons.push(`secret ${name} has not arrived`);
     }
     for (const { name } of this.books.listener.rejections()) {
@@ -114,44 +126,56 @@ export class ProxyRuntime implements ResourceSink, Tables {
   }
 
   close(): void {
-    for (const checker of this.#checkers.values()) checker.stop();
-    for (const cluster of this.#clusters.values()) cluster.close();
+    this.#clusters.close();
   }
 
-  async #applyByType(update: ResourceUpdate): Promise<readonly Rejection[]> {
+  async #take(update: ResourceUpdate, signal: AbortSignal): Promise<readonly Rejection[]> {
     const { books } = this;
+    const take = async <M>(kind: ResourceKind<M>): Promise<readonly Rejection[]> =>
+      await takeUpdate(kind, update, this.#deps, signal);
     switch (update.type) {
       case TYPE_URL.cluster:
-        return await this.#take(books.cluster, update, parseCluster, {
-          put: (cluster) => this.#putCluster(cluster),
-          remove: (name) => this.#removeCluster(name),
+        return await take({
+          book: books.cluster,
+          prepare: (bytes, name) => inOneStep(() => this.#prepareCluster(parseCluster(bytes, name))),
+          again: (_, name) => this.#onDemandClusters.put(name),
+          remove: (name) => {
+            this.#clusters.remove(name);
+            this.#onDemandClusters.remove(name);
+          },
         });
       case TYPE_URL.endpoints:
-        return await this.#take(books.endpoints, update, parseLoadAssignment, {
-          put: (assignment, name) => this.#assign(name, assignment),
+        return await take({
+          book: books.endpoints,
+          prepare: (bytes, name) =>
+            inOneStep(() => this.#prepareEndpoints(parseLoadAssignment(bytes, name), name)),
           remove: () => {},
         });
       case TYPE_URL.listener:
-        return await this.#take(books.listener, update, parseListener, {
-          put: async (listener) => await this.listeners.put(listener),
+        return await take({
+          book: books.listener,
+          prepare: (bytes, name) => inOneStep(() => this.#prepareListener(parseListener(bytes, name))),
           remove: (name) => this.listeners.remove(name),
         });
       case TYPE_URL.route:
-        return await this.#take(books.route, update, parseRouteConfiguration, {
-          put: (config, name) => {
-            this.#routes.set(name, compileRouteTable(config, this.#onDemand.hostsOf(name)));
-          },
+        return await take({
+          book: books.route,
+          prepare: (bytes, name) => this.#prepareRoutes(bytes, name),
           remove: (name) => void this.#routes.delete(name),
         });
       case TYPE_URL.secret:
-        return await this.#take(books.secret, update, parseSecret, {
-          put: (secret) => this.#deps.secrets.put(secret),
+        return await take({
+          book: books.secret,
+          prepare: (bytes, name) => inOneStep(() => this.#prepareSecret(parseSecret(bytes, name))),
           // A secret that is gone is not a reason to stop serving: the last one holds until it expires.
           remove: () => {},
         });
       case TYPE_URL.virtualHost:
-        return await this.#take(books.virtualHost, update, parseOnDemandHost, {
-          put: (host, name) => this.#onDemand.put(host, name),
+        return await take({
+          book: books.virtualHost,
+          prepare: (bytes, name) => this.#prepareHost(bytes, name),
+          // It may have been forgotten and asked for again.
+          again: (host, name) => this.#onDemand.put(host, name),
           remove: (name) => this.#onDemand.remove(name),
         });
       case TYPE_URL.extension:
@@ -162,103 +186,62 @@ export class ProxyRuntime implements ResourceSink, Tables {
     }
   }
 
-  /** Each resource by itself: one that is refused keeps its former version in force and lets the others pass. */
-  async #take<M>(
-    book: ResourceBook<M>,
-    update: ResourceUpdate,
-    parse: (bytes: Uint8Array, name: string) => M,
-    effect: { put(model: M, name: string): void | Promise<void>; remove(name: string): void },
-  ): Promise<readonly Rejection[]> {
-    const rejections: Rejection[] = [];
-    const nowMs = this.#deps.clock.now();
-    for (const name of update.removed) {
-      effect.remove(name);
-      book.delete(name);
+  #prepareCluster(model: Cluster): Prepared<Cluster> {
+    const transports = this.#clusters.prepare(model);
+    return {
+      model,
+      put: () => {
+        this.#clusters.put(model, transports);
+        this.#onDemandClusters.put(model.name);
+      },
+    };
+  }
+
+  #prepareEndpoints(model: LoadAssignment, name: string): Prepared<LoadAssignment> {
+    return { model, put: () => this.#clusters.assign(name, model.endpoints) };
+  }
+
+  #prepareListener(model: Listener): Prepared<Listener> {
+    const listener = this.listeners.prepare(model);
+    return { model, put: async () => await this.listeners.put(listener) };
+  }
+
+  #prepareSecret(model: Secret): Prepared<Secret> {
+    return { model, put: () => this.#deps.secrets.put(model) };
+  }
+
+  *#prepareRoutes(bytes: Uint8Array, name: string): Steps<Prepared<RouteConfiguration>> {
+    const model = yield* parseRouteConfiguration(bytes, name);
+    const table = yield* compileRouteTable(model, this.#onDemand.hostsOf(name));
+    return { model, put: () => void this.#routes.set(name, table) };
+  }
+
+  *#prepareHost(bytes: Uint8Array, name: string): Steps<Prepared<VirtualHost>> {
+    const model = yield* parseOnDemandHost(bytes, name);
+    return { model, put: () => this.#onDemand.put(model, name) };
+  }
+
+  /** Something that listeners wait for is there. */
+  async #activateSoon(): Promise<void> {
+    if (this.#activationIsDue) return;
+    this.#activationIsDue = true;
+    // What is ready at the same time is seen in one look.
+    await Promise.resolve();
+    this.#activationIsDue = false;
+    const { slices, signal } = this.#deps;
+    try {
+      await slices.run(this.listeners.activate(), signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
-    for (const { name, version, bytes } of update.upserts) {
-      try {
-        const model = parse(bytes, name);
-        await effect.put(model, name);
-        book.put({ name, version, bytes, model, updatedMs: nowMs });
-      } catch (error) {
-        const said = reasonOf(error);
-        // The server tells by the names in it which resources of a response were refused.
-        const reason = said.includes(name) ? said : `${shortName(update.type)} ${name}: ${said}`;
-        rejections.push({ name, reason });
-        book.refuse({ name, version, reason, atMs: nowMs });
-        this.#deps.logger.warn("resource refused", { type: shortName(update.type), name, version, reason });
-      }
-    }
-    book.arrive();
-    return rejections;
-  }
-
-  #putCluster(model: Cluster): void {
-    const running = this.#clusters.get(model.name);
-    if (running) running.update(model);
-    const cluster = running ?? new UpstreamCluster(model, this.#deps);
-    this.#clusters.set(model.name, cluster);
-    this.#onDemandClusters.put(model.name);
-    this.#checkHealth(cluster);
-    const assignment = model.source.kind === "eds" && this.books.endpoints.get(model.source.service);
-    if (assignment) cluster.assign(assignment.model.endpoints);
-    if (!cluster.warm) void this.#endWarming(cluster);
-  }
-
-  #checkHealth(cluster: UpstreamCluster): void {
-    const { name, healthCheck } = cluster.model;
-    this.#checkers.get(name)?.stop();
-    this.#checkers.delete(name);
-    if (healthCheck === undefined) cluster.believeAll();
-    else this.#checkers.set(name, new HealthChecker(cluster, healthCheck, this.#deps));
-  }
-
-  async #endWarming(cluster: UpstreamCluster): Promise<void> {
-    await Promise.race([cluster.whenWarm(), this.#deps.clock.sleep(WARMING_MS, this.#deps.signal)]);
-    // Hosts that are being checked are not well as long as nobody knows.
-    if (!cluster.warm && cluster.model.healthCheck) cluster.endWarming();
-    else if (!cluster.warm) cluster.assign([]);
-    this.listeners.activate();
-  }
-
-  #removeCluster(name: string): void {
-    this.#checkers.get(name)?.stop();
-    this.#checkers.delete(name);
-    this.#clusters.get(name)?.close();
-    this.#clusters.delete(name);
-    this.#onDemandClusters.remove(name);
-  }
-
-  #assign(service: string, assignment: LoadAssignment): void {
-    for (const cluster of this.#clusters.values()) {
-      const { source } = cluster.model;
-      if (source.kind === "eds" && source.service === service) cluster.assign(assignment.endpoints);
-    }
-  }
-
-  #wantedEndpoints(): Set<string> {
-    const sources = [...this.#clusters.values()].map(({ model }) => model.source);
-    return new Set(sources.flatMap((source) => (source.kind === "eds" ? [source.service] : [])));
-  }
-
-  /** Credentials for servers outside the mesh keep nothing from being ready: the calls that lack one fail. */
-  #wantedSecrets(counts: (tls: UpstreamTls) => boolean = () => true): Set<string> {
-    const wanted = new Set(this.listeners.wantedSecrets());
-    for (const { model } of this.#clusters.values()) {
-      for (const transport of [model.transport, ...model.transportMatches.map((match) => match.transport)]) {
-        if (transport.kind !== "tls" || !counts(transport.tls)) continue;
-        for (const name of secretNames(transport.tls)) wanted.add(name);
-      }
-    }
-    return wanted;
   }
 
   /** Drops what nobody refers to any more: the server is told so with the same interests. */
   #prune(): void {
-    const endpoints = this.#wantedEndpoints();
-    for (const { name } of this.books.endpoints.list())
-      if (!endpoints.has(name)) this.books.endpoints.delete(name);
-    const routes = this.listeners.wantedRoutes();
+    const services = this.#clusters.services();
+    for (const name of this.books.endpoints.names())
+      if (!services.has(name)) this.books.endpoints.delete(name);
+    const { routes } = this.listeners.wanted();
     for (const name of this.#routes.keys()) {
       if (routes.has(name)) continue;
       this.#routes.delete(name);
@@ -266,16 +249,12 @@ export class ProxyRuntime implements ResourceSink, Tables {
     }
     this.#onDemand.prune(routes);
     const hosts = this.#onDemand.names;
-    for (const { name } of this.books.virtualHost.list())
+    for (const name of this.books.virtualHost.names())
       if (!hosts.has(name)) this.books.virtualHost.delete(name);
   }
 
   /** What a listener still waits for. */
-  #missingFor(needs: {
-    secrets: Iterable<string>;
-    routes: Iterable<string>;
-    clusters: Iterable<string>;
-  }): string[] {
+  #missingFor(needs: ListenerNeeds): string[] {
     const missing: string[] = [];
     if (!this.books.cluster.arrived) missing.push("clusters");
     for (const name of needs.secrets) if (!this.#deps.secrets.has(name)) missing.push(`secret ${name}`);
@@ -291,11 +270,8 @@ export class ProxyRuntime implements ResourceSink, Tables {
   }
 }
 
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? `${String(error.code)}: ` : "";
-  return code + messageOf(error);
-}
-
-function shortName(type: TypeUrl): string {
-  return type.slice(type.lastIndexOf(".") + 1);
+/** Of resources that are small. */
+function* inOneStep<T>(work: () => T): Steps<T> {
+  yield;
+  return work();
 }

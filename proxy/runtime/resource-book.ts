@@ -54,6 +54,11 @@ export class ResourceBook<M> {
     return this.#held.get(name);
   }
 
+  /** In no order. */
+  names(): Iterable<string> {
+    return this.#held.keys();
+  }
+
   /** By name. */
   list(): BookedResource<M>[] {
     return [...this.#held.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { finish } from "../../mesh/lifecycle/slices.ts";
 import { sampleRequest } from "../../test/harness/sample-request.ts";
 import type { HeaderMatch, StringMatch } from "../model/match.ts";
 import type {
@@ -74,7 +75,7 @@ function decide(
   request: Parameters<typeof sampleRequest>[0],
   random = 0,
 ): Decision | undefined {
-  return compileRouteTable(config(hosts)).decide(sampleRequest(request), () => random);
+  return finish(compileRouteTable(config(hosts))).decide(sampleRequest(request), () => random);
 }
 
 const exact = (value: string): StringMatch => ({ kind: "exact", value, ignoreCase: false });
@@ -217,7 +218,7 @@ test("the most specific domain wins: exact, longest suffix, longest prefix, any"
 });
 
 test("the port of the host can be left out of account", () => {
-  const table = compileRouteTable(config([host(["a"], [route("a")])], { ignorePortInHost: true }));
+  const table = finish(compileRouteTable(config([host(["a"], [route("a")])], { ignorePortInHost: true })));
   assert.equal(table.decide(sampleRequest({ authority: "a:80" }), () => 0)?.route, "a");
   assert.equal(decide([host(["a"], [route("a")])], { authority: "a:80" }), undefined);
 });

@@ -1,3 +1,4 @@
+import { finish, type Steps } from "../../mesh/lifecycle/slices.ts";
 import type {
   ForwardAction,
   MessageEdits,
@@ -79,26 +80,27 @@ interface CompiledRoute {
   decide(request: RequestFacts, random: Random): Decision;
 }
 
-/** `asked`: virtual hosts that came by themselves, by their domains; the map may change. */
-export function compileRouteTable(
+/** In steps of a route each. `asked`: virtual hosts that came by themselves, by their domains; the map may change. */
+export function* compileRouteTable(
   config: RouteConfiguration,
   asked: ReadonlyMap<string, VirtualHost> = NO_HOSTS,
-): RouteTable {
-  const find = compileDomains(
-    config.virtualHosts.map((host) => ({ host, compiled: compileHost(config, host) })),
-  );
+): Steps<RouteTable> {
+  const hosts: HostEntry[] = [];
+  for (const host of config.virtualHosts) hosts.push({ host, compiled: yield* compileHost(config, host) });
+  const find = yield* compileDomains(hosts);
+  const clusters = yield* clustersOf(config);
   const compiled = new WeakMap<VirtualHost, CompiledHost>();
   const findAsked = (authority: string): CompiledHost | undefined => {
     const host = asked.get(authority);
     if (host === undefined) return undefined;
-    const known = compiled.get(host) ?? compileHost(config, host);
+    const known = compiled.get(host) ?? finish(compileHost(config, host));
     compiled.set(host, known);
     return known;
   };
   return {
     name: config.name,
     onDemand: config.onDemand,
-    clusters: new Set(config.virtualHosts.flatMap(({ routes }) => routes.flatMap(clustersOf))),
+    clusters,
     decide(request, random) {
       const authority = request.authority.toLowerCase();
       const host =
@@ -117,15 +119,29 @@ function toTls({ authority, path, query }: RequestFacts): Decision {
   return { kind: "redirect", route: "", status: 301, location, edits: [] };
 }
 
-function clustersOf({ action }: Route): string[] {
-  if (action.kind !== "forward") return [];
-  return [...action.clusters.map(({ name }) => name), ...action.mirrors.map(({ cluster }) => cluster)];
+function* clustersOf(config: RouteConfiguration): Steps<Set<string>> {
+  const names = new Set<string>();
+  for (const { routes } of config.virtualHosts) {
+    for (const { action } of routes) {
+      if (action.kind === "forward") {
+        for (const { name } of action.clusters) names.add(name);
+        for (const { cluster } of action.mirrors) names.add(cluster);
+      }
+      yield;
+    }
+  }
+  return names;
+}
+
+interface HostEntry {
+  readonly host: VirtualHost;
+  readonly compiled: CompiledHost;
 }
 
 /** Envoy's search order: exact, longest `*.suffix`, longest `prefix.*`, `*`. */
-function compileDomains(
-  hosts: readonly { readonly host: VirtualHost; readonly compiled: CompiledHost }[],
-): (authority: string) => CompiledHost | undefined {
+function* compileDomains(
+  hosts: readonly HostEntry[],
+): Steps<(authority: string) => CompiledHost | undefined> {
   const exact = new Map<string, CompiledHost>();
   const suffixes: [string, CompiledHost][] = [];
   const prefixes: [string, CompiledHost][] = [];
@@ -137,6 +153,7 @@ function compileDomains(
       else if (domain.endsWith("*")) prefixes.push([domain.slice(0, -1), compiled]);
       else if (!exact.has(domain)) exact.set(domain, compiled);
     }
+    yield;
   }
   const longestFirst = (a: [string, unknown], b: [string, unknown]): number => b[0].length - a[0].length;
   suffixes.sort(longestFirst);
@@ -148,11 +165,13 @@ function compileDomains(
     fallback;
 }
 
-function compileHost(config: RouteConfiguration, host: VirtualHost): CompiledHost {
-  return {
-    requireTls: host.requireTls,
-    routes: host.routes.map((route) => compileRoute(config, host, route)),
-  };
+function* compileHost(config: RouteConfiguration, host: VirtualHost): Steps<CompiledHost> {
+  const routes: CompiledRoute[] = [];
+  for (const route of host.routes) {
+    routes.push(compileRoute(config, host, route));
+    yield;
+  }
+  return { requireTls: host.requireTls, routes };
 }
 
 function compileRoute(config: RouteConfiguration, host: VirtualHost, route: Route): CompiledRoute {

@@ -1,5 +1,6 @@
 import { policyLog } from "../../mesh/calls/policy-log.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { Slices } from "../../mesh/lifecycle/slices.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import { VERSION } from "../../mesh/version.ts";
 import type { JsonValue } from "../../mesh/xds/json.ts";
@@ -49,6 +50,9 @@ export class TrafficWorker implements Workers {
   readonly #secrets = new SecretStore();
   readonly #sinks: LogSinks;
   readonly #running = new AbortController();
+  /** Aborted: no more configuration is taken. */
+  readonly #taking = new AbortController();
+  #taken: Promise<unknown> = Promise.resolve();
   readonly #telling: Promise<unknown>;
 
   constructor(options: WorkerOptions) {
@@ -87,6 +91,7 @@ export class TrafficWorker implements Workers {
       introduction: ownMetadata(node),
       alarms,
       signal: this.#running.signal,
+      slices: new Slices({ now: () => clock.monotonic() }),
     });
     const { signal } = this.#running;
     this.#telling = Promise.all([calls.run(signal), this.#sinks.run(signal), spans.run(signal)]);
@@ -100,10 +105,15 @@ export class TrafficWorker implements Workers {
     return this.#runtime.interests();
   }
 
-  /** `mayJoin`: another worker of this proxy has ports that are bound by this update. */
+  /**
+   * One at a time. Rejects when the worker is stopped meanwhile. `mayJoin`: another worker of this proxy has ports that
+   * are bound by this update.
+   */
   async apply(update: ResourceUpdate, mayJoin?: boolean): Promise<readonly Rejection[]> {
     if (mayJoin !== undefined) this.#options.sockets.mayJoin = mayJoin;
-    return await this.#runtime.apply(update);
+    const rejections = this.#runtime.apply(update, this.#taking.signal);
+    this.#taken = rejections.catch(() => {});
+    return await rejections;
   }
 
   missing(): readonly string[] {
@@ -154,6 +164,8 @@ export class TrafficWorker implements Workers {
   }
 
   async stop(idle: IdleConnections): Promise<void> {
+    this.#taking.abort();
+    await this.#taken;
     await this.#runtime.listeners.stop(idle);
     this.#running.abort();
     await this.#telling;

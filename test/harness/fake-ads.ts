@@ -71,13 +71,20 @@ export class FakeAds implements AsyncDisposable {
 
   /** Sets many, and pushes them in one response. */
   setAll(kind: Kind, resources: readonly (readonly [name: string, resource: JsonValue])[]): void {
+    this.prepare(kind, resources)();
+  }
+
+  /** Encodes many now; returns what sets them, and pushes them in one response. */
+  prepare(kind: Kind, resources: readonly (readonly [name: string, resource: JsonValue])[]): () => void {
     const type = TYPE_URL[kind];
-    const names = resources.map(([name, resource]) => {
-      const bytes = json.jsonToResource(type, resource);
-      this.#held(type).set(name, { version: `v${++this.#version}`, bytes });
-      return name;
+    const encoded = resources.map(([name, resource]) => {
+      return [name, { version: `v${++this.#version}`, bytes: json.jsonToResource(type, resource) }] as const;
     });
-    for (const session of this.#sessions) this.#push(session, type, names, []);
+    return () => {
+      for (const [name, held] of encoded) this.#held(type).set(name, held);
+      const names = encoded.map(([name]) => name);
+      for (const session of this.#sessions) this.#push(session, type, names, []);
+    };
   }
 
   remove(kind: Kind, name: string): void {

@@ -1,3 +1,4 @@
+import { finish } from "../../../mesh/lifecycle/slices.ts";
 import type { HttpConnectionManager, HttpFilter } from "../../model/listener.ts";
 import { compileFault, type FaultFilter } from "../../tables/fault.ts";
 import { compileRouteTable, type RouteTable } from "../../tables/route-table.ts";
@@ -34,7 +35,7 @@ export function compileManager(
   { spans, random }: Pick<DataPathDeps, "spans" | "random">,
 ): CompiledManager {
   const { routes } = model;
-  const inline = routes.kind === "inline" ? compileRouteTable(routes.config) : undefined;
+  const inline = routes.kind === "inline" ? finish(compileRouteTable(routes.config)) : undefined;
   return {
     model,
     edge: model.edge && compileEdge(model.edge),

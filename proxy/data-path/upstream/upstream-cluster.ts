@@ -14,7 +14,7 @@ import { WireEnd } from "../tcp/byte-end.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
 import { type CalledHosts, calledHostsOf } from "./called-hosts.ts";
 import { type ClientProtocol, openClientSession } from "./client-protocols.ts";
-import { ClusterTransports } from "./cluster-transports.ts";
+import type { ClusterTransports } from "./cluster-transports.ts";
 import { ConnectionSlots } from "./connection-slots.ts";
 import { dial, localAddressOf, UpstreamConnectError } from "./dial.ts";
 import { DnsEndpoints, type Resolver } from "./dns-endpoints.ts";
@@ -64,12 +64,11 @@ export class UpstreamCluster {
   /** When weights change by themselves: an ejected host comes back, or one that starts slowly gets more. */
   #nextChangeMs = Number.POSITIVE_INFINITY;
 
-  /** Throws when the files that its TLS names cannot be read. */
-  constructor(model: Cluster, deps: UpstreamDeps) {
+  constructor(model: Cluster, transports: ClusterTransports, deps: UpstreamDeps) {
     this.#deps = deps;
     this.#model = model;
     this.counts = countsOf(this.#slots);
-    this.update(model);
+    this.update(model, transports);
   }
 
   get alarms(): Alarms {
@@ -98,8 +97,8 @@ export class UpstreamCluster {
   }
 
   /** New settings. Requests that run go on; pooled connections of other TLS settings are not used again. */
-  update(model: Cluster): void {
-    this.#transports = new ClusterTransports(model, this.#deps);
+  update(model: Cluster, transports: ClusterTransports): void {
+    this.#transports = transports;
     this.#model = model;
     this.#varies =
       this.#transports.tellCaller || model.hostTls.sni || model.hostTls.verify || model.http === "as-called";
