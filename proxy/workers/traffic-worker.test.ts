@@ -27,7 +27,7 @@ function startWorker(): TrafficWorker {
     random: Math.random,
     resolve: () => Promise.resolve([]),
     drainMs: 100,
-    writeAccessLog: () => {},
+    writeAccessLog: () => Promise.resolve(),
     interestsChanged: () => {},
   });
 }

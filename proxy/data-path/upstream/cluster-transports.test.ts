@@ -10,15 +10,20 @@ import { parseCluster } from "../../parse/cluster.ts";
 import { parseLoadAssignment } from "../../parse/endpoints.ts";
 import { Alarms } from "../../transport/alarms.ts";
 import { SecretStore } from "../tls/secret-store.ts";
+import { ClusterTransports } from "./cluster-transports.ts";
 import { UpstreamCluster } from "./upstream-cluster.ts";
 
 const json = createXdsJson(() => readFileSync(DESCRIPTORS_URL));
 
 const CLUSTER = json.jsonToResource(TYPE_URL.cluster, meshCluster("c", "spiffe://cluster.local/ns/a/sa/b"));
 
+const secrets = new SecretStore();
+const model = parseCluster(CLUSTER, "c");
+const transports = (): ClusterTransports => new ClusterTransports(model, { secrets, clock: systemClock });
+
 function cluster(): UpstreamCluster {
-  return new UpstreamCluster(parseCluster(CLUSTER, "c"), {
-    secrets: new SecretStore(),
+  return new UpstreamCluster(model, transports(), {
+    secrets,
     clock: systemClock,
     resolve: () => Promise.resolve([]),
     alarms: new Alarms(() => systemClock.monotonic()),
@@ -68,7 +73,7 @@ test("an endpoint that gets another transport gets other connections, and one th
   assert.equal(host?.transport.isMesh, false);
   assert.notEqual(host.pool(), pool);
   const plain = host.pool();
-  called.update(parseCluster(CLUSTER, "c"));
+  called.update(model, transports());
   assert.notEqual(host.pool(), plain);
 });
 
