@@ -10,7 +10,8 @@ import { MeshError } from "../../mesh/errors.ts";
 import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
-import { openAgent } from "../host/agent-socket.ts";
+import { agentStatus, openAgent } from "../host/agent-socket.ts";
+import { hookFindings, hookState } from "../host/dns/hook-state.ts";
 import { tellFindings } from "../output/findings.ts";
 import { render } from "../output/render.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
@@ -71,8 +72,10 @@ async function findingsOf(
   }
   if (token !== undefined)
     throw new MeshError("cli.usage", "a token is for --pre", { hint: "lateen check --pre <token>" });
+  const hook = hookFindings(hookState(resolve(options.dir)), await agentStatus(config.runDir, signal));
   const told = await askAgent(context, config.runDir);
-  return told ?? [agentDown(existsSync(path), config), ...(await checkWithoutAgent({ config, signal }))];
+  if (told !== undefined) return [...told, ...hook];
+  return [agentDown(existsSync(path), config), ...hook, ...(await checkWithoutAgent({ config, signal }))];
 }
 
 /** Before a host joins, its configuration is what join would write; it has no catalog yet. */

@@ -7,9 +7,11 @@ import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "../host/agent-socket.ts";
+import { undoHook } from "../host/dns/apply-hook.ts";
 import { agentDaemon, type HostOptions, supervisorOf } from "../host/enrol.ts";
 import { MadeFiles, type PrivateDirectory } from "../host/made-files.ts";
 import { removeAdded } from "../host/service-places.ts";
+import { hasVipRoute, removeVipRoute } from "../host/vip-route.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
 
 type LeaveOptions = Pick<HostOptions, "dir" | "stateDir" | "runDir">;
@@ -41,6 +43,8 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
     return EXIT.ok;
   }
   const say = (line: string): void => context.stdout.write(`${line}\n`);
+  // Before the agent stops: then nobody asks it any more.
+  for (const line of unhook(resolve(options.dir))) say(line);
   const supervisor = supervisorOf(context, options);
   const stopped = await supervisor.stop(agentDaemon({ path, config }), before?.agent.pid);
   if ((await agentStatus(runDir, context.signal)) !== undefined)
@@ -62,6 +66,22 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
   if (kind === "file") for (const line of removeAdded(folder)) say(line);
   for (const line of MadeFiles.of(dirname(path)).remove(privateDirectories(config))) say(line);
   return EXIT.ok;
+}
+
+/** A hook that cannot be undone keeps nobody from leaving; it is told, and what it has written stays on record. */
+function unhook(configDir: string): readonly string[] {
+  return [() => undoHook({ configDir }), () => unroute(configDir)].flatMap((undo) => {
+    try {
+      return undo();
+    } catch (error) {
+      const { message, hint = "" } = MeshError.from(error);
+      return [message, `try: ${hint}`];
+    }
+  });
+}
+
+function unroute(configDir: string): readonly string[] {
+  return hasVipRoute(configDir) ? removeVipRoute({ configDir, dryRun: false }) : [];
 }
 
 /** What the agent writes: its keys and what it has kept; its sockets, and a folder for each workload's data plane. */

@@ -1,6 +1,8 @@
 /** Istio's range for addresses that a service gets by itself. */
 const AUTO_VIP_PREFIX = "240.240.";
 
+export const AUTO_VIP_RANGE = "240.240.0.0/16";
+
 export function isAutoVip(address: string): boolean {
   return address.startsWith(AUTO_VIP_PREFIX);
 }
