@@ -197,7 +197,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const watch = new HostWatch({
     ...seams,
     config,
-    facts: () => hostFacts(runDir, reconciler.services ?? [], held(), dns.server.state),
+    facts: () => hostFacts(runDir, reconciler.services ?? [], held(), dns.server.state, dns.names.boundPorts),
     servers: () => ({ addresses: servers, known: { roots: bundle.current.roots } }),
     connected: () => channel.connected,
     changes: reconciler.changes,

@@ -84,8 +84,15 @@ export class DnsServer {
 
   async #serve(place: SocketAddress, stop: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
-    const handle = (message: Buffer, over: Transport): ReturnType<DnsServer["answer"]> =>
-      this.answer(message, over, stop);
+    const handle = (message: Buffer, over: Transport): ReturnType<DnsServer["answer"]> => {
+      try {
+        return this.answer(message, over, stop);
+      } catch (error) {
+        // A defect costs one question its answer, not the host its agent.
+        logger.error("a DNS question could not be answered", { error: messageOf(error) });
+        return undefined;
+      }
+    };
     while (!stop.aborted) {
       try {
         await listen(place, handle, stop, () => this.#problems.set(place, undefined));

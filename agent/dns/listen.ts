@@ -45,6 +45,8 @@ async function listenUdp(
 ): Promise<Close> {
   const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4", recvBufferSize: 1 << 20 });
   socket.on("message", (message, from) => {
+    // Nobody can be answered there.
+    if (from.port === 0) return;
     const reply = handle(message, "udp");
     const send = (bytes: Buffer | undefined): void => {
       // One that cannot be reached any more has lost its answer.
@@ -53,8 +55,13 @@ async function listenUdp(
     if (reply instanceof Promise) void reply.then(send);
     else send(reply);
   });
-  socket.bind(port, address);
-  await once(socket, "listening");
+  try {
+    socket.bind(port, address);
+    await once(socket, "listening");
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   socket.on("error", failed);
   return async () => {
     const closed = once(socket, "close");

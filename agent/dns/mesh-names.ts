@@ -20,6 +20,11 @@ export class MeshNames {
     return this.#inOrder;
   }
 
+  /** Ports at which the proxies of this host listen, each at the addresses of the services that have it. */
+  get boundPorts(): ReadonlySet<number> {
+    return new Set(this.#inOrder.flatMap((table) => [...table.boundPorts()]));
+  }
+
   /** Whose names are told: what is known of others is forgotten. `vips` as the workloads have it. */
   serve(callers: ReadonlyMap<string, Vips>): void {
     this.#callers.clear();

@@ -1,4 +1,4 @@
-import { loopbackVip } from "../../mesh/model/vips.ts";
+import { isAutoVip, loopbackVip } from "../../mesh/model/vips.ts";
 import type { Vips } from "../../mesh/model/workload.ts";
 
 /** A host of the mesh as DNS tells it. */
@@ -33,6 +33,13 @@ export class NameTable {
   /** How many hosts it has. */
   get size(): number {
     return this.#told.size;
+  }
+
+  /** Ports at which its proxy listens for some host. */
+  *boundPorts(): Generator<number> {
+    if (this.#vips === "none") return;
+    for (const { addresses, ports } of this.#told.values())
+      if (addresses.some(isAutoVip)) for (const { number } of ports) yield number;
   }
 
   /** From now on its proxy listens elsewhere. */

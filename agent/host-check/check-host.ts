@@ -2,7 +2,7 @@ import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import type { AgentConfig } from "../config.ts";
 import type { LocalService } from "../discovery/discovery.ts";
 import type { DnsState } from "../dns/dns-server.ts";
-import { readListeningSockets } from "../registration/listening-sockets.ts";
+import { isWildcard, readListeningSockets } from "../registration/listening-sockets.ts";
 import { isMeshPort } from "../registration/ports.ts";
 import { readHostPorts } from "../registration/read-host-ports.ts";
 import { askServer, type KnownBy } from "./ask-server.ts";
@@ -22,6 +22,7 @@ import {
   kernelFindings,
   stateDirectoryFindings,
   takenPortFindings,
+  vipPortFindings,
 } from "./place-findings.ts";
 import { type CertificateFacts, certificateFindings, serverFindings } from "./server-findings.ts";
 import { serviceFindings } from "./service-findings.ts";
@@ -34,6 +35,8 @@ export interface HostCheck {
   /** Whose the state directory should be; undefined: nobody in particular. */
   readonly uid: number | undefined;
   readonly certificates: readonly CertificateFacts[];
+  /** Ports at which proxies listen at the addresses of services. */
+  readonly vipPorts: ReadonlySet<number>;
   /** How its DNS is; undefined: no agent runs that could tell. */
   readonly dns: DnsState | undefined;
   readonly now: number;
@@ -71,6 +74,12 @@ export async function checkHost(check: HostCheck): Promise<readonly HostFinding[
     ...serviceFindings(services, host),
     ...certificateFindings(certificates, now),
     ...kernelFindings(kernelFacts()),
+    ...vipPortFindings(
+      takenByOthers(
+        sockets.filter(({ address, port }) => isWildcard(address) && check.vipPorts.has(port)),
+        ownPids,
+      ),
+    ),
     ...dnsFindings(check.dns),
   ];
 }

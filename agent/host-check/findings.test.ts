@@ -8,6 +8,7 @@ import {
   kernelFindings,
   stateDirectoryFindings,
   takenPortFindings,
+  vipPortFindings,
 } from "./place-findings.ts";
 import { certificateFindings, serverFindings } from "./server-findings.ts";
 
@@ -109,6 +110,11 @@ const cases: readonly {
       { ...nginx, port: 21_001 },
     ]),
     want: [/^warning host\.foreign-listener process 7 \(nginx\) listens at 0\.0\.0\.0:21000 and 1 more/],
+  },
+  {
+    name: "somebody who listens everywhere where services are called",
+    given: vipPortFindings([{ ...nginx, port: 9080 }]),
+    want: [/^error host\.vips-port process 7 \(nginx\) listens at port 9080 of all addresses/],
   },
   { name: "DNS that answers", given: dns([], [{}]), want: [] },
   { name: "a host without DNS", given: dnsFindings({ places: [], upstreams: [] }), want: [] },

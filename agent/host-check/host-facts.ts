@@ -21,10 +21,11 @@ export async function hostFacts(
   services: readonly LocalService[],
   certificates: readonly CertificateFacts[],
   dns: DnsState,
+  vipPorts: ReadonlySet<number>,
 ): Promise<Omit<HostCheck, "config" | "now">> {
   const records = [...(await readRecords(runDir)).values()];
   const ownPids = new Set([process.pid, ...records.map(({ pid }) => pid)]);
-  return { services, certificates, ownPids, uid: process.getuid?.(), dns };
+  return { services, certificates, ownPids, uid: process.getuid?.(), dns, vipPorts };
 }
 
 export function hostAddresses(): ReadonlySet<string> {

@@ -11,4 +11,4 @@ socket.on("message", (message, from) => {
   const reply = encode({ type: "response", id, flags: 0x01_80, questions, answers });
   socket.send(reply, from.port, from.address);
 });
-socket.bind(0, "127.0.0.1", () => parentPort?.postMessage(socket.address().port));
+socket.bind(0, "127.0.0.1", () => parentPort?.postMessage(socket.address().port, []));

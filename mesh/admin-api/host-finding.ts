@@ -21,6 +21,7 @@ export type HostFindingCode =
   | "host.services-file"
   | "host.state-directory"
   | "host.tags"
+  | "host.vips-port"
   | "host.wrong-authority";
 
 /**

@@ -142,6 +142,62 @@ describe("services by their names", { skip: skipWithoutNamespaces(), timeout: 30
     });
   }
 
+  test("a program that listens everywhere at a service's port is found, and what worked goes on", async () => {
+    await using stranger = new NamespaceShell(at("vm2").network);
+    await stranger.serve("tcp", "stranger", "0.0.0.0", 9191);
+    await type("vm1", "service", "add", "late", "--port", "9191");
+    await eventually(
+      "it is found",
+      async () =>
+        /^error {2}host\.vips-port .*\n.* listens at port 9191 /m.test(
+          (await at("vm2").lateen("check")).stdout,
+        ),
+      PATIENCE_MS,
+    );
+    await reaches("vm2", "http://api.mesh:9090/");
+    await type("vm1", "service", "remove", "late");
+  });
+
+  test("an application that reads its environment calls by HTTP through the proxy, and by the address of an upstream", async () => {
+    const add = [
+      "service",
+      "add",
+      "job",
+      "--port",
+      "8081",
+      "--http-proxy",
+      "15080",
+      "--upstream",
+      "api@15100",
+    ];
+    await type("vm2", ...add);
+    const env = await type("vm2", "env", "job");
+    assert.deepEqual(env.trim().split("\n"), [
+      "export http_proxy='http://127.0.0.1:15080'",
+      "export HTTP_PROXY='http://127.0.0.1:15080'",
+      "export no_proxy='localhost,127.0.0.1,::1'",
+      "export NO_PROXY='localhost,127.0.0.1,::1'",
+      "export LATEEN_UPSTREAM_ADDR_API='127.0.0.1:15100'",
+      "export NOMAD_UPSTREAM_ADDR_api='127.0.0.1:15100'",
+    ]);
+    for (const url of [
+      "http://api:9090/",
+      "http://api.default.mesh:9090/",
+      "http://$LATEEN_UPSTREAM_ADDR_API/",
+    ]) {
+      const body = await eventually(
+        url,
+        async () => {
+          const { stdout } = await at("vm2").run("sh", "-c", `${env}\ncurl -sS -m 5 ${url}`);
+          return stdout.includes('"app":"api"') ? stdout : undefined;
+        },
+        PATIENCE_MS,
+      );
+      assert.match(body, /spiffe:\/\/cluster\.local\/ns\/default\/sa\/job/);
+    }
+    assert.equal((await at("vm2").lateen("env", "nobody")).code, 64);
+  });
+
   test("undone, resolv.conf is as it was, and leaving undoes it too", async () => {
     const look = (name: string): unknown => [
       readFileSync(at(name).path("/etc/resolv.conf"), "utf8"),

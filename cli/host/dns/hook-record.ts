@@ -37,7 +37,7 @@ export function readHookRecord(configDir: string): HookRecord | undefined {
 }
 
 export function writeHookRecord(configDir: string, record: HookRecord): void {
-  writeWhole(join(configDir, RECORD), Buffer.from(JSON.stringify(record)), { mode: 0o600 });
+  writeWhole(join(configDir, RECORD), Buffer.from(JSON.stringify(record)), { mode: 0o644 });
 }
 
 export function removeHookRecord(configDir: string): void {

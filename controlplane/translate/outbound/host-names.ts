@@ -33,9 +33,8 @@ export function hostNames(scope: Scope, of: EgressClass, callable: EgressScope):
  * One whose proxy asks DNS for its own name is left out: the proxy would be told its own listener. So is one that has no
  * single address.
  */
-function isTold({ resolution, addresses, external }: Service): boolean {
-  const looksItselfUp = external && resolution !== "static";
-  return !looksItselfUp && addresses.some((one) => isIP(one) !== 0);
+function isTold({ resolution, addresses }: Service): boolean {
+  return resolution === "static" && addresses.some((one) => isIP(one) !== 0);
 }
 
 function toHostName({ view }: Scope, service: Service, { client }: EgressClass): HostName {
