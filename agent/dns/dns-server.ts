@@ -71,6 +71,9 @@ export class DnsServer {
 
   /** Until the signal is aborted. Never throws: a place that is taken is tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    // Whoever asks first is not to be told that nobody is there to be asked.
+    const stamp = await filesStamp(this.#options.files);
+    await this.#reread();
     await runTasks(
       signal,
       ...this.#options.listen.map(
@@ -78,7 +81,7 @@ export class DnsServer {
           (signal: AbortSignal): Promise<void> =>
             this.#serve(place, signal),
       ),
-      (signal) => this.#follow(signal),
+      (signal) => this.#follow(stamp, signal),
     );
   }
 
@@ -148,9 +151,9 @@ export class DnsServer {
   }
 
   /** Keeps to what the host's files say of resolvers. */
-  async #follow(signal: AbortSignal): Promise<void> {
+  async #follow(readAs: string, signal: AbortSignal): Promise<void> {
     const { clock, files } = this.#options;
-    let stamp: string | undefined;
+    let stamp = readAs;
     let probed = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const now = await filesStamp(files);

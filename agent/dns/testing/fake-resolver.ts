@@ -22,10 +22,7 @@ export class FakeResolver implements AsyncDisposable {
   }
 
   static async start(say: Say = saying("192.0.2.1")): Promise<FakeResolver> {
-    const udp = createSocket("udp4");
-    udp.bind(0, "127.0.0.1");
-    await once(udp, "listening");
-    const tcp = createServer();
+    const { udp, tcp } = await bothAtOnePort();
     const resolver = new FakeResolver(udp, tcp, say);
     udp.on("message", (message, from) => {
       const reply = resolver.#reply(message, from.port, "udp");
@@ -39,8 +36,6 @@ export class FakeResolver implements AsyncDisposable {
       socket.on("data", (bytes: Buffer) => reader.push(bytes));
       socket.on("error", () => undefined);
     });
-    tcp.listen(udp.address().port, "127.0.0.1");
-    await once(tcp, "listening");
     return resolver;
   }
 
@@ -70,6 +65,23 @@ export class FakeResolver implements AsyncDisposable {
     this.asked.push({ name, port, id: question.id ?? 0 });
     const said = this.say(question, over);
     return said && encode(said);
+  }
+}
+
+/** A port that is free for UDP may be taken for TCP: then it is another. */
+async function bothAtOnePort(): Promise<{ readonly udp: DatagramSocket; readonly tcp: Server }> {
+  for (;;) {
+    const udp = createSocket("udp4");
+    udp.bind(0, "127.0.0.1");
+    await once(udp, "listening");
+    const tcp = createServer();
+    tcp.listen(udp.address().port, "127.0.0.1");
+    try {
+      await once(tcp, "listening");
+      return { udp, tcp };
+    } catch {
+      udp.close();
+    }
   }
 }
 
