@@ -52,6 +52,7 @@ async function host(t: TestContext): Promise<Host> {
         runDir,
         discovery,
         status: { port: 0 },
+        dns: { listen: [] },
         drainSeconds: 1,
       },
     });

@@ -20,11 +20,13 @@ import { envoyDataPlane } from "./dataplane/envoy/envoy-data-plane.ts";
 import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
 import { type Discovery, noDiscovery } from "./discovery/discovery.ts";
 import { FileDiscovery } from "./discovery/file/file-discovery.ts";
+import { callersAmong, hostDns } from "./dns/host-dns.ts";
 import { addressTowards } from "./host/address-towards.ts";
 import { collectStatus } from "./host/collect-status.ts";
 import { serviceNotifier } from "./host/notify.ts";
 import { reportStatus } from "./host/report-status.ts";
 import { runStatusServer } from "./host/status.ts";
+import { chooseVips } from "./host/vip-route.ts";
 import { hostFacts } from "./host-check/host-facts.ts";
 import { HostWatch } from "./host-check/host-watch.ts";
 import type { CertificateFacts } from "./host-check/server-findings.ts";
@@ -158,10 +160,12 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     registration,
     groups,
     health,
+    vips: () => chooseVips(config.vips),
     concurrencyOf: (workload) => registration.concurrencyOf(workload),
     released,
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });
+  const dns = hostDns(config, seams);
   const calls = new ObservedCalls();
   const decisions = new PolicyDecisions(seams);
   const serves = (nodeId: string): boolean => reconciler.serves(nodeId);
@@ -179,7 +183,12 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
       onDecisions: (workload, logged) => decisions.add(workload, logged),
     }),
     serves,
+    names: (workload) => dns.names.follow(workload),
     onAnswer: () => acknowledgement.changed(),
+  });
+  reconciler.changes.subscribe(() => {
+    dns.names.serve(callersAmong(reconciler.workloads().map(({ workload }) => workload)));
+    relay.namesChanged();
   });
   const reporter = new CallReporter({ ...seams, calls, channel });
   const acknowledgement = new BundleAcknowledgement({ ...seams, channel, bundle, identity, svids, relay });
@@ -196,7 +205,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   const watch = new HostWatch({
     ...seams,
     config,
-    facts: () => hostFacts(runDir, reconciler.services ?? [], held()),
+    facts: () => hostFacts(runDir, reconciler.services ?? [], held(), dns.server.state, dns.names.boundPorts),
     servers: () => ({ addresses: servers, known: { roots: bundle.current.roots } }),
     connected: () => channel.connected,
     changes: reconciler.changes,
@@ -213,6 +222,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     relay,
     reconciler,
     watch,
+    dns,
   };
   const tokens = new JwtSvids({ channel, bundle: () => bundle.current, clock });
   const { workloadApi } = config;
@@ -249,6 +259,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
         { socketPath: join(runDir, "agent.sock"), address: config.status, status, check, decisions, logger },
         signal,
       ),
+    (signal) => dns.server.run(signal),
     (signal) => reporter.run(signal),
     (signal) => watch.run(signal),
     (signal) => notifier.runWatchdog(signal),

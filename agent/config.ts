@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
@@ -7,6 +8,16 @@ import { joinSchema } from "./identity/join-config.ts";
 const port = z.number().int().min(0).max(65_535);
 const ip = z.union([z.ipv4(), z.ipv6()], "must be an IP address");
 const hostPort = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/, "must be host:port");
+
+const ipPort = z
+  .string()
+  .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/, "must be address:port")
+  .refine((text) => isIP(hostOf(text)) !== 0 && portOf(text) <= 65_535, "must be address:port");
+const ipMaybePort = z.union([ip, ipPort], "must be an IP address, or address:port");
+const domain = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/, "must be a domain in lower case, without a final dot");
 
 const dnsLabel = z
   .string()
@@ -106,6 +117,22 @@ const schema = z.strictObject({
   runDir: z.string().default("/run/lateen"),
   /** HTTP for probes and metrics, beside the unix socket. Port 0: none. */
   status: z.strictObject({ address: ip.default("127.0.0.1"), port: port.default(15_020) }).prefault({}),
+  /** DNS for this host's applications: names of the mesh, and all others from the host's resolvers. */
+  dns: z
+    .strictObject({
+      /** Where questions are taken, by UDP and TCP. Empty: nowhere. */
+      listen: z.array(ipPort).default(["127.0.0.1:15053"]),
+      /** Resolvers for what is not the mesh's. Empty: those of /etc/resolv.conf. */
+      upstreams: z.array(ipMaybePort).default([]),
+      /** Resolvers for a domain and all below it, as in `consul: ["127.0.0.1:8600"]`. */
+      domains: z.record(domain, z.array(ipMaybePort).min(1)).optional(),
+    })
+    .prefault({}),
+  /**
+   * Where the proxy of a service with `vips` listens for other services: `loopback`, at 127.240.x.y, or `routed`, at the
+   * mesh's own 240.240.x.y, where the host has a route for these (`lateen host vips`); `auto`: as the host is.
+   */
+  vips: z.enum(["auto", "loopback", "routed"]).default("auto"),
   /** Whether a WorkloadGroup, which is written elsewhere, may have commands run on this host as the agent's user. */
   probes: z.strictObject({ exec: z.boolean().default(false) }).prefault({}),
   /** How long a data plane may take to finish its requests when it is told to go. */
@@ -114,6 +141,14 @@ const schema = z.strictObject({
 });
 
 export type AgentConfig = z.output<typeof schema>;
+
+function hostOf(text: string): string {
+  return text.slice(0, text.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+function portOf(text: string): number {
+  return Number(text.slice(text.lastIndexOf(":") + 1));
+}
 
 /** Throws `config.invalid` with every violation. */
 export function loadAgentConfig(sources: Omit<ConfigSources, "prefix">): AgentConfig {

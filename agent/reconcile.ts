@@ -30,6 +30,8 @@ export interface ReconcilerOptions extends RunnerOptions {
   /** Of workloads that say none. */
   readonly locality: string;
   readonly network: string;
+  /** How proxies of this host listen at the addresses of services; looked at again and again. */
+  readonly vips: () => Promise<"loopback" | "routed">;
   readonly registration: Registration;
   readonly groups: GroupSettings;
   readonly health: WorkloadHealth;
@@ -159,7 +161,8 @@ export class Reconciler {
         async (signal) => {
           while (!signal.aborted) {
             await clock.sleep(RECHECK_MS, signal);
-            if (this.#problems.length > 0 || this.#lacksRunners()) this.#wake.raise();
+            if (this.#problems.length > 0 || this.#lacksRunners() || (await this.#vipsMoved()))
+              this.#wake.raise();
           }
         },
       );
@@ -183,7 +186,8 @@ export class Reconciler {
     const ports = await readHostPorts(this.#services, loopback, ownPids);
     const { gateways, ownAddress, locality, network } = this.#options;
     const isHere = hostAddressTest();
-    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network, isHere };
+    const vips = await this.#options.vips();
+    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network, isHere, vips };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
     logNewProblems(logger, plan.problems, this.#problems);
@@ -219,6 +223,12 @@ export class Reconciler {
     for (const [id, workload] of served) if (workload !== undefined) this.#start(id, workload);
     this.changes.notify();
     return reported;
+  }
+
+  /** Whether the host has got, or lost, its route to the addresses that a workload calls. */
+  async #vipsMoved(): Promise<boolean> {
+    const used = [...this.#workloads.values()].find(({ vips }) => vips !== "none")?.vips;
+    return used !== undefined && used !== (await this.#options.vips());
   }
 
   #lacksRunners(): boolean {

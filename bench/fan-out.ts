@@ -110,7 +110,7 @@ function workloads(count: number): readonly Workload[] {
     interception: "none",
     discovery: "upstreams",
     httpProxy: undefined,
-    bindsVips: false,
+    vips: "none",
     reportsCalls: false,
     dataPlane: "builtin",
     catalog: undefined,

@@ -121,7 +121,7 @@ export function workloadsOf({ proxies, services, scoped, ...layout }: MeshLayout
       interception: "redirect",
       discovery: "mesh",
       httpProxy: undefined,
-      bindsVips: false,
+      vips: "none",
       reportsCalls: false,
       dataPlane: "envoy",
       catalog: undefined,

@@ -86,6 +86,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/service.ts")).serviceCommand,
   },
   {
+    name: "host",
+    aliases: [],
+    summary: "what this host itself has of the mesh: DNS, a route to services",
+    load: async () => (await import("./commands/host.ts")).hostCommand,
+  },
+  {
+    name: "env",
+    aliases: [],
+    summary: "environment variables by which an application here calls services",
+    load: async () => (await import("./commands/env.ts")).envCommand,
+  },
+  {
     name: "check",
     aliases: [],
     summary: "what is wrong with this host, before and after it joins",

@@ -38,6 +38,7 @@ function proxy(workload: string, types: Partial<ProxyReply["types"]> = {}): Prox
       secret: ignored,
       extension: ignored,
       "virtual-host": ignored,
+      "host-name": ignored,
       ...types,
     },
   };

@@ -62,6 +62,7 @@ const ROOTS = [
   "grpc/health/v1/health.proto",
   "istio/v1/auth/ca.proto",
   "lateen/agent/v1/agent.proto",
+  "lateen/names/v1/names.proto",
   "opentelemetry/proto/collector/logs/v1/logs_service.proto",
   "opentelemetry/proto/collector/trace/v1/trace_service.proto",
   "spiffe/workload/workload.proto",

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   examples: [],
   setup: [],
   bench: ["mesh", "controlplane", "agent", "proxy", "test", "setup"],
-  fuzz: ["mesh", "proxy", "test"],
+  fuzz: ["mesh", "agent", "proxy", "test"],
   test: ["mesh", "controlplane", "agent", "proxy", "cli", "setup", "examples"],
 };
 

@@ -1,11 +1,13 @@
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import type { AgentConfig } from "../config.ts";
 import type { LocalService } from "../discovery/discovery.ts";
-import { readListeningSockets } from "../registration/listening-sockets.ts";
+import type { DnsState } from "../dns/dns-server.ts";
+import { isWildcard, readListeningSockets } from "../registration/listening-sockets.ts";
 import { isMeshPort } from "../registration/ports.ts";
 import { readHostPorts } from "../registration/read-host-ports.ts";
 import { askServer, type KnownBy } from "./ask-server.ts";
 import { catalogFindings } from "./catalog-findings.ts";
+import { dnsFindings } from "./dns-findings.ts";
 import {
   firstFreePort,
   freeBytes,
@@ -20,6 +22,7 @@ import {
   kernelFindings,
   stateDirectoryFindings,
   takenPortFindings,
+  vipPortFindings,
 } from "./place-findings.ts";
 import { type CertificateFacts, certificateFindings, serverFindings } from "./server-findings.ts";
 import { serviceFindings } from "./service-findings.ts";
@@ -32,6 +35,10 @@ export interface HostCheck {
   /** Whose the state directory should be; undefined: nobody in particular. */
   readonly uid: number | undefined;
   readonly certificates: readonly CertificateFacts[];
+  /** Ports at which proxies listen at the addresses of services. */
+  readonly vipPorts: ReadonlySet<number>;
+  /** How its DNS is; undefined: no agent runs that could tell. */
+  readonly dns: DnsState | undefined;
   readonly now: number;
 }
 
@@ -67,6 +74,13 @@ export async function checkHost(check: HostCheck): Promise<readonly HostFinding[
     ...serviceFindings(services, host),
     ...certificateFindings(certificates, now),
     ...kernelFindings(kernelFacts()),
+    ...vipPortFindings(
+      takenByOthers(
+        sockets.filter(({ address, port }) => isWildcard(address) && check.vipPorts.has(port)),
+        ownPids,
+      ),
+    ),
+    ...dnsFindings(check.dns),
   ];
 }
 

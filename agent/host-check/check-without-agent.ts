@@ -33,6 +33,8 @@ export async function checkWithoutAgent({
     ownPids: new Set([...records.values()].map(({ pid }) => pid)),
     uid: undefined,
     certificates: joined === undefined ? [] : [joined.certificate],
+    vipPorts: new Set(),
+    dns: undefined,
     now: systemClock.now(),
   });
   return [...findings, ...local, ...(await checkOthers(servers, config.discovery, signal))];

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
+import { dnsFindings } from "./dns-findings.ts";
 import {
   diskFindings,
   foreignListenerFindings,
   kernelFindings,
   stateDirectoryFindings,
   takenPortFindings,
+  vipPortFindings,
 } from "./place-findings.ts";
 import { certificateFindings, serverFindings } from "./server-findings.ts";
 
@@ -109,6 +111,39 @@ const cases: readonly {
     ]),
     want: [/^warning host\.foreign-listener process 7 \(nginx\) listens at 0\.0\.0\.0:21000 and 1 more/],
   },
+  {
+    name: "somebody who listens everywhere where services are called",
+    given: vipPortFindings([{ ...nginx, port: 9080 }]),
+    want: [/^error host\.vips-port process 7 \(nginx\) listens at port 9080 of all addresses/],
+  },
+  { name: "DNS that answers", given: dns([], [{}]), want: [] },
+  { name: "a host without DNS", given: dnsFindings({ places: [], upstreams: [] }), want: [] },
+  {
+    name: "a port of DNS that is taken",
+    given: dns(["bind EADDRINUSE 127.0.0.1:53"], [{}]),
+    want: [/^error host\.dns-port DNS questions cannot be taken at 127\.0\.0\.1:53: bind EADDRINUSE/],
+  },
+  {
+    name: "a resolver that asks us, and another",
+    given: dns([], [{ loops: true }, {}]),
+    want: [/^warning host\.dns-loop the resolver 10\.0\.0\.1:53 asks this agent .* the others are asked/],
+  },
+  {
+    name: "the only resolver asks us",
+    given: dns([], [{ loops: true }]),
+    want: [/^error host\.dns-loop .* names outside the mesh cannot be had/],
+  },
+  { name: "one resolver of two that is away", given: dns([], [{ failure: "x" }, {}]), want: [] },
+  {
+    name: "resolvers that are all away",
+    given: dns([], [{ failure: "x" }, { failure: "y" }]),
+    want: [/^error host\.dns-upstream no resolver answers: 10\.0\.0\.1:53 \(x\), 10\.0\.0\.2:53 \(y\)/],
+  },
+  {
+    name: "no resolver at all",
+    given: dns([], []),
+    want: [/^warning host\.dns-upstream this host has no resolver/],
+  },
 ];
 
 for (const { name, given, want } of cases) {
@@ -117,6 +152,22 @@ for (const { name, given, want } of cases) {
     assert.equal(lines.length, want.length, lines.join("\n"));
     for (const [index, pattern] of want.entries()) assert.match(lines[index] ?? "", pattern);
     for (const { hint } of given) assert.notEqual(hint, "");
+  });
+}
+
+function dns(
+  problems: readonly string[],
+  upstreams: readonly { readonly failure?: string; readonly loops?: boolean }[],
+): readonly HostFinding[] {
+  const place = { address: "127.0.0.1", port: 53 };
+  return dnsFindings({
+    places:
+      problems.length === 0
+        ? [{ place, problem: undefined }]
+        : problems.map((problem) => ({ place, problem })),
+    upstreams: upstreams.map(({ failure, loops = false }, index) => {
+      return { name: `10.0.0.${index + 1}:53`, failure, loops };
+    }),
   });
 }
 

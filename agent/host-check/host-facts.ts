@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { messageOf } from "../../mesh/errors.ts";
 import { readRecords } from "../dataplane/stale-processes.ts";
 import type { LocalService } from "../discovery/discovery.ts";
+import type { DnsState } from "../dns/dns-server.ts";
 import { libc } from "../host/libc.ts";
 import { localAddresses } from "../host/local-addresses.ts";
 import { findHolder, type ListeningSocket } from "../registration/listening-sockets.ts";
@@ -19,10 +20,12 @@ export async function hostFacts(
   runDir: string,
   services: readonly LocalService[],
   certificates: readonly CertificateFacts[],
+  dns: DnsState,
+  vipPorts: ReadonlySet<number>,
 ): Promise<Omit<HostCheck, "config" | "now">> {
   const records = [...(await readRecords(runDir)).values()];
   const ownPids = new Set([process.pid, ...records.map(({ pid }) => pid)]);
-  return { services, certificates, ownPids, uid: process.getuid?.() };
+  return { services, certificates, ownPids, uid: process.getuid?.(), dns, vipPorts };
 }
 
 export function hostAddresses(): ReadonlySet<string> {

@@ -120,3 +120,14 @@ export function takenPortFindings(
     hint: `stop what holds it, or set ${setting}`,
   }));
 }
+
+/** Who listens everywhere at a port gets the calls to every address there: those of services too. */
+export function vipPortFindings(taken: readonly TakenPort[]): readonly HostFinding[] {
+  return taken.map(({ address, port, holder }) => ({
+    code: "host.vips-port",
+    severity: "error",
+    workload: "",
+    message: `${holder} listens at port ${port} of all addresses (${address}): calls to services at that port reach it, not them`,
+    hint: "let it listen at an address of its own (127.0.0.1), or call these services by an upstream or through the HTTP proxy",
+  }));
+}

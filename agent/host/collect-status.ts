@@ -1,6 +1,8 @@
-import type { AgentStatus, WorkloadStatus } from "../../mesh/admin-api/agent-status.ts";
-import { workloadId } from "../../mesh/model/workload.ts";
+import { isIPv6 } from "node:net";
+import type { AgentStatus, DnsStatus, WorkloadStatus } from "../../mesh/admin-api/agent-status.ts";
+import { type SocketAddress, workloadId } from "../../mesh/model/workload.ts";
 import type { SupervisorState } from "../dataplane/supervisor-state.ts";
+import type { HostDns } from "../dns/host-dns.ts";
 import type { HostWatch } from "../host-check/host-watch.ts";
 import type { AgentIdentity } from "../identity/agent-identity.ts";
 import type { ServerChannel } from "../identity/channel.ts";
@@ -23,6 +25,7 @@ export interface StatusParts {
   readonly relay: Relay;
   readonly reconciler: Reconciler;
   readonly watch: Pick<HostWatch, "findings">;
+  readonly dns: HostDns;
 }
 
 /** Everything that the agent's parts know about themselves, at one moment. */
@@ -48,10 +51,29 @@ export function collectStatus(parts: StatusParts): AgentStatus {
       state: parts.reconciler.discovered ? "known" : "waiting",
       files: parts.reconciler.files,
     },
+    dns: dnsStatus(parts),
     workloads: parts.reconciler.workloads().map((one) => workloadStatus(one, nodes, parts)),
     leaving: parts.reconciler.leaving,
     problems: [...parts.reconciler.problems, ...parts.watch.findings],
   };
+}
+
+/** Bare names are of the namespace of whoever calls services by their names. */
+function dnsStatus({ dns: { server, names, zones }, reconciler }: StatusParts): DnsStatus {
+  const { places, upstreams } = server.state;
+  const callers = reconciler.workloads().filter(({ workload }) => workload.vips !== "none");
+  const namespaces = [...new Set(callers.map(({ workload }) => workload.namespace))];
+  return {
+    listening: places.map(({ place, problem }) => ({ at: hostPort(place), problem })),
+    upstreams,
+    zones,
+    search: [...namespaces.map((one) => `${one}.mesh`), "mesh"],
+    hosts: names.tables.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+function hostPort({ address, port }: SocketAddress): string {
+  return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
 function workloadStatus(
@@ -78,6 +100,8 @@ function workloadStatus(
     upstreams: workload.upstreams.map(
       ({ host, port, bind }) => `${bind.address}:${bind.port} -> ${host}:${port}`,
     ),
+    httpProxy: workload.httpProxy && `${workload.httpProxy.address}:${workload.httpProxy.port}`,
+    vips: workload.vips,
     svidExpires: svid?.notAfterMs === undefined ? undefined : iso(svid.notAfterMs),
     configuration: node === undefined || !node.connected ? "none" : node.source,
     lastNack: lastNack && { at: iso(lastNack.at), type: lastNack.typeUrl, message: lastNack.message },

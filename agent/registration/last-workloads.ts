@@ -34,7 +34,7 @@ const schema = z.array(
     interception: z.enum(["none", "redirect", "tproxy"]).default("none"),
     discovery: z.enum(["upstreams", "mesh", "on-demand"]).default("upstreams"),
     httpProxy: place.optional(),
-    bindsVips: z.boolean().default(false),
+    vips: z.enum(["none", "loopback", "routed"]).default("none"),
     reportsCalls: z.boolean().default(true),
     dataPlane: z.enum(["envoy", "builtin"]),
     catalog: z.object({ registry: z.string(), instanceId: z.string() }).optional(),

@@ -10,6 +10,7 @@ const settings = {
   trustDomain: "cluster.local",
   locality: "eu/north",
   network: "dmz",
+  vips: "loopback",
 } as const;
 
 function plan(file: string): readonly Workload[] {
@@ -39,7 +40,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       interception: "none",
       discovery: "mesh",
       httpProxy: undefined,
-      bindsVips: false,
+      vips: "none",
       reportsCalls: true,
       dataPlane: "envoy",
       catalog: undefined,

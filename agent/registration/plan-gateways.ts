@@ -36,7 +36,7 @@ export function planGateways(
     interception: "none",
     discovery: "mesh",
     httpProxy: undefined,
-    bindsVips: false,
+    vips: "none",
     reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: undefined,

@@ -24,6 +24,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     discovery: undefined,
     interception: "none",
     httpProxy: undefined,
+    vips: false,
     catalog: undefined,
     group: undefined,
     probe: undefined,
@@ -49,6 +50,7 @@ function plan(
     locality: "eu/north",
     network: "dmz",
     isHere: (address) => !address.startsWith("10.99."),
+    vips: "loopback",
   });
 }
 
@@ -291,4 +293,20 @@ test("when all mesh ports are taken, the workload is told how to do without", ()
   const made = plan([service({ address: { address: "127.0.0.1", port: 9080 } })], [], [], occupied);
   assert.equal(made.problems[0]?.error.code, "agent.port-taken");
   assert.match(made.problems[0]?.error.hint ?? "", /listen on 127\.0\.0\.1/);
+});
+
+test("one service of a host calls others by their addresses: a second is told that they are taken, and is served without", () => {
+  const web = service({ id: "web", vips: true });
+  const job = service({ id: "job", address: { address: "10.0.0.3", port: 9090 }, vips: true });
+  const { workloads, problems } = plan([web, job]);
+  assert.deepEqual(
+    workloads.map(({ name, vips, discovery }) => `${name} ${vips} ${discovery}`),
+    ["job loopback mesh", "web none mesh"],
+  );
+  assert.deepEqual(
+    problems.map(({ workload, error }) => `${workload} ${error.code}: ${error.message}`),
+    [
+      "default/web agent.port-taken: listen at the addresses of services for workload default/web: they are default/job's on this host",
+    ],
+  );
 });

@@ -2,6 +2,7 @@ import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import {
   type SocketAddress,
+  type Vips,
   type Workload,
   type WorkloadId,
   type WorkloadUpstream,
@@ -23,6 +24,8 @@ export interface PlanSettings {
   readonly network: string;
   /** Whether an address is this host's. */
   readonly isHere: (address: string) => boolean;
+  /** How this host's proxies listen at the addresses of services. */
+  readonly vips: Exclude<Vips, "none">;
 }
 
 export interface Plan {
@@ -44,6 +47,7 @@ export function planWorkloads(
 ): Plan {
   const workloads: Workload[] = [];
   const problems: PlanProblem[] = [];
+  let caller: WorkloadId | undefined;
   const sorted = services
     .map((service) => stayPut(service, previous.get(idOf(service)), settings))
     .toSorted((a, b) => order(idOf(a), idOf(b)));
@@ -64,7 +68,10 @@ export function planWorkloads(
         return bound === undefined ? [] : [bound];
       });
       const httpProxy = bindHttpProxy(service, id, ports, settings, note);
-      workloads.push(toWorkload(service, place, upstreams, httpProxy, settings));
+      const vips = service.vips && caller === undefined ? settings.vips : "none";
+      if (vips !== "none") caller = id;
+      else if (service.vips && caller !== undefined) note(vipsTaken(id, caller));
+      workloads.push(toWorkload(service, { place, upstreams, httpProxy, vips }, settings));
     } catch (error) {
       note(MeshError.from(error));
     }
@@ -240,11 +247,27 @@ function portTaken(
   );
 }
 
+/** Whoever calls an address comes in at one listener, which has one identity. */
+function vipsTaken(id: WorkloadId, caller: WorkloadId): MeshError {
+  return new MeshError(
+    "agent.port-taken",
+    `listen at the addresses of services for workload ${id}: they are ${caller}'s on this host`,
+    {
+      hint: "take vips away from one of them; the other can have upstreams, httpProxy, or interception: redirect",
+    },
+  );
+}
+
+interface Ways {
+  readonly place: InboundPlace;
+  readonly upstreams: readonly WorkloadUpstream[];
+  readonly httpProxy: SocketAddress | undefined;
+  readonly vips: Vips;
+}
+
 function toWorkload(
   service: LocalService,
-  place: InboundPlace,
-  upstreams: readonly WorkloadUpstream[],
-  httpProxy: SocketAddress | undefined,
+  { place, upstreams, httpProxy, vips }: Ways,
   settings: PlanSettings,
 ): Workload {
   const { protocol, servicePort } = service;
@@ -262,10 +285,10 @@ function toWorkload(
     network: service.network || settings.network,
     role: "sidecar",
     interception: service.interception,
-    // A forward proxy that knew the declared upstreams alone would be of no use, nor would capture.
+    // A forward proxy that knew the declared upstreams alone would be of no use, nor would addresses, nor capture.
     discovery: service.discovery ?? (hasOpenWay(service) ? "mesh" : "upstreams"),
     httpProxy,
-    bindsVips: false,
+    vips,
     reportsCalls: true,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
@@ -274,8 +297,8 @@ function toWorkload(
 }
 
 /** Whether the application can call what nobody declared. */
-function hasOpenWay({ httpProxy, interception }: LocalService): boolean {
-  return httpProxy !== undefined || interception !== "none";
+function hasOpenWay({ httpProxy, vips, interception }: LocalService): boolean {
+  return httpProxy !== undefined || vips || interception !== "none";
 }
 
 /** Names become folders, node ids and identities: what cannot be all of them is refused here. */

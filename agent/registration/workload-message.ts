@@ -34,7 +34,7 @@ export function toMessage(workload: Workload): WorkloadMessage {
     interception: workload.interception,
     discovery: workload.discovery,
     httpProxy: workload.httpProxy === undefined ? undefined : { ...workload.httpProxy },
-    bindsVips: workload.bindsVips,
+    vips: workload.vips,
     reportsCalls: workload.reportsCalls,
     group: workload.group?.name ?? "",
     defaulted: [...(workload.group?.defaulted ?? [])],

@@ -15,6 +15,7 @@ const NAMED_ONLY: ReadonlySet<string> = new Set([
   TYPE_URL.extension,
   TYPE_URL.route,
   TYPE_URL.virtualHost,
+  TYPE_URL.hostName,
   TYPE_URL.secret,
 ]);
 

@@ -29,11 +29,16 @@ export interface RelaySessionDeps {
   readonly send: (response: Uint8Array) => void;
   readonly upstream: UpstreamAds;
   readonly secrets: SecretSource;
+  /** Who takes what DNS is to tell of this workload's mesh; undefined: nobody, now. */
+  readonly names: () => NameSink | undefined;
   readonly onAnswer: (typeUrl: string, answer: Extract<Answer, { kind: "ack" | "nack" }>) => void;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
 }
+
+/** Takes the names of one workload: all of them first, then what changes. Returns, by resource, why it refuses some. */
+export type NameSink = (change: Pick<Change, "upserts" | "removals">) => ReadonlyMap<string, string>;
 
 /** How long a data plane waits for a server that may just be answering, before it gets what is stored. */
 const PATIENCE_MS = 300;
@@ -60,6 +65,7 @@ export class RelaySession {
   #controlPlane: string | undefined;
   /** Whether the loss of the server was logged: the attempts to get it back are not. */
   #toldLoss = false;
+  #names: NameSink | undefined;
 
   constructor(deps: RelaySessionDeps) {
     this.#deps = deps;
@@ -84,6 +90,7 @@ export class RelaySession {
 
   /** Holds the upstream stream until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
+    this.followNames();
     await runTasks(
       signal,
       (signal) => this.#link.run(signal),
@@ -100,6 +107,8 @@ export class RelaySession {
 
   /** Takes a request of the data plane in. Throws `xds.refused` when it asks for too much. */
   request(request: DeltaDiscoveryRequest): void {
+    // Names are for this agent, whatever a data plane asks for.
+    if (request.typeUrl === TYPE_URL.hostName) return;
     if (request.typeUrl !== TYPE_URL.secret) {
       this.#take(request);
       return;
@@ -108,6 +117,15 @@ export class RelaySession {
     if (own !== undefined) this.#note(own.typeUrl, this.#secrets.request(own));
     if (others !== undefined) this.#take(others);
     this.secretsChanged();
+  }
+
+  /** Subscribes to the names of this workload, once there is somebody to take them. */
+  followNames(): void {
+    if (this.#names !== undefined) return;
+    this.#names = this.#deps.names();
+    if (this.#names === undefined) return;
+    const everything = { typeUrl: TYPE_URL.hostName, resourceNamesSubscribe: ["*"] };
+    this.#take(DeltaDiscoveryRequest.fromPartial(everything));
   }
 
   #take(request: DeltaDiscoveryRequest): void {
@@ -254,10 +272,26 @@ export class RelaySession {
   #send(typeUrl: string, change: Change): string {
     this.#nonces += 1;
     const nonce = `r${this.#nonces}`;
+    if (typeUrl === TYPE_URL.hostName) {
+      // The answer comes once the change is noted as sent.
+      queueMicrotask(() => this.#tellNames(nonce, change));
+      return nonce;
+    }
     const controlPlane = this.#controlPlane;
     const head = { typeUrl, nonce, version: "", ...(controlPlane === undefined ? {} : { controlPlane }) };
     this.#deps.send(encodeDeltaResponse(head, change.upserts, change.removals));
     return nonce;
+  }
+
+  #tellNames(responseNonce: string, change: Change): void {
+    const refused = [...(this.#names?.(change).values() ?? [])];
+    const errorDetail =
+      refused.length === 0 ? undefined : { code: 3, message: refused.join("; "), details: [] };
+    this.#take({
+      ...DeltaDiscoveryRequest.fromPartial({ typeUrl: TYPE_URL.hostName }),
+      responseNonce,
+      errorDetail,
+    });
   }
 
   #toServer(request: Partial<DeltaDiscoveryRequest>): void {

@@ -15,7 +15,7 @@ import type { DeltaDiscoveryRequest } from "../../mesh/xds/gen/envoy/service/dis
 import { parseNodeId } from "../../mesh/xds/names.ts";
 import { workloadPaths } from "../state/paths.ts";
 import { LastGoodStore } from "./last-good-store.ts";
-import { RelaySession } from "./relay-session.ts";
+import { type NameSink, RelaySession } from "./relay-session.ts";
 import type { SecretSource } from "./secret-lane.ts";
 import { prepareSocketPath, protectSocket } from "./socket-path.ts";
 import type { UpstreamAds } from "./upstream-link.ts";
@@ -36,6 +36,8 @@ export interface RelayOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random?: () => number;
+  /** Who takes the names of a workload (`namespace/name`); asked again after `namesChanged`. */
+  readonly names?: (workload: string) => NameSink | undefined;
   /** Called when a data plane has answered, or gone: what is in use may be something else. */
   readonly onAnswer?: () => void;
 }
@@ -71,6 +73,8 @@ export interface Relay {
    * its trust as they are now. One that is not connected may still serve with what it had.
    */
   secretsSettled(workloads: readonly string[]): boolean;
+  /** There may be somebody now who takes names that nobody took. */
+  namesChanged(): void;
 }
 
 type Call = ServerDuplexStream<DeltaDiscoveryRequest, Uint8Array>;
@@ -121,9 +125,10 @@ export function createRelay(options: RelayOptions): Relay {
       throw new MeshError("xds.refused", "this agent does not serve the node");
     }
     const entry = record(node.id, workload);
+    const id = `${workload.namespace}/${workload.name}`;
     const session: RelaySession = new RelaySession({
       node,
-      workload: `${workload.namespace}/${workload.name}`,
+      workload: id,
       lastGood: await entry.store.load(),
       save: (typeUrl, resources) => {
         if (entry.current === session) entry.store.save(typeUrl, resources);
@@ -133,6 +138,7 @@ export function createRelay(options: RelayOptions): Relay {
       },
       upstream: options.upstream,
       secrets,
+      names: () => options.names?.(id),
       onAnswer: (typeUrl, answer) => {
         const at = clock.now();
         const said =
@@ -147,7 +153,7 @@ export function createRelay(options: RelayOptions): Relay {
       random,
     });
     entry.current = session;
-    sessions.set(session, `${workload.namespace}/${workload.name}`);
+    sessions.set(session, id);
     try {
       await hold(call, session, first, signal);
     } finally {
@@ -204,6 +210,9 @@ export function createRelay(options: RelayOptions): Relay {
     secretsSettled(workloads) {
       const settled = new Set([...sessions].flatMap(([session, of]) => (session.secretsSettled ? [of] : [])));
       return workloads.every((workload) => settled.has(workload));
+    },
+    namesChanged() {
+      for (const session of sessions.keys()) session.followNames();
     },
     status: () =>
       [...nodes.values()]

@@ -12,5 +12,6 @@ export const STORED_TYPES: readonly TypeUrl[] = [
   TYPE_URL.listener,
   TYPE_URL.route,
   TYPE_URL.virtualHost,
+  TYPE_URL.hostName,
   TYPE_URL.secret,
 ];

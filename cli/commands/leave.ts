@@ -8,11 +8,13 @@ import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "../host/agent-socket.ts";
+import { undoHook } from "../host/dns/apply-hook.ts";
 import { agentDaemon, assertAgrees, type HostOptions, supervisorOf } from "../host/enrol.ts";
 import { lockHost } from "../host/host-lock.ts";
 import { MadeFiles, type PrivateDirectory } from "../host/made-files.ts";
 import { isThere } from "../host/presence.ts";
 import { removeAdded } from "../host/service-places.ts";
+import { hasVipRoute, removeVipRoute } from "../host/vip-route.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
 
 type LeaveOptions = Pick<HostOptions, "dir" | "stateDir" | "runDir">;
@@ -49,6 +51,8 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
   using lock = await lockHost(dirname(path), context);
   const made = MadeFiles.of(dirname(path));
   made.configuration(lock.made);
+  // Before the agent stops: then nobody asks it any more.
+  for (const line of unhook(resolve(options.dir))) say(line);
   const daemon = agentDaemon({ path, config });
   const stopped = await supervisorOf(context, daemon).stop(daemon, before?.agent.pid);
   const orphans = isThere(runDir) ? await stopStaleProcesses(runDir, new Set(), context.clock) : [];
@@ -74,6 +78,22 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
   lock.release();
   for (const line of made.removeDirectories()) say(line);
   return EXIT.ok;
+}
+
+/** A hook that cannot be undone keeps nobody from leaving; it is told, and what it has written stays on record. */
+function unhook(configDir: string): readonly string[] {
+  return [() => undoHook({ configDir }), () => unroute(configDir)].flatMap((undo) => {
+    try {
+      return undo();
+    } catch (error) {
+      const { message, hint = "" } = MeshError.from(error);
+      return [message, `try: ${hint}`];
+    }
+  });
+}
+
+function unroute(configDir: string): readonly string[] {
+  return hasVipRoute(configDir) ? removeVipRoute({ configDir, dryRun: false }) : [];
 }
 
 /** What the agent writes: its keys and what it has kept; its sockets, and a folder for each workload's data plane. */

@@ -20,6 +20,11 @@ export function serviceCommand(context: CliContext, exit: Exit): Command {
         .choices(["http", "http2", "grpc", "tcp", "tls"])
         .default("tcp"),
     )
+    .option("--vips", "its application calls all services by their names: see lateen host dns")
+    .option(
+      "--http-proxy <[address:]port>",
+      "its application calls all services by HTTP through a proxy: see lateen env",
+    )
     .option("--id <id>", "names this instance among those of the host; the service's name if not given")
     .option("--sa <name>", "its service account, which is its identity; the service's name if not given")
     .option("-l, --label <key=value...>", "labels, for subsets and selectors")

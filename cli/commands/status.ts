@@ -49,11 +49,13 @@ async function showStatus(context: CliContext, options: Options): Promise<number
   return isWell ? EXIT.ok : EXIT.negative;
 }
 
-function tellHost(context: CliContext, { agent, server, problems }: AgentStatus): void {
+function tellHost(context: CliContext, { agent, server, dns, problems }: AgentStatus): void {
   const { stdout } = context;
   const { address, connected, problem } = server;
   stdout.write(`agent   ${agent.id}, certificate until ${agent.certificateExpires}\n`);
   stdout.write(`server  ${address}, ${connected ? "connected" : "not connected"}\n`);
+  const places = dns.listening.flatMap(({ at, problem }) => (problem === undefined ? [at] : []));
+  if (places.length > 0) stdout.write(`dns     ${places.join(", ")}, ${dns.hosts} hosts of the mesh\n`);
   if (problem !== undefined)
     stdout.write(`\nTHIS HOST IS NOT OF THE MESH ANY MORE: ${problem.message}\n${problem.hint}\n`);
   if (problems.length > 0) {

@@ -91,6 +91,7 @@ async function startHost(
     stateDir,
     runDir: processes.runDirOf(host.name),
     status: { address: host.loopback },
+    dns: { listen: [] },
     drainSeconds: 2,
   });
   const { token } = await admin.post<CreatedTokenReply>("/v1/tokens", {

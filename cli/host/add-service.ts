@@ -26,6 +26,8 @@ interface AddOptions {
   readonly sa?: string;
   readonly label?: readonly string[];
   readonly app?: string;
+  readonly vips?: true;
+  readonly httpProxy?: string;
   readonly wait: string;
 }
 
@@ -102,7 +104,7 @@ async function bindUpstreams(
 }
 
 function definition(service: string, options: AddOptions, upstreams: readonly Upstream[]): object {
-  const { id, sa, label, app, namespace, protocol, port } = options;
+  const { id, sa, label, app, namespace, protocol, port, vips, httpProxy } = options;
   const [appAddress, appPort] = splitAt(app ?? "", app?.lastIndexOf(":") ?? -1);
   return {
     name: service,
@@ -117,6 +119,8 @@ function definition(service: string, options: AddOptions, upstreams: readonly Up
     ...(label === undefined
       ? {}
       : { labels: Object.fromEntries(label.map((text) => splitAt(text, text.indexOf("=")))) }),
+    ...(vips === undefined ? {} : { vips }),
+    ...(httpProxy === undefined ? {} : { httpProxy }),
     ...(upstreams.length === 0
       ? {}
       : {

@@ -32,17 +32,22 @@ export function dropInOf({ folder }: Pick<ServicePlaces, "folder">, namespace: s
   return join(folder, `${id}${namespace === "default" ? "" : `@${namespace}`}.yaml`);
 }
 
-/** Where drop-ins go. Throws `cli.usage` when this host's agent reads none. */
-export function servicePlaces(context: CliContext, dir: string): ServicePlaces {
+/** The agent's configuration on a host that has joined; throws `cli.usage` on another. */
+export function joinedConfig(context: CliContext, dir: string): AgentConfig {
   const path = join(resolve(dir), "agent.yaml");
-  const file = isThere(path) ? readNamedFile(path) : undefined;
-  const config = loadAgentConfig({ file, environment: context.environment, flags: {} });
-  const { kind, path: folder } = config.discovery;
-  if (file === undefined) {
+  if (!isThere(path)) {
     throw new MeshError("cli.usage", `${path} is not there: this host has not joined a mesh`, {
       hint: "lateen join <token>, with a token of lateen token create on the server's host",
     });
   }
+  const file = readNamedFile(path);
+  return loadAgentConfig({ file, environment: context.environment, flags: {} });
+}
+
+/** Where drop-ins go. Throws `cli.usage` when this host's agent reads none. */
+export function servicePlaces(context: CliContext, dir: string): ServicePlaces {
+  const config = joinedConfig(context, dir);
+  const { kind, path: folder } = config.discovery;
   if (kind !== "file" || /\.(ya?ml|json)$/.test(folder)) {
     throw new MeshError(
       "cli.usage",

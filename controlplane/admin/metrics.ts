@@ -15,6 +15,7 @@ const XDS_TYPE: Readonly<Record<ProxyStatusType, string>> = {
   secret: "sds",
   extension: "ecds",
   "virtual-host": "vhds",
+  "host-name": "nds",
 };
 
 /** What is true now; read at each scrape. */

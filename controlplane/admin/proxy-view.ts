@@ -20,6 +20,7 @@ const TYPE_URL_OF: Readonly<Record<ProxyStatusType, TypeUrl>> = {
   secret: TYPE_URL.secret,
   extension: TYPE_URL.extension,
   "virtual-host": TYPE_URL.virtualHost,
+  "host-name": TYPE_URL.hostName,
 };
 const NAME_OF = new Map<TypeUrl, ProxyStatusType>(
   (Object.keys(TYPE_URL_OF) as ProxyStatusType[]).map((name) => [TYPE_URL_OF[name], name]),
@@ -58,6 +59,7 @@ export function toProxyReply(status: ProxyStatus, agent: string, causesOf: Cause
       secret: type("secret"),
       extension: type("extension"),
       "virtual-host": type("virtual-host"),
+      "host-name": type("host-name"),
     },
   };
 }

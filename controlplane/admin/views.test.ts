@@ -132,7 +132,7 @@ test("workloads are told with their identity and where they are reached, registr
     interception: "none",
     discovery: "mesh",
     httpProxy: undefined,
-    bindsVips: false,
+    vips: "none",
     reportsCalls: false,
     dataPlane: "envoy",
     catalog: undefined,

@@ -40,6 +40,7 @@ const PORT_NAME = /^[A-Za-z0-9._-]{0,63}$/;
 const PROTOCOLS: ReadonlySet<string> = new Set<Protocol>(["http", "http2", "grpc", "tcp", "tls"]);
 const ROLES: readonly Workload["role"][] = ["sidecar", "gateway"];
 const INTERCEPTIONS: readonly Workload["interception"][] = ["none", "redirect", "tproxy"];
+const VIPS: readonly Workload["vips"][] = ["none", "loopback", "routed"];
 const DISCOVERIES: readonly Workload["discovery"][] = ["upstreams", "mesh", "on-demand"];
 
 /**
@@ -85,6 +86,7 @@ function problemsOf(raw: wire.Workload): readonly string[] {
   expect(raw.network.length <= MAX_TEXT && isPlain(raw.network), "network must be a network's name");
   expectOneOf("role", ROLES, raw.role);
   expectOneOf("interception", INTERCEPTIONS, raw.interception);
+  expectOneOf("vips", VIPS, raw.vips);
   expectOneOf("discovery", DISCOVERIES, raw.discovery);
   if (raw.httpProxy !== undefined) {
     expect(isIP(raw.httpProxy.address) !== 0, "httpProxy.address must be an IP address");
@@ -159,7 +161,7 @@ function toWorkload(raw: wire.Workload): Workload {
     interception: oneOf(INTERCEPTIONS, raw.interception) ?? "none",
     discovery: oneOf(DISCOVERIES, raw.discovery) ?? "upstreams",
     httpProxy: raw.httpProxy && { address: raw.httpProxy.address, port: raw.httpProxy.port },
-    bindsVips: raw.bindsVips,
+    vips: oneOf(VIPS, raw.vips) ?? "none",
     reportsCalls: raw.reportsCalls,
     dataPlane: raw.dataPlane === "envoy" ? "envoy" : "builtin",
     catalog: raw.catalog && { registry: raw.catalog.registry, instanceId: raw.catalog.instanceId },

@@ -229,7 +229,7 @@ const ADDED_LATER = {
   interception: "none",
   discovery: "upstreams",
   httpProxy: undefined,
-  bindsVips: false,
+  vips: "none",
   banned: false,
   reportsCalls: false,
 } as const;

@@ -42,7 +42,7 @@ export function workloadsFromEntries(
       interception: isGateway ? "none" : interceptionOf(mesh),
       discovery: "mesh",
       httpProxy: undefined,
-      bindsVips: false,
+      vips: "none",
       reportsCalls: false,
       dataPlane: "envoy",
       catalog: undefined,

@@ -7,7 +7,7 @@ import { port, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import { createTranslator } from "../translate/translator.ts";
 import { explainWith } from "./explain-workload.ts";
 
-const LAZY = { discovery: "on-demand", bindsVips: true, ports: [] } as const;
+const LAZY = { discovery: "on-demand", vips: "loopback", ports: [] } as const;
 const FROM = "default/lazy-1";
 const DB = "outbound|5432||db.default.svc.cluster.local";
 const ROUTED = `
@@ -25,7 +25,7 @@ function start(yaml = ROUTED) {
       workload("lazy", {
         ...LAZY,
         name: "lazy-2",
-        bindsVips: false,
+        vips: "none",
         httpProxy: { address: "127.0.0.1", port: 3128 },
       }),
       workload("web"),

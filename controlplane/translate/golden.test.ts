@@ -206,7 +206,7 @@ ${yamlOf("unnamed-protocols-captured")}`,
     workloads: [
       workload("shop", {
         discovery: "mesh",
-        bindsVips: true,
+        vips: "loopback",
         upstreams: [
           { host: "site.example", port: 7000, bind: { address: "127.0.0.1", port: 9101 } },
           { host: "database.example", port: 3306, bind: { address: "127.0.0.1", port: 9102 } },
@@ -227,7 +227,7 @@ ${yamlOf("unnamed-protocols-sidecar")}`,
     workload: "default/details-1",
     workloads: bookinfoWorkloads()
       .filter(({ service }) => ["details", "ratingsdb", "reviews"].includes(service))
-      .map((one) => ({ ...one, discovery: "on-demand", bindsVips: true })),
+      .map((one) => ({ ...one, discovery: "on-demand", vips: "loopback" })),
     asked: ["outbound|5432||ratingsdb.default.svc.cluster.local"],
   },
 ];

@@ -375,11 +375,11 @@ function change(
       { ...base, catalog: { registry: "consul", instanceId: "c1" } },
       { ...base, upstreams: [] },
       { ...base, discovery: "mesh", interception: "redirect" },
-      { ...base, discovery: "mesh", bindsVips: true, locality: "eu/a" },
+      { ...base, discovery: "mesh", vips: "loopback", locality: "eu/a" },
       { ...base, reportsCalls: true },
       { ...base, discovery: "mesh", httpProxy: { address: "127.0.0.1", port: 15_080 } },
       { ...base, discovery: "on-demand", interception: "redirect" },
-      { ...base, discovery: "on-demand", bindsVips: true },
+      { ...base, discovery: "on-demand", vips: "loopback" },
       { ...base, discovery: "on-demand", httpProxy: { address: "127.0.0.1", port: 15_080 } },
       {
         ...base,

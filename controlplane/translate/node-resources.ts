@@ -31,6 +31,7 @@ const TYPES: readonly TypeUrl[] = [
   TYPE_URL.route,
   TYPE_URL.virtualHost,
   TYPE_URL.secret,
+  TYPE_URL.hostName,
 ];
 
 /** What a workload gets, but for the endpoints that it shares: these change far more often than all the rest. */

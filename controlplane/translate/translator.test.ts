@@ -121,7 +121,7 @@ test("a change of one host encodes that host and no other, at the HTTP proxy too
 });
 
 test("a service that comes builds its own listener and no other", () => {
-  const caller = workload("caller", { discovery: "mesh", bindsVips: true });
+  const caller = workload("caller", { discovery: "mesh", vips: "loopback" });
   const it = harness({ workloads: [caller, ...bookinfoWorkloads()], instances: [instance("other")] });
   it.translator.preview("default/caller-1");
   const before = new Set(it.maps("default/caller-1").get(TYPE_URL.listener)?.keys());
@@ -241,7 +241,7 @@ test("a workload whose translation fails keeps what it had; the others go on, an
 
 test("what a class shares is tried once for a snapshot, and who came while it failed is served when it is repaired", () => {
   const workloads = Array.from({ length: 5 }, (_, index) =>
-    workload("page", { name: `page-${index}`, discovery: "mesh", bindsVips: true }),
+    workload("page", { name: `page-${index}`, discovery: "mesh", vips: "loopback" }),
   );
   const sound = instance("db");
   const it = harness({ workloads, instances: [sound] });

@@ -4,7 +4,7 @@ import { type Profiler, Session } from "node:inspector";
 export type Covered = ReadonlyMap<string, Uint8Array>;
 
 /** Own sources; what is generated would only say that a message has many fields. */
-const COUNTED = /\/(?:proxy|mesh)\/(?!xds\/gen\/).*\.ts$/;
+const COUNTED = /\/(?:proxy|mesh|agent)\/(?!xds\/gen\/).*\.ts$/;
 
 /** What V8 counts of the blocks that run on this thread. */
 export class Coverage implements Disposable {

@@ -1,4 +1,5 @@
 import type { Target } from "../target.ts";
+import { dnsQuery } from "./dns.ts";
 import { clientHello } from "./first-bytes.ts";
 import { http1Client, http1Differential, http1Server } from "./http1.ts";
 import { hpack, http2Client, http2Server } from "./http2.ts";
@@ -17,6 +18,7 @@ export const TARGETS: readonly Target[] = [
   muxClient,
   muxHeads,
   clientHello,
+  dnsQuery,
   path,
   format,
   cel,

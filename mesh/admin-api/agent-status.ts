@@ -22,6 +22,7 @@ export interface AgentStatus {
     /** Of files: the SHA-256 (hex) of the text that is in force, by path. */
     readonly files: Readonly<Record<string, string>>;
   };
+  readonly dns: DnsStatus;
   readonly workloads: readonly WorkloadStatus[];
   /** `namespace/name` of those that are not wanted any more, or not as they were, and let their requests finish. */
   readonly leaving: readonly string[];
@@ -37,6 +38,25 @@ export interface AgentStatus {
     readonly message: string;
     readonly hint: string;
   }[];
+}
+
+/** DNS of the host, as its agent serves it. */
+export interface DnsStatus {
+  /** `address:port`; `problem`: why no questions are taken there. */
+  readonly listening: readonly { readonly at: string; readonly problem: string | undefined }[];
+  readonly upstreams: readonly {
+    readonly name: string;
+    /** Why it did not answer last. */
+    readonly failure: string | undefined;
+    /** It asks this agent what it is asked. */
+    readonly loops: boolean;
+  }[];
+  /** Domains that are the mesh's alone. */
+  readonly zones: readonly string[];
+  /** Domains in which a bare name is a service, as the host's resolver is to try them. */
+  readonly search: readonly string[];
+  /** Hosts of the mesh that have a name here. */
+  readonly hosts: number;
 }
 
 export interface WorkloadStatus {
@@ -61,6 +81,10 @@ export interface WorkloadStatus {
   readonly dataPlane: { readonly kind: string; readonly pid: number | undefined };
   readonly inbound: readonly string[];
   readonly upstreams: readonly string[];
+  /** Where its HTTP forward proxy listens. */
+  readonly httpProxy: string | undefined;
+  /** At which addresses of services its proxy listens. */
+  readonly vips: "none" | "loopback" | "routed";
   readonly svidExpires: string | undefined;
   /** Where its configuration comes from. */
   readonly configuration: "server" | "cache" | "none";

@@ -9,6 +9,10 @@ export type HostFindingCode =
   | "host.clock-skew"
   | "host.configuration"
   | "host.disk-space"
+  | "host.dns-hook"
+  | "host.dns-loop"
+  | "host.dns-port"
+  | "host.dns-upstream"
   | "host.foreign-listener"
   | "host.kernel-feature"
   | "host.nothing-listens"
@@ -17,6 +21,7 @@ export type HostFindingCode =
   | "host.services-file"
   | "host.state-directory"
   | "host.tags"
+  | "host.vips-port"
   | "host.wrong-authority";
 
 /**

@@ -109,7 +109,7 @@ export interface SyncReply {
 export const PROXY_RESOURCE_TYPES = ["listener", "route", "cluster", "endpoint"] as const;
 export type ProxyResourceType = (typeof PROXY_RESOURCE_TYPES)[number];
 /** The state of these is told as well; what is in them is not. */
-export type ProxyStatusType = ProxyResourceType | "secret" | "extension" | "virtual-host";
+export type ProxyStatusType = ProxyResourceType | "secret" | "extension" | "virtual-host" | "host-name";
 
 export interface ProxyTypeStatus {
   /** `NOT SENT`: subscribed and nothing to send yet. `IGNORED`: never asked for. */

@@ -20,6 +20,7 @@ test("a service that says nothing is not in the mesh and has only its name as a 
       discovery: undefined,
       interception: undefined,
       httpProxy: undefined,
+      vips: false,
       group: undefined,
       saysApp: false,
     },
@@ -49,6 +50,7 @@ const everything = {
   discovery: "on-demand",
   interception: "redirect",
   httpProxy: { address: undefined, port: 15_080 },
+  vips: true,
   group: "reviews-vms",
   saysApp: false,
 };
@@ -68,6 +70,7 @@ const written: Readonly<Record<string, string>> = {
   discovery: "on-demand",
   interception: "redirect",
   "http-proxy": "15080",
+  vips: "true",
   group: "reviews-vms",
 };
 

@@ -33,6 +33,8 @@ export interface ServiceHints {
   readonly interception: HostInterception | undefined;
   /** The WorkloadGroup of its namespace that it is made from. */
   readonly group: string | undefined;
+  /** Its proxy listens at the addresses of other services, which DNS tells. */
+  readonly vips: boolean;
   /** Where its HTTP forward proxy listens; an address that is not said is the agent's to choose. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
 }
@@ -58,6 +60,7 @@ const KEYS = [
   "discovery",
   "interception",
   "http-proxy",
+  "vips",
   "group",
 ] as const;
 type Key = (typeof KEYS)[number];
@@ -113,6 +116,7 @@ export function parseServiceHints(
     discovery: read("discovery", oneOf(DISCOVERIES)),
     interception: read("interception", oneOf(INTERCEPTIONS)),
     httpProxy: read("http-proxy", httpProxy),
+    vips: read("vips", flag) ?? false,
     group: read("group", objectName),
   };
   return { hints, problems };

@@ -55,8 +55,12 @@ export interface Workload {
   readonly discovery: "upstreams" | "mesh" | "on-demand";
   /** Where an HTTP forward proxy for its application listens; undefined: none. */
   readonly httpProxy: SocketAddress | undefined;
-  /** True: services' VIPs are bound, each port a listener of its own. Only without interception. */
-  readonly bindsVips: boolean;
+  /**
+   * At which addresses of services its proxy listens, each port a listener of its own; only without interception.
+   * `loopback`: the twins of the mesh's addresses in 127.240.0.0/16, which anybody may bind; `routed`: those addresses
+   * themselves, which the host has a route for (AnyIP).
+   */
+  readonly vips: Vips;
   /** Its agent takes what its proxy tells of calls (Envoy's access log service), and reports it. */
   readonly reportsCalls: boolean;
   readonly dataPlane: "envoy" | "builtin";
@@ -65,6 +69,8 @@ export interface Workload {
   /** The WorkloadGroup that it is made from. */
   readonly group: GroupMembership | undefined;
 }
+
+export type Vips = "none" | "loopback" | "routed";
 
 /** What has a default where nobody says anything: the service account, the weight, and the label `app`. */
 export const DEFAULTED: readonly ["serviceAccount", "weight", "app"] = ["serviceAccount", "weight", "app"];

@@ -8,6 +8,8 @@ export const TYPE_URL = {
   virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
   /** Filters that are configured apart from their listener, as EnvoyFilters add them (ECDS). */
   extension: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+  /** What DNS of a host tells of the mesh; for its agent, not for its data planes. */
+  hostName: "type.googleapis.com/lateen.names.v1.HostName",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
 } as const;
 
@@ -25,4 +27,6 @@ export const PUSH_ORDER: readonly TypeUrl[] = [
   TYPE_URL.listener,
   TYPE_URL.route,
   TYPE_URL.virtualHost,
+  // A name is told once there is a listener that it leads to.
+  TYPE_URL.hostName,
 ];

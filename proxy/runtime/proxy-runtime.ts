@@ -179,7 +179,8 @@ export class ProxyRuntime implements Tables {
           remove: (name) => this.#onDemand.remove(name),
         });
       case TYPE_URL.extension:
-        // Never asked for: a listener that refers to one is refused.
+      case TYPE_URL.hostName:
+        // Never asked for: a listener that refers to an extension is refused, and names are the agent's.
         return [];
       default:
         return update.type satisfies never;

@@ -64,6 +64,22 @@ describeMesh("HTTP forward proxy", { hosts: HOSTS }, (mesh) => {
       assert.match(other.body, /ratings/);
     });
 
+    test(`${from} is refused a tunnel: the calls in it would be nobody's to see`, async () => {
+      const proxy = { host: mesh().host(from).spec.loopback, port: PROXY_PORT };
+      const status = await new Promise<number>((resolve, reject) => {
+        const sent = request({ ...proxy, method: "CONNECT", path: "reviews:9080", timeout: 10_000 });
+        sent.on("connect", ({ statusCode = 0 }, socket) => {
+          socket.destroy();
+          resolve(statusCode);
+        });
+        sent.on("response", ({ statusCode = 0 }) => resolve(statusCode));
+        sent.on("error", reject);
+        sent.on("timeout", () => sent.destroy(new Error("no answer")));
+        sent.end();
+      });
+      assert.ok(status >= 400 && status < 500, `status ${status}`);
+    });
+
     test(`${from} gets 502 for a host of no service`, async () => {
       const { status } = await callThroughProxy(mesh(), from, "http://nobody.example:9080/");
       assert.equal(status, 502);

@@ -81,7 +81,7 @@ kind: VirtualService
 metadata: { name: never }
 spec: { hosts: [never.test], tcp: [{ route: [{ destination: { host: cache.test } }] }] }
 `;
-      const lazy = workload("lazy", { ports: [], discovery: "on-demand", bindsVips: true });
+      const lazy = workload("lazy", { ports: [], discovery: "on-demand", vips: "loopback" });
       const newState = () => sampleState({ yaml, workloads: [lazy] });
       const mesh = cleanup.use(await RelayedMesh.start(kind, newState(), "lazy-1"));
       const call = (name: string): Caller => {

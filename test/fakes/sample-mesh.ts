@@ -65,7 +65,7 @@ export const PLAIN_SIDECAR = {
   interception: "none",
   discovery: "upstreams",
   httpProxy: undefined,
-  bindsVips: false,
+  vips: "none",
   reportsCalls: false,
 } as const;
 

@@ -53,7 +53,7 @@ const WORKLOADS = [
   }),
   workload("plain", {
     discovery: "mesh",
-    bindsVips: true,
+    vips: "loopback",
     reportsCalls: true,
     locality: "eu/a/1",
     ports: [port({ inbound: { address: "10.0.9.2", port: 9080 } })],

@@ -326,7 +326,7 @@ export function wireWorkload(name: string, changes: Partial<Workload> = {}): Wor
     interception: "",
     discovery: "",
     httpProxy: undefined,
-    bindsVips: false,
+    vips: "none",
     reportsCalls: false,
     group: "",
     defaulted: [],

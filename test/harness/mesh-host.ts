@@ -252,6 +252,7 @@ export class MeshHost implements AsyncDisposable {
       stateDir: this.stateDir,
       runDir: this.runDir,
       status: { port: 0 },
+      dns: { listen: [] },
       drainSeconds: 1,
     };
   }

@@ -49,7 +49,12 @@ export class VmHost {
 
   /** `lateen …`; what it starts in the background goes on. */
   async lateen(...args: readonly string[]): Promise<Said> {
-    const child = this.#spawn(args, ["ignore", "pipe", "pipe"]);
+    return await this.run(process.execPath, LATEEN, ...args);
+  }
+
+  /** A program that sees the host's own files. */
+  async run(...command: readonly string[]): Promise<Said> {
+    const child = this.#spawn(command, ["ignore", "pipe", "pipe"]);
     const [stdout, stderr, [code]] = await Promise.all([
       text(child.stdout ?? process.stdin),
       text(child.stderr ?? process.stdin),
@@ -60,7 +65,7 @@ export class VmHost {
 
   /** `lateen …` as a boot would start it. */
   start(...args: readonly string[]): void {
-    this.#spawn(args, "ignore").unref();
+    this.#spawn([process.execPath, LATEEN, ...args], "ignore").unref();
   }
 
   /** Where a path of this host is for the test. */
@@ -91,19 +96,8 @@ export class VmHost {
       rmSync(join(this.path("/run/"), name), { recursive: true });
   }
 
-  #spawn(args: readonly string[], stdio: StdioOptions): ReturnType<Namespace["spawn"]> {
-    const command = [
-      "--uts",
-      "sh",
-      "-c",
-      ENTER,
-      "sh",
-      this.#root,
-      this.name,
-      process.execPath,
-      LATEEN,
-      ...args,
-    ];
+  #spawn(program: readonly string[], stdio: StdioOptions): ReturnType<Namespace["spawn"]> {
+    const command = ["--uts", "sh", "-c", ENTER, "sh", this.#root, this.name, ...program];
     return this.network.spawn("unshare", command, { stdio, detached: true });
   }
 }

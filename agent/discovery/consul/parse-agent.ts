@@ -157,6 +157,7 @@ export function fieldsOf(
     discovery: hints.discovery,
     interception: hints.interception ?? "none",
     httpProxy: hints.httpProxy,
+    vips: hints.vips,
   };
 }
 

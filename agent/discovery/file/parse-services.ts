@@ -87,6 +87,8 @@ const serviceSchema = z
     discovery: z.enum(DISCOVERIES).optional(),
     interception: z.enum(INTERCEPTIONS).default("none"),
     httpProxy: httpProxy.optional(),
+    /** Its proxy listens at the addresses of other services, which DNS tells. */
+    vips: z.boolean().default(false),
     weight: z.number().int().min(1).max(65_535).optional(),
     health: z.enum(["healthy", "unhealthy"]).default("healthy"),
     /** The catalog that has it too: it is an endpoint only as long as that has it. */
@@ -175,6 +177,7 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     discovery: written.discovery,
     interception: written.interception,
     httpProxy: written.httpProxy,
+    vips: written.vips,
     catalog: registry === undefined ? undefined : { registry, instanceId },
     group: written.group === undefined ? undefined : { name: written.group, defaulted: defaultedOf(written) },
     probe: written.probe,

@@ -49,7 +49,7 @@ export function egressClass(scope: Scope, workload: WorkloadConfig): EgressClass
     workload.role === "gateway" ? gatewaySource(scope, workload) : scopeSource(view, workload, client);
   const ways: Ways = {
     captured: workload.interception !== "none",
-    bindsVips: workload.bindsVips && workload.interception === "none",
+    vips: workload.interception === "none" ? workload.vips : "none",
     httpProxy: workload.httpProxy ?? proxyOfMesh(view, workload),
   };
   return { key: `${JSON.stringify([source, ways])}/${clientKey(client)}`, client, source, ways };

@@ -29,9 +29,9 @@ function service(
   };
 }
 
-const CAPTURED: Ways = { captured: true, bindsVips: false, httpProxy: undefined };
-const VIPS: Ways = { captured: false, bindsVips: true, httpProxy: undefined };
-const NONE: Ways = { captured: false, bindsVips: false, httpProxy: undefined };
+const CAPTURED: Ways = { captured: true, vips: "none", httpProxy: undefined };
+const VIPS: Ways = { captured: false, vips: "loopback", httpProxy: undefined };
+const NONE: Ways = { captured: false, vips: "none", httpProxy: undefined };
 const PROXY: Ways = { ...NONE, httpProxy: { address: "127.0.0.1", port: 15_080 } };
 
 function plan(

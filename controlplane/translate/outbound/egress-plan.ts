@@ -1,8 +1,8 @@
 import { isServerFirst } from "../../../mesh/model/protocols.ts";
 import type { Service, ServicePort } from "../../../mesh/model/service.ts";
 import type { SidecarPort } from "../../../mesh/model/sidecar.ts";
-import { isAutoVip, loopbackVip } from "../../../mesh/model/vips.ts";
-import type { SocketAddress } from "../../../mesh/model/workload.ts";
+import { boundVip, isAutoVip } from "../../../mesh/model/vips.ts";
+import type { SocketAddress, Vips } from "../../../mesh/model/workload.ts";
 import { routeName, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../../mesh/xds/names.ts";
 import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
 import { byText } from "../../snapshot/text-order.ts";
@@ -13,8 +13,8 @@ import { claimBytes, keptOut, type ListenerDraft, newDraft, toListener } from ".
 export interface Ways {
   /** All its connections come in with their original destinations. */
   readonly captured: boolean;
-  /** Services' VIPs are bound on loopback. */
-  readonly bindsVips: boolean;
+  /** At which addresses of services it listens. */
+  readonly vips: Vips;
   readonly httpProxy: SocketAddress | undefined;
 }
 
@@ -161,13 +161,13 @@ class Planner {
 
   /** Wherever the workload's calls to the service may come in. */
   everywhere(place: ServedPort): void {
-    const { captured, bindsVips, httpProxy } = this.#ways;
+    const { captured, vips, httpProxy } = this.#ways;
     const { number, protocol } = place.port;
     if (mayBeHttp(protocol) && httpProxy !== undefined) {
       this.#route(this.#listener(httpProxy, true, true), HTTP_PROXY_ROUTES, place);
     }
     if (captured) this.#captured(place);
-    else if (bindsVips) this.#onVips(place);
+    else if (vips !== "none") this.#onVips(place, vips);
     else if (httpProxy === undefined) this.#general(LOOPBACK, true, place, []);
     // Called by its name, it is known wherever HTTP of its port comes in.
     const routes = String(number);
@@ -214,9 +214,9 @@ class Planner {
     for (const address of single) this.#general(address, false, place, []);
   }
 
-  #onVips(place: ServedPort): void {
+  #onVips(place: ServedPort, bound: Exclude<Vips, "none">): void {
     const { service, port } = place;
-    const vips = service.addresses.flatMap((address) => loopbackVip(address) ?? []);
+    const vips = service.addresses.flatMap((address) => boundVip(address, bound) ?? []);
     if (vips.length === 0) {
       const message = `port ${port.number} cannot be called by address: it has no address of this mesh`;
       this.#conflicts.push({ hostname: service.hostname, message });

@@ -19,6 +19,7 @@ import { resource, sameMap, sameResource } from "../resource.ts";
 import { clusterHosts } from "./cluster-hosts.ts";
 import { clientsThrough, type EgressClass, egressScope } from "./egress-class.ts";
 import { type EgressPlan, type PlannedListener, type PlannedRoutes, planEgress } from "./egress-plan.ts";
+import { hostNames } from "./host-names.ts";
 import { onDemandRouteConfiguration } from "./on-demand.ts";
 import { plannedListener } from "./planned-listener.ts";
 import {
@@ -45,6 +46,8 @@ export function egressMap(scope: Scope, of: EgressClass, type: TypeUrl): Resourc
       return routes(scope, listeningClass(of));
     case TYPE_URL.secret:
       return secrets(scope, of);
+    case TYPE_URL.hostName:
+      return hostNames(scope, listeningClass(of), listenedFor(scope, listeningClass(of)));
     default:
       return NONE;
   }
@@ -211,8 +214,8 @@ function capturedTcpPorts(scope: Scope, of: EgressClass): readonly number[] {
 }
 
 /** Otherwise declared upstreams are the only way out, and these are a workload's own. */
-function listensGenerally({ ways: { captured, bindsVips, httpProxy }, source }: EgressClass): boolean {
-  return captured || bindsVips || httpProxy !== undefined || source.kind !== "hosts";
+function listensGenerally({ ways: { captured, vips, httpProxy }, source }: EgressClass): boolean {
+  return captured || vips !== "none" || httpProxy !== undefined || source.kind !== "hosts";
 }
 
 function isOnDemand({ source }: EgressClass): boolean {

@@ -9,11 +9,11 @@ import type { ResourceMap } from "../../xds/config-source.ts";
 import { createTranslator } from "../translator.ts";
 
 const DB = "outbound|5432||db.default.svc.cluster.local";
-const LAZY = { discovery: "on-demand", bindsVips: true, ports: [] } as const;
+const LAZY = { discovery: "on-demand", vips: "loopback", ports: [] } as const;
 const WORKLOADS = [
   workload("lazy", LAZY),
   workload("lazy", { ...LAZY, name: "lazy-2" }),
-  workload("captured", { ...LAZY, bindsVips: false, interception: "redirect" }),
+  workload("captured", { ...LAZY, vips: "none", interception: "redirect" }),
   workload("plain", { ports: [] }),
   workload("web"),
   workload("db", { ports: [port({ protocol: "tcp", name: "tcp", servicePort: 5432 })] }),

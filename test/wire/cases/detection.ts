@@ -7,7 +7,7 @@ const SITE = "site.test";
 const CALL = `${SITE}:7000`;
 
 /** Services at addresses of their own. */
-const BINDS_VIPS = { discovery: "mesh", bindsVips: true } as const;
+const BINDS_VIPS = { discovery: "mesh", vips: "loopback" } as const;
 
 /** What is HTTP of `site.test` goes to `a`, all else to `ta`. */
 const TWO_WAYS = routes(

@@ -230,7 +230,7 @@ export const HTTP_CASES: readonly WireCase[] = [
     yaml: (at) =>
       ["a", "b", "c"].map((app) => entry(`${app}.test`, "8000 HTTP", [at(app)])).join("") +
       routes("b.test", `http: [{ match: [{ uri: { prefix: /c } }], ${to("c.test")} }, { ${to("b.test")} }]`),
-    caller: { discovery: "mesh", bindsVips: true },
+    caller: { discovery: "mesh", vips: "loopback" },
     calls: [
       http("vip a.test:8000", "a"),
       http("vip b.test:8000", "b"),

@@ -20,7 +20,7 @@ const versioned = (at: At): string =>
   ]) + rule(DB, VERSIONS);
 
 /** Services at addresses of their own. */
-const BINDS_VIPS = { discovery: "mesh", bindsVips: true } as const;
+const BINDS_VIPS = { discovery: "mesh", vips: "loopback" } as const;
 
 export const LAYER4_CASES: readonly WireCase[] = [
   {

@@ -245,7 +245,7 @@ spec: { dnsRefreshRate: 1s }`,
   {
     name: "a service gets an address by itself, which can be called",
     yaml: (at) => entry(SHOP, "8000 HTTP", [at("a")], INTERNAL),
-    caller: { discovery: "mesh", bindsVips: true },
+    caller: { discovery: "mesh", vips: "loopback" },
     calls: [http(`vip ${SHOP}:8000`, "a")],
   },
 ];

@@ -102,7 +102,7 @@ export const SHARED_HOST_CASES: readonly WireCase[] = [
   },
   {
     name: "connections to a host that two teams describe",
-    caller: { namespace: "second", discovery: "mesh", bindsVips: true },
+    caller: { namespace: "second", discovery: "mesh", vips: "loopback" },
     yaml: (at) =>
       entry(DB, "5432 TCP", [at("ta")], INTERNAL, "{ name: db, namespace: first }") +
       entry(DB, "5432 TCP", [at("tb")], INTERNAL, "{ name: db, namespace: second }"),
