@@ -1,10 +1,14 @@
 import { Command, Option } from "commander";
+import { serviceNotifier } from "../../agent/host/notify.ts";
 import { MeshError } from "../../mesh/errors.ts";
 import { formatPath } from "../../mesh/model/finding.ts";
 import type { CliContext, Exit } from "../context.ts";
-import { readConfigFile } from "../daemon.ts";
+import { daemonLogger, logFormatOption, readConfigFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { readInput } from "../input-files.ts";
+import type { LogFormat, LogLevel } from "../logging.ts";
+import { runAdmission } from "../nomad/admission/app.ts";
+import { type AdmissionConfig, loadAdmissionConfig } from "../nomad/admission/config.ts";
 import { changesBetween } from "../nomad/inject/changes.ts";
 import type { InjectionMode } from "../nomad/inject/choose-group.ts";
 import { type Injection, injectJob } from "../nomad/inject/inject.ts";
@@ -28,7 +32,54 @@ interface InjectOptions {
 export function nomadCommand(context: CliContext, exit: Exit): Command {
   return new Command("nomad")
     .description("jobs of Nomad: give them sidecars, by hand or as they are registered")
-    .addCommand(injectCommand(context, exit));
+    .addCommand(injectCommand(context, exit))
+    .addCommand(admissionCommand(context, exit));
+}
+
+interface AdmissionOptions {
+  readonly config?: string;
+  readonly listen?: string;
+  readonly nomad?: string;
+  readonly logLevel?: LogLevel;
+  readonly logFormat?: LogFormat;
+}
+
+function admissionCommand(context: CliContext, exit: Exit): Command {
+  return new Command("admission")
+    .description("stand before Nomad's HTTP API: inject as jobs are registered, refuse what the rules forbid")
+    .option("--config <file>", `rules and settings (default: ${NOMAD_CONFIG}, if it exists)`)
+    .option("--listen <address>", "host:port, or unix:///path")
+    .option("--nomad <address>", "Nomad's own API: http://…, https://… or unix:///path")
+    .addOption(
+      new Option("--log-level <level>", "the least that is logged").choices([
+        "debug",
+        "info",
+        "warn",
+        "error",
+      ]),
+    )
+    .addOption(logFormatOption())
+    .action(async (options: AdmissionOptions) => {
+      const load = (): AdmissionConfig =>
+        loadAdmissionConfig({
+          file: readConfigFile(options.config, NOMAD_CONFIG),
+          environment: context.environment,
+          flags: {
+            ...(options.listen === undefined ? {} : { listen: { address: options.listen } }),
+            ...(options.nomad === undefined ? {} : { nomad: { address: options.nomad } }),
+            logLevel: options.logLevel,
+          },
+        });
+      const { clock, environment, signal } = context;
+      const logger = daemonLogger(context, load().logLevel, options.logFormat);
+      const manager = serviceNotifier({ environment, clock, logger, pid: process.pid });
+      const onReady = (address: string): void => manager.ready(`before Nomad, at ${address}`);
+      await Promise.all([
+        runAdmission({ load, clock, logger, onReady }, signal).finally(() => manager.stopping()),
+        manager.runWatchdog(signal),
+      ]);
+      exit(EXIT.ok);
+    });
 }
 
 function injectCommand(context: CliContext, exit: Exit): Command {

@@ -40,8 +40,7 @@ export interface InjectionOptions {
  */
 export function injectJob(value: unknown, { mode, settings, path }: InjectionOptions): Injection {
   const problems: Finding[] = [];
-  const bare = bareJob(value);
-  const job = parseJob(bare, path, problems);
+  const job = parseBareJob(value, path, problems);
   if (problems.length > 0) {
     return { job: job.raw, parsed: job, groups: job.groups.map(refusedGroup), problems };
   }
@@ -54,6 +53,11 @@ export function injectJob(value: unknown, { mode, settings, path }: InjectionOpt
     groups: done.map(({ outcome }) => outcome),
     problems,
   };
+}
+
+/** A job as it was before any injection. What is wrong is added to `problems`. */
+export function parseBareJob(value: unknown, path: FieldPath, problems: Finding[]): NomadJob {
+  return parseJob(bareJob(value), path, problems);
 }
 
 function bareJob(value: unknown): unknown {
