@@ -28,10 +28,10 @@ export class NomadAgent implements AsyncDisposable {
   }
 
   static async start(): Promise<NomadAgent> {
-    const directory = mkdtempSync(join(tmpdir(), "lateen-nomad-"));
+    const directory = mkdtempSync(join(tmpdir(), "ln-"));
     const [http, rpc, serf] = [await freePort(), await freePort(), await freePort()];
     const config = join(directory, "agent.json");
-    writeFileSync(config, JSON.stringify(agentConfig({ http, rpc, serf })));
+    writeFileSync(config, JSON.stringify(agentConfig(directory, { http, rpc, serf })));
     // Nothing of this machine's environment: proxies and clouds are not the test's.
     const env = { PATH: process.env["PATH"], HOME: directory, TMPDIR: directory };
     const child = spawn(requireTool("nomad"), ["agent", "-dev", "-config", config], { env, stdio: "ignore" });
@@ -101,13 +101,16 @@ export class NomadAgent implements AsyncDisposable {
   }
 }
 
-function agentConfig(ports: Readonly<Record<"http" | "rpc" | "serf", number>>): object {
+function agentConfig(directory: string, ports: Readonly<Record<"http" | "rpc" | "serf", number>>): object {
   return {
     bind_addr: "127.0.0.1",
     ports,
     disable_update_check: true,
     plugin: [{ raw_exec: [{ config: [{ enabled: true }] }] }],
     client: {
+      // Short: sockets of tasks are below, and a socket's path has 107 bytes (unix(7)).
+      alloc_dir: join(directory, "a"),
+      state_dir: join(directory, "s"),
       network_interface: "lo",
       options: { "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean" },
     },
