@@ -5,7 +5,7 @@
 #   nomad job run canary.nomad.hcl                                        # v1 alone, and canary-routes.yaml keeps it so
 #   lateen apply -f canary-routes.yaml
 #   nomad job run -var canary_count=1 -var canary_version=v2 canary.nomad.hcl
-#   sed 's/weight: 100/weight: 90/; s/weight: 0/weight: 10/' canary-routes.yaml | lateen apply -f -
+#   sed '/v1 }/s/weight: .*/weight: 90 }/; /v2 }/s/weight: .*/weight: 10 }/' canary-routes.yaml | lateen apply -f -
 #   … 50 and 50, 0 and 100; back is the same line with other numbers, and takes no new allocation
 #   nomad job run -var stable_version=v2 canary.nomad.hcl                  # done: the canary is the stable one
 #
@@ -86,7 +86,7 @@ job "reviews" {
         }
         resources {
           cpu    = 50
-          memory = 96
+          memory = 128
         }
       }
     }

@@ -99,8 +99,9 @@ job "ingress" {
       kill_timeout = "20s"
 
       resources {
-        cpu    = 300
-        memory = 192
+        cpu     = 300
+        memory  = 256
+        secrets = 16
       }
     }
   }

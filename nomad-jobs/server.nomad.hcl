@@ -93,7 +93,7 @@ job "lateen-server" {
 
       resources {
         cpu    = 300
-        memory = 256
+        memory = 512
       }
     }
   }

@@ -90,7 +90,9 @@ job "hello" {
       kill_timeout = "20s"
       resources {
         cpu    = 200
-        memory = 128
+        memory = 256
+        # Keys and the last good configuration are in the secrets directory.
+        secrets = 16
       }
     }
 
@@ -106,7 +108,7 @@ job "hello" {
       }
       resources {
         cpu    = 50
-        memory = 64
+        memory = 96
       }
     }
 

@@ -53,7 +53,7 @@ job "details" {
       }
       resources {
         cpu    = 50
-        memory = 96
+        memory = 128
       }
     }
   }

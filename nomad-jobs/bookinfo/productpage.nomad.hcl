@@ -61,7 +61,7 @@ job "productpage" {
       }
       resources {
         cpu    = 50
-        memory = 96
+        memory = 128
       }
     }
   }

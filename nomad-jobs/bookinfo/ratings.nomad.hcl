@@ -53,7 +53,7 @@ job "ratings" {
       }
       resources {
         cpu    = 50
-        memory = 96
+        memory = 128
       }
     }
   }

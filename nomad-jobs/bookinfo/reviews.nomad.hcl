@@ -53,7 +53,7 @@ job "reviews" {
       }
       resources {
         cpu    = 50
-        memory = 96
+        memory = 128
       }
     }
   }
@@ -94,7 +94,7 @@ job "reviews" {
       }
       resources {
         cpu    = 50
-        memory = 96
+        memory = 128
       }
     }
   }
@@ -135,7 +135,7 @@ job "reviews" {
       }
       resources {
         cpu    = 50
-        memory = 96
+        memory = 128
       }
     }
   }

@@ -122,7 +122,7 @@ function unmountBelow(directory: string): void {
   const mounts = readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .flatMap((line) => line.split(" ")[4] ?? []);
-  for (const mount of mounts.filter((path) => path.startsWith(`${directory}/`)).reverse()) {
+  for (const mount of mounts.filter((path) => path.startsWith(`${directory}/`)).toReversed()) {
     execFileSync("umount", ["-l", mount]);
   }
 }

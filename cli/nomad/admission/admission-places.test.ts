@@ -101,7 +101,7 @@ test("TLS on both sides: it asks its clients for certificates, shows Nomad its o
 test("sockets on both sides; one that a killed admission left is taken, one that is in use is not", async (t) => {
   const directory = temporary(t);
   const [far, near] = [join(directory, "nomad.sock"), join(directory, "near.sock")];
-  await using _nomad = await FakeNomad.start({ path: far });
+  await using nomad = await FakeNomad.start({ path: far });
   const config = configOf({ listen: { address: `unix://${near}` }, nomad: { address: `unix://${far}` } });
   writeFileSync(near, "");
   await assert.rejects(startAdmission(`unix://${near}`, settingsOf(config), silentLogger), /is not a socket/);
@@ -112,6 +112,7 @@ test("sockets on both sides; one that a killed admission left is taken, one that
     assert.equal(statSync(near).mode & 0o777, 0o660);
     const answer = await readAnswer(await openAt({ socketPath: near }, "/v1/nodes", {}));
     assert.equal(answer.status, 200);
+    assert.equal(nomad.only("GET").url, "/v1/nodes");
     const again = startAdmission(`unix://${near}`, settingsOf(config), silentLogger);
     await assert.rejects(again, /another program is listening/);
   }
@@ -150,7 +151,7 @@ test("a changed configuration counts from the next look on, and one that is brok
       .status;
   };
   const look = async (line: RegExp): Promise<void> => {
-    await clock.advance(5_000);
+    clock.advance(5_000);
     await eventually(`it logs ${line}`, () => log.some((text) => line.test(text)));
   };
   assert.equal(await register(), 200);

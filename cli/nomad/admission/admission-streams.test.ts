@@ -45,7 +45,7 @@ test("an answer comes back as Nomad gave it", async () => {
 test("events come one by one while the stream is open, and Nomad hears when the reader leaves", async () => {
   await using bench = await startBench();
   const { promise: gone, resolve: leave } = Promise.withResolvers<void>();
-  let push = (_: string): void => {};
+  let push: (text: string) => void = () => {};
   bench.nomad.answers.set("/v1/event/stream", (_, response, message) => {
     response.writeHead(200, { "Content-Type": "application/json" });
     response.flushHeaders();
@@ -116,7 +116,10 @@ test("an upload that is not a job's is a stream too", async () => {
 });
 
 /** A client that asks for a shell, and all that it has heard so far. */
-function exec(port: number): { readonly socket: Socket; heard(wanted: string): Promise<string> } {
+function exec(port: number): {
+  readonly socket: Socket;
+  readonly heard: (wanted: string) => Promise<string>;
+} {
   const socket = createConnection(port, "127.0.0.1");
   let text = "";
   socket.on("data", (bytes) => {

@@ -62,7 +62,7 @@ export function admitJob(text: string, query: string, { rules, sidecar }: Admiss
   return {
     kind: "admitted",
     body: printJson({ ...body.raw, Namespace: namespace, Job: { ...injection.job, Namespace: namespace } }),
-    query: `?${parameters}`,
+    query: `?${parameters.toString()}`,
     job: parsed.id,
     namespace,
     groups,

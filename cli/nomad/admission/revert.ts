@@ -56,7 +56,7 @@ export async function judgeRevert(revert: RevertRequest): Promise<Verdict> {
   return {
     kind: "admitted",
     body: printJson({ ...body.raw, Namespace: namespace }),
-    query: `?${parameters}`,
+    query: `?${parameters.toString()}`,
     job,
     namespace,
     groups: [],
@@ -73,9 +73,10 @@ async function storedVersion(
   const token = message.headers["x-nomad-token"];
   const authorization = message.headers.authorization;
   const answer = await ask(target, {
-    path: `/v1/job/${encodeURIComponent(job)}/versions?${parameters}`,
+    path: `/v1/job/${encodeURIComponent(job)}/versions?${parameters.toString()}`,
     headers: [
-      ...["Host", message.headers.host ?? "nomad"],
+      "Host",
+      message.headers.host ?? "nomad",
       ...(typeof token === "string" ? ["X-Nomad-Token", token] : []),
       ...(authorization === undefined ? [] : ["Authorization", authorization]),
     ],

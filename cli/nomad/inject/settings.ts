@@ -22,7 +22,10 @@ export const sidecarSettingsSchema = z.strictObject({
     .optional(),
   /** MHz. */
   cpu: z.number().int().min(1).max(100_000).default(200),
-  memoryMb: z.number().int().min(32).max(65_536).default(128),
+  /** The agent and the built-in data plane together; with less the kernel ends them. */
+  memoryMb: z.number().int().min(64).max(65_536).default(256),
+  /** Of its secrets directory, where keys and the last good configuration are; Nomad before 1.11 has always 1 MiB. */
+  secretsMb: z.number().int().min(1).max(1_024).default(16),
   /** How long a stopping allocation is out of the catalog before its tasks are told to end. */
   shutdownDelaySeconds: z.number().int().min(0).max(600).default(5),
   /** How long the application waits for its sidecar before the allocation fails. */

@@ -26,7 +26,7 @@ export function sidecarTasks(parts: SidecarParts): readonly [JsonRecord, JsonRec
 }
 
 function agentTask({ driver, meshed, settings, asked, delayed }: SidecarParts): JsonRecord {
-  const { audience, cpu, memoryMb } = settings;
+  const { audience, cpu, memoryMb, secretsMb } = settings;
   const marks = {
     [INJECTED_META]: "true",
     ...(asked.length === 0 ? {} : { [ASKED_META]: asked.join(",") }),
@@ -47,7 +47,7 @@ function agentTask({ driver, meshed, settings, asked, delayed }: SidecarParts): 
         ChangeMode: "noop",
       },
     ],
-    Resources: { CPU: cpu, MemoryMB: memoryMb },
+    Resources: { CPU: cpu, MemoryMB: memoryMb, SecretsMB: secretsMb },
     KillTimeout: KILL_TIMEOUT_SECONDS * NS_PER_SECOND,
     Meta: marks,
   };
@@ -60,7 +60,7 @@ function readyTask({ driver, settings }: SidecarParts): JsonRecord {
     Driver: driver.driver,
     Lifecycle: { Hook: "prestart", Sidecar: false },
     Config: driver.config(["wait", "--ready", "--timeout", `${settings.readySeconds}s`]),
-    Resources: { CPU: 50, MemoryMB: 64 },
+    Resources: { CPU: 50, MemoryMB: 96 },
     Meta: { [INJECTED_META]: "true" },
   };
 }

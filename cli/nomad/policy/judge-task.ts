@@ -44,7 +44,8 @@ function judgeRights({ path, name, config }: Task): readonly Finding[] {
 
 /** Drivers take texts for flags too; `${…}` may be anything. */
 function isOff(value: unknown): boolean {
-  return value === undefined || value === null || value === false || /^(false|0|)$/i.test(String(value));
+  if (value === undefined || value === null) return true;
+  return typeof value !== "object" && /^(false|0|)$/i.test(`${value as string | number | boolean}`);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -55,9 +55,12 @@ export async function startBench(settings: Readonly<Record<string, unknown>> = {
   };
 }
 
-export function configOf(file: Readonly<Record<string, unknown>>): AdmissionConfig {
+export function configOf(
+  file: Readonly<Record<string, unknown>>,
+  text = JSON.stringify(file),
+): AdmissionConfig {
   return loadAdmissionConfig({
-    file: { name: "nomad.yaml", text: JSON.stringify(file) },
+    file: { name: "nomad.yaml", text },
     environment: {},
     flags: {},
   });
