@@ -27,6 +27,10 @@ for (const path of [
   "/v1/%6Aobs",
   "/v1/job/a%2fb",
   "/v1/job/web/strange",
+  "/v1/job/scale",
+  "/v1/job/revert",
+  "/v1/job/",
+  "/v1/job/%2e%2e/jobs",
 ]) {
   test(`a job that is sent to ${path} comes to Nomad with its sidecar, and with the caller's token`, async () => {
     await using bench = await startBench();

@@ -24,9 +24,11 @@ export function classifyRequest(method: string, target: string): RequestKind {
   if (path === undefined) return "unreadable";
   if (path === "/v1/jobs" || path === "/v1/validate/job") return "job";
   if (!path.startsWith(JOB_PREFIX)) return "pass";
-  if (path.endsWith("/plan")) return "job";
-  if (path.endsWith("/revert")) return "revert";
-  return HARMLESS.test(path) ? "pass" : "job";
+  // Without the prefix's own slash: `/v1/job/scale` is the job of that name.
+  const rest = path.slice(JOB_PREFIX.length);
+  if (rest.endsWith("/plan")) return "job";
+  if (rest.endsWith("/revert")) return "revert";
+  return HARMLESS.test(rest) ? "pass" : "job";
 }
 
 /** The job's ID in a path of the kind `revert`. */

@@ -10,18 +10,19 @@ export interface NomadTarget {
   /** For messages. */
   readonly address: string;
   /**
-   * `path` is the request's target as the client wrote it. The request fails with `timedOut` when no connection comes about
-   * in time, or no answer within `answerMs`.
+   * `path` is the request's target as the client wrote it. The request fails when no connection comes about in
+   * time, or no answer within `answerMs`.
    */
   open(ask: NomadAsk): ClientRequest;
 }
 
-export interface NomadAsk {
+interface NomadAsk {
   readonly method: string;
   readonly path: string;
   /** Names and values in turn, as they came. */
   readonly headers: readonly string[];
-  readonly answerMs: number;
+  /** Left out: as long as the client waits. Dead peers are found by TCP's own keep-alive. */
+  readonly answerMs?: number;
 }
 
 const CONNECT_MS = 5_000;
@@ -74,7 +75,7 @@ export function nomadTarget({
         socket.setKeepAlive(true, KEEP_ALIVE_MS);
         limit(request, CONNECT_MS, secure ? "secureConnect" : "connect", socket);
       });
-      limit(request, answerMs, "response", request);
+      if (answerMs !== undefined) limit(request, answerMs, "response", request);
       return request;
     },
   };

@@ -5,9 +5,6 @@ import { messageOf } from "../../../mesh/errors.ts";
 import { endToEnd, without } from "./headers.ts";
 import type { NomadTarget } from "./nomad-target.ts";
 
-/** Longer than a blocking query may take (ten minutes and a sixteenth). */
-const LONGEST_ANSWER_MS = 900_000;
-
 /** Passes a request on, and its answer back; both bodies are streams, at the pace of who reads them. */
 export function passThrough(message: IncomingMessage, response: ServerResponse, target: NomadTarget): void {
   const framed = message.headers["transfer-encoding"] !== undefined;
@@ -16,7 +13,6 @@ export function passThrough(message: IncomingMessage, response: ServerResponse, 
     method: message.method ?? "GET",
     path: message.url ?? "/",
     headers: framed ? [...headers, "Transfer-Encoding", "chunked"] : headers,
-    answerMs: LONGEST_ANSWER_MS,
   });
   answerInto(response, ask, target);
   if (framed || message.headers["content-length"] !== undefined) {
@@ -65,7 +61,6 @@ export function passUpgrade(
     method: message.method ?? "GET",
     path: message.url ?? "/",
     headers: message.rawHeaders,
-    answerMs: LONGEST_ANSWER_MS,
   });
   ask.once("upgrade", (answer, far, farHead) => {
     response.detachSocket(socket as Socket);
