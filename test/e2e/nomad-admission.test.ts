@@ -94,7 +94,7 @@ describe("with a real Nomad", { skip: skipWithout("nomad"), timeout: 240_000 }, 
     const config = configOf({
       listen: { address: "127.0.0.1:0" },
       nomad: { address: nomad.address },
-      sidecar: { command, cpu: 20, memoryMb: 32, shutdownDelaySeconds: 1 },
+      sidecar: { command, cpu: 20, memoryMb: 64, shutdownDelaySeconds: 1 },
       rules: [{ namespaces: ["*"], injection: "asked", forbid: { drivers: ["exec"] } }],
     });
     admission = await startAdmission(config.listen.address, settingsOf(config), loggerInto(log));

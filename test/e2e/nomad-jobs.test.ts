@@ -215,13 +215,19 @@ describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"
     await lateen("join", "--no-start", "--dir", dir, "--state-dir", state, "--run-dir", runDir, token);
     await run("agent.nomad.hcl", { state_dir: state, run_dir: runDir, servers: "", ca_pin: "" });
     await running("lateen-agent", "agent");
+    await nomad.run(["job", "stop", "-purge", "-detach", "details"]);
+    await eventually(
+      "the details with a sidecar of their own are gone",
+      async () => !/^details-/m.test(await lateen("proxy-status")),
+      60_000,
+    );
     await run("bookinfo/details.nomad.hcl");
     const page = await eventually(
       "details answers through the agent of its node",
       async () => {
         const workloads = await lateen("proxy-status");
         const reply = await browser.get("/api/v1/products/0");
-        return /^details-\S+/m.test(workloads) && reply.status === 200 && reply;
+        return /^_nomad-task-\S+-details-/m.test(workloads) && reply.status === 200 && reply;
       },
       120_000,
     );

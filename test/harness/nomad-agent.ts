@@ -36,8 +36,13 @@ export class NomadAgent implements AsyncDisposable {
     const env = { PATH: process.env["PATH"], HOME: directory, TMPDIR: directory };
     const child = spawn(requireTool("nomad"), ["agent", "-dev", "-config", config], { env, stdio: "ignore" });
     const agent = new NomadAgent(`http://127.0.0.1:${http}`, directory, child);
-    await eventually("Nomad has a client that is ready", () => agent.#isReady(), 60_000);
-    return agent;
+    try {
+      await eventually("Nomad has a client that is ready", () => agent.#isReady(), 60_000);
+      return agent;
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw error;
+    }
   }
 
   /** A call of its HTTP API. */

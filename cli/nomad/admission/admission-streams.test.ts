@@ -100,6 +100,18 @@ test("a reader that is slow slows Nomad down; nothing piles up in between", asyn
   stream.destroy();
 });
 
+test("an upload that breaks off does not come to Nomad as if it were whole", async () => {
+  await using bench = await startBench();
+  const socket = createConnection(bench.port, "127.0.0.1");
+  socket.write(
+    "PUT /v1/operator/snapshot HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+  );
+  await eventually("the upload is under way", () => bench.nomad.connections > 0);
+  socket.destroy();
+  await eventually("Nomad's side is broken off too", () => bench.nomad.connections === 0);
+  assert.deepEqual(bench.nomad.seen, []);
+});
+
 test("an upload that is not a job's is a stream too", async () => {
   await using bench = await startBench();
   const { promise: began, resolve: begin } = Promise.withResolvers<void>();
@@ -171,9 +183,16 @@ test("a shell that Nomad refuses is refused in Nomad's words", async () => {
 test("without Nomad the answer is a 502 that says where it was looked for", async () => {
   await using bench = await startBench();
   await bench.nomad[Symbol.asyncDispose]();
-  const { status, text } = await bench.ask("/v1/nodes");
-  assert.equal(status, 502);
-  assert.match(text, /Nomad at http:\/\/127\.0\.0\.1:\d+ gave no answer/);
+  const requests = [
+    ["/v1/nodes", "GET", ""],
+    ["/v1/var/a", "PUT", "x".repeat(1 << 20)],
+    ["/v1/jobs", "PUT", JSON.stringify({ Job: { ID: "a" } })],
+  ] as const;
+  for (const [path, method, body] of requests) {
+    const { status, text } = await bench.ask(path, { method, body });
+    assert.equal(status, 502, path);
+    assert.match(text, /Nomad at http:\/\/127\.0\.0\.1:\d+ gave no answer/);
+  }
 });
 
 test("told to end, it lets an answer end that is under way, and takes no new one", async () => {

@@ -16,8 +16,11 @@ export function passThrough(message: IncomingMessage, response: ServerResponse, 
   });
   answerInto(response, ask, target);
   if (framed || message.headers["content-length"] !== undefined) {
-    // A broken upload ends the request by itself; Nomad may have answered before all of it came.
-    pipeline(message, ask, () => {});
+    // Not a pipeline: that would end the client's connection with Nomad's, and nobody would hear why.
+    message.pipe(ask);
+    message.once("close", () => {
+      if (!message.complete) ask.destroy();
+    });
   } else ask.end();
 }
 

@@ -59,6 +59,11 @@ export class FakeNomad implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** How many it has now. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** The only request of a method; the test fails when there is another. */
   only(method: string): SeenRequest {
     const [first, ...more] = this.seen.filter((request) => request.method === method);
