@@ -192,6 +192,14 @@ test("a group that does not want its sidecar any more is as it was before", () =
   assert.deepEqual(injection.job, says("false"));
 });
 
+test("what --all took stays of the mesh where an admission takes only who asks", () => {
+  const job = jobOf({ service: { Tags: ["http"] } });
+  const byHand = inject(job, "all").job;
+  const { job: registered, groups } = inject(byHand, "asked");
+  assert.deepEqual(groups, [{ kind: "injected", group: "app" }]);
+  assert.deepEqual(registered, byHand);
+});
+
 test("the driver follows from the group's tasks, and a container in the host's network stays there", () => {
   const sidecarOf = (job: object) => {
     const { job: injected } = inject(job);

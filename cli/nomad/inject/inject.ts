@@ -3,7 +3,14 @@ import { isRecord, type JsonRecord } from "../job/fields.ts";
 import type { NomadJob, TaskGroup } from "../job/job.ts";
 import { parseJob } from "../job/parse-job.ts";
 import { chooseGroup, type InjectionMode } from "./choose-group.ts";
-import { asksByItself, listOf, UPSTREAM_VARIABLE, withoutAsking, withoutInjection } from "./marks.ts";
+import {
+  asksByItself,
+  listOf,
+  tookAll,
+  UPSTREAM_VARIABLE,
+  withoutAsking,
+  withoutInjection,
+} from "./marks.ts";
 import { type MeshedGroup, meshedGroup, proxyPortOf } from "./meshed-services.ts";
 import type { SidecarSettings } from "./settings.ts";
 import { sidecarDriver } from "./sidecar-driver.ts";
@@ -44,7 +51,11 @@ export function injectJob(value: unknown, { mode, settings, path }: InjectionOpt
   if (problems.length > 0) {
     return { job: job.raw, parsed: job, groups: job.groups.map(refusedGroup), problems };
   }
-  const done = job.groups.map((group) => injectGroup(job, group, { mode, settings, path }, problems));
+  const before = isRecord(value) ? listOf(value["TaskGroups"]) : [];
+  const done = job.groups.map((group, index) => {
+    const groupMode = tookAll(before[index]) ? "all" : mode;
+    return injectGroup(job, group, { mode: groupMode, settings, path }, problems);
+  });
   const groups = done.map(({ raw }) => raw);
   const unchanged = groups.every((group, index) => group === job.groups[index]?.raw);
   return {
@@ -112,7 +123,7 @@ function injectGroup(
         : { Networks: withPorts(listOf(plain["Networks"]), meshed.proxied) }),
       Tasks: [
         ...listOf(plain["Tasks"]).map((task) => withVariables(task, meshed)),
-        ...sidecarTasks({ driver, meshed, settings, asked, delayed }),
+        ...sidecarTasks({ driver, meshed, settings, asked, all: mode === "all", delayed }),
       ],
     },
     outcome: { kind: "injected", group: name },

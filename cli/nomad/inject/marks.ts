@@ -20,6 +20,9 @@ export const DELAY_META = "lateen.shutdown-delay";
  */
 export const ASKED_META = "lateen.asked";
 
+/** Of the sidecar: that services were taken that did not ask. The next injection takes them too, whoever does it. */
+export const ALL_META = "lateen.all";
+
 const INJECT_TAG = "lateen.inject=true";
 const INJECT_META = "lateen-inject";
 
@@ -44,6 +47,12 @@ export function withoutInjection(group: JsonRecord): JsonRecord {
   };
   const asked = metaOf(sidecar)[ASKED_META];
   return typeof asked === "string" ? changeServices(bare, asked.split(","), asking) : bare;
+}
+
+/** Whether the last injection of a group took services that did not ask. */
+export function tookAll(group: unknown): boolean {
+  const tasks = isRecord(group) ? listOf(group["Tasks"]) : [];
+  return tasks.some((task) => isInjectedTask(task) && metaOf(task)[ALL_META] === "true");
 }
 
 /** The group with `lateen.inject=true` taken off the services at these places (`Services/0`). */

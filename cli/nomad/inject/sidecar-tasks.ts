@@ -1,5 +1,5 @@
 import type { JsonRecord } from "../job/fields.ts";
-import { ASKED_META, DELAY_META, INJECTED_META, READY_TASK, SIDECAR_TASK } from "./marks.ts";
+import { ALL_META, ASKED_META, DELAY_META, INJECTED_META, READY_TASK, SIDECAR_TASK } from "./marks.ts";
 import type { MeshedGroup } from "./meshed-services.ts";
 import type { SidecarSettings } from "./settings.ts";
 import type { SidecarDriver } from "./sidecar-driver.ts";
@@ -16,6 +16,8 @@ export interface SidecarParts {
   readonly settings: SidecarSettings;
   /** Places of services whose `lateen.inject=true` was taken off. */
   readonly asked: readonly string[];
+  /** Whether services were taken that did not ask. */
+  readonly all: boolean;
   /** Whether the group's `shutdown_delay` is the injection's. */
   readonly delayed: boolean;
 }
@@ -25,11 +27,12 @@ export function sidecarTasks(parts: SidecarParts): readonly [JsonRecord, JsonRec
   return [agentTask(parts), readyTask(parts)];
 }
 
-function agentTask({ driver, meshed, settings, asked, delayed }: SidecarParts): JsonRecord {
+function agentTask({ driver, meshed, settings, asked, all, delayed }: SidecarParts): JsonRecord {
   const { audience, cpu, memoryMb, secretsMb } = settings;
   const marks = {
     [INJECTED_META]: "true",
     ...(asked.length === 0 ? {} : { [ASKED_META]: asked.join(",") }),
+    ...(all ? { [ALL_META]: "true" } : {}),
     ...(delayed ? { [DELAY_META]: "true" } : {}),
   };
   return {
