@@ -170,6 +170,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/import.ts")).importCommand,
   },
   {
+    name: "nomad",
+    aliases: [],
+    summary: "give Nomad's jobs their sidecars, by hand or as they are registered",
+    load: async () => (await import("./commands/nomad.ts")).nomadCommand,
+  },
+  {
     name: "render",
     aliases: [],
     summary: "what a workload's proxy would get, from files alone",

@@ -1,0 +1,98 @@
+import { errorAt, type FieldPath, type Finding, quoted } from "../../../mesh/model/finding.ts";
+import type { GroupOutcome } from "../inject/inject.ts";
+import { wordsOf } from "../inject/words.ts";
+import type { NomadJob, NomadService, TaskGroup } from "../job/job.ts";
+import { judgeTask } from "./judge-task.ts";
+import { matchesAny, type Rule } from "./policy.ts";
+
+export interface JudgedJob {
+  /** As it was before an injection: what a sidecar needs is not held against the job. */
+  readonly job: NomadJob;
+  /** The one that it will be registered in. */
+  readonly namespace: string;
+  readonly rule: Rule;
+  /** What the injection made of its groups. */
+  readonly groups: readonly GroupOutcome[];
+}
+
+/** What a rule has against a job; empty: it may be registered. What cannot be told before a client runs it counts as forbidden. */
+export function judgeJob({ job, namespace, rule, groups }: JudgedJob): readonly Finding[] {
+  const facts = { job: job.id, namespace };
+  return [
+    ...judgeWords(job.meta, [], [...job.path, "Meta"], rule, facts),
+    ...job.groups.flatMap((group) => [
+      ...judgeWords(group.meta, [], [...group.path, "Meta"], rule, { ...facts, group: group.name }),
+      ...group.services.flatMap((service) => judgeService(service, rule, { ...facts, group: group.name })),
+      ...group.tasks.flatMap((task) => judgeTask(task, group, rule.forbid)),
+    ]),
+    ...(rule.injection === "required" ? judgeOutcomes(job.groups, groups) : []),
+  ];
+}
+
+type Facts = Readonly<Record<string, string>>;
+
+function judgeService(service: NomadService, rule: Rule, facts: Facts): readonly Finding[] {
+  const { path, name, tags, meta, canaryTags, canaryMeta } = service;
+  const found = [
+    ...judgeWords(meta, tags, path, rule, facts),
+    ...judgeWords(canaryMeta, canaryTags, path, rule, facts),
+  ];
+  if (isAllowed(rule.identities.services, name, facts)) return found;
+  return [...found, errorAt(path, `the service's name ${quoted(name)} is not one that the job may have`)];
+}
+
+function judgeWords(
+  meta: Readonly<Record<string, string>>,
+  tags: readonly string[],
+  path: FieldPath,
+  { identities }: Rule,
+  facts: Facts,
+): readonly Finding[] {
+  const claims = [
+    { word: "sa", allowed: identities.serviceAccounts, what: "service account" },
+    { word: "namespace", allowed: identities.namespaces, what: "namespace of the mesh" },
+  ];
+  // What is said twice counts twice: which of the two an agent would take is not for this place to know.
+  const said = [...tags.map((tag) => wordsOf([tag], {})), wordsOf([], meta)];
+  const free = claims.every(({ allowed }) => allowed.includes("*"));
+  const hidden = free
+    ? []
+    : [
+        ...tags.filter((tag) => mayBecome(tag, TAG_CLAIMS)),
+        ...Object.keys(meta).filter((key) => mayBecome(key, META_CLAIMS)),
+      ];
+  const told = claims.flatMap(({ word, allowed, what }) =>
+    said.flatMap((words) => {
+      const name = words.get(word);
+      if (name === undefined || isAllowed(allowed, name, facts)) return [];
+      return [errorAt(path, `the ${what} ${quoted(name)} is not one that the job may have`)];
+    }),
+  );
+  return [...told, ...hidden.map((text) => errorAt(path, `${quoted(text)} may become anybody's identity`))];
+}
+
+const TAG_CLAIMS: readonly string[] = ["lateen.sa=", "lateen.namespace="];
+const META_CLAIMS: readonly string[] = ["lateen-sa", "lateen-namespace"];
+
+/**
+ * Whether a text may be one of the claims once its variables are filled in. Those of the client (`${attr.…}`, `${node.…}`,
+ * `${meta.…}`) are the operator's; the others are the job's.
+ */
+function mayBecome(text: string, claims: readonly string[]): boolean {
+  const at = text.search(/\$\{(?!(attr|node|meta)\.)/);
+  if (at === -1) return false;
+  const head = text.slice(0, at);
+  return claims.some((claim) => claim.startsWith(head));
+}
+
+/** A name that only a client knows (`${meta.x}`) is every name. */
+function isAllowed(patterns: readonly string[], name: string, facts: Facts): boolean {
+  return name.includes("${") ? patterns.includes("*") : matchesAny(patterns, name, facts);
+}
+
+function judgeOutcomes(groups: readonly TaskGroup[], outcomes: readonly GroupOutcome[]): readonly Finding[] {
+  return outcomes.flatMap((outcome, index) => {
+    if (outcome.kind !== "left" || !outcome.declined) return [];
+    return [errorAt(groups[index]?.path ?? [], `must be of the mesh: ${outcome.why}`)];
+  });
+}
