@@ -106,6 +106,7 @@ export function testDiscovery(
         network: "",
         discovery: undefined,
         interception: "none",
+        owner: undefined,
         httpProxy: undefined,
         group: undefined,
         probe: undefined,

@@ -5,7 +5,7 @@ import { messageOf } from "../../mesh/errors.ts";
 import { readRecords } from "../dataplane/stale-processes.ts";
 import type { LocalService } from "../discovery/discovery.ts";
 import { libc } from "../host/libc.ts";
-import { localAddresses } from "../host/local-addresses.ts";
+import { hasIpv6, localAddresses } from "../host/local-addresses.ts";
 import { findHolder, type ListeningSocket } from "../registration/listening-sockets.ts";
 import type { HostCheck } from "./check-host.ts";
 import type { KernelFacts, StateDirectoryFacts, TakenPort } from "./place-findings.ts";
@@ -39,7 +39,7 @@ export function firstFreePort(): number {
 export function kernelFacts(): KernelFacts {
   return {
     libcProblem: libcProblem(),
-    hasIpv6: existsSync("/proc/self/net/if_inet6"),
+    hasIpv6: hasIpv6(),
     hasNetfilter: existsSync("/proc/self/net/netfilter"),
   };
 }

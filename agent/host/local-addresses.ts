@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 
 export interface LocalAddress {
@@ -26,6 +26,11 @@ export function localAddresses(): readonly LocalAddress[] {
       ...parseIfInet6(readText("/proc/self/net/if_inet6")),
     ];
   }
+}
+
+/** Whether the kernel has IPv6 at all: without, its wildcard cannot be bound either. */
+export function hasIpv6(): boolean {
+  return existsSync("/proc/self/net/if_inet6");
 }
 
 /** Addresses that are `host LOCAL` in a text in the form of /proc/net/fib_trie. */

@@ -10,6 +10,7 @@ const settings = {
   trustDomain: "cluster.local",
   locality: "eu/north",
   network: "dmz",
+    ipv6: true,
 } as const;
 
 function plan(file: string): readonly Workload[] {
@@ -37,6 +38,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       network: "dmz",
       role: "gateway",
       interception: "none",
+      capturedAt: undefined,
       discovery: "mesh",
       httpProxy: undefined,
       bindsVips: false,

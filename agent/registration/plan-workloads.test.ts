@@ -23,6 +23,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     network: "",
     discovery: undefined,
     interception: "none",
+    owner: undefined,
     httpProxy: undefined,
     catalog: undefined,
     group: undefined,
@@ -48,6 +49,7 @@ function plan(
     trustDomain: "cluster.local",
     locality: "eu/north",
     network: "dmz",
+    ipv6: true,
   });
 }
 

@@ -36,6 +36,7 @@ function service(address: string, port: number): LocalService {
     network: "",
     discovery: undefined,
     interception: "none",
+    owner: undefined,
     httpProxy: undefined,
     catalog: undefined,
     group: undefined,

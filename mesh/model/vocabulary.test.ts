@@ -19,6 +19,7 @@ test("a service that says nothing is not in the mesh and has only its name as a 
       network: undefined,
       discovery: undefined,
       interception: undefined,
+      owner: undefined,
       httpProxy: undefined,
       group: undefined,
       saysApp: false,

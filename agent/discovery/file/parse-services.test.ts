@@ -24,6 +24,7 @@ test("the shortest service has a default for everything else", () => {
         network: "",
         discovery: undefined,
         interception: "none",
+        owner: undefined,
         httpProxy: undefined,
         catalog: undefined,
         group: undefined,
@@ -52,6 +53,7 @@ services:
     network: dmz
     discovery: mesh
     interception: redirect
+    owner: unit:web@1.service
     httpProxy: 15080
     weight: 3
     health: unhealthy
@@ -84,6 +86,7 @@ services:
         network: "dmz",
         discovery: "mesh",
         interception: "redirect",
+        owner: { kind: "unit", unit: "web@1.service" },
         httpProxy: { address: undefined, port: 15_080 },
         catalog: { registry: "embedded", instanceId: "r2" },
         group: { name: "reviews-vms", defaulted: ["app"] },
