@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import type { AskedCaptures } from "../mesh/admin-api/asked-capture.ts";
 import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
 import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
@@ -12,6 +13,7 @@ import { accessLogHandlers } from "./calls/access-log-server.ts";
 import { CallReporter } from "./calls/call-reporter.ts";
 import { ObservedCalls } from "./calls/observed-calls.ts";
 import { PolicyDecisions } from "./calls/policy-decisions.ts";
+import { askedCaptures } from "./capture/asked-captures.ts";
 import type { AgentConfig } from "./config.ts";
 import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
 import { childEnvironment } from "./dataplane/child-environment.ts";
@@ -185,10 +187,11 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
       return svid === undefined ? [] : [{ workload: id, ...svid }];
     }),
   ];
+  const captures = (): AskedCaptures => askedCaptures(reconciler, process.pid);
   const watch = new HostWatch({
     ...seams,
     config,
-    facts: () => hostFacts(runDir, reconciler.services ?? [], held()),
+    facts: () => hostFacts(runDir, reconciler.services ?? [], held(), captures().captures),
     servers: () => ({ addresses: servers, known: { roots: bundle.current.roots } }),
     connected: () => channel.connected,
     changes: reconciler.changes,
@@ -238,7 +241,15 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     },
     (signal) =>
       runStatusServer(
-        { socketPath: join(runDir, "agent.sock"), address: config.status, status, check, decisions, logger },
+        {
+          socketPath: join(runDir, "agent.sock"),
+          address: config.status,
+          status,
+          check,
+          captures,
+          decisions,
+          logger,
+        },
         signal,
       ),
     (signal) => reporter.run(signal),

@@ -86,6 +86,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/service.ts")).serviceCommand,
   },
   {
+    name: "capture",
+    aliases: [],
+    summary: "send connections of this host's services to their proxies",
+    load: async () => (await import("./commands/capture.ts")).captureCommand,
+  },
+  {
     name: "check",
     aliases: [],
     summary: "what is wrong with this host, before and after it joins",

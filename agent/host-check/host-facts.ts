@@ -19,10 +19,11 @@ export async function hostFacts(
   runDir: string,
   services: readonly LocalService[],
   certificates: readonly CertificateFacts[],
+  captures: HostCheck["captures"],
 ): Promise<Omit<HostCheck, "config" | "now">> {
   const records = [...(await readRecords(runDir)).values()];
   const ownPids = new Set([process.pid, ...records.map(({ pid }) => pid)]);
-  return { services, certificates, ownPids, uid: process.getuid?.() };
+  return { services, certificates, captures, ownPids, uid: process.getuid?.() };
 }
 
 export function hostAddresses(): ReadonlySet<string> {

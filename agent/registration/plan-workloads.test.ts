@@ -33,7 +33,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
 }
 
 function held(address: string, port: number, name = "java"): ForeignSocket {
-  return { address, port, inode: "1", holder: { pid: 4711, name } };
+  return { address, port, inode: "1", uid: 1000, holder: { pid: 4711, name } };
 }
 
 function plan(

@@ -7,6 +7,7 @@ import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "../host/agent-socket.ts";
+import { leaveCapture } from "../host/capture.ts";
 import { agentDaemon, type HostOptions, supervisorOf } from "../host/enrol.ts";
 import { MadeFiles, type PrivateDirectory } from "../host/made-files.ts";
 import { removeAdded } from "../host/service-places.ts";
@@ -40,6 +41,8 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
     context.stdout.write("this host is in no mesh: there is nothing to leave\n");
     return EXIT.ok;
   }
+  // Before the proxies go: what was sent to them would go nowhere.
+  for (const line of await leaveCapture(context)) context.stdout.write(`${line}\n`);
   const say = (line: string): void => context.stdout.write(`${line}\n`);
   const supervisor = supervisorOf(context, options);
   const stopped = await supervisor.stop(agentDaemon({ path, config }), before?.agent.pid);

@@ -1,0 +1,167 @@
+import type { AskedCapture } from "../../mesh/admin-api/asked-capture.ts";
+import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
+import { MeshError } from "../../mesh/errors.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { isWildcard, readListeningSockets } from "../registration/listening-sockets.ts";
+import { hasGroup, readCaptureHost } from "./capture-host.ts";
+import type { CapturePlan } from "./capture-plan.ts";
+import { foreignRules } from "./foreign-rules.ts";
+import type { KeptCapture } from "./kept-capture.ts";
+import type { Nft } from "./nft.ts";
+import { openConnections } from "./open-connections.ts";
+import { type PlannedCapture, planCapture } from "./plan-capture.ts";
+import { captureRules, confirmingRules, removingRules, restingRules } from "./ruleset.ts";
+import { parseTable, type TableState } from "./table-state.ts";
+
+const LOOK_MS = 200;
+/** What ends by itself in the kernel is taken away a moment later. */
+const AFTER_END_MS = 1_000;
+
+export interface HostCaptureOptions {
+  readonly nft: Nft;
+  readonly kept: KeptCapture;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** The rules of a host that send connections to its proxies. All of it needs root, and touches one table alone. */
+export class HostCapture {
+  readonly #nft: Nft;
+  readonly #kept: KeptCapture;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+
+  constructor({ nft, kept, clock, signal }: HostCaptureOptions) {
+    this.#nft = nft;
+    this.#kept = kept;
+    this.#clock = clock;
+    this.#signal = signal;
+  }
+
+  /** What is to be captured for these workloads. */
+  async plan(
+    asked: readonly AskedCapture[],
+    agent: { readonly runDir: string; readonly agentPid: number },
+    dnsPort: number | undefined,
+  ): Promise<PlannedCapture> {
+    const host = await readCaptureHost(asked, { ...agent, nft: this.#nft, signal: this.#signal });
+    const { plan, findings } = planCapture(asked, host, dnsPort);
+    return { plan, findings: [...findings, ...(await this.foreign(plan))] };
+  }
+
+  /** The rules of a plan as nft takes them. */
+  rules(plan: CapturePlan, endsAfterSeconds: number | undefined): string {
+    return captureRules(plan, { endsAfterSeconds, hasGroup });
+  }
+
+  async foreign(plan: CapturePlan): Promise<readonly HostFinding[]> {
+    return foreignRules(await this.#nft.ruleset(this.#signal), plan);
+  }
+
+  /** How our table is; undefined: there is none. */
+  async table(): Promise<TableState | undefined> {
+    const text = await this.#nft.table(this.#signal);
+    return text === undefined ? undefined : parseTable(text);
+  }
+
+  /**
+   * Puts a plan into force; `endsAfterSeconds`: until then, unless it is confirmed. Throws `agent.capture` while a proxy
+   * does not listen: its service would be cut off.
+   */
+  async apply(plan: CapturePlan, endsAfterSeconds: number | undefined): Promise<void> {
+    const silent = await silentPorts(plan);
+    if (silent.length > 0) {
+      throw new MeshError("agent.capture", `capture connections: no proxy listens at ${silent.join(", ")}`, {
+        hint: "wait until lateen status says that the services are served, then apply again",
+      });
+    }
+    await this.#nft.apply(this.rules(plan, endsAfterSeconds), this.#signal);
+    await this.#remember(plan, endsAfterSeconds === undefined);
+  }
+
+  /** Makes what was applied stay, over reboots too. Throws `agent.capture` when it has ended, or there is nothing. */
+  async confirm(): Promise<CapturePlan> {
+    const { inForce } = this.#kept;
+    const life = (await this.table())?.life.kind;
+    if (inForce === undefined || life === undefined || life === "over") {
+      throw new MeshError("agent.capture", "confirm capture: nothing is in force that could be confirmed", {
+        hint: "it may have ended by itself: lateen capture apply, then confirm in time",
+      });
+    }
+    if (life === "ends") await this.#nft.apply(confirmingRules(inForce.plan), this.#signal);
+    await this.#remember(inForce.plan, true);
+    return inForce.plan;
+  }
+
+  /**
+   * Waits until what was applied is confirmed or has ended. Then what was in force before is again, or nothing is.
+   * `digest`: of the table that is meant; if it is another by then, somebody has applied anew, and looks after it.
+   */
+  async expire(digest: string): Promise<"confirmed" | "replaced" | "ended"> {
+    for (;;) {
+      const table = await this.table();
+      if (table === undefined || table.digest !== digest) return "replaced";
+      if (table.life.kind === "on") return "confirmed";
+      if (table.life.kind === "over") break;
+      await this.#clock.sleep(table.life.inSeconds * 1000 + AFTER_END_MS, this.#signal);
+      this.#signal.throwIfAborted();
+    }
+    const before = this.#kept.confirmed;
+    if (before === undefined) await this.remove(0, { forGood: false });
+    else await this.apply(before, undefined);
+    return "ended";
+  }
+
+  /** Takes our table away, and no other. Connections that were captured may end within `drainMs`; returns how many did not. */
+  async remove(drainMs: number, { forGood }: { readonly forGood: boolean }): Promise<number> {
+    const table = await this.table();
+    const { plan } = this.#kept.inForce ?? {};
+    let left = 0;
+    if (table !== undefined) {
+      await this.#nft.apply(restingRules(), this.#signal);
+      const ports = new Set(plan?.services.flatMap(({ outbound, inbound }) => [outbound, inbound ?? outbound]));
+      const end = this.#clock.monotonic() + drainMs;
+      for (;;) {
+        left = await openConnections(ports);
+        if (left === 0 || this.#clock.monotonic() >= end || this.#signal.aborted) break;
+        await this.#clock.sleep(LOOK_MS, this.#signal);
+      }
+      await this.#nft.apply(removingRules(), new AbortController().signal);
+    }
+    this.#kept.forget(forGood);
+    return left;
+  }
+
+  /** What was confirmed is in force again, once the proxies listen. Undefined: nothing was. */
+  async restore(waitMs: number): Promise<CapturePlan | undefined> {
+    const plan = this.#kept.confirmed;
+    if (plan === undefined) return undefined;
+    const end = this.#clock.monotonic() + waitMs;
+    while ((await silentPorts(plan)).length > 0 && this.#clock.monotonic() < end && !this.#signal.aborted) {
+      await this.#clock.sleep(LOOK_MS, this.#signal);
+    }
+    await this.apply(plan, undefined);
+    return plan;
+  }
+
+  async #remember(plan: CapturePlan, confirmed: boolean): Promise<void> {
+    const digest = (await this.table())?.digest ?? "";
+    if (confirmed) this.#kept.confirmed = plan;
+    this.#kept.inForce = { digest, confirmed, plan };
+  }
+}
+
+/** Ports of a plan at which no proxy of the mesh's user listens. */
+export async function silentPorts({ services, meshUid }: CapturePlan): Promise<readonly number[]> {
+  const listened = new Set(
+    (await readListeningSockets())
+      .filter(({ uid, address }) => uid === meshUid && isWildcard(address))
+      .map(({ port }) => port),
+  );
+  return services
+    .flatMap(({ owner, outbound, inbound }) => [
+      ...(owner === undefined ? [] : [outbound]),
+      ...(inbound === undefined ? [] : [inbound]),
+    ])
+    .filter((port) => !listened.has(port));
+}

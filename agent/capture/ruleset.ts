@@ -1,0 +1,172 @@
+import { isIPv6 } from "node:net";
+import type { CapturedService, CapturePlan } from "./capture-plan.ts";
+
+/** The one table that is ours: nothing else is ever touched. */
+export const TABLE = "inet lateen";
+/** Set of what is captured: without elements nothing is, and they may end by themselves. */
+export const ARMED = "armed";
+
+/** Before docker's and Consul's rules (-100): of two that redirect a connection, the first wins. */
+const PRIORITY = -110;
+/** Where services have addresses of the mesh's own; with an AnyIP route they are the host's, too. */
+const VIPS = "240.240.0.0/16";
+/** From here proxies call their own applications (the source addresses of passthrough clusters). */
+const TO_APPLICATION = { ipv4: "127.0.0.6", ipv6: "::1" } as const;
+/** A connection that is there already is not redirected in its middle: the proxy knows nothing of it. */
+const FIRST_PACKET = "tcp flags & (fin | syn | rst | ack) != syn return";
+
+export interface RulesOptions {
+  /** The kernel itself ends capture after so long unless it is confirmed; undefined: it goes on. */
+  readonly endsAfterSeconds: number | undefined;
+  /** Whether a control group is there now: nft refuses those that are not. */
+  readonly hasGroup: (path: string) => boolean;
+}
+
+/** What `nft -f` takes: in one transaction our table is as the plan says, whatever it was. Pure. */
+export function captureRules(plan: CapturePlan, { endsAfterSeconds, hasGroup }: RulesOptions): string {
+  const { services, dnsPort } = plan;
+  const protocols = dnsPort === undefined ? ["tcp"] : ["tcp", "udp"];
+  const life = endsAfterSeconds === undefined ? "" : ` timeout ${endsAfterSeconds}s`;
+  const elements = protocols.map((protocol) => `${protocol}${life}`).join(", ");
+  return table([
+    `set ${ARMED} { type inet_proto; flags timeout; elements = { ${elements} } }`,
+    `set kept_ports { type inet_service; elements = { ${sorted(plan.keptPorts).join(", ")} } }`,
+    ...services.flatMap((service) => groupSet(service, hasGroup)),
+    "chain arriving {",
+    ...services.flatMap((service) => arriving(service, services)).map(indented),
+    "}",
+    "chain outbound {",
+    ...outbound(plan).map(indented),
+    "}",
+    "chain inbound {",
+    ...[
+      `type nat hook prerouting priority ${PRIORITY}; policy accept;`,
+      `meta l4proto != @${ARMED} return`,
+      "meta l4proto != tcp return",
+      FIRST_PACKET,
+      'iifname "lo" return',
+      "fib daddr type != local return",
+      "tcp dport @kept_ports return",
+      "goto arriving",
+    ].map(indented),
+    "}",
+  ]);
+}
+
+/**
+ * A table that captures nothing, and keeps the kernel translating the connections that were captured: it forgets how when
+ * the last table that redirects is gone.
+ */
+export function restingRules(): string {
+  const chain = (name: string, hook: string): string =>
+    `chain ${name} { type nat hook ${hook} priority ${PRIORITY}; policy accept; }`;
+  return table([
+    `set ${ARMED} { type inet_proto; flags timeout; }`,
+    chain("outbound", "output"),
+    chain("inbound", "prerouting"),
+  ]);
+}
+
+/** Makes what would end by itself stay. Refused by nft when it has ended. */
+export function confirmingRules({ dnsPort }: Pick<CapturePlan, "dnsPort">): string {
+  const elements = dnsPort === undefined ? "{ tcp }" : "{ tcp, udp }";
+  return `delete element ${TABLE} ${ARMED} ${elements}\nadd element ${TABLE} ${ARMED} ${elements}\n`;
+}
+
+/** Removes our table, if it is there. */
+export function removingRules(): string {
+  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
+}
+
+/** Where the ids of a service's control groups are: a unit that starts anew has another one. */
+export function groupSetName({ inbound, outbound }: Pick<CapturedService, "inbound" | "outbound">): string {
+  return `owners_${inbound ?? outbound}`;
+}
+
+function table(lines: readonly string[]): string {
+  return `${removingRules()}table ${TABLE} {\n${lines.map(indented).join("\n")}\n}\n`;
+}
+
+function groupSet(service: CapturedService, hasGroup: RulesOptions["hasGroup"]): readonly string[] {
+  const { owner } = service;
+  if (owner?.kind !== "cgroup") return [];
+  const elements = hasGroup(owner.path) ? ` elements = { ${quoted(owner.path)} }` : "";
+  return [`set ${groupSetName(service)} { type cgroupsv2;${elements} }`];
+}
+
+/** What comes to a service's port goes to its proxy; by address only where another service has that port too. */
+function arriving(service: CapturedService, all: readonly CapturedService[]): readonly string[] {
+  const { place, inbound, ipv6 } = service;
+  if (inbound === undefined) return [];
+  const shares = all.some((other) => other !== service && other.place.port === place.port);
+  const family = isIPv6(place.address) ? "ip6" : "ip";
+  const of = shares ? `${family} daddr ${place.address} ` : ipv6 ? "" : "meta nfproto ipv4 ";
+  return [`${of}tcp dport ${place.port} redirect to :${inbound} ${comment(service)}`];
+}
+
+function outbound(plan: CapturePlan): readonly string[] {
+  const { services, meshUid, dnsPort } = plan;
+  // A group says more than a user: its services go first.
+  const owned = [
+    ...services.filter(({ owner }) => owner?.kind === "cgroup"),
+    ...services.filter(({ owner }) => owner?.kind === "uid"),
+  ];
+  const [groups, users] = [
+    owned.filter(({ owner }) => owner?.kind === "cgroup"),
+    owned.filter(({ owner }) => owner?.kind === "uid"),
+  ];
+  const captured = (service: CapturedService): string =>
+    `${ownerMatch(service)} ${service.ipv6 ? "" : "meta nfproto ipv4 "}meta l4proto tcp redirect to :${service.outbound} ${comment(service)}`;
+  return [
+    `type nat hook output priority ${PRIORITY}; policy accept;`,
+    `meta l4proto != @${ARMED} return`,
+    ...(dnsPort === undefined
+      ? []
+      : owned.flatMap((service) =>
+          ["udp", "tcp"].map(
+            (protocol) =>
+              `${ownerMatch(service)} ${protocol} dport 53 redirect to :${dnsPort} ${comment(service)}`,
+          ),
+        )),
+    "meta l4proto != tcp return",
+    FIRST_PACKET,
+    "ip daddr 127.0.0.0/8 return",
+    "ip6 daddr ::1 return",
+    `ip saddr ${TO_APPLICATION.ipv4} return`,
+    `ip6 saddr ${TO_APPLICATION.ipv6} return`,
+    "tcp dport @kept_ports return",
+    `oifname "lo" meta skuid ${meshUid} goto arriving`,
+    `oifname "lo" ip daddr != ${VIPS} return`,
+    'oifname "lo" meta nfproto ipv6 return',
+    ...groups.map(captured),
+    `meta skuid ${meshUid} return`,
+    ...users.map(captured),
+  ];
+}
+
+function ownerMatch(service: CapturedService): string {
+  const { owner } = service;
+  if (owner === undefined) return "";
+  return owner.kind === "uid"
+    ? `meta skuid ${owner.uid}`
+    : `socket cgroupv2 level ${owner.path.split("/").length} @${groupSetName(service)}`;
+}
+
+/** nft takes 128 characters. */
+function comment({ workload }: CapturedService): string {
+  return `comment ${quoted(workload.slice(0, 120))}`;
+}
+
+/** Between quotes nft reads everything as it is, but for a quote; no name that a plan may have holds one. */
+function quoted(text: string): string {
+  if (/["\n\r\0]/.test(text)) throw new TypeError(`${JSON.stringify(text)} cannot be written for nft`);
+  return `"${text}"`;
+}
+
+function indented(line: string): string {
+  return `\t${line}`;
+}
+
+function sorted(numbers: readonly number[]): readonly number[] {
+  return [...new Set(numbers)].sort((a, b) => a - b);
+}
