@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { AskedCapture } from "../../mesh/admin-api/asked-capture.ts";
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import { MeshError } from "../../mesh/errors.ts";
@@ -10,10 +11,13 @@ import type { KeptCapture } from "./kept-capture.ts";
 import type { Nft } from "./nft.ts";
 import { openConnections } from "./open-connections.ts";
 import { type PlannedCapture, planCapture } from "./plan-capture.ts";
-import { captureRules, confirmingRules, removingRules, restingRules } from "./ruleset.ts";
+import { captureRules, confirmingRules, ifMarked, removingRules, restingRules } from "./ruleset.ts";
 import { parseTable, type TableState } from "./table-state.ts";
 
 const LOOK_MS = 200;
+/** Of connections that were captured by rules which nobody confirmed. */
+const LEFTOVER_DRAIN_MS = 30_000;
+const NO_MARK = "0";
 /** What ends by itself in the kernel is taken away a moment later. */
 const AFTER_END_MS = 1_000;
 
@@ -51,7 +55,8 @@ export class HostCapture {
 
   /** The rules of a plan as nft takes them. */
   rules(plan: CapturePlan, endsAfterSeconds: number | undefined): string {
-    return captureRules(plan, { endsAfterSeconds, hasGroup });
+    const mark = randomBytes(8).toString("hex");
+    return captureRules(plan, { mark, endsAfterSeconds, hasGroup });
   }
 
   async foreign(plan: CapturePlan): Promise<readonly HostFinding[]> {
@@ -94,42 +99,55 @@ export class HostCapture {
   }
 
   /**
-   * Waits until what was applied is confirmed or has ended. Then what was in force before is again, or nothing is.
-   * `digest`: of the table that is meant; if it is another by then, somebody has applied anew, and looks after it.
+   * Waits until what was applied is confirmed or has ended. Then what was confirmed before is in force again, or nothing
+   * is. `mark`: of the table that is meant; another one has somebody else who looks after it.
    */
-  async expire(digest: string): Promise<"confirmed" | "replaced" | "ended"> {
+  async expire(mark: string): Promise<void> {
     for (;;) {
       const table = await this.table();
-      if (table === undefined || table.digest !== digest) return "replaced";
-      if (table.life.kind === "on") return "confirmed";
+      if (table?.mark !== mark || table.life.kind === "on") return;
       if (table.life.kind === "over") break;
       await this.#clock.sleep(table.life.inSeconds * 1000 + AFTER_END_MS, this.#signal);
       this.#signal.throwIfAborted();
     }
     const before = this.#kept.confirmed;
-    if (before === undefined) await this.remove(0, { forGood: false });
-    else await this.apply(before, undefined);
-    return "ended";
+    if (before !== undefined) {
+      const rules = this.rules(before, undefined);
+      await this.#nft.apply(ifMarked(mark, rules), this.#signal);
+      await this.#remember(before, true);
+      return;
+    }
+    await this.#nft.apply(ifMarked(mark, restingRules(mark)), this.#signal);
+    await this.#untilOver(LEFTOVER_DRAIN_MS);
+    await this.#nft.apply(ifMarked(mark, removingRules()), this.#signal);
+    this.#kept.forget(mark);
+  }
+
+  /** Nothing more is captured; what was, goes on. */
+  async rest(): Promise<void> {
+    const table = await this.table();
+    if (table !== undefined) await this.#nft.apply(restingRules(table.mark || NO_MARK), this.#signal);
   }
 
   /** Takes our table away, and no other. Connections that were captured may end within `drainMs`; returns how many did not. */
-  async remove(drainMs: number, { forGood }: { readonly forGood: boolean }): Promise<number> {
-    const table = await this.table();
-    const { plan } = this.#kept.inForce ?? {};
-    let left = 0;
-    if (table !== undefined) {
-      await this.#nft.apply(restingRules(), this.#signal);
-      const ports = new Set(plan?.services.flatMap(({ outbound, inbound }) => [outbound, inbound ?? outbound]));
-      const end = this.#clock.monotonic() + drainMs;
-      for (;;) {
-        left = await openConnections(ports);
-        if (left === 0 || this.#clock.monotonic() >= end || this.#signal.aborted) break;
-        await this.#clock.sleep(LOOK_MS, this.#signal);
-      }
-      await this.#nft.apply(removingRules(), new AbortController().signal);
-    }
-    this.#kept.forget(forGood);
+  async remove(drainMs: number): Promise<number> {
+    await this.rest();
+    const left = await this.#untilOver(drainMs);
+    await this.#nft.apply(removingRules(), new AbortController().signal);
+    this.#kept.forgetAll();
     return left;
+  }
+
+  /** Waits until connections that were captured are over; returns how many there are still. */
+  async #untilOver(drainMs: number): Promise<number> {
+    const { services = [] } = this.#kept.inForce?.plan ?? {};
+    const ports = new Set(services.flatMap(({ outbound, inbound }) => [outbound, inbound ?? outbound]));
+    const end = this.#clock.monotonic() + drainMs;
+    for (;;) {
+      const left = await openConnections(ports);
+      if (left === 0 || this.#clock.monotonic() >= end || this.#signal.aborted) return left;
+      await this.#clock.sleep(LOOK_MS, this.#signal);
+    }
   }
 
   /** What was confirmed is in force again, once the proxies listen. Undefined: nothing was. */
@@ -145,9 +163,9 @@ export class HostCapture {
   }
 
   async #remember(plan: CapturePlan, confirmed: boolean): Promise<void> {
-    const digest = (await this.table())?.digest ?? "";
+    const { digest = "", mark = "" } = (await this.table()) ?? {};
     if (confirmed) this.#kept.confirmed = plan;
-    this.#kept.inForce = { digest, confirmed, plan };
+    this.#kept.inForce = { mark, digest, confirmed, plan };
   }
 }
 

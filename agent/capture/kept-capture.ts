@@ -6,6 +6,8 @@ import { type CapturePlan, parseCapturePlan } from "./capture-plan.ts";
 
 /** What is in force, for everybody on the host to read; it goes with the boot. */
 const schema = z.object({
+  /** Of the table. */
+  mark: z.string(),
   /** Of the table as it was read after it was written. */
   digest: z.string(),
   confirmed: z.boolean(),
@@ -13,6 +15,7 @@ const schema = z.object({
 });
 
 export interface InForce {
+  readonly mark: string;
   readonly digest: string;
   readonly confirmed: boolean;
   readonly plan: CapturePlan;
@@ -72,10 +75,15 @@ export class KeptCapture {
     write(this.#confirmed, JSON.stringify(plan), 0o700, 0o600);
   }
 
-  /** Nothing is in force any more; `forGood`: nor after the next boot. */
-  forget(forGood: boolean): void {
+  /** The table of this mark is in force no more. */
+  forget(mark: string): void {
+    if (this.inForce?.mark === mark) remove(this.#inForce);
+  }
+
+  /** Nothing is in force, nor after the next boot. */
+  forgetAll(): void {
     remove(this.#inForce);
-    if (forGood) remove(this.#confirmed);
+    remove(this.#confirmed);
   }
 }
 

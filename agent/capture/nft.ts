@@ -28,30 +28,29 @@ interface Said {
 }
 
 export function nftProgram(path: string): Nft {
-  const run = (args: readonly string[], script: string, signal: AbortSignal): Promise<Said> =>
-    runNft(path, args, script, signal);
+  const run = (args: readonly string[], signal: AbortSignal): Promise<Said> => runNft(path, args, signal);
   const fail = (what: string, { stderr }: Said): MeshError =>
     new MeshError("agent.capture", `${what}: ${firstLine(stderr)}`, {
       hint: /not permitted/i.test(stderr) ? "run it as root" : "the rules are as they were",
     });
   return {
     async apply(script, signal) {
-      const said = await run(["-f", "-"], script, signal);
+      const said = await run([script], signal);
       if (said.code !== 0) throw fail("write the rules of capture", said);
     },
     async table(signal) {
-      const said = await run(["-j", "list", "table", ...TABLE.split(" ")], "", signal);
+      const said = await run(["-j", "list", "table", ...TABLE.split(" ")], signal);
       if (said.code === 0) return said.stdout;
       if (/No such file or directory/.test(said.stderr)) return undefined;
       throw fail("read the rules of capture", said);
     },
     async ruleset(signal) {
-      const said = await run(["-j", "list", "ruleset"], "", signal);
+      const said = await run(["-j", "list", "ruleset"], signal);
       if (said.code !== 0) throw fail("read this host's rules", said);
       return said.stdout;
     },
     async refusal(script, signal) {
-      const said = await run(["-c", "-f", "-"], script, signal);
+      const said = await run(["-c", script], signal);
       return said.code === 0 ? undefined : firstLine(said.stderr);
     },
   };
@@ -66,13 +65,13 @@ export function findNft(environment: Readonly<Record<string, string | undefined>
 async function runNft(
   path: string,
   args: readonly string[],
-  script: string,
   signal: AbortSignal,
 ): Promise<Said> {
   const child = spawn(path, args, {
     // Messages are looked at: they must be in English.
     env: { PATH: process.env["PATH"], LC_ALL: "C" },
-    stdio: ["pipe", "pipe", "pipe"],
+    // A script is an argument: nft cannot read the sockets that Node's pipes are.
+    stdio: ["ignore", "pipe", "pipe"],
     signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWERS_WITHIN_MS)]),
   });
   const said = { stdout: "", stderr: "" };
@@ -82,9 +81,6 @@ async function runNft(
       if (said[name].length > MOST_BYTES) child.kill();
     });
   }
-  // One that ends before it has read everything says why on stderr.
-  child.stdin.on("error", () => {});
-  child.stdin.end(script);
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.once("error", reject);

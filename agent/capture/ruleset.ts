@@ -6,6 +6,9 @@ export const TABLE = "inet lateen";
 /** Set of what is captured: without elements nothing is, and they may end by themselves. */
 export const ARMED = "armed";
 
+/** Begins the name of an empty chain, which tells one making of the table from another. */
+export const MARK = "made_";
+
 /** Before docker's and Consul's rules (-100): of two that redirect a connection, the first wins. */
 const PRIORITY = -110;
 /** Where services have addresses of the mesh's own; with an AnyIP route they are the host's, too. */
@@ -16,6 +19,8 @@ const TO_APPLICATION = { ipv4: "127.0.0.6", ipv6: "::1" } as const;
 const FIRST_PACKET = "tcp flags & (fin | syn | rst | ack) != syn return";
 
 export interface RulesOptions {
+  /** Names this making of the table: who looks after it touches no other. Hexadecimal. */
+  readonly mark: string;
   /** The kernel itself ends capture after so long unless it is confirmed; undefined: it goes on. */
   readonly endsAfterSeconds: number | undefined;
   /** Whether a control group is there now: nft refuses those that are not. */
@@ -23,7 +28,7 @@ export interface RulesOptions {
 }
 
 /** What `nft -f` takes: in one transaction our table is as the plan says, whatever it was. Pure. */
-export function captureRules(plan: CapturePlan, { endsAfterSeconds, hasGroup }: RulesOptions): string {
+export function captureRules(plan: CapturePlan, { mark, endsAfterSeconds, hasGroup }: RulesOptions): string {
   const { services, dnsPort } = plan;
   const protocols = dnsPort === undefined ? ["tcp"] : ["tcp", "udp"];
   const life = endsAfterSeconds === undefined ? "" : ` timeout ${endsAfterSeconds}s`;
@@ -32,6 +37,7 @@ export function captureRules(plan: CapturePlan, { endsAfterSeconds, hasGroup }: 
     `set ${ARMED} { type inet_proto; flags timeout; elements = { ${elements} } }`,
     `set kept_ports { type inet_service; elements = { ${sorted(plan.keptPorts).join(", ")} } }`,
     ...services.flatMap((service) => groupSet(service, hasGroup)),
+    markChain(mark),
     "chain arriving {",
     ...services.flatMap((service) => arriving(service, services)).map(indented),
     "}",
@@ -57,11 +63,12 @@ export function captureRules(plan: CapturePlan, { endsAfterSeconds, hasGroup }: 
  * A table that captures nothing, and keeps the kernel translating the connections that were captured: it forgets how when
  * the last table that redirects is gone.
  */
-export function restingRules(): string {
+export function restingRules(mark: string): string {
   const chain = (name: string, hook: string): string =>
     `chain ${name} { type nat hook ${hook} priority ${PRIORITY}; policy accept; }`;
   return table([
     `set ${ARMED} { type inet_proto; flags timeout; }`,
+    markChain(mark),
     chain("outbound", "output"),
     chain("inbound", "prerouting"),
   ]);
@@ -78,9 +85,18 @@ export function removingRules(): string {
   return `add table ${TABLE}\ndelete table ${TABLE}\n`;
 }
 
+/** A script that is refused as a whole when our table is another than was meant. */
+export function ifMarked(mark: string, script: string): string {
+  return `delete chain ${TABLE} ${MARK}${mark}\n${script}`;
+}
+
 /** Where the ids of a service's control groups are: a unit that starts anew has another one. */
 export function groupSetName({ inbound, outbound }: Pick<CapturedService, "inbound" | "outbound">): string {
   return `owners_${inbound ?? outbound}`;
+}
+
+function markChain(mark: string): string {
+  return `chain ${MARK}${mark} { }`;
 }
 
 function table(lines: readonly string[]): string {
@@ -107,14 +123,8 @@ function arriving(service: CapturedService, all: readonly CapturedService[]): re
 function outbound(plan: CapturePlan): readonly string[] {
   const { services, meshUid, dnsPort } = plan;
   // A group says more than a user: its services go first.
-  const owned = [
-    ...services.filter(({ owner }) => owner?.kind === "cgroup"),
-    ...services.filter(({ owner }) => owner?.kind === "uid"),
-  ];
-  const [groups, users] = [
-    owned.filter(({ owner }) => owner?.kind === "cgroup"),
-    owned.filter(({ owner }) => owner?.kind === "uid"),
-  ];
+  const groups = services.filter(({ owner }) => owner?.kind === "cgroup");
+  const users = services.filter(({ owner }) => owner?.kind === "uid");
   const captured = (service: CapturedService): string =>
     `${ownerMatch(service)} ${service.ipv6 ? "" : "meta nfproto ipv4 "}meta l4proto tcp redirect to :${service.outbound} ${comment(service)}`;
   return [
@@ -122,7 +132,7 @@ function outbound(plan: CapturePlan): readonly string[] {
     `meta l4proto != @${ARMED} return`,
     ...(dnsPort === undefined
       ? []
-      : owned.flatMap((service) =>
+      : [...groups, ...users].flatMap((service) =>
           ["udp", "tcp"].map(
             (protocol) =>
               `${ownerMatch(service)} ${protocol} dport 53 redirect to :${dnsPort} ${comment(service)}`,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { MARK } from "./ruleset.ts";
 
 /** What of `nft -j list` is looked at; other objects, and other fields, are let pass. */
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
@@ -14,6 +15,8 @@ const groupSet = z.object({
   elem: z.array(z.union([z.string(), z.number()])).default([]),
 });
 
+const markSchema = z.object({ name: z.string().regex(new RegExp(`^${MARK}[0-9a-f]+$`)) });
+
 /** How our table is in the kernel. */
 export type CaptureLife =
   | { readonly kind: "on" }
@@ -23,6 +26,8 @@ export type CaptureLife =
   | { readonly kind: "over" };
 
 export interface TableState {
+  /** Tells one making of the table from another; empty: it is not of our making. */
+  readonly mark: string;
   readonly life: CaptureLife;
   /** Of all rules, chains and other sets: equal for equal ones, however often and when they were written. */
   readonly digest: string;
@@ -45,7 +50,9 @@ export function parseTable(json: string): TableState {
     const { name } = (set ?? {}) as { readonly name?: string };
     return metainfo === undefined && !names.has(name ?? "");
   });
+  const marks = objects.flatMap(({ chain }) => markSchema.safeParse(chain).data?.name.slice(MARK.length) ?? []);
   return {
+    mark: marks[0] ?? "",
     life: lifeOf(armed),
     digest: createHash("sha256").update(JSON.stringify(rest, withoutGiven)).digest("hex"),
     // nft writes the path of a group that is there, and the number of one that is not.

@@ -39,9 +39,9 @@ export function captureCommand(context: CliContext, exit: Exit): Command {
     .option("--wait <duration>", "how long proxies may take to listen", "60s")
     .action(async (options) => exit(await restoreCapture(context, options)));
   const expire = new Command("expire")
-    .argument("<digest>")
-    .action(async (digest: string, options: CaptureOptions) =>
-      exit(await expireCapture(context, digest, options)),
+    .argument("<mark>")
+    .action(async (mark: string, options: CaptureOptions) =>
+      exit(await expireCapture(context, mark, options)),
     );
   const command = new Command("capture").description(
     "rules of this host that send connections of services to their proxies, and back",

@@ -11,6 +11,7 @@ import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { openAgent } from "../host/agent-socket.ts";
+import { rulesFindings } from "../host/capture.ts";
 import { tellFindings } from "../output/findings.ts";
 import { render } from "../output/render.ts";
 import { AGENT_RUN_DIR, CONFIG_DIR } from "../places.ts";
@@ -72,7 +73,9 @@ async function findingsOf(
   if (token !== undefined)
     throw new MeshError("cli.usage", "a token is for --pre", { hint: "lateen check --pre <token>" });
   const told = await askAgent(context, config.runDir);
-  return told ?? [agentDown(existsSync(path), config), ...(await checkWithoutAgent({ config, signal }))];
+  const rules = await rulesFindings(context);
+  if (told !== undefined) return [...told, ...rules];
+  return [agentDown(existsSync(path), config), ...rules, ...(await checkWithoutAgent({ config, signal }))];
 }
 
 /** Before a host joins, its configuration is what join would write; it has no catalog yet. */

@@ -41,9 +41,9 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
     context.stdout.write("this host is in no mesh: there is nothing to leave\n");
     return EXIT.ok;
   }
-  // Before the proxies go: what was sent to them would go nowhere.
-  for (const line of await leaveCapture(context)) context.stdout.write(`${line}\n`);
   const say = (line: string): void => context.stdout.write(`${line}\n`);
+  // Before the proxies go: what is sent to them would go nowhere.
+  const removeRules = await leaveCapture(context);
   const supervisor = supervisorOf(context, options);
   const stopped = await supervisor.stop(agentDaemon({ path, config }), before?.agent.pid);
   if ((await agentStatus(runDir, context.signal)) !== undefined)
@@ -61,6 +61,7 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
       );
   }
   for (const line of stopped) say(line);
+  if (removeRules !== undefined) say(await removeRules());
   const { kind, path: folder } = config.discovery;
   if (kind === "file") for (const line of removeAdded(folder)) say(line);
   for (const line of MadeFiles.of(dirname(path)).remove(privateDirectories(config))) say(line);

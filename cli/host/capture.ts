@@ -74,7 +74,7 @@ export async function applyCapture(context: CliContext, options: ApplyOptions): 
   context.stdout.write(`${describe(plan).join("\n")}\n`);
   if (options.confirm) context.stdout.write("confirmed: the rules stay, over reboots too\n");
   else {
-    await lookAfter(capture, options);
+    lookAfter(options);
     context.stdout.write(`the rules go by themselves in ${seconds} s, unless: lateen capture confirm\n`);
   }
   if (findings.length > 0) tellFindings(context, findings);
@@ -103,22 +103,34 @@ export async function checkCapture(
   return findings.some(({ severity }) => severity === "error") ? EXIT.negative : EXIT.ok;
 }
 
-/** What root sees of capture; needs nft, and no agent. */
-export async function captureFindings(
+async function captureFindings(
   context: CliContext,
   options: CaptureOptions,
 ): Promise<readonly HostFinding[]> {
-  const kept = new KeptCapture();
-  const capture = openCapture(context, options);
-  const { inForce } = kept;
+  const asked = await askAgent(context, options).catch(() => undefined);
+  const off = captureOffFindings(asked?.captures ?? [], new KeptCapture().inForce);
+  return [...(await tableAndForeign(openCapture(context, options))), ...off];
+}
+
+/** What `lateen check` adds to what the agent sees: rules are root's to look at. */
+export async function rulesFindings(context: CliContext): Promise<readonly HostFinding[]> {
+  const nft = findNft(context.environment);
+  if (process.getuid?.() !== 0 || nft === undefined) return [];
+  try {
+    return await tableAndForeign(openCapture(context, { dir: "", nft }));
+  } catch (error) {
+    const { message, hint = "" } = MeshError.from(error);
+    if (new KeptCapture().inForce === undefined) return [];
+    return [{ code: "host.capture-changed", severity: "error", workload: "", message, hint }];
+  }
+}
+
+async function tableAndForeign(capture: HostCapture): Promise<readonly HostFinding[]> {
+  const { inForce } = new KeptCapture();
   const table = await capture.table();
   const silent = inForce === undefined || table === undefined ? [] : await silentPorts(inForce.plan);
-  const asked = await askAgent(context, options).catch(() => undefined);
-  return [
-    ...tableFindings({ table, inForce, silent }),
-    ...captureOffFindings(asked?.captures ?? [], inForce),
-    ...(inForce === undefined ? [] : await capture.foreign(inForce.plan)),
-  ];
+  const foreign = inForce === undefined ? [] : await capture.foreign(inForce.plan);
+  return [...tableFindings({ table, inForce, silent }), ...foreign];
 }
 
 /** Takes the rules away; they are not restored at the next boot either. */
@@ -126,7 +138,7 @@ export async function removeCapture(
   context: CliContext,
   options: CaptureOptions & { readonly drain: string },
 ): Promise<number> {
-  const left = await openCapture(context, options).remove(parseDuration(options.drain), { forGood: true });
+  const left = await openCapture(context, options).remove(parseDuration(options.drain));
   context.stdout.write("the rules are gone: connections of this host go as ever\n");
   if (left > 0) context.stdout.write(`${left} connections that were captured had not ended, and may break\n`);
   return EXIT.ok;
@@ -146,22 +158,28 @@ export async function restoreCapture(
 /** What `apply` leaves behind, to take unconfirmed rules away once the kernel has ended them. */
 export async function expireCapture(
   context: CliContext,
-  digest: string,
+  mark: string,
   options: CaptureOptions,
 ): Promise<number> {
-  await openCapture(context, options).expire(digest);
+  await openCapture(context, options).expire(mark);
   return EXIT.ok;
 }
 
-/** What `leave` does; without nft there is nothing to take away. Returns a line for what is gone. */
-export async function leaveCapture(context: CliContext): Promise<readonly string[]> {
+/**
+ * What `leave` does before the proxies go; undefined: there are no rules. Nothing more is captured from then on, and what
+ * is returned takes the rules away.
+ */
+export async function leaveCapture(context: CliContext): Promise<(() => Promise<string>) | undefined> {
   const path = findNft(context.environment);
-  if (path === undefined) return [];
+  if (path === undefined) return undefined;
   const capture = openCapture(context, { dir: "", nft: path });
   const isThere = (await capture.table().catch(() => undefined)) !== undefined;
-  if (!isThere && new KeptCapture().inForce === undefined) return [];
-  await capture.remove(0, { forGood: true });
-  return ["removed the rules that captured connections (table inet lateen)"];
+  if (!isThere && new KeptCapture().inForce === undefined) return undefined;
+  await capture.rest();
+  return async () => {
+    await capture.remove(0);
+    return "removed the rules that captured connections (table inet lateen)";
+  };
 }
 
 function openCapture({ environment, clock, signal }: CliContext, { nft }: CaptureOptions): HostCapture {
@@ -196,10 +214,10 @@ function runDirOf({ environment }: CliContext, { dir, runDir }: CaptureOptions):
 }
 
 /** The kernel ends the rules by itself; a process of its own takes away what is left of them then. */
-async function lookAfter(capture: HostCapture, { nft }: CaptureOptions): Promise<void> {
-  const digest = (await capture.table())?.digest ?? "";
+function lookAfter({ nft }: CaptureOptions): void {
+  const { mark = "" } = new KeptCapture().inForce ?? {};
   const places = nft === undefined ? [] : ["--nft", resolve(nft)];
-  const child = spawn(process.execPath, [LATEEN_JS, "capture", "expire", digest, ...places], {
+  const child = spawn(process.execPath, [LATEEN_JS, "capture", "expire", mark, ...places], {
     detached: true,
     stdio: "ignore",
     cwd: "/",
