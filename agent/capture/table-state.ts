@@ -4,9 +4,10 @@ import { MARK } from "./ruleset.ts";
 
 /** What of `nft -j list` is looked at; other objects, and other fields, are let pass. */
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
+const protocol = z.union([z.string(), z.number()]);
 const element = z.union([
-  z.string(),
-  z.object({ elem: z.object({ val: z.string(), expires: z.number().optional() }) }),
+  protocol,
+  z.object({ elem: z.object({ val: protocol, expires: z.number().optional() }) }),
 ]);
 const armedSet = z.object({ name: z.literal("armed"), elem: z.array(element).default([]) });
 const groupSet = z.object({
@@ -35,6 +36,9 @@ export interface TableState {
   readonly stale: readonly string[];
 }
 
+/** Where a host has no /etc/protocols, nft knows numbers alone. */
+const TCP: ReadonlySet<unknown> = new Set(["tcp", 6, "6"]);
+
 /** What moves by itself, or is given by the kernel, says nothing of whether somebody has changed the rules. */
 const GIVEN = new Set(["handle", "expires", "packets", "bytes"]);
 
@@ -61,9 +65,9 @@ export function parseTable(json: string): TableState {
 }
 
 function lifeOf(set: z.output<typeof armedSet> | undefined): CaptureLife {
-  const tcp = set?.elem.find((one) => (typeof one === "string" ? one : one.elem.val) === "tcp");
+  const tcp = set?.elem.find((one) => TCP.has(typeof one === "object" ? one.elem.val : one));
   if (tcp === undefined) return { kind: "over" };
-  const expires = typeof tcp === "string" ? undefined : tcp.elem.expires;
+  const expires = typeof tcp === "object" ? tcp.elem.expires : undefined;
   return expires === undefined ? { kind: "on" } : { kind: "ends", inSeconds: expires };
 }
 
