@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
-import type { AskedCaptures } from "../mesh/admin-api/asked-capture.ts";
 import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
+import type { AskedCaptures } from "../mesh/admin-api/asked-capture.ts";
 import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";

@@ -86,7 +86,11 @@ function groupOfProcess(pid: number): string | undefined {
 }
 
 /** What a program says on stdout; undefined when it fails, or is not there. */
-async function ask(program: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+async function ask(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
     const { stdout } = await run(program, args, { signal, timeout: ANSWERS_WITHIN_MS });
     return stdout.trim();

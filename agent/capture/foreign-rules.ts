@@ -17,7 +17,11 @@ type Chain = z.output<typeof chainSchema>;
 /** Chains of other meshes, by what their set-up calls them. */
 const OTHER_MESHES: readonly (readonly [RegExp, string, string])[] = [
   [/^ISTIO_/, "Istio", "pilot-agent istio-iptables --cleanup-only"],
-  [/^CONSUL_(PROXY|DNS)_/, "Consul", "remove Consul's chains: iptables -t nat -F and -X of each CONSUL_ chain"],
+  [
+    /^CONSUL_(PROXY|DNS)_/,
+    "Consul",
+    "remove Consul's chains: iptables -t nat -F and -X of each CONSUL_ chain",
+  ],
   [/^KUMA_MESH_/, "Kuma", "kumactl uninstall transparent-proxy"],
 ];
 const FAMILIES: ReadonlySet<string> = new Set(["ip", "ip6", "inet"]);
@@ -27,7 +31,10 @@ const OURS = -110;
  * Rules of somebody else that capture does not get past, in `nft -j list ruleset`. They are only looked at. Throws a
  * ZodError or SyntaxError for what is no listing. Pure.
  */
-export function foreignRules(json: string, { services }: Pick<CapturePlan, "services">): readonly HostFinding[] {
+export function foreignRules(
+  json: string,
+  { services }: Pick<CapturePlan, "services">,
+): readonly HostFinding[] {
   const chains = listing
     .parse(JSON.parse(json))
     .nftables.flatMap(({ chain }) => chainSchema.safeParse(chain).data ?? [])

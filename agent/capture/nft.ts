@@ -59,14 +59,12 @@ export function nftProgram(path: string): Nft {
 /** Where nft is; undefined: nowhere. */
 export function findNft(environment: Readonly<Record<string, string | undefined>>): string | undefined {
   const folders = [...(environment["PATH"] ?? "").split(delimiter), ...USUAL_PLACES];
-  return folders.map((folder) => join(folder, "nft")).find((path) => path.startsWith("/") && existsSync(path));
+  return folders
+    .map((folder) => join(folder, "nft"))
+    .find((path) => path.startsWith("/") && existsSync(path));
 }
 
-async function runNft(
-  path: string,
-  args: readonly string[],
-  signal: AbortSignal,
-): Promise<Said> {
+async function runNft(path: string, args: readonly string[], signal: AbortSignal): Promise<Said> {
   const child = spawn(path, args, {
     // Messages are looked at: they must be in English.
     env: { PATH: process.env["PATH"], LC_ALL: "C" },

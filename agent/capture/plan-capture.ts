@@ -46,7 +46,13 @@ export function planCapture(
     .toSorted((a, b) => (a.workload < b.workload ? -1 : 1))
     .map((one): CapturedService => {
       const report = (message: string, hint: string): undefined => {
-        findings.push({ code: "host.capture-owner", severity: "error", workload: one.workload, message, hint });
+        findings.push({
+          code: "host.capture-owner",
+          severity: "error",
+          workload: one.workload,
+          message,
+          hint,
+        });
       };
       const found = ownerOf(one, host);
       const owner = typeof found === "string" ? report(`${one.workload}: ${found}`, OWNER_HINT) : found;
@@ -116,7 +122,9 @@ function lookUp(owner: CaptureOwner, host: CaptureHost): PlannedOwner | string {
     }
     case "unit": {
       const path = host.groupOf(owner.unit);
-      return path === undefined ? `there is no unit ${owner.unit} with a control group` : groupOwner(path, host);
+      return path === undefined
+        ? `there is no unit ${owner.unit} with a control group`
+        : groupOwner(path, host);
     }
     case "cgroup":
       return groupOwner(owner.path, host);

@@ -127,19 +127,20 @@ function outbound(plan: CapturePlan): readonly string[] {
   const users = services.filter(({ owner }) => owner?.kind === "uid");
   const captured = (service: CapturedService): string =>
     `${ownerMatch(service)} ${service.ipv6 ? "" : "meta nfproto ipv4 "}meta l4proto tcp redirect to :${service.outbound} ${comment(service)}`;
+  const questions = (protocol: "udp" | "tcp"): readonly string[] =>
+    dnsPort === undefined
+      ? []
+      : [...groups, ...users].map(
+          (service) =>
+            `${ownerMatch(service)} ${protocol} dport 53 redirect to :${dnsPort} ${comment(service)}`,
+        );
   return [
     `type nat hook output priority ${PRIORITY}; policy accept;`,
     `meta l4proto != @${ARMED} return`,
-    ...(dnsPort === undefined
-      ? []
-      : [...groups, ...users].flatMap((service) =>
-          ["udp", "tcp"].map(
-            (protocol) =>
-              `${ownerMatch(service)} ${protocol} dport 53 redirect to :${dnsPort} ${comment(service)}`,
-          ),
-        )),
+    ...questions("udp"),
     "meta l4proto != tcp return",
     FIRST_PACKET,
+    ...questions("tcp"),
     "ip daddr 127.0.0.0/8 return",
     "ip6 daddr ::1 return",
     `ip saddr ${TO_APPLICATION.ipv4} return`,

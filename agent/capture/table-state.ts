@@ -54,13 +54,17 @@ export function parseTable(json: string): TableState {
     const { name } = (set ?? {}) as { readonly name?: string };
     return metainfo === undefined && !names.has(name ?? "");
   });
-  const marks = objects.flatMap(({ chain }) => markSchema.safeParse(chain).data?.name.slice(MARK.length) ?? []);
+  const marks = objects.flatMap(
+    ({ chain }) => markSchema.safeParse(chain).data?.name.slice(MARK.length) ?? [],
+  );
   return {
     mark: marks[0] ?? "",
     life: lifeOf(armed),
     digest: createHash("sha256").update(JSON.stringify(rest, withoutGiven)).digest("hex"),
     // nft writes the path of a group that is there, and the number of one that is not.
-    stale: groups.filter(({ elem }) => !elem.some((one) => !/^\d+$/.test(String(one)))).map(({ name }) => name),
+    stale: groups
+      .filter(({ elem }) => !elem.some((one) => !/^\d+$/.test(String(one))))
+      .map(({ name }) => name),
   };
 }
 

@@ -48,11 +48,15 @@ export interface TableFacts {
 
 /** What is wrong with our table itself, as root sees it. */
 export function tableFindings({ table, inForce, silent }: TableFacts): readonly HostFinding[] {
-  if (inForce === undefined) return table === undefined ? [] : [changed("there is a table inet lateen, and nobody knows what for")];
-  if (table === undefined) return [changed("the rules of capture are gone: somebody has removed the table inet lateen")];
+  if (inForce === undefined)
+    return table === undefined ? [] : [changed("there is a table inet lateen, and nobody knows what for")];
+  if (table === undefined)
+    return [changed("the rules of capture are gone: somebody has removed the table inet lateen")];
   return [
     ...lifeFindings(table.life),
-    ...(table.digest === inForce.digest ? [] : [changed("somebody has changed the rules in the table inet lateen")]),
+    ...(table.digest === inForce.digest
+      ? []
+      : [changed("somebody has changed the rules in the table inet lateen")]),
     ...table.stale.map((name) =>
       changed(
         `the control group of set ${name} is gone: its unit has been started anew, and what it calls is not captured`,
@@ -118,8 +122,15 @@ export function leftOpenFindings(
     if (interception === "none")
       return isLoopback(own.address)
         ? []
-        : [open(app.port, own.address, "let it listen on 127.0.0.1, or have it captured (interception: redirect)")];
-    const uid = sockets.find((socket) => socket.port === app.port && socket.address === own.address)?.uid ?? 0;
+        : [
+            open(
+              app.port,
+              own.address,
+              "let it listen on 127.0.0.1, or have it captured (interception: redirect)",
+            ),
+          ];
+    const uid =
+      sockets.find((socket) => socket.port === app.port && socket.address === own.address)?.uid ?? 0;
     if (uid === 0) return [];
     return sockets
       .filter(
@@ -129,7 +140,9 @@ export function leftOpenFindings(
           !isCapturePort(socket.port) &&
           !isLoopback(socket.address),
       )
-      .map((socket) => open(socket.port, socket.address, "make it a service of its own, or let it listen on 127.0.0.1"));
+      .map((socket) =>
+        open(socket.port, socket.address, "make it a service of its own, or let it listen on 127.0.0.1"),
+      );
   });
 }
 

@@ -17,7 +17,9 @@ export const CAPTURE_PORTS: readonly CapturePorts[] = [
   })),
 ];
 
-const ALL: ReadonlySet<number> = new Set(CAPTURE_PORTS.flatMap(({ outbound, inbound }) => [outbound, inbound]));
+const ALL: ReadonlySet<number> = new Set(
+  CAPTURE_PORTS.flatMap(({ outbound, inbound }) => [outbound, inbound]),
+);
 
 export function isCapturePort(port: number): boolean {
   return ALL.has(port);

@@ -10,7 +10,7 @@ const settings = {
   trustDomain: "cluster.local",
   locality: "eu/north",
   network: "dmz",
-    ipv6: true,
+  ipv6: true,
 } as const;
 
 function plan(file: string): readonly Workload[] {

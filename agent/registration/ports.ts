@@ -40,7 +40,8 @@ export class HostPorts {
   /** Gives a port of all addresses to a workload; false when somebody has it at one of them. */
   claimEverywhere(port: number, workload: WorkloadId): boolean {
     if (this.#foreign.some((socket) => socket.port === port)) return false;
-    if ([...this.#claims].some(([place, owner]) => place.endsWith(`_${port}`) && owner !== workload)) return false;
+    if ([...this.#claims].some(([place, owner]) => place.endsWith(`_${port}`) && owner !== workload))
+      return false;
     return this.claim({ address: "0.0.0.0", port }, workload) === undefined;
   }
 

@@ -46,7 +46,8 @@ export function captureCommand(context: CliContext, exit: Exit): Command {
   const command = new Command("capture").description(
     "rules of this host that send connections of services to their proxies, and back",
   );
-  for (const one of [plan, withOutput(check, context, ["table", "json", "yaml", "name"])]) command.addCommand(withPlaces(one));
+  for (const one of [plan, withOutput(check, context, ["table", "json", "yaml", "name"])])
+    command.addCommand(withPlaces(one));
   for (const one of [apply, confirm, remove, restore]) command.addCommand(withPlaces(one));
   return command.addCommand(withPlaces(expire), { hidden: true });
 }

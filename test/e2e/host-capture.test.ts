@@ -65,10 +65,13 @@ for (const dataPlane of DATA_PLANES) {
       );
     const rules = (host: VmHost): Promise<string> => lab.network.nft(host.network, "list", "ruleset");
     const caller = ({ echo }: Reply): string =>
-      /URI=[^;,]*\/sa\/([^;,"]+)/.exec(String(echo?.headers["x-forwarded-client-cert"] ?? ""))?.[1] ?? "nobody";
+      /URI=[^;,]*\/sa\/([^;,"]+)/.exec(String(echo?.headers["x-forwarded-client-cert"] ?? ""))?.[1] ??
+      "nobody";
     const calls = async (shell: NamespaceShell, origin: string, host?: string): Promise<string> => {
       const reply = await shell.http(origin, "/", host === undefined ? {} : { headers: { host } });
-      return reply.status === 200 ? `${reply.echo?.app} as ${caller(reply)}` : `${reply.status} ${reply.failure}`;
+      return reply.status === 200
+        ? `${reply.echo?.app} as ${caller(reply)}`
+        : `${reply.status} ${reply.failure}`;
     };
     const becomes = (what: string, got: () => Promise<string>, want: string): Promise<unknown> => {
       let last = "";
@@ -186,7 +189,8 @@ for (const dataPlane of DATA_PLANES) {
         await eventually("calls are made", async () => {
           const now = await Promise.all([api.traffic(), shop.traffic()]);
           return now.every(
-            ({ kept, fresh }, at) => kept > (start[at]?.kept ?? 0) + 20 && fresh > (start[at]?.fresh ?? 0) + 20,
+            ({ kept, fresh }, at) =>
+              kept > (start[at]?.kept ?? 0) + 20 && fresh > (start[at]?.fresh ?? 0) + 20,
           );
         });
       };
@@ -233,7 +237,9 @@ for (const dataPlane of DATA_PLANES) {
     /** Whether a call was made to the application by its proxy. */
     async function atProxy(origin: string): Promise<boolean> {
       const { echo } = await api.http(origin);
-      return ["127.0.0.6", "127.0.0.1", "::1", "::ffff:127.0.0.6", "::ffff:127.0.0.1"].includes(echo?.from ?? "");
+      return ["127.0.0.6", "127.0.0.1", "::1", "::ffff:127.0.0.6", "::ffff:127.0.0.1"].includes(
+        echo?.from ?? "",
+      );
     }
   });
 }

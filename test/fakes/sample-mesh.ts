@@ -63,7 +63,7 @@ export const PLAIN_SIDECAR = {
   network: "",
   role: "sidecar",
   interception: "none",
-    capturedAt: undefined,
+  capturedAt: undefined,
   discovery: "upstreams",
   httpProxy: undefined,
   bindsVips: false,

@@ -105,7 +105,10 @@ export class VmHost {
       LATEEN,
       ...args,
     ];
-    const env = { ...process.env, PATH: `${process.env["PATH"]}:${dirname(findTool("nft") ?? "/usr/sbin/nft")}` };
+    const env = {
+      ...process.env,
+      PATH: `${process.env["PATH"]}:${dirname(findTool("nft") ?? "/usr/sbin/nft")}`,
+    };
     return this.network.spawn("unshare", command, { stdio, detached: true, env });
   }
 }

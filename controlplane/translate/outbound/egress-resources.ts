@@ -77,7 +77,9 @@ function clusters(scope: Scope, of: EgressClass): Resources {
     );
     const fixed = [
       resource(inner, "cluster/black-hole", Cluster, blackHoleCluster),
-      ...(of.ways.captured !== undefined ? [resource(inner, "cluster/passthrough", Cluster, passthroughCluster)] : []),
+      ...(of.ways.captured !== undefined
+        ? [resource(inner, "cluster/passthrough", Cluster, passthroughCluster)]
+        : []),
       ...(listensGenerally(of) && unknownHosts(inner, of).calls === DYNAMIC_DNS_CLUSTER
         ? [resource(inner, "cluster/dynamic-dns", Cluster, dynamicDnsCluster)]
         : []),
