@@ -90,7 +90,7 @@ const hostile: readonly { readonly name: string; readonly change: Record<string,
 
 for (const { name, change } of hostile) {
   test(`a kept plan with ${name} is refused`, () => {
-    const plan = planOf([{ ...service(), ...change } as CapturedService]);
+    const plan = planOf([{ ...service(), ...change }]);
     assert.throws(() => parseCapturePlan(JSON.stringify(plan)), { name: "ZodError" });
   });
 }

@@ -50,7 +50,7 @@ export class NamespaceShell implements AsyncDisposable {
 
   /** `within`: what it is started by, as `setpriv` with its arguments. */
   constructor(namespace: Namespace, within: readonly string[] = []) {
-    const [program = "", ...args] = [...within, process.execPath, PROGRAM];
+    const [program, ...args] = [...within, process.execPath, PROGRAM];
     this.#child = namespace.spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child.on("message", ({ id, result, error }: ShellAnswer) => {
       const waiting = this.#waiting.get(id);
