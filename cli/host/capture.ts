@@ -27,6 +27,7 @@ import { render } from "../output/render.ts";
 import { AGENT_RUN_DIR } from "../places.ts";
 import { LATEEN_JS } from "../program-files.ts";
 import { openAgent } from "./agent-socket.ts";
+import { type BootUnit, captureUnit } from "./systemd.ts";
 
 export interface CaptureOptions {
   readonly dir: string;
@@ -72,7 +73,7 @@ export async function applyCapture(context: CliContext, options: ApplyOptions): 
   const seconds = Math.ceil(withinMs / 1_000);
   await capture.apply(plan, options.confirm ? undefined : seconds);
   context.stdout.write(`${describe(plan).join("\n")}\n`);
-  if (options.confirm) context.stdout.write("confirmed: the rules stay, over reboots too\n");
+  if (options.confirm) tellConfirmed(context);
   else {
     lookAfter(options);
     context.stdout.write(`the rules go by themselves in ${seconds} s, unless: lateen capture confirm\n`);
@@ -84,7 +85,7 @@ export async function applyCapture(context: CliContext, options: ApplyOptions): 
 /** Lets what was applied stay. */
 export async function confirmCapture(context: CliContext, options: CaptureOptions): Promise<number> {
   await openCapture(context, options).confirm();
-  context.stdout.write("confirmed: the rules stay, over reboots too\n");
+  tellConfirmed(context);
   return EXIT.ok;
 }
 
@@ -140,6 +141,7 @@ export async function removeCapture(
 ): Promise<number> {
   const left = await openCapture(context, options).remove(parseDuration(options.drain));
   context.stdout.write("the rules are gone: connections of this host go as ever\n");
+  for (const line of atBoot()?.disable() ?? []) context.stdout.write(`${line}\n`);
   if (left > 0) context.stdout.write(`${left} connections that were captured had not ended, and may break\n`);
   return EXIT.ok;
 }
@@ -165,6 +167,19 @@ export async function expireCapture(
   return EXIT.ok;
 }
 
+function tellConfirmed({ stdout }: CliContext): void {
+  const unit = atBoot();
+  stdout.write("confirmed: the rules stay\n");
+  for (const line of unit?.enable() ?? []) stdout.write(`${line}\n`);
+  if (unit === undefined)
+    stdout.write("there is no systemd: at a boot, once the agent runs, lateen capture restore\n");
+}
+
+/** Undefined: nothing here starts units. */
+function atBoot(): BootUnit | undefined {
+  return existsSync("/run/systemd/system") ? captureUnit() : undefined;
+}
+
 /**
  * What `leave` does before the proxies go; undefined: there are no rules. Nothing more is captured from then on, and what
  * is returned takes the rules away.
@@ -178,6 +193,7 @@ export async function leaveCapture(context: CliContext): Promise<(() => Promise<
   await capture.rest();
   return async () => {
     await capture.remove(0);
+    atBoot()?.disable();
     return "removed the rules that captured connections (table inet lateen)";
   };
 }

@@ -48,7 +48,7 @@ export function systemdSupervisor(run: RunProgram = runProgram, places: SystemdP
       const unit = unitName(daemon.name);
       // One that an earlier checkout wrote is written anew: it may start another program.
       const isOthers = installed(run, unit) && !isWritten(join(places.system, unit));
-      const done = isOthers ? [] : install(run, places, daemon.name);
+      const done = isOthers ? [] : install(run, places, unit);
       const ids = userIds(run);
       handOver(daemon, ids);
       told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
@@ -61,6 +61,30 @@ export function systemdSupervisor(run: RunProgram = runProgram, places: SystemdP
       if (!installed(run, unit)) return [];
       told(run, "systemctl", ["disable", "--now", "--quiet", unit], `stop ${unit}`);
       return [`stopped and disabled ${unit}`, ...uninstall(run, places, unit)];
+    },
+  };
+}
+
+/** A unit that does its work at each boot. Both return a line for what was done. */
+export interface BootUnit {
+  enable(): readonly string[];
+  disable(): readonly string[];
+}
+
+/** What restores the rules of capture. */
+export function captureUnit(run: RunProgram = runProgram, places: SystemdPlaces = PLACES): BootUnit {
+  const unit = "lateen-capture.service";
+  return {
+    enable() {
+      const isOthers = installed(run, unit) && !isWritten(join(places.system, unit));
+      const done = isOthers ? [] : install(run, places, unit);
+      told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
+      return [...done, `enabled ${unit}`];
+    },
+    disable() {
+      if (!installed(run, unit)) return [];
+      told(run, "systemctl", ["disable", "--now", "--quiet", unit], `disable ${unit}`);
+      return [`disabled ${unit}`, ...uninstall(run, places, unit)];
     },
   };
 }
@@ -78,8 +102,7 @@ function installed(run: RunProgram, unit: string): boolean {
   }
 }
 
-function install(run: RunProgram, places: SystemdPlaces, name: DaemonName): readonly string[] {
-  const unit = unitName(name);
+function install(run: RunProgram, places: SystemdPlaces, unit: string): readonly string[] {
   const to = join(places.system, unit);
   const text = readFileSync(join(places.units, unit), "utf8").replaceAll("/usr/bin/lateen", places.lateen);
   told(run, "systemd-sysusers", [join(places.units, "lateen.sysusers")], `make the user ${USER}`);

@@ -49,6 +49,7 @@ const everything = {
   network: "dmz",
   discovery: "on-demand",
   interception: "redirect",
+  owner: { kind: "unit", unit: "reviews@1.service" },
   httpProxy: { address: undefined, port: 15_080 },
   group: "reviews-vms",
   saysApp: false,
@@ -68,6 +69,7 @@ const written: Readonly<Record<string, string>> = {
   network: "dmz",
   discovery: "on-demand",
   interception: "redirect",
+  owner: "unit:reviews@1.service",
   "http-proxy": "15080",
   group: "reviews-vms",
 };
@@ -134,6 +136,7 @@ const mistakes: readonly { readonly tag: string; readonly says: RegExp }[] = [
   { tag: "lateen.network=a b", says: /label's value/ },
   { tag: "lateen.discovery=all", says: /one of upstreams, mesh, on-demand/ },
   { tag: "lateen.interception=tproxy", says: /one of none, redirect/ },
+  { tag: "lateen.owner=reviews", says: /must be user:NAME, unit:NAME.service or cgroup:PATH/ },
   { tag: "lateen.http-proxy=127.0.0.1", says: /a port or address:port/ },
   { tag: "lateen.upstreams=reviews", says: /“reviews” is not host:port/ },
   { tag: "lateen.upstreams=reviews:9080@x", says: /is not host:port/ },
