@@ -15,7 +15,7 @@ function asked(workload: string, port: number, owner?: string): AskedCapture {
 }
 
 function host(sockets: readonly OwnedSocket[] = [], over: Partial<CaptureHost> = {}): CaptureHost {
-  const users: Readonly<Record<string, number>> = { web: 1001, lateen: AGENT };
+  const users: Readonly<Record<string, number>> = { web: 1001, lateen: AGENT, root: 0 };
   const units: Readonly<Record<string, string>> = {
     "web.service": "system.slice/web.service",
     "all.slice": "all.slice",
@@ -70,6 +70,11 @@ const owners: readonly {
     given: asked("default/web", 80),
     on: host([at(80, AGENT)]),
     want: /mesh's own user/,
+  },
+  {
+    name: "root",
+    given: asked("default/web", 80, "user:root"),
+    want: /not all that root calls/,
   },
   { name: "a user that does not exist", given: asked("default/web", 80, "user:gone"), want: /no user gone/ },
   {

@@ -116,6 +116,7 @@ function lookUp(owner: CaptureOwner, host: CaptureHost): PlannedOwner | string {
     case "user": {
       const uid = host.uidOf(owner.user);
       if (uid === undefined) return `there is no user ${owner.user}`;
+      if (uid === 0) return "not all that root calls is this service's: name its unit, or give it a user";
       if (uid === host.meshUid)
         return `${owner.user} is the user of the mesh's proxies: what they call would come back to them`;
       return { kind: "uid", uid };
