@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import type { CapturePlan } from "./capture-plan.ts";
+import { BRIDGE, TABLE } from "./ruleset.ts";
 
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
 const chainSchema = z.object({
@@ -26,6 +27,7 @@ const OTHER_MESHES: readonly (readonly [RegExp, string, string])[] = [
 ];
 const FAMILIES: ReadonlySet<string> = new Set(["ip", "ip6", "inet"]);
 const OURS = -110;
+const OWN: ReadonlySet<string> = new Set([TABLE, BRIDGE]);
 
 /**
  * Rules of somebody else that capture does not get past, in `nft -j list ruleset`. They are only looked at. Throws a
@@ -38,7 +40,7 @@ export function foreignRules(
   const chains = listing
     .parse(JSON.parse(json))
     .nftables.flatMap(({ chain }) => chainSchema.safeParse(chain).data ?? [])
-    .filter(({ family, table }) => FAMILIES.has(family) && !(family === "inet" && table === "lateen"));
+    .filter(({ family, table }) => FAMILIES.has(family) && !OWN.has(`${family} ${table}`));
   return [...otherMeshes(chains), ...earlier(chains), ...firewalls(chains, services)];
 }
 

@@ -11,13 +11,20 @@ import type { KeptCapture } from "./kept-capture.ts";
 import type { Nft } from "./nft.ts";
 import { openConnections } from "./open-connections.ts";
 import { type PlannedCapture, planCapture } from "./plan-capture.ts";
-import { captureRules, confirmingRules, ifMarked, removingRules, restingRules } from "./ruleset.ts";
+import {
+  bridgingRules,
+  captureRules,
+  confirmingRules,
+  ifMarked,
+  removingRules,
+  restingRules,
+  unbridgingRules,
+} from "./ruleset.ts";
 import { parseTable, type TableState } from "./table-state.ts";
 
 const LOOK_MS = 200;
 /** Of connections that were captured by rules which nobody confirmed. */
 const LEFTOVER_DRAIN_MS = 30_000;
-const NO_MARK = "0";
 /** What ends by itself in the kernel is taken away a moment later. */
 const AFTER_END_MS = 1_000;
 
@@ -80,7 +87,7 @@ export class HostCapture {
         hint: "wait until lateen status says that the services are served, then apply again",
       });
     }
-    await this.#nft.apply(this.rules(plan, endsAfterSeconds), this.#signal);
+    await this.#replace(this.rules(plan, endsAfterSeconds));
     await this.#remember(plan, endsAfterSeconds === undefined);
   }
 
@@ -112,12 +119,10 @@ export class HostCapture {
     }
     const before = this.#kept.confirmed;
     if (before !== undefined) {
-      const rules = this.rules(before, undefined);
-      await this.#nft.apply(ifMarked(mark, rules), this.#signal);
+      await this.#replace(ifMarked(mark, this.rules(before, undefined)));
       await this.#remember(before, true);
       return;
     }
-    await this.#nft.apply(ifMarked(mark, restingRules(mark)), this.#signal);
     await this.#untilOver(LEFTOVER_DRAIN_MS);
     await this.#nft.apply(ifMarked(mark, removingRules()), this.#signal);
     this.#kept.forget(mark);
@@ -125,17 +130,31 @@ export class HostCapture {
 
   /** Nothing more is captured; what was, goes on. */
   async rest(): Promise<void> {
-    const table = await this.table();
-    if (table !== undefined) await this.#nft.apply(restingRules(table.mark || NO_MARK), this.#signal);
+    // One that is not of our making may have no such set.
+    if ((await this.table())?.mark) await this.#nft.apply(restingRules(), this.#signal);
   }
 
   /** Takes our table away, and no other. Connections that were captured may end within `drainMs`; returns how many did not. */
   async remove(drainMs: number): Promise<number> {
     await this.rest();
     const left = await this.#untilOver(drainMs);
-    await this.#nft.apply(removingRules(), new AbortController().signal);
+    await this.#nft.apply(removingRules() + unbridgingRules(), new AbortController().signal);
     this.#kept.forgetAll();
     return left;
+  }
+
+  /** Puts another table in the place of ours, if there is one; connections that were captured go on. */
+  async #replace(script: string): Promise<void> {
+    if ((await this.table()) === undefined) {
+      await this.#nft.apply(script, this.#signal);
+      return;
+    }
+    await this.#nft.apply(bridgingRules(), this.#signal);
+    try {
+      await this.#nft.apply(script, this.#signal);
+    } finally {
+      await this.#nft.apply(unbridgingRules(), new AbortController().signal);
+    }
   }
 
   /** Waits until connections that were captured are over; returns how many there are still. */

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CapturedService, CapturePlan } from "./capture-plan.ts";
 import { parseCapturePlan } from "./capture-plan.ts";
-import { captureRules, confirmingRules, ifMarked, restingRules } from "./ruleset.ts";
+import {
+  bridgingRules,
+  captureRules,
+  confirmingRules,
+  ifMarked,
+  removingRules,
+  restingRules,
+  unbridgingRules,
+} from "./ruleset.ts";
 
 function service(over: Partial<CapturedService> = {}): CapturedService {
   return {
@@ -61,17 +69,21 @@ for (const { name, given, ends } of cases) {
   });
 }
 
-test("what confirms, rests and guards names our table alone", () => {
+test("what confirms, rests, bridges and guards names our tables alone", () => {
   const scripts = [
     confirmingRules({}),
     confirmingRules({ dnsPort: 53 }),
-    restingRules("ab"),
-    ifMarked("ab", restingRules("ab")),
+    restingRules(),
+    bridgingRules(),
+    unbridgingRules(),
+    ifMarked("ab", removingRules()),
   ];
   for (const script of scripts) {
-    assert.doesNotMatch(script, /flush/);
-    for (const line of script.split("\n").filter((one) => /^(add|delete|table)/.test(one)))
-      assert.match(line, /^(add|delete)? ?(table|chain|element)? ?inet lateen\b/);
+    for (const line of script.split("\n").filter((one) => /^\w/.test(one)))
+      assert.match(
+        line,
+        /^(?:(?:add|delete|flush) )?(?:table|chain|element|set) inet lateen(?:-bridge)?(?: |$)/,
+      );
   }
   assert.match(confirmingRules({ dnsPort: 53 }), /\{ tcp, udp \}/);
 });

@@ -3,6 +3,8 @@ import type { CapturedService, CapturePlan } from "./capture-plan.ts";
 
 /** The one table that is ours: nothing else is ever touched. */
 export const TABLE = "inet lateen";
+/** Is there for a moment only. */
+export const BRIDGE = "inet lateen-bridge";
 /** Set of what is captured: without elements nothing is, and they may end by themselves. */
 export const ARMED = "armed";
 
@@ -59,19 +61,19 @@ export function captureRules(plan: CapturePlan, { mark, endsAfterSeconds, hasGro
   ]);
 }
 
+/** Nothing more is captured; connections that were go on, for the kernel still translates them. */
+export function restingRules(): string {
+  return `flush set ${TABLE} ${ARMED}\n`;
+}
+
 /**
- * A table that captures nothing, and keeps the kernel translating the connections that were captured: it forgets how when
- * the last table that redirects is gone.
+ * The kernel forgets how to translate connections when the last chain that may redirect is gone, be it for a moment: this
+ * table bridges it while ours is replaced.
  */
-export function restingRules(mark: string): string {
+export function bridgingRules(): string {
   const chain = (name: string, hook: string): string =>
-    `chain ${name} { type nat hook ${hook} priority ${PRIORITY}; policy accept; }`;
-  return table([
-    `set ${ARMED} { type inet_proto; flags timeout; }`,
-    markChain(mark),
-    chain("outbound", "output"),
-    chain("inbound", "prerouting"),
-  ]);
+    `\tchain ${name} { type nat hook ${hook} priority ${PRIORITY}; }`;
+  return `table ${BRIDGE} {\n${chain("outbound", "output")}\n${chain("inbound", "prerouting")}\n}\n`;
 }
 
 /** Makes what would end by itself stay. Refused by nft when it has ended. */
@@ -82,7 +84,16 @@ export function confirmingRules({ dnsPort }: Pick<CapturePlan, "dnsPort">): stri
 
 /** Removes our table, if it is there. */
 export function removingRules(): string {
-  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
+  return gone(TABLE);
+}
+
+/** Removes what bridges, if it is there. */
+export function unbridgingRules(): string {
+  return gone(BRIDGE);
+}
+
+function gone(table: string): string {
+  return `add table ${table}\ndelete table ${table}\n`;
 }
 
 /** A script that is refused as a whole when our table is another than was meant. */
