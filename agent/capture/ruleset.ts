@@ -6,7 +6,7 @@ export const TABLE = "inet lateen";
 /** Is there for a moment only. */
 export const BRIDGE = "inet lateen-bridge";
 /** Set of what is captured: without elements nothing is, and they may end by themselves. */
-export const ARMED = "armed";
+const ARMED = "armed";
 
 /** Begins the name of an empty chain, which tells one making of the table from another. */
 export const MARK = "made_";
