@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { appendFileSync, writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { VipAllocator } from "../../controlplane/snapshot/vip-allocator.ts";
 import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
@@ -16,6 +18,13 @@ const SHOP = 23_001;
 const BLOG = 23_002;
 const vips = new VipAllocator();
 const API = `http://${vips.addressOf("api.default.svc.cluster.local")}:9090`;
+
+const NAME_SERVER = `const s = require("node:dgram").createSocket("udp4");
+s.on("message", (_, { port, address }) => s.send("answer of one", port, address));
+s.bind(53, () => console.log("ready"));`;
+const ASKER = `const s = require("node:dgram").createSocket("udp4");
+s.on("message", (said) => { process.stdout.write(said); s.close(); });
+s.send("question", 53, process.argv[1]); setTimeout(() => process.exit(), 5000).unref();`;
 
 /** Rules that were there before, with a port of docker's kind. */
 const FOREIGN = `table ip docker-like {
@@ -205,6 +214,43 @@ for (const dataPlane of DATA_PLANES) {
       }
       const tallies = await Promise.all([api.endTraffic(), shop.endTraffic()]);
       for (const { failures } of tallies) assert.deepEqual(failures, []);
+    });
+
+    test("questions to name servers go where they went", async () => {
+      const server = one.network.spawn(process.execPath, ["-e", NAME_SERVER], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      try {
+        await once(server.stdout ?? process.stdin, "data");
+        const asker = two.network.spawn(
+          "setpriv",
+          [
+            `--reuid=${SHOP}`,
+            `--regid=${SHOP}`,
+            "--clear-groups",
+            process.execPath,
+            "-e",
+            ASKER,
+            one.address,
+          ],
+          { stdio: ["ignore", "pipe", "inherit"] },
+        );
+        assert.equal(await text(asker.stdout ?? process.stdin), "answer of one");
+      } finally {
+        server.kill();
+      }
+    });
+
+    test("what was confirmed is in force again after something else that was not", async () => {
+      await type(two, "capture", "apply", "--within", "2s");
+      assert.match((await two.lateen("capture", "check")).stdout, /host\.capture-(off|changed)/);
+      await becomes(
+        "it is in force again",
+        async () => (await two.lateen("capture", "check")).stdout,
+        "nothing is wrong with this host\n",
+      );
+      assert.match(await rules(two), /elements = \{ (tcp|6) \}/);
+      assert.equal(await calls(shop, API), "api as shop");
     });
 
     test("rules that somebody has changed, and rules in our way, are found", async () => {
