@@ -51,7 +51,7 @@ const cases: readonly { readonly name: string; readonly given: CapturePlan; read
     given: planOf([service(), { ...blog, place: { address: "fd00::3", port: 8080 } }]),
   },
   {
-    name: "ipv4-alone-and-nobody's-calls",
+    name: "ipv4-alone-and-no-owner",
     given: planOf([service({ owner: undefined, ipv6: false }), { ...blog, ipv6: false }]),
   },
   { name: "name-servers-too", given: planOf([service(), unit], { dnsPort: 15_053 }), ends: 5 },
