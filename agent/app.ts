@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
+import type { AskedCaptures } from "../mesh/admin-api/asked-capture.ts";
 import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
@@ -12,6 +13,7 @@ import { accessLogHandlers } from "./calls/access-log-server.ts";
 import { CallReporter } from "./calls/call-reporter.ts";
 import { ObservedCalls } from "./calls/observed-calls.ts";
 import { PolicyDecisions } from "./calls/policy-decisions.ts";
+import { askedCaptures } from "./capture/asked-captures.ts";
 import type { AgentConfig } from "./config.ts";
 import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
 import { childEnvironment } from "./dataplane/child-environment.ts";
@@ -202,10 +204,18 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
       return svid === undefined ? [] : [{ workload: id, ...svid }];
     }),
   ];
+  const captures = (): AskedCaptures => askedCaptures(reconciler, process.pid);
   const watch = new HostWatch({
     ...seams,
     config,
-    facts: () => hostFacts(runDir, reconciler.services ?? [], held(), dns.server.state, dns.names.boundPorts),
+    facts: () =>
+      hostFacts(runDir, {
+        services: reconciler.services ?? [],
+        certificates: held(),
+        captures: captures().captures,
+        dns: dns.server.state,
+        vipPorts: dns.names.boundPorts,
+      }),
     servers: () => ({ addresses: servers, known: { roots: bundle.current.roots } }),
     connected: () => channel.connected,
     changes: reconciler.changes,
@@ -256,7 +266,15 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     },
     (signal) =>
       runStatusServer(
-        { socketPath: join(runDir, "agent.sock"), address: config.status, status, check, decisions, logger },
+        {
+          socketPath: join(runDir, "agent.sock"),
+          address: config.status,
+          status,
+          check,
+          captures,
+          decisions,
+          logger,
+        },
         signal,
       ),
     (signal) => dns.server.run(signal),

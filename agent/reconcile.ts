@@ -9,7 +9,7 @@ import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
 import type { GatewayRole } from "./config.ts";
 import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
-import { hostAddressTest } from "./host/local-addresses.ts";
+import { hasIpv6, hostAddressTest } from "./host/local-addresses.ts";
 import type { WorkloadHealth } from "./probes/workload-health.ts";
 import type { GroupSettings } from "./registration/group-settings.ts";
 import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
@@ -185,9 +185,16 @@ export class Reconciler {
     const ownPids = new Set([...records.values()].map(({ pid }) => pid));
     const ports = await readHostPorts(this.#services, loopback, ownPids);
     const { gateways, ownAddress, locality, network } = this.#options;
-    const isHere = hostAddressTest();
-    const vips = await this.#options.vips();
-    const settings = { loopback, dataPlane: dataPlane.kind, trustDomain, locality, network, isHere, vips };
+    const settings = {
+      loopback,
+      dataPlane: dataPlane.kind,
+      trustDomain,
+      locality,
+      network,
+      isHere: hostAddressTest(),
+      vips: await this.#options.vips(),
+      ipv6: hasIpv6(),
+    };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
     logNewProblems(logger, plan.problems, this.#problems);

@@ -108,6 +108,7 @@ function workloads(count: number): readonly Workload[] {
     network: "",
     role: "sidecar",
     interception: "none",
+    capturedAt: undefined,
     discovery: "upstreams",
     httpProxy: undefined,
     vips: "none",

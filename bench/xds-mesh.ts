@@ -119,6 +119,7 @@ export function workloadsOf({ proxies, services, scoped, ...layout }: MeshLayout
       network: "",
       role: "sidecar",
       interception: "redirect",
+      capturedAt: undefined,
       discovery: "mesh",
       httpProxy: undefined,
       vips: "none",

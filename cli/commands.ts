@@ -98,6 +98,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/env.ts")).envCommand,
   },
   {
+    name: "capture",
+    aliases: [],
+    summary: "send connections of this host's services to their proxies",
+    load: async () => (await import("./commands/capture.ts")).captureCommand,
+  },
+  {
     name: "check",
     aliases: [],
     summary: "what is wrong with this host, before and after it joins",

@@ -21,6 +21,7 @@ const BY_CODE: Partial<Readonly<Record<ErrorCode, number>>> = {
   "admin.throttled": EXIT.undecided,
   "admin.unauthorized": EXIT.undecided,
   "admin.unavailable": EXIT.undecided,
+  "agent.capture": EXIT.undecided,
   "audit.unavailable": EXIT.undecided,
   "ca.unavailable": EXIT.undecided,
   "cli.host": EXIT.undecided,

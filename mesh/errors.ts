@@ -11,6 +11,7 @@ export type ErrorCode =
   | "admin.too-large"
   | "admin.unauthorized"
   | "admin.unavailable"
+  | "agent.capture"
   | "agent.dataplane"
   | "agent.discovery"
   | "agent.join"

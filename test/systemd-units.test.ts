@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
+import { CAPTURE_PLACES } from "../agent/capture/kept-capture.ts";
 import { AGENT_CONFIG, AGENT_RUN_DIR, SERVER_CONFIG, SERVER_RUN_DIR } from "../cli/places.ts";
 
 /** Highest exposure that `systemd-analyze security` may give a unit. */
@@ -11,6 +12,9 @@ const UNITS = [
   { name: "server", exposure: 1.3, config: SERVER_CONFIG, runDir: SERVER_RUN_DIR },
   { name: "agent", exposure: 1.7, config: AGENT_CONFIG, runDir: AGENT_RUN_DIR },
 ] as const;
+
+/** With rules of nftables to write; it is a oneshot of root. */
+const CAPTURE = { name: "capture", exposure: 2 } as const;
 
 const FOLDER = resolve(import.meta.dirname, "../packaging/systemd");
 const unitPath = (name: string): string => join(FOLDER, `lateen-${name}.service`);
@@ -39,7 +43,7 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-for (const { name, exposure, config, runDir } of UNITS) {
+for (const { name, config, runDir } of UNITS) {
   test(`lateen-${name}.service has the places that the CLI sets up, tells systemd how it is, and is restarted`, () => {
     const one = (key: string): string | undefined => valuesOf(name, key)[0];
     assert.equal(one("ConditionPathExists"), config);
@@ -52,7 +56,9 @@ for (const { name, exposure, config, runDir } of UNITS) {
     );
     assert.deepEqual(valuesOf(name, "MemoryDenyWriteExecute"), [], "V8 cannot run under it");
   });
+}
 
+for (const { name, exposure } of [...UNITS, CAPTURE]) {
   test(`lateen-${name}.service is exposed by ${exposure} at most, and one without a part of its walls by more`, {
     skip,
   }, (t) => {
@@ -75,10 +81,21 @@ for (const { name, exposure, config, runDir } of UNITS) {
   });
 }
 
+test("rules are restored at a boot for an agent that is ready, and not touched when it is started anew", () => {
+  const one = (key: string): readonly string[] => valuesOf("capture", key);
+  assert.deepEqual(one("Requisite"), ["lateen-agent.service"]);
+  assert.match(one("After")[0] ?? "", /^lateen-agent.service/);
+  assert.deepEqual(one("ExecStop"), []);
+  assert.deepEqual(one("ConditionPathExists"), [`${CAPTURE_PLACES.stateDir}/confirmed.json`]);
+  assert.equal(`/run/${one("RuntimeDirectory")[0]}`, CAPTURE_PLACES.runDir);
+  assert.equal(`/var/lib/${one("StateDirectory")[0]}`, CAPTURE_PLACES.stateDir);
+  assert.deepEqual(one("CapabilityBoundingSet"), ["CAP_NET_ADMIN"]);
+});
+
 test("systemd takes the units as they are", { skip }, (t) => {
   const folder = folderOf(t);
   cpSync(FOLDER, folder, { recursive: true });
-  const paths = UNITS.map(({ name }) => join(folder, `lateen-${name}.service`));
+  const paths = [...UNITS, CAPTURE].map(({ name }) => join(folder, `lateen-${name}.service`));
   const lateen = resolve(import.meta.dirname, "../lateen");
   for (const path of paths)
     writeFileSync(path, readFileSync(path, "utf8").replaceAll("/usr/bin/lateen", lateen));

@@ -106,6 +106,7 @@ export function testDiscovery(
         network: "",
         discovery: undefined,
         interception: "none",
+        owner: undefined,
         httpProxy: undefined,
         vips: false,
         group: undefined,

@@ -1,4 +1,5 @@
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
+import type { CaptureOwner } from "../../mesh/model/capture-owner.ts";
 import type { ReadinessProbe } from "../../mesh/model/readiness-probe.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
 import type { GroupMembership, SocketAddress, Workload } from "../../mesh/model/workload.ts";
@@ -27,8 +28,10 @@ export interface LocalService {
   readonly network: string;
   /** Undefined: what its ways out ask for. */
   readonly discovery: Workload["discovery"] | undefined;
-  /** How its connections come to its proxy. Redirecting them is not the agent's work: it takes the host at its word. */
+  /** How its connections come to its proxy. The agent redirects nothing: rules of the host do (`lateen capture`). */
   readonly interception: "none" | "redirect";
+  /** Whose connections are its own, where they are captured; undefined: those of who listens at its port. */
+  readonly owner: CaptureOwner | undefined;
   /** Where its HTTP forward proxy listens; without an address, at the agent's loopback one. Undefined: it has none. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
   /** Its application calls other services by their names and addresses: its proxy listens there. */

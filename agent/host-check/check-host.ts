@@ -1,4 +1,6 @@
+import type { AskedCapture } from "../../mesh/admin-api/asked-capture.ts";
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
+import { KeptCapture } from "../capture/kept-capture.ts";
 import type { AgentConfig } from "../config.ts";
 import type { LocalService } from "../discovery/discovery.ts";
 import type { DnsState } from "../dns/dns-server.ts";
@@ -6,6 +8,7 @@ import { isWildcard, readListeningSockets } from "../registration/listening-sock
 import { isMeshPort } from "../registration/ports.ts";
 import { readHostPorts } from "../registration/read-host-ports.ts";
 import { askServer, type KnownBy } from "./ask-server.ts";
+import { captureOffFindings, leftOpenFindings } from "./capture-findings.ts";
 import { catalogFindings } from "./catalog-findings.ts";
 import { dnsFindings } from "./dns-findings.ts";
 import {
@@ -35,6 +38,8 @@ export interface HostCheck {
   /** Whose the state directory should be; undefined: nobody in particular. */
   readonly uid: number | undefined;
   readonly certificates: readonly CertificateFacts[];
+  /** What rules of the host are asked to capture. */
+  readonly captures: readonly AskedCapture[];
   /** Ports at which proxies listen at the addresses of services. */
   readonly vipPorts: ReadonlySet<number>;
   /** How its DNS is; undefined: no agent runs that could tell. */
@@ -72,6 +77,8 @@ export async function checkHost(check: HostCheck): Promise<readonly HostFinding[
     ...takenPortFindings(taken.map((one) => ({ ...one, ...what }))),
     ...foreignListenerFindings(others(isMeshPort)),
     ...serviceFindings(services, host),
+    ...captureOffFindings(check.captures, new KeptCapture().inForce),
+    ...leftOpenFindings(services, sockets, host.foreign),
     ...certificateFindings(certificates, now),
     ...kernelFindings(kernelFacts()),
     ...vipPortFindings(

@@ -33,6 +33,7 @@ export async function checkWithoutAgent({
     ownPids: new Set([...records.values()].map(({ pid }) => pid)),
     uid: undefined,
     certificates: joined === undefined ? [] : [joined.certificate],
+    captures: [],
     vipPorts: new Set(),
     dns: undefined,
     now: systemClock.now(),

@@ -3,29 +3,23 @@ import { lstat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf } from "../../mesh/errors.ts";
 import { readRecords } from "../dataplane/stale-processes.ts";
-import type { LocalService } from "../discovery/discovery.ts";
-import type { DnsState } from "../dns/dns-server.ts";
 import { libc } from "../host/libc.ts";
-import { localAddresses } from "../host/local-addresses.ts";
+import { hasIpv6, localAddresses } from "../host/local-addresses.ts";
 import { findHolder, type ListeningSocket } from "../registration/listening-sockets.ts";
 import type { HostCheck } from "./check-host.ts";
 import type { KernelFacts, StateDirectoryFacts, TakenPort } from "./place-findings.ts";
-import type { CertificateFacts } from "./server-findings.ts";
 
 /** Bit of `CapEff` in /proc/self/status (capabilities(7)). */
 const CAP_NET_BIND_SERVICE = 10n;
 
+/** What an agent knows of itself, and a look at the host does not tell. */
+type OwnFacts = Pick<HostCheck, "services" | "certificates" | "captures" | "dns" | "vipPorts">;
+
 /** What an agent knows of its own host. */
-export async function hostFacts(
-  runDir: string,
-  services: readonly LocalService[],
-  certificates: readonly CertificateFacts[],
-  dns: DnsState,
-  vipPorts: ReadonlySet<number>,
-): Promise<Omit<HostCheck, "config" | "now">> {
+export async function hostFacts(runDir: string, own: OwnFacts): Promise<Omit<HostCheck, "config" | "now">> {
   const records = [...(await readRecords(runDir)).values()];
   const ownPids = new Set([process.pid, ...records.map(({ pid }) => pid)]);
-  return { services, certificates, ownPids, uid: process.getuid?.(), dns, vipPorts };
+  return { ...own, ownPids, uid: process.getuid?.() };
 }
 
 export function hostAddresses(): ReadonlySet<string> {
@@ -42,7 +36,7 @@ export function firstFreePort(): number {
 export function kernelFacts(): KernelFacts {
   return {
     libcProblem: libcProblem(),
-    hasIpv6: existsSync("/proc/self/net/if_inet6"),
+    hasIpv6: hasIpv6(),
     hasNetfilter: existsSync("/proc/self/net/netfilter"),
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 
 export interface LocalAddress {
@@ -33,6 +33,11 @@ export function hostAddressTest(): (address: string) => boolean {
   const own = new Set(localAddresses().map(({ address }) => address));
   return (address) =>
     own.has(address) || address.startsWith("127.") || ["::1", "0.0.0.0", "::"].includes(address);
+}
+
+/** Whether the kernel has IPv6 at all: without, its wildcard cannot be bound either. */
+export function hasIpv6(): boolean {
+  return existsSync("/proc/self/net/if_inet6");
 }
 
 /** Addresses that are `host LOCAL` in a text in the form of /proc/net/fib_trie. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
+import type { AskedCaptures } from "../../mesh/admin-api/asked-capture.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { SocketAddress } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
@@ -17,6 +18,8 @@ export interface StatusServerOptions {
   readonly status: () => AgentStatus;
   /** Looks at the host now. */
   readonly check: () => Promise<AgentStatus["problems"]>;
+  /** What rules of this host are asked to capture. */
+  readonly captures: () => AskedCaptures;
   readonly decisions: Pick<PolicyDecisions, "counter">;
   readonly logger: Logger;
 }
@@ -28,8 +31,8 @@ interface Reply {
 }
 
 /**
- * Serves `/healthz`, `/readyz`, `/status`, `/check` and `/metrics` until the signal is aborted; all of it is read only. Throws
- * when the unix socket cannot be had (another agent runs); a taken TCP port is told about and no more.
+ * Serves `/healthz`, `/readyz`, `/status`, `/check`, `/capture` and `/metrics` until the signal is aborted; all of it is
+ * read only. Throws when the unix socket cannot be had (another agent runs); a taken TCP port is told about and no more.
  */
 export async function runStatusServer(options: StatusServerOptions, signal: AbortSignal): Promise<void> {
   const { socketPath, address, logger } = options;
@@ -68,10 +71,12 @@ function handler(options: StatusServerOptions): (request: IncomingMessage, respo
         return { status: 200, type: "application/json", body: `${JSON.stringify(status)}\n` };
       case "/check":
         return { status: 200, type: "application/json", body: `${JSON.stringify(await options.check())}\n` };
+      case "/capture":
+        return { status: 200, type: "application/json", body: `${JSON.stringify(options.captures())}\n` };
       case "/metrics":
         return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
       default:
-        return text(404, "try /healthz, /readyz, /status, /check or /metrics\n");
+        return text(404, "try /healthz, /readyz, /status, /check, /capture or /metrics\n");
     }
   };
   return (request, response) => {

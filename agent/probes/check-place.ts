@@ -6,8 +6,8 @@ export interface CheckPlace extends SocketAddress {
   readonly from: string | undefined;
 }
 
-/** Calls from here are nobody's to capture (the source address of Istio's passthrough clusters). */
-const NOT_CAPTURED = "127.0.0.6";
+/** Calls from here are nobody's to capture (the source addresses of passthrough clusters). */
+const NOT_CAPTURED = { ipv4: "127.0.0.6", ipv6: "::1" } as const;
 
 /**
  * Where an application is asked: at the host that the probe names, else where the port of that number is that the
@@ -21,6 +21,6 @@ export function checkPlace(
   if (host !== "") return { address: host, port, from: undefined };
   const known = ports.find(({ app }) => app.port === port) ?? ports.find((one) => one.servicePort === port);
   const { address, port: number } = known?.app ?? { address: loopback, port };
-  const captured = interception !== "none" && !address.includes(":");
-  return { address, port: number, from: captured ? NOT_CAPTURED : undefined };
+  const from = address.includes(":") ? NOT_CAPTURED.ipv6 : NOT_CAPTURED.ipv4;
+  return { address, port: number, from: interception === "none" ? undefined : from };
 }

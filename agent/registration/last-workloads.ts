@@ -6,7 +6,8 @@ import { DEFAULTED, type Workload } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import { quarantine, readPrivate, writePrivate } from "../state/private-files.ts";
 
-const place = z.object({ address: z.string(), port: z.number().int().min(0).max(65_535) });
+const port = z.number().int().min(0).max(65_535);
+const place = z.object({ address: z.string(), port });
 
 const schema = z.array(
   z.object({
@@ -32,6 +33,7 @@ const schema = z.array(
     network: z.string().default(""),
     role: z.enum(["sidecar", "gateway"]).default("sidecar"),
     interception: z.enum(["none", "redirect", "tproxy"]).default("none"),
+    capturedAt: z.object({ outbound: port, inbound: port, ipv6: z.boolean() }).optional(),
     discovery: z.enum(["upstreams", "mesh", "on-demand"]).default("upstreams"),
     httpProxy: place.optional(),
     vips: z.enum(["none", "loopback", "routed"]).default("none"),
@@ -59,6 +61,7 @@ export async function readLastWorkloads(options: LastWorkloadsOptions): Promise<
     if (text === undefined) return [];
     return schema.parse(JSON.parse(text)).map((workload) => ({
       ...workload,
+      capturedAt: workload.capturedAt,
       httpProxy: workload.httpProxy,
       catalog: workload.catalog,
       group: workload.group && { ...workload.group, applied: undefined },

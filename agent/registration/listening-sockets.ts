@@ -6,6 +6,8 @@ import type { SocketAddress } from "../../mesh/model/workload.ts";
 export interface ListeningSocket extends SocketAddress {
   /** Names the socket in `/proc/<pid>/fd`. */
   readonly inode: string;
+  /** The user that made it. */
+  readonly uid: number;
 }
 
 /** The process behind a socket. */
@@ -36,7 +38,8 @@ export function parseSocketTable(text: string): readonly ListeningSocket[] {
       const [address = "", port = ""] = (fields[1] ?? "").split(":");
       const inode = fields[9];
       if (fields[3] !== LISTEN || inode === undefined) return [];
-      return [{ address: parseAddress(address), port: Number.parseInt(port, 16), inode }];
+      const uid = Number(fields[7]);
+      return [{ address: parseAddress(address), port: Number.parseInt(port, 16), inode, uid }];
     });
 }
 

@@ -11,6 +11,7 @@ const settings = {
   locality: "eu/north",
   network: "dmz",
   vips: "loopback",
+  ipv6: true,
 } as const;
 
 function plan(file: string): readonly Workload[] {
@@ -38,6 +39,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       network: "dmz",
       role: "gateway",
       interception: "none",
+      capturedAt: undefined,
       discovery: "mesh",
       httpProxy: undefined,
       vips: "none",

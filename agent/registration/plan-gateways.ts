@@ -34,6 +34,7 @@ export function planGateways(
     network: gateway.network ?? settings.network,
     role: "gateway",
     interception: "none",
+    capturedAt: undefined,
     discovery: "mesh",
     httpProxy: undefined,
     vips: "none",

@@ -23,6 +23,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     network: "",
     discovery: undefined,
     interception: "none",
+    owner: undefined,
     httpProxy: undefined,
     vips: false,
     catalog: undefined,
@@ -33,7 +34,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
 }
 
 function held(address: string, port: number, name = "java"): ForeignSocket {
-  return { address, port, inode: "1", holder: { pid: 4711, name } };
+  return { address, port, inode: "1", uid: 1000, holder: { pid: 4711, name } };
 }
 
 function plan(
@@ -51,6 +52,7 @@ function plan(
     network: "dmz",
     isHere: (address) => !address.startsWith("10.99."),
     vips: "loopback",
+    ipv6: true,
   });
 }
 
@@ -138,19 +140,27 @@ test("a workload that says no locality and network has the host's, and its forwa
   assert.deepEqual(own?.httpProxy, { address: "127.0.0.1", port: 15_080 });
 });
 
-test("a captured workload gets all of the mesh; a second one of its host is told who has the ports of capture", () => {
-  const made = plan([
-    service({ id: "a", interception: "redirect" }),
-    service({ id: "b", interception: "redirect", address: { address: "10.0.0.3", port: 9081 } }),
-  ]);
-  assert.deepEqual(
-    made.workloads.map(({ name, interception, discovery }) => `${name} ${interception} ${discovery}`),
-    ["a redirect mesh"],
+test("captured workloads get all of the mesh, each with ports of its own that it keeps", () => {
+  const captured = (id: string, port: number): LocalService =>
+    service({ id, interception: "redirect", address: { address: "10.0.0.3", port } });
+  const portsOf = ({ workloads }: Plan): readonly string[] =>
+    workloads.map(({ name, capturedAt }) => `${name} ${capturedAt?.outbound} ${capturedAt?.inbound}`);
+  const first = plan([captured("b", 9081)]);
+  assert.deepEqual(first.workloads[0]?.capturedAt, { outbound: 15_001, inbound: 15_006, ipv6: true });
+  assert.equal(first.workloads[0]?.discovery, "mesh");
+  const both = plan([captured("a", 9080), captured("b", 9081)], [], first.workloads);
+  assert.deepEqual(portsOf(both), ["a 15300 15301", "b 15001 15006"]);
+  const third = plan(
+    [captured("a", 9080), captured("b", 9081), captured("c", 9082)],
+    [held("127.0.0.1", 15_303)],
+    both.workloads,
   );
-  assert.match(
-    made.problems[0]?.error.message ?? "",
-    /0\.0\.0\.0:15001 for workload default\/b \(virtualOutbound\): it is taken by workload default\/a/,
-  );
+  assert.deepEqual(portsOf(third), ["a 15300 15301", "b 15001 15006", "c 15304 15305"]);
+  assert.deepEqual(third.problems, []);
+});
+
+test("a workload without capture has no ports for it", () => {
+  assert.equal(plan([service()]).workloads[0]?.capturedAt, undefined);
 });
 
 test("a forward proxy without a place is left out, and the rest goes on", () => {

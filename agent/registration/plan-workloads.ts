@@ -1,6 +1,7 @@
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import { workloadSpiffeId } from "../../mesh/identity/spiffe-id.ts";
 import {
+  type CapturedAt,
   type SocketAddress,
   type Vips,
   type Workload,
@@ -8,8 +9,8 @@ import {
   type WorkloadUpstream,
   workloadId,
 } from "../../mesh/model/workload.ts";
-import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
 import type { LocalService, LocalUpstream } from "../discovery/discovery.ts";
+import { CAPTURE_PORTS } from "./capture-ports.ts";
 import { covers, isWildcard } from "./listening-sockets.ts";
 import type { PlanProblem } from "./plan-problem.ts";
 import { type HostPorts, isMeshPort } from "./ports.ts";
@@ -26,6 +27,8 @@ export interface PlanSettings {
   readonly isHere: (address: string) => boolean;
   /** How this host's proxies listen at the addresses of services. */
   readonly vips: Exclude<Vips, "none">;
+  /** The kernel has IPv6: proxies of captured workloads listen for both families. */
+  readonly ipv6: boolean;
 }
 
 export interface Plan {
@@ -62,7 +65,7 @@ export function planWorkloads(
     };
     try {
       checkNames(service, settings.trustDomain);
-      const place = inboundPlace(service, id, previous.get(id), ports, settings);
+      const place = inboundPlace(service, id, previous, ports, settings);
       const upstreams = service.upstreams.flatMap((upstream) => {
         const bound = bindUpstream(upstream, id, ports, settings, note);
         return bound === undefined ? [] : [bound];
@@ -118,22 +121,24 @@ function hadAll(
 interface InboundPlace {
   readonly inbound: SocketAddress;
   readonly app: SocketAddress;
+  readonly capturedAt: CapturedAt | undefined;
 }
 
 function inboundPlace(
   service: LocalService,
   id: WorkloadId,
-  previous: Workload | undefined,
+  before: ReadonlyMap<WorkloadId, Workload>,
   ports: HostPorts,
   settings: PlanSettings,
 ): InboundPlace {
   const { address } = service;
-  if (service.interception === "redirect") return capturedPlace(service, id, ports, settings);
+  const previous = before.get(id);
+  if (service.interception === "redirect") return capturedPlace(service, id, before, ports, settings);
   const app = appPlace(service, previous, ports, settings);
   if (!wantsMeshPort(app, service, previous)) {
     const holder = ports.claim(address, id);
     if (holder !== undefined) throw portTaken(id, "inbound", address, holder);
-    return { inbound: address, app };
+    return { inbound: address, app, capturedAt: undefined };
   }
   const had = previous?.ports[0]?.inbound.port;
   const preferred = had !== undefined && isMeshPort(had) ? had : undefined;
@@ -146,26 +151,36 @@ function inboundPlace(
   return {
     inbound: { address: address.address, port },
     app: overLoopback(app, settings),
+    capturedAt: undefined,
   };
 }
 
 /**
- * Captured calls were going to the service's address, where the application stays; what its proxy binds is the two ports
- * that the host sends connections to. A host has one workload of this kind.
+ * Captured calls were going to the service's address, where the application stays; what its proxy binds is two ports that
+ * the host sends connections to. It keeps those that it had: rules of the host name them.
  */
 function capturedPlace(
   service: LocalService,
   id: WorkloadId,
+  previous: ReadonlyMap<WorkloadId, Workload>,
   ports: HostPorts,
   settings: PlanSettings,
 ): InboundPlace {
   const { address } = service;
-  for (const { name, port } of [VIRTUAL_OUTBOUND, VIRTUAL_INBOUND]) {
-    const place = { address: "0.0.0.0", port };
-    const holder = ports.claim(place, id);
-    if (holder !== undefined) throw portTaken(id, name, place, holder);
+  const app = overLoopback(service.app ?? ports.foreign(address) ?? address, settings);
+  const had = previous.get(id)?.capturedAt;
+  const others = new Set([...previous.values()].flatMap(({ capturedAt: at }) => at?.outbound ?? []));
+  const free = CAPTURE_PORTS.filter(({ outbound }) => !others.has(outbound));
+  const pair = [...(had === undefined ? [] : [had]), ...free].find(
+    (one) => ports.claimEverywhere(one.outbound, id) && ports.claimEverywhere(one.inbound, id),
+  );
+  if (pair === undefined) {
+    throw new MeshError("agent.port-taken", `find ports for the captured workload ${id}: all are taken`, {
+      hint: "15001 and 15006, or two of 15300 to 15399, must be free: stop what holds them",
+    });
   }
-  return { inbound: address, app: overLoopback(service.app ?? ports.foreign(address) ?? address, settings) };
+  const { outbound, inbound } = pair;
+  return { inbound: address, app, capturedAt: { outbound, inbound, ipv6: settings.ipv6 } };
 }
 
 /** An application that listens everywhere is reached over loopback. */
@@ -271,13 +286,14 @@ function toWorkload(
   settings: PlanSettings,
 ): Workload {
   const { protocol, servicePort } = service;
+  const { inbound, app, capturedAt } = place;
   return {
     name: service.id,
     namespace: service.namespace,
     service: service.service,
     serviceAccount: service.serviceAccount,
     labels: service.labels,
-    ports: [{ name: `${protocol}-${servicePort}`, protocol, servicePort, ...place }],
+    ports: [{ name: `${protocol}-${servicePort}`, protocol, servicePort, inbound, app }],
     upstreams,
     healthy: service.healthy,
     weight: service.weight,
@@ -285,6 +301,7 @@ function toWorkload(
     network: service.network || settings.network,
     role: "sidecar",
     interception: service.interception,
+    capturedAt,
     // A forward proxy that knew the declared upstreams alone would be of no use, nor would addresses, nor capture.
     discovery: service.discovery ?? (hasOpenWay(service) ? "mesh" : "upstreams"),
     httpProxy,

@@ -37,6 +37,14 @@ export class HostPorts {
     return undefined;
   }
 
+  /** Gives a port of all addresses to a workload; false when somebody has it at one of them. */
+  claimEverywhere(port: number, workload: WorkloadId): boolean {
+    if (this.#foreign.some((socket) => socket.port === port)) return false;
+    if ([...this.#claims].some(([place, owner]) => place.endsWith(`_${port}`) && owner !== workload))
+      return false;
+    return this.claim({ address: "0.0.0.0", port }, workload) === undefined;
+  }
+
   /** A free port of the mesh's range on an address; undefined when all are taken. */
   claimMeshPort(address: string, workload: WorkloadId, preferred: number | undefined): number | undefined {
     if (preferred !== undefined && this.claim({ address, port: preferred }, workload) === undefined) {

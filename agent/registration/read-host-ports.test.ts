@@ -36,6 +36,7 @@ function service(address: string, port: number): LocalService {
     network: "",
     discovery: undefined,
     interception: "none",
+    owner: undefined,
     httpProxy: undefined,
     vips: false,
     catalog: undefined,
@@ -66,16 +67,17 @@ test("nor is one of the process that one of them has started to take its place",
 
 test("a socket that is gone by the end of the look was a process that was just ending, and no application", async () => {
   const place = { address: "127.0.0.2", port: 9080 };
-  const looks = [[{ ...place, inode: "no such inode" }], []];
-  const look = async (): Promise<{ address: string; port: number; inode: string }[]> => looks.shift() ?? [];
+  const looks = [[{ ...place, inode: "no such inode", uid: 1000 }], []];
+  const look = async (): Promise<{ address: string; port: number; inode: string; uid: number }[]> =>
+    looks.shift() ?? [];
   const ports = await readHostPorts([service(place.address, place.port)], "127.0.0.3", new Set(), look);
   assert.equal(ports.foreign(place), undefined);
 });
 
 test("a socket whose process this user may not see counts as somebody's, as long as it is there", async () => {
   const place = { address: "127.0.0.2", port: 9080 };
-  const look = async (): Promise<{ address: string; port: number; inode: string }[]> => [
-    { ...place, inode: "no such inode" },
+  const look = async (): Promise<{ address: string; port: number; inode: string; uid: number }[]> => [
+    { ...place, inode: "no such inode", uid: 1000 },
   ];
   const ports = await readHostPorts([service(place.address, place.port)], "127.0.0.3", new Set(), look);
   assert.equal(ports.foreign(place)?.inode, "no such inode");

@@ -1,5 +1,5 @@
-import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
 import type { LocalService } from "../discovery/discovery.ts";
+import { isCapturePort } from "./capture-ports.ts";
 import { covers, findHolder, type ListeningSocket, readListeningSockets } from "./listening-sockets.ts";
 import { parentOf } from "./parent-process.ts";
 import { HostPorts } from "./ports.ts";
@@ -17,7 +17,7 @@ export async function readHostPorts(
   look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
   const sockets = await look();
-  const wanted = services.flatMap(({ address, app, upstreams, httpProxy, interception }) => [
+  const wanted = services.flatMap(({ address, app, upstreams, httpProxy }) => [
     address,
     ...(app === undefined ? [] : [app]),
     { address: loopback, port: address.port },
@@ -26,11 +26,10 @@ export async function readHostPorts(
       port: upstream.bindPort ?? upstream.port,
     })),
     ...(httpProxy === undefined ? [] : [{ address: httpProxy.address ?? loopback, port: httpProxy.port }]),
-    ...(interception === "none"
-      ? []
-      : [VIRTUAL_OUTBOUND, VIRTUAL_INBOUND].map(({ port }) => ({ address: "0.0.0.0", port }))),
   ]);
-  const asked = (socket: ListeningSocket): boolean => wanted.some((place) => covers(socket, place));
+  const captures = services.some(({ interception }) => interception !== "none");
+  const asked = (socket: ListeningSocket): boolean =>
+    (captures && isCapturePort(socket.port)) || wanted.some((place) => covers(socket, place));
   const foreign = sockets
     .filter(asked)
     .map((socket) => ({ ...socket, holder: findHolder(socket.inode) }))

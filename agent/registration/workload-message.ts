@@ -32,6 +32,7 @@ export function toMessage(workload: Workload): WorkloadMessage {
     network: workload.network,
     role: workload.role,
     interception: workload.interception,
+    capturedAt: workload.capturedAt && { ...workload.capturedAt },
     discovery: workload.discovery,
     httpProxy: workload.httpProxy === undefined ? undefined : { ...workload.httpProxy },
     vips: workload.vips,

@@ -10,6 +10,7 @@ import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentFindings, agentStatus } from "../host/agent-socket.ts";
+import { rulesFindings } from "../host/capture.ts";
 import { hookFindings, hookState } from "../host/dns/hook-state.ts";
 import { isThere } from "../host/presence.ts";
 import { tellFindings } from "../output/findings.ts";
@@ -72,11 +73,14 @@ async function findingsOf(
   }
   if (token !== undefined)
     throw new MeshError("cli.usage", "a token is for --pre", { hint: "lateen check --pre <token>" });
-  const hook = hookFindings(hookState(resolve(options.dir)), await agentStatus(config.runDir, signal));
+  const looked = [
+    ...hookFindings(hookState(resolve(options.dir)), await agentStatus(config.runDir, signal)),
+    ...(await rulesFindings(context)),
+  ];
   // The agent looks at the host itself, and knows more of it.
   const told = await agentFindings(config.runDir, signal);
-  if (told !== undefined) return [...told, ...hook];
-  return [agentDown(isThere(path), config), ...hook, ...(await checkWithoutAgent({ config, signal }))];
+  if (told !== undefined) return [...told, ...looked];
+  return [agentDown(isThere(path), config), ...looked, ...(await checkWithoutAgent({ config, signal }))];
 }
 
 /** Before a host joins, its configuration is what join would write; it has no catalog yet. */

@@ -8,6 +8,7 @@ import type { CliContext, Exit } from "../context.ts";
 import { readNamedFile } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { agentStatus } from "../host/agent-socket.ts";
+import { leaveCapture } from "../host/capture.ts";
 import { undoHook } from "../host/dns/apply-hook.ts";
 import { agentDaemon, assertAgrees, type HostOptions, supervisorOf } from "../host/enrol.ts";
 import { lockHost } from "../host/host-lock.ts";
@@ -53,6 +54,8 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
   made.configuration(lock.made);
   // Before the agent stops: then nobody asks it any more.
   for (const line of unhook(resolve(options.dir))) say(line);
+  // Before the proxies go: what is sent to them would go nowhere.
+  const removeRules = await leaveCapture(context);
   const daemon = agentDaemon({ path, config });
   const stopped = await supervisorOf(context, daemon).stop(daemon, before?.agent.pid);
   const orphans = isThere(runDir) ? await stopStaleProcesses(runDir, new Set(), context.clock) : [];
@@ -71,6 +74,7 @@ async function leave(context: CliContext, options: LeaveOptions): Promise<number
       );
   }
   for (const line of stopped) say(line);
+  if (removeRules !== undefined) say(await removeRules());
   if (orphans.length > 0) say(`stopped data planes that no agent kept (processes ${orphans.join(", ")})`);
   const { kind, path: folder } = config.discovery;
   if (kind === "file") for (const line of removeAdded(folder)) say(line);

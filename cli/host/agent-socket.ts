@@ -21,6 +21,11 @@ export async function agentFindings(
   return await askAgent<AgentStatus["problems"]>(runDir, "/check", signal);
 }
 
+/** What its services ask to have captured, as it says it; the same. */
+export async function agentCaptures(runDir: string, signal: AbortSignal): Promise<unknown> {
+  return await askAgent<unknown>(runDir, "/capture", signal);
+}
+
 async function askAgent<T>(runDir: string, path: string, signal: AbortSignal): Promise<T | undefined> {
   const socketPath = agentSocket(runDir);
   await using agent = new AdminClient({ socketPath });

@@ -14,13 +14,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Daemon } from "./supervisor.ts";
-import { type RunProgram, systemdSupervisor } from "./systemd.ts";
+import { type BootUnit, captureUnit, type RunProgram, systemdSupervisor } from "./systemd.ts";
 
 const LATEEN = "/opt/lateen/lateen";
 
 interface Bench {
   readonly calls: readonly string[];
   readonly supervisor: ReturnType<typeof systemdSupervisor>;
+  readonly capture: BootUnit;
   readonly daemon: Daemon;
   readonly unit: string;
 }
@@ -35,15 +36,16 @@ function bench(t: TestContext, { packaged = false, fails = "", lateen = LATEEN }
   for (const path of [system, dir, join(stateDir, "identity")]) mkdirSync(path, { recursive: true });
   writeFileSync(join(dir, "agent.yaml"), "{}");
   const unit = join(system, "lateen-agent.service");
+  const unitOf = (name: string | undefined): string => join(system, name ?? "");
   const calls: string[] = [];
   const run: RunProgram = async (program, args) => {
     const line = [program, ...args].join(" ").replaceAll(folder, "");
-    if (program === "systemctl" && args[0] === "cat" && !packaged && !existsSync(unit))
+    if (program === "systemctl" && args[0] === "cat" && !packaged && !existsSync(unitOf(args[1])))
       throw new Error("no such unit");
     if (fails !== "" && line.startsWith(fails))
       throw Object.assign(new Error("x"), { stderr: "Job failed.\nmore" });
     if (args[0] !== "cat") calls.push(line);
-    if (program === "rm") rmSync(unit);
+    if (program === "rm") rmSync(args.at(-1) ?? "");
     return program === "getent" ? `lateen:x:${process.getuid?.()}:${process.getgid?.()}::/:/bin/false\n` : "";
   };
   const units = resolve(import.meta.dirname, "../../packaging/systemd");
@@ -55,7 +57,8 @@ function bench(t: TestContext, { packaged = false, fails = "", lateen = LATEEN }
     runDir: "/run/lateen/agent",
     socket: "/run/lateen/agent/agent.sock",
   };
-  return { calls, supervisor, daemon, unit };
+  const capture = captureUnit(run, { units, system, lateen: LATEEN });
+  return { calls, supervisor, capture, daemon, unit };
 }
 
 const ready = async (): Promise<boolean> => true;
@@ -159,4 +162,15 @@ test("a checkout's path is one word of the unit, whatever is in it", async (t) =
     /^ExecStart="\/srv\/our \$& \\"100%%\\"\/lateen" agent --log-format json$/m,
   );
   assert.deepEqual(readdirSync(join(unit, "..")), ["lateen-agent.service"], "nothing unfinished is left");
+});
+
+test("what is captured is restored at each boot by a unit that comes and goes", async (t) => {
+  const { calls, capture, unit } = bench(t);
+  const path = unit.replace("lateen-agent", "lateen-capture");
+  assert.deepEqual(await capture.enable(), [`wrote ${path}`, "enabled lateen-capture.service"]);
+  assert.match(readFileSync(path, "utf8"), new RegExp(`^ExecStart=${LATEEN} capture restore$`, "m"));
+  assert.ok(calls.includes("systemctl enable --quiet lateen-capture.service"));
+  assert.deepEqual(await capture.disable(), ["disabled lateen-capture.service", `removed ${path}`]);
+  assert.ok(!existsSync(path));
+  assert.deepEqual(await capture.disable(), []);
 });

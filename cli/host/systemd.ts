@@ -64,7 +64,7 @@ export function systemdSupervisor(run: RunProgram, places: SystemdPlaces = PLACE
       await this.assertAble(daemon);
       const unit = unitName(daemon.name);
       // One that an earlier checkout wrote is written anew: it may start another program.
-      const done = (await isOthers(run, places, unit)) ? [] : await install(run, places, daemon.name);
+      const done = (await isOthers(run, places, unit)) ? [] : await install(run, places, unit);
       handOver(daemon, await userIds(run));
       await told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
       // The unit is of Type=notify: this returns when it is ready, or has failed.
@@ -84,6 +84,29 @@ export function systemdSupervisor(run: RunProgram, places: SystemdPlaces = PLACE
       // An agent that has crashed leaves its data planes in the unit's group (KillMode=process).
       await run("systemctl", ["kill", unit]).catch(() => undefined);
       return [`stopped and disabled ${unit}`, ...(await uninstall(run, places, unit))];
+    },
+  };
+}
+
+/** A unit that does its work at each boot. Both return a line for what was done. */
+export interface BootUnit {
+  enable(): Promise<readonly string[]>;
+  disable(): Promise<readonly string[]>;
+}
+
+/** What restores the rules of capture. */
+export function captureUnit(run: RunProgram, places: SystemdPlaces = PLACES): BootUnit {
+  const unit = "lateen-capture.service";
+  return {
+    async enable() {
+      const done = (await isOthers(run, places, unit)) ? [] : await install(run, places, unit);
+      await told(run, "systemctl", ["enable", "--quiet", unit], `enable ${unit}`);
+      return [...done, `enabled ${unit}`];
+    },
+    async disable() {
+      if (!(await installed(run, unit))) return [];
+      await told(run, "systemctl", ["disable", "--now", "--quiet", unit], `disable ${unit}`);
+      return [`disabled ${unit}`, ...(await uninstall(run, places, unit))];
     },
   };
 }
@@ -112,8 +135,7 @@ async function installed(run: RunProgram, unit: string): Promise<boolean> {
   }
 }
 
-async function install(run: RunProgram, places: SystemdPlaces, name: DaemonName): Promise<readonly string[]> {
-  const unit = unitName(name);
+async function install(run: RunProgram, places: SystemdPlaces, unit: string): Promise<readonly string[]> {
   const to = join(places.system, unit);
   const program = quoted(places.lateen);
   const text = readFileSync(join(places.units, unit), "utf8").replaceAll("/usr/bin/lateen", () => program);

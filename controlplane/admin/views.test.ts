@@ -130,6 +130,7 @@ test("workloads are told with their identity and where they are reached, registr
     network: "",
     role: "sidecar",
     interception: "none",
+    capturedAt: undefined,
     discovery: "mesh",
     httpProxy: undefined,
     vips: "none",

@@ -4,6 +4,7 @@ import { isSpiffeSegment } from "../../mesh/identity/spiffe-id.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
 import { isObjectName } from "../../mesh/model/vocabulary.ts";
 import {
+  type CapturedAt,
   DEFAULTED,
   type GroupMembership,
   type Workload,
@@ -87,6 +88,13 @@ function problemsOf(raw: wire.Workload): readonly string[] {
   expectOneOf("role", ROLES, raw.role);
   expectOneOf("interception", INTERCEPTIONS, raw.interception);
   expectOneOf("vips", VIPS, raw.vips);
+  if (raw.capturedAt !== undefined) {
+    const { outbound, inbound } = raw.capturedAt;
+    expect(
+      isPort(outbound) && isPort(inbound) && outbound !== inbound,
+      "capturedAt must have two ports of 1 to 65535",
+    );
+  }
   expectOneOf("discovery", DISCOVERIES, raw.discovery);
   if (raw.httpProxy !== undefined) {
     expect(isIP(raw.httpProxy.address) !== 0, "httpProxy.address must be an IP address");
@@ -159,6 +167,7 @@ function toWorkload(raw: wire.Workload): Workload {
     network: raw.network,
     role: oneOf(ROLES, raw.role) ?? "sidecar",
     interception: oneOf(INTERCEPTIONS, raw.interception) ?? "none",
+    capturedAt: raw.capturedAt && toCapturedAt(raw.capturedAt),
     discovery: oneOf(DISCOVERIES, raw.discovery) ?? "upstreams",
     httpProxy: raw.httpProxy && { address: raw.httpProxy.address, port: raw.httpProxy.port },
     vips: oneOf(VIPS, raw.vips) ?? "none",
@@ -186,6 +195,10 @@ function toPort(port: wire.Port): WorkloadPort {
     inbound: { address: port.inboundAddress, port: port.inboundPort },
     app: { address: port.appAddress, port: port.appPort },
   };
+}
+
+function toCapturedAt({ outbound, inbound, ipv6 }: wire.CapturedAt): CapturedAt {
+  return { outbound, inbound, ipv6 };
 }
 
 function toUpstream({ host, port, bindAddress, bindPort }: wire.Upstream): WorkloadUpstream {

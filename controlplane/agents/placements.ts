@@ -227,6 +227,7 @@ const ADDED_LATER = {
   network: "",
   role: "sidecar",
   interception: "none",
+  capturedAt: undefined,
   discovery: "upstreams",
   httpProxy: undefined,
   vips: "none",

@@ -40,6 +40,7 @@ export function workloadsFromEntries(
       network: entry.spec.network,
       role: isGateway ? "gateway" : "sidecar",
       interception: isGateway ? "none" : interceptionOf(mesh),
+      capturedAt: undefined,
       discovery: "mesh",
       httpProxy: undefined,
       vips: "none",

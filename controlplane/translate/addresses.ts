@@ -9,6 +9,12 @@ export function address(host: string, port: number): Address {
     : Address.fromPartial({ socketAddress: { address: host, portValue: port } });
 }
 
+/** Where captured connections come in, or are handed on to: any address of this host, or of any. */
+export function capturedAddress(port: number, ipv6: boolean): Address {
+  if (!ipv6) return address("0.0.0.0", port);
+  return Address.fromPartial({ socketAddress: { address: "::", portValue: port, ipv4Compat: true } });
+}
+
 export function isUnixAddress(host: string): boolean {
   return host.startsWith(UNIX);
 }

@@ -1,4 +1,5 @@
 import { closest } from "../spelling/closest.ts";
+import { type CaptureOwner, OWNER_FORM, parseCaptureOwner } from "./capture-owner.ts";
 import type { Protocol } from "./service.ts";
 import type { Violation } from "./violation.ts";
 import { isPort, parseHostPort, parseUpstreams, type UpstreamHint } from "./vocabulary-upstreams.ts";
@@ -31,6 +32,8 @@ export interface ServiceHints {
   readonly network: string | undefined;
   readonly discovery: Workload["discovery"] | undefined;
   readonly interception: HostInterception | undefined;
+  /** Whose connections are captured as its own. */
+  readonly owner: CaptureOwner | undefined;
   /** The WorkloadGroup of its namespace that it is made from. */
   readonly group: string | undefined;
   /** Its proxy listens at the addresses of other services, which DNS tells. */
@@ -59,6 +62,7 @@ const KEYS = [
   "network",
   "discovery",
   "interception",
+  "owner",
   "http-proxy",
   "vips",
   "group",
@@ -115,6 +119,7 @@ export function parseServiceHints(
     network: read("network", labelValue),
     discovery: read("discovery", oneOf(DISCOVERIES)),
     interception: read("interception", oneOf(INTERCEPTIONS)),
+    owner: read("owner", owner),
     httpProxy: read("http-proxy", httpProxy),
     vips: read("vips", flag) ?? false,
     group: read("group", objectName),
@@ -277,6 +282,10 @@ export function isLocality(text: string): boolean {
 
 function app(text: string): SocketAddress | Refusal {
   return parseHostPort(text) ?? new Refusal(`must be address:port, not “${text}”`);
+}
+
+function owner(text: string): CaptureOwner | Refusal {
+  return parseCaptureOwner(text) ?? new Refusal(`${OWNER_FORM}, not “${text}”`);
 }
 
 function oneOf<T extends string>(words: readonly T[]): (text: string) => T | Refusal {

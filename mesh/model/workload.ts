@@ -25,6 +25,16 @@ export interface WorkloadUpstream {
   readonly bind: SocketAddress;
 }
 
+/** The ports of a captured workload's proxy: one host may have several such workloads. */
+export interface CapturedAt {
+  /** Where the connections come in that its application makes. */
+  readonly outbound: number;
+  /** Where those come in that were going to its application. */
+  readonly inbound: number;
+  /** Connections of IPv6 are captured too: the proxy listens for both families. */
+  readonly ipv6: boolean;
+}
+
 /**
  * One workload instance that an agent serves. It is one xDS node with its own identity (DESIGN D6), and its
  * registration is the fact from which the server decides who may have that identity (D4).
@@ -48,6 +58,8 @@ export interface Workload {
   readonly role: "sidecar" | "gateway";
   /** How connections come to the proxy; `none`: it binds every address that it serves (DESIGN D5). */
   readonly interception: "none" | "redirect" | "tproxy";
+  /** Where rules of its host send its connections; undefined: where Istio's do (15001 and 15006, IPv4 alone). */
+  readonly capturedAt: CapturedAt | undefined;
   /**
    * What it gets of the mesh. `upstreams`: what the declared ones need, for a workload without another way out; `mesh`:
    * all that is visible to it, as in Istio; `on-demand`: what the declared ones and its calls so far need.

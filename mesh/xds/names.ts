@@ -39,9 +39,14 @@ export const PASSTHROUGH_CLUSTER = "PassthroughCluster";
 export const DYNAMIC_DNS_CLUSTER = "AllowAnyDynamicDNSCluster";
 export const INBOUND_PASSTHROUGH_CLUSTER = "InboundPassthroughCluster";
 
-/** Where captured connections arrive, as Istio has it. */
+/** What captured connections come in at, by Istio's names; its ports, where a workload has none of its own. */
 export const VIRTUAL_OUTBOUND = { name: "virtualOutbound", port: 15_001 } as const;
 export const VIRTUAL_INBOUND = { name: "virtualInbound", port: 15_006 } as const;
+export const CAPTURED_AT = {
+  outbound: VIRTUAL_OUTBOUND.port,
+  inbound: VIRTUAL_INBOUND.port,
+  ipv6: false,
+} as const;
 
 /** The workload's own SVID and key, and the trust bundle: what the agent's SDS serves. */
 export const SVID_SECRET = "default";

@@ -15,6 +15,8 @@ export interface Listener {
   readonly address: string;
   /** 0 for a unix socket. */
   readonly port: number;
+  /** At `::` it is for IPv4 too. */
+  readonly ipv4Compat: boolean;
   readonly direction: "inbound" | "outbound" | "unspecified";
   /** Whether it has its port. One that has not takes what others hand over. */
   readonly binds: boolean;

@@ -24,7 +24,7 @@ import { invalid, onlyFields, unsupported } from "./refuse.ts";
 import { parseTcpProxy } from "./tcp-proxy.ts";
 import { parseDownstreamTls } from "./tls.ts";
 import { RAW_BUFFER_TYPE } from "./transport.ts";
-import { anyType, cidr, decode, milliseconds, socketAddress, socketPath } from "./values.ts";
+import { anyType, cidr, decode, listenedAddress, milliseconds, socketPath } from "./values.ts";
 
 const HCM_TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY_TYPE = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
@@ -84,11 +84,11 @@ function parsePlace(
   where: string,
   { address }: ListenerMessage,
   chains: readonly FilterChain[],
-): Pick<Listener, "address" | "port"> {
+): Pick<Listener, "address" | "port" | "ipv4Compat"> {
   const path = socketPath(where, address);
-  if (path === undefined) return socketAddress(where, address);
+  if (path === undefined) return listenedAddress(where, address);
   if (chains.some(({ tls }) => tls !== undefined)) throw unsupported(where, "TLS on a unix socket");
-  return { address: path, port: 0 };
+  return { address: path, port: 0, ipv4Compat: false };
 }
 
 function parseDirection(from: ListenerMessage): Listener["direction"] {

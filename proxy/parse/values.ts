@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { type MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Steps } from "../../mesh/lifecycle/slices.ts";
-import type { Address, CidrRange } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
+import type { Address, CidrRange, SocketAddress } from "../../mesh/xds/gen/envoy/config/core/v3/address.ts";
 import type { DataSource } from "../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import type { ConfigSource } from "../../mesh/xds/gen/envoy/config/core/v3/config_source.ts";
 import {
@@ -38,6 +38,25 @@ export function socketAddress(
   const socket = address?.socketAddress;
   if (socket === undefined) throw unsupported(where, "an address that is not a socket address");
   onlyFields(where, socket, ["address", "portValue"]);
+  return placeOf(where, socket, allowed);
+}
+
+/** Where a listener is: an IP address and port; the wildcard of IPv6 may be for IPv4 too. */
+export function listenedAddress(
+  where: string,
+  address: Address | undefined,
+): { address: string; port: number; ipv4Compat: boolean } {
+  const socket = address?.socketAddress;
+  if (socket === undefined) throw unsupported(where, "an address that is not a socket address");
+  onlyFields(where, socket, ["address", "portValue", "ipv4Compat"]);
+  return { ...placeOf(where, socket, "addresses"), ipv4Compat: socket.ipv4Compat };
+}
+
+function placeOf(
+  where: string,
+  socket: SocketAddress,
+  allowed: "addresses" | "names",
+): { address: string; port: number } {
   if (isIP(socket.address) === 0 && !(allowed === "names" && HOST_NAME.test(socket.address))) {
     throw invalid(
       where,

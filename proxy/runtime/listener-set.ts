@@ -77,7 +77,9 @@ export class ListenerSet {
   /** The listener of a destination: of its address, or else of any address. */
   at({ address, port }: Destination): BoundListener | undefined {
     this.#byPlace ??= new Map(
-      [...this.#entries.values()].map(({ bound }) => [placeKey(bound.address, bound.port), bound]),
+      [...this.#entries.values()].flatMap(({ bound, model }) =>
+        placesOf(model).map((place) => [placeKey(place, bound.port), bound] as const),
+      ),
     );
     const anywhere = isIPv6(address) ? "::" : "0.0.0.0";
     return this.#byPlace.get(placeKey(address, port)) ?? this.#byPlace.get(placeKey(anywhere, port));
@@ -153,6 +155,10 @@ export class ListenerSet {
     const stopping: Promise<void> = bound.stop(idle).finally(() => this.#stopping.delete(stopping));
     this.#stopping.add(stopping);
   }
+}
+
+function placesOf({ address, ipv4Compat }: Listener): readonly string[] {
+  return address === "::" && ipv4Compat ? [address, "0.0.0.0"] : [address];
 }
 
 function placeKey(address: string, port: number): string {

@@ -63,6 +63,7 @@ export const PLAIN_SIDECAR = {
   network: "",
   role: "sidecar",
   interception: "none",
+  capturedAt: undefined,
   discovery: "upstreams",
   httpProxy: undefined,
   vips: "none",

@@ -324,6 +324,7 @@ export function wireWorkload(name: string, changes: Partial<Workload> = {}): Wor
     network: "",
     role: "",
     interception: "",
+    capturedAt: undefined,
     discovery: "",
     httpProxy: undefined,
     vips: "none",

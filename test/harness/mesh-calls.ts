@@ -28,7 +28,8 @@ export interface CallOptions {
 
 /** One HTTP request on a connection of its own. Never throws. */
 export async function httpCall(origin: string, path: string, options: CallOptions = {}): Promise<Reply> {
-  const { hostname, port } = new URL(origin);
+  const { hostname: written, port } = new URL(origin);
+  const hostname = written.replace(/^\[|\]$/g, "");
   const start = performance.now();
   const { promise, resolve } = Promise.withResolvers<Reply>();
   const failed = (error: Error): void =>

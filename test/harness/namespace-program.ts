@@ -1,5 +1,6 @@
 /** Runs in a network namespace of a test: serves applications and makes calls as its parent asks (NamespaceShell). */
 import { edgeTcpCall } from "./edge-calls.ts";
+import { KeptTraffic } from "./kept-traffic.ts";
 import {
   Failures,
   startGreeter,
@@ -13,6 +14,7 @@ import type { ShellAnswer, ShellMessage, ShellRequest } from "./namespace-shell.
 import { mint } from "./test-certificates.ts";
 
 const failures = new Failures();
+let traffic: KeptTraffic | undefined;
 
 process.on("message", ({ id, request }: ShellMessage) => {
   const answer = (rest: Omit<ShellAnswer, "id">): void => void process.send?.({ id, ...rest });
@@ -35,6 +37,13 @@ async function execute(request: ShellRequest): Promise<unknown> {
       return tcpCall(request.at.address, request.at.port, request.text);
     case "call-tls":
       return edgeTcpCall(request.at.address, request.at.port, { serverName: request.serverName });
+    case "begin-traffic":
+      traffic = new KeptTraffic(request.origin);
+      return undefined;
+    case "tell-traffic":
+      return traffic?.tally;
+    case "end-traffic":
+      return await traffic?.end();
     default:
       return request satisfies never;
   }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { TrafficTally } from "./kept-traffic.ts";
 import type { CallOptions, Reply, TcpReply } from "./mesh-calls.ts";
 import type { Namespace } from "./network-lab.ts";
 
@@ -17,7 +18,9 @@ export type ShellRequest =
     }
   | { readonly do: "call-h2"; readonly origin: string; readonly authority: string | undefined }
   | { readonly do: "call-tcp"; readonly at: Place; readonly text: string }
-  | { readonly do: "call-tls"; readonly at: Place; readonly serverName: string };
+  | { readonly do: "call-tls"; readonly at: Place; readonly serverName: string }
+  | { readonly do: "begin-traffic"; readonly origin: string }
+  | { readonly do: "tell-traffic" | "end-traffic" };
 
 /** `h2`: HTTP/2 with prior knowledge. `greeter`: TCP, the server speaks first. `tls`: TCP behind TLS of its own. */
 export type AppKind = "http" | "h2" | "tcp" | "greeter" | "tls";
@@ -45,10 +48,10 @@ export class NamespaceShell implements AsyncDisposable {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #asked = 0;
 
-  constructor(namespace: Namespace) {
-    this.#child = namespace.spawn(process.execPath, [PROGRAM], {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
+  /** `within`: what it is started by, as `setpriv` with its arguments. */
+  constructor(namespace: Namespace, within: readonly string[] = []) {
+    const [program, ...args] = [...within, process.execPath, PROGRAM];
+    this.#child = namespace.spawn(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child.on("message", ({ id, result, error }: ShellAnswer) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
@@ -81,6 +84,20 @@ export class NamespaceShell implements AsyncDisposable {
 
   async tls(address: string, port: number, serverName: string): Promise<TcpReply> {
     return (await this.#ask({ do: "call-tls", at: { address, port }, serverName })) as TcpReply;
+  }
+
+  /** Calls a place all the time from now on. */
+  async beginTraffic(origin: string): Promise<void> {
+    await this.#ask({ do: "begin-traffic", origin });
+  }
+
+  /** What came of it so far. */
+  async traffic(): Promise<TrafficTally> {
+    return (await this.#ask({ do: "tell-traffic" })) as TrafficTally;
+  }
+
+  async endTraffic(): Promise<TrafficTally> {
+    return (await this.#ask({ do: "end-traffic" })) as TrafficTally;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ const run = promisify(execFile);
 
 /** One wire for all hosts of a lab; it exists in its namespaces alone. */
 const SUBNET = "10.77.0";
+const SUBNET6 = "fd00:77::";
 const HUB = `${SUBNET}.254`;
 
 /** The group of agents and their proxies, whose connections are not captured; Istio's number. */
@@ -63,6 +64,19 @@ export class NetworkLab implements AsyncDisposable {
     const addresses = [address, ...also].map((one) => `addr add ${one}/24 dev eth0`);
     await this.#ip(name, ...addresses, "link set eth0 up", `route add default dev eth0 src ${address}`);
     return this.#namespace(name, address);
+  }
+
+  /** Gives a host an IPv6 address on the wire, with the number of its IPv4 one; returns it. */
+  async ipv6({ name, address }: Namespace): Promise<string> {
+    const given = `${SUBNET6}${address.split(".").at(-1)}`;
+    await this.#ip(name, `addr add ${given}/64 dev eth0 nodad`);
+    return given;
+  }
+
+  /** Runs nft in a host; returns what it says. */
+  async nft({ name }: Namespace, ...args: readonly string[]): Promise<string> {
+    const { stdout } = await run("ip", ["netns", "exec", this.#prefix + name, requireTool("nft"), ...args]);
+    return stdout;
   }
 
   /** Takes a host's wire away, or gives it back. */

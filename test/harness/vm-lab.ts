@@ -2,8 +2,9 @@ import type { StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
+import { findTool } from "../../setup/find-tool.ts";
 import { type Namespace, NetworkLab } from "./network-lab.ts";
 
 const LATEEN = resolve(import.meta.dirname, "../../cli/lateen.js");
@@ -98,7 +99,11 @@ export class VmHost {
 
   #spawn(program: readonly string[], stdio: StdioOptions): ReturnType<Namespace["spawn"]> {
     const command = ["--uts", "sh", "-c", ENTER, "sh", this.#root, this.name, ...program];
-    return this.network.spawn("unshare", command, { stdio, detached: true });
+    const env = {
+      ...process.env,
+      PATH: `${process.env["PATH"]}:${dirname(findTool("nft") ?? "/usr/sbin/nft")}`,
+    };
+    return this.network.spawn("unshare", command, { stdio, detached: true, env });
   }
 }
 

@@ -156,6 +156,7 @@ export function fieldsOf(
     network: hints.network ?? "",
     discovery: hints.discovery,
     interception: hints.interception ?? "none",
+    owner: hints.owner,
     httpProxy: hints.httpProxy,
     vips: hints.vips,
   };

@@ -60,6 +60,7 @@ test("a definition of Consul counts as it is, in whatever case its keys are, and
       network: "",
       discovery: undefined,
       interception: "none",
+      owner: undefined,
       httpProxy: undefined,
       vips: false,
       catalog: undefined,

@@ -24,6 +24,7 @@ test("the shortest service has a default for everything else", () => {
         network: "",
         discovery: undefined,
         interception: "none",
+        owner: undefined,
         httpProxy: undefined,
         vips: false,
         catalog: undefined,
@@ -53,6 +54,7 @@ services:
     network: dmz
     discovery: mesh
     interception: redirect
+    owner: unit:web@1.service
     httpProxy: 15080
     vips: true
     weight: 3
@@ -86,6 +88,7 @@ services:
         network: "dmz",
         discovery: "mesh",
         interception: "redirect",
+        owner: { kind: "unit", unit: "web@1.service" },
         httpProxy: { address: undefined, port: 15_080 },
         vips: true,
         catalog: { registry: "embedded", instanceId: "r2" },

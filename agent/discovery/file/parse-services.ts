@@ -1,5 +1,6 @@
 import { parseDocument } from "yaml";
 import * as z from "zod";
+import { type CaptureOwner, OWNER_FORM, parseCaptureOwner } from "../../../mesh/model/capture-owner.ts";
 import { readinessProbe } from "../../../mesh/model/readiness-probe.schema.ts";
 import type { ReadinessProbe } from "../../../mesh/model/readiness-probe.ts";
 import { reviewFields } from "../../../mesh/model/schema-notice.ts";
@@ -65,6 +66,12 @@ const probe = z.unknown().transform((written, context): ReadinessProbe => {
   return parsed.data ?? z.NEVER;
 });
 
+const owner = z.string().transform((written, context): CaptureOwner => {
+  const parsed = parseCaptureOwner(written);
+  if (parsed === undefined) context.issues.push({ code: "custom", message: OWNER_FORM, input: written });
+  return parsed ?? z.NEVER;
+});
+
 const serviceSchema = z
   .strictObject({
     name: z.string().regex(dotted, "must be letters, digits, “-”, “_” and “.”"),
@@ -86,6 +93,7 @@ const serviceSchema = z
     network: z.string().refine(isLabelValue, "must be a network's name").optional(),
     discovery: z.enum(DISCOVERIES).optional(),
     interception: z.enum(INTERCEPTIONS).default("none"),
+    owner: owner.optional(),
     httpProxy: httpProxy.optional(),
     /** Its proxy listens at the addresses of other services, which DNS tells. */
     vips: z.boolean().default(false),
@@ -106,6 +114,8 @@ const serviceSchema = z
       void context.issues.push({ code: "custom", message, path: [path], input: context.value });
     if (appAddress !== undefined && appPort === undefined) complain("appPort", "is needed beside appAddress");
     if (appPort !== undefined && appAddress === undefined) complain("appAddress", "is needed beside appPort");
+    if (context.value.owner !== undefined && context.value.interception === "none")
+      complain("interception", "must be redirect beside owner");
     if (instanceId !== undefined && registry === undefined)
       complain("registry", "is needed beside instanceId");
     if (serviceAccount === undefined && !dnsLabel.safeParse(name).success) {
@@ -176,6 +186,7 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     network: written.network ?? "",
     discovery: written.discovery,
     interception: written.interception,
+    owner: written.owner,
     httpProxy: written.httpProxy,
     vips: written.vips,
     catalog: registry === undefined ? undefined : { registry, instanceId },

@@ -16,8 +16,11 @@ import { connectionPool } from "./connection-pool.ts";
 import { dynamicDns } from "./dynamic-dns.ts";
 import { originatedTls } from "./originated-tls.ts";
 
-/** From here the proxy calls its own application, so that capture lets the call through (Istio's rule set). */
-const PASSTHROUGH_SOURCE = { ipv4: "127.0.0.6", ipv6: "::6" } as const;
+/**
+ * From here the proxy calls its own application, so that capture lets the call through. Istio has `::6`, which each host
+ * would have to be given first; nobody else calls a host's own IPv6 address from `::1`.
+ */
+const PASSTHROUGH_SOURCE = { ipv4: "127.0.0.6", ipv6: "::1" } as const;
 
 /** Where calls end that lead nowhere. */
 export function blackHoleCluster({ view }: Scope): Cluster {

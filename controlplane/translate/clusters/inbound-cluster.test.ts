@@ -39,7 +39,7 @@ function inbound(yaml: string, over: Parameters<typeof workload>[1] = {}): Json 
 
 const BIND = {
   sourceAddress: { address: "127.0.0.6", portValue: 0 },
-  extraSourceAddresses: [{ address: { address: "::6", portValue: 0 } }],
+  extraSourceAddresses: [{ address: { address: "::1", portValue: 0 } }],
 };
 
 function object(kind: string, spec: string): string {

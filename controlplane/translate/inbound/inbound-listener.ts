@@ -15,6 +15,7 @@ import {
 import {
   ALPN_ISTIO,
   BLACK_HOLE_CLUSTER,
+  CAPTURED_AT,
   INBOUND_PASSTHROUGH_CLUSTER,
   inboundClusterName,
   listenerName,
@@ -22,7 +23,7 @@ import {
 } from "../../../mesh/xds/names.ts";
 import { type EffectiveMtlsMode, mtlsMode, portsWithMode } from "../../policy/peer-authentication.ts";
 import type { WorkloadConfig } from "../../snapshot/snapshot-view.ts";
-import { address } from "../addresses.ts";
+import { address, capturedAddress } from "../addresses.ts";
 import { httpGuards, networkGuards } from "../authz/guards.ts";
 import { trustDomainsOf } from "../authz/trust-domains.ts";
 import { banMetadata } from "../ban-metadata.ts";
@@ -78,7 +79,8 @@ export function virtualInbound(
   workload: WorkloadConfig,
   ports: readonly InboundPort[],
 ): Listener {
-  const { name, port } = VIRTUAL_INBOUND;
+  const { name } = VIRTUAL_INBOUND;
+  const { inbound: port, ipv6 } = workload.capturedAt ?? CAPTURED_AT;
   const declared = ports.map((one) => portMode(one, modeOf(scope, workload, one)));
   const own = new Set(declared.map(({ number }) => number));
   const undeclared = (number: number): PortMode => {
@@ -90,7 +92,7 @@ export function virtualInbound(
   const rest = undeclared(0);
   const listener = Listener.fromPartial({
     name,
-    address: address("0.0.0.0", port),
+    address: capturedAddress(port, ipv6),
     trafficDirection: TrafficDirection.INBOUND,
     useOriginalDst: false,
     listenerFilters: [

@@ -2,6 +2,7 @@ import { normalizeHost } from "../../../mesh/model/hosts.ts";
 import type { ObjectKey } from "../../../mesh/model/object.ts";
 import type { Service } from "../../../mesh/model/service.ts";
 import { workloadId } from "../../../mesh/model/workload.ts";
+import { CAPTURED_AT } from "../../../mesh/xds/names.ts";
 import { type Client, clientKey, clientOf } from "../../policy/client.ts";
 import { type EgressScope, meshScope, scopeOf, sidecarScope } from "../../policy/egress-scope.ts";
 import { findService, upstreamPort } from "../../policy/services.ts";
@@ -48,11 +49,15 @@ export function egressClass(scope: Scope, workload: WorkloadConfig): EgressClass
   const source =
     workload.role === "gateway" ? gatewaySource(scope, workload) : scopeSource(view, workload, client);
   const ways: Ways = {
-    captured: workload.interception !== "none",
+    captured: capturedAt(workload),
     vips: workload.interception === "none" ? workload.vips : "none",
     httpProxy: workload.httpProxy ?? proxyOfMesh(view, workload),
   };
   return { key: `${JSON.stringify([source, ways])}/${clientKey(client)}`, client, source, ways };
+}
+
+function capturedAt({ interception, capturedAt: at }: WorkloadConfig): Ways["captured"] {
+  return interception === "none" ? undefined : (at ?? CAPTURED_AT);
 }
 
 /** MeshConfig `proxyHttpPort` is for those that have a way to all of the mesh. */

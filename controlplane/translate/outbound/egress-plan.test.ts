@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Protocol, Service } from "../../../mesh/model/service.ts";
+import { CAPTURED_AT } from "../../../mesh/xds/names.ts";
 import type { EgressListener } from "../../policy/egress-scope.ts";
 import { type EgressPlan, planEgress, type Ways } from "./egress-plan.ts";
 
@@ -29,9 +30,9 @@ function service(
   };
 }
 
-const CAPTURED: Ways = { captured: true, vips: "none", httpProxy: undefined };
-const VIPS: Ways = { captured: false, vips: "loopback", httpProxy: undefined };
-const NONE: Ways = { captured: false, vips: "none", httpProxy: undefined };
+const CAPTURED: Ways = { captured: CAPTURED_AT, vips: "none", httpProxy: undefined };
+const VIPS: Ways = { captured: undefined, vips: "loopback", httpProxy: undefined };
+const NONE: Ways = { captured: undefined, vips: "none", httpProxy: undefined };
 const PROXY: Ways = { ...NONE, httpProxy: { address: "127.0.0.1", port: 15_080 } };
 
 function plan(

@@ -2,8 +2,8 @@ import { isServerFirst } from "../../../mesh/model/protocols.ts";
 import type { Service, ServicePort } from "../../../mesh/model/service.ts";
 import type { SidecarPort } from "../../../mesh/model/sidecar.ts";
 import { boundVip, isAutoVip } from "../../../mesh/model/vips.ts";
-import type { SocketAddress, Vips } from "../../../mesh/model/workload.ts";
-import { routeName, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../../mesh/xds/names.ts";
+import type { CapturedAt, SocketAddress, Vips } from "../../../mesh/model/workload.ts";
+import { routeName } from "../../../mesh/xds/names.ts";
 import type { EgressListener, EgressScope } from "../../policy/egress-scope.ts";
 import { byText } from "../../snapshot/text-order.ts";
 import { isHttp, mayBeHttp } from "../protocols.ts";
@@ -11,8 +11,8 @@ import { claimBytes, keptOut, type ListenerDraft, newDraft, toListener } from ".
 
 /** How a workload's calls come to its proxy, beside declared upstreams. */
 export interface Ways {
-  /** All its connections come in with their original destinations. */
-  readonly captured: boolean;
+  /** All its connections come in with their original destinations; undefined: they are not captured. */
+  readonly captured: CapturedAt | undefined;
   /** At which addresses of services it listens. */
   readonly vips: Vips;
   readonly httpProxy: SocketAddress | undefined;
@@ -69,9 +69,6 @@ export interface EgressPlan {
 export const HTTP_PROXY_ROUTES = "http_proxy";
 const WILDCARD = "0.0.0.0";
 const LOOPBACK = "127.0.0.1";
-
-/** Where captured connections come in: Envoy refuses a second listener there. */
-const OWN_PORTS: ReadonlySet<number> = new Set([VIRTUAL_OUTBOUND.port, VIRTUAL_INBOUND.port]);
 
 interface PlanOptions {
   /** Virtual hosts are asked for as they are called, so that all of a port has to come to the routes of that port. */
@@ -142,7 +139,7 @@ class Planner {
   /** At the one listener that a Sidecar describes. */
   at({ bind, captureMode }: EgressListener, { number, protocol }: SidecarPort, place: ServedPort): void {
     const onSocket = bind.startsWith("unix://");
-    const binds = !this.#ways.captured || captureMode === "NONE" || onSocket;
+    const binds = this.#ways.captured === undefined || captureMode === "NONE" || onSocket;
     const address = bind === "" ? (binds ? LOOPBACK : WILDCARD) : bind;
     const at = { address, port: onSocket ? 0 : number };
     const draft = this.#listener(at, binds, true);
@@ -166,7 +163,7 @@ class Planner {
     if (mayBeHttp(protocol) && httpProxy !== undefined) {
       this.#route(this.#listener(httpProxy, true, true), HTTP_PROXY_ROUTES, place);
     }
-    if (captured) this.#captured(place);
+    if (captured !== undefined) this.#captured(place);
     else if (vips !== "none") this.#onVips(place, vips);
     else if (httpProxy === undefined) this.#general(LOOPBACK, true, place, []);
     // Called by its name, it is known wherever HTTP of its port comes in.
@@ -226,7 +223,7 @@ class Planner {
 
   #general(address: string, binds: boolean, place: ServedPort, destinations: readonly string[]): void {
     const { service, port } = place;
-    if (!binds && address === WILDCARD && OWN_PORTS.has(port.number)) {
+    if (!binds && address === WILDCARD && this.#isOwn(port.number)) {
       const message = `port ${port.number} of all addresses is the proxy's own: calls there go nowhere`;
       this.#conflicts.push({ hostname: service.hostname, message });
       return;
@@ -234,6 +231,12 @@ class Planner {
     const draft = this.#listener({ address, port: port.number }, binds, false);
     if (draft.explicit) return;
     this.#take(draft, String(port.number), place, destinations);
+  }
+
+  /** Where captured connections come in: Envoy refuses a second listener there. */
+  #isOwn(port: number): boolean {
+    const { captured } = this.#ways;
+    return port === captured?.outbound || port === captured?.inbound;
   }
 
   /** `routes`: those of the listener's HTTP calls, where no address tells whose they are. */

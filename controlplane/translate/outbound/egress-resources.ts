@@ -80,7 +80,9 @@ function clusters(scope: Scope, of: EgressClass): Resources {
     );
     const fixed = [
       resource(inner, "cluster/black-hole", Cluster, blackHoleCluster),
-      ...(of.ways.captured ? [resource(inner, "cluster/passthrough", Cluster, passthroughCluster)] : []),
+      ...(of.ways.captured !== undefined
+        ? [resource(inner, "cluster/passthrough", Cluster, passthroughCluster)]
+        : []),
       ...(listensGenerally(of) && unknownHosts(inner, of).calls === DYNAMIC_DNS_CLUSTER
         ? [resource(inner, "cluster/dynamic-dns", Cluster, dynamicDnsCluster)]
         : []),
@@ -105,14 +107,21 @@ function listeners(scope: Scope, of: EgressClass): Resources {
     const services = inner.collect(`service-listeners/${shared}`, [...parts.keys()], (member, content) => {
       const planned = parts.get(content);
       if (planned === undefined) return NONE;
-      const how = { planned, clients, unknown, onDemand: isOnDemand(of) };
+      const how = {
+        planned,
+        clients,
+        unknown,
+        onDemand: isOnDemand(of),
+        ipv6: of.ways.captured?.ipv6 ?? false,
+      };
       return byName([
         resource(member, `listener/${shared}/${content}`, Listener, (own) => plannedListener(own, of, how)),
       ]);
     });
-    if (!of.ways.captured) return services;
+    const at = of.ways.captured;
+    if (at === undefined) return services;
     const virtual = resource(inner, `listener/virtual-outbound/${of.key}`, Listener, (own) =>
-      virtualOutbound(own.view.settings, unknownHosts(own, of), () => capturedTcpPorts(own, of)),
+      virtualOutbound(own.view.settings, at, unknownHosts(own, of), () => capturedTcpPorts(own, of)),
     );
     return services.edited(byName([virtual]));
   };
@@ -215,7 +224,7 @@ function capturedTcpPorts(scope: Scope, of: EgressClass): readonly number[] {
 
 /** Otherwise declared upstreams are the only way out, and these are a workload's own. */
 function listensGenerally({ ways: { captured, vips, httpProxy }, source }: EgressClass): boolean {
-  return captured || vips !== "none" || httpProxy !== undefined || source.kind !== "hosts";
+  return captured !== undefined || vips !== "none" || httpProxy !== undefined || source.kind !== "hosts";
 }
 
 function isOnDemand({ source }: EgressClass): boolean {
@@ -256,7 +265,7 @@ export function unknownHosts(scope: Scope, of: EgressClass): UnknownHosts {
     }
     return to(clusterOf(proxy));
   }
-  const onward = of.ways.captured ? PASSTHROUGH_CLUSTER : undefined;
+  const onward = of.ways.captured === undefined ? undefined : PASSTHROUGH_CLUSTER;
   return mode === "ALLOW_ANY" ? to(onward) : { calls: DYNAMIC_DNS_CLUSTER, connections: onward };
 }
 

@@ -6,7 +6,7 @@ import {
 } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { BLACK_HOLE_CLUSTER, DYNAMIC_DNS_CLUSTER } from "../../../mesh/xds/names.ts";
 import type { Client } from "../../policy/client.ts";
-import { address, cidrRange } from "../addresses.ts";
+import { address, capturedAddress, cidrRange } from "../addresses.ts";
 import { duration } from "../durations.ts";
 import { httpInspector, tcpProxy, tlsInspector } from "../filters/network-filters.ts";
 import type { Scope } from "../memo.ts";
@@ -30,6 +30,8 @@ export interface ListenerOf {
   readonly clients: readonly Client[];
   readonly unknown: UnknownHosts;
   readonly onDemand: boolean;
+  /** Captured connections may be of IPv6: a listener for any address is for both families. */
+  readonly ipv6: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface ListenerOf {
 export function plannedListener(
   scope: Scope,
   { client: ofClass }: Pick<EgressClass, "client">,
-  { planned, clients, unknown, onDemand }: ListenerOf,
+  { planned, clients, unknown, onDemand, ipv6 }: ListenerOf,
 ): Listener {
   const { name, bind, binds, routeName, looksUpHosts, tcp } = planned;
   const shared = WILDCARDS.includes(bind.address) || tcp.length > 1;
@@ -79,7 +81,7 @@ export function plannedListener(
   const looksForTls = mixed || all.some(({ filterChainMatch: match }) => match?.transportProtocol === "tls");
   return Listener.fromPartial({
     name,
-    address: address(bind.address, bind.port),
+    address: anything ? capturedAddress(bind.port, ipv6) : address(bind.address, bind.port),
     trafficDirection: TrafficDirection.OUTBOUND,
     ...(binds ? {} : { bindToPort: false }),
     listenerFilters: [...(looksForTls ? [tlsInspector] : []), ...(mixed ? [httpInspector] : [])],

@@ -110,6 +110,7 @@ function detectedUpstream(
     clients: [client],
     unknown: { calls: undefined, connections: undefined },
     onDemand: false,
+    ipv6: false,
   };
   const key = `listener/${name}/${httpRoutes}/auto/${clientKey(client)}`;
   const listener = resource(scope, key, Listener, (inner) => plannedListener(inner, { client }, how));

@@ -1,10 +1,11 @@
+import type { CapturedAt } from "../../../mesh/model/workload.ts";
 import { TrafficDirection } from "../../../mesh/xds/gen/envoy/config/core/v3/base.ts";
 import { Listener } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener.ts";
 import { FilterChain } from "../../../mesh/xds/gen/envoy/config/listener/v3/listener_components.ts";
 import { RouteConfiguration } from "../../../mesh/xds/gen/envoy/config/route/v3/route.ts";
 import { BLACK_HOLE_CLUSTER, DYNAMIC_DNS_CLUSTER, VIRTUAL_OUTBOUND } from "../../../mesh/xds/names.ts";
 import type { MeshSettings } from "../../snapshot/mesh-snapshot.ts";
-import { address } from "../addresses.ts";
+import { capturedAddress } from "../addresses.ts";
 import { duration } from "../durations.ts";
 import { anyOfPorts, SERVER_FIRST_AFTER_MS } from "../filters/captured-ports.ts";
 import { httpInspector, originalDestination, tcpProxy } from "../filters/network-filters.ts";
@@ -21,15 +22,16 @@ type Settings = Pick<MeshSettings, "mesh">;
  */
 export function virtualOutbound(
   settings: Settings,
+  { outbound: port, ipv6 }: CapturedAt,
   unknown: UnknownHosts,
   tcpPorts: () => readonly number[],
 ): Listener {
-  const { name, port } = VIRTUAL_OUTBOUND;
+  const { name } = VIRTUAL_OUTBOUND;
   const to = (target: string): ReturnType<typeof tcpProxy> => tcpProxy(target, [{ name: target, weight: 1 }]);
   const byName = unknown.calls === DYNAMIC_DNS_CLUSTER;
   return Listener.fromPartial({
     name,
-    address: address("0.0.0.0", port),
+    address: capturedAddress(port, ipv6),
     trafficDirection: TrafficDirection.OUTBOUND,
     useOriginalDst: true,
     ...(byName && inspection(settings, tcpPorts())),
