@@ -5,7 +5,7 @@ import type { Violation } from "../../../mesh/model/violation.ts";
 import { parseServiceHints, type ServiceHints } from "../../../mesh/model/vocabulary.ts";
 import { DEFAULTED, type Defaulted } from "../../../mesh/model/workload.ts";
 import type { LocalService } from "../discovery.ts";
-import { workloadName } from "./workload-name.ts";
+import { workloadName } from "../workload-name.ts";
 
 /** The local Consul agent's own node. */
 export interface ConsulNode {
