@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
-import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
@@ -17,9 +16,7 @@ import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
 import { childEnvironment } from "./dataplane/child-environment.ts";
 import type { DataPlane } from "./dataplane/data-plane.ts";
 import { envoyDataPlane } from "./dataplane/envoy/envoy-data-plane.ts";
-import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
-import { type Discovery, noDiscovery } from "./discovery/discovery.ts";
-import { FileDiscovery } from "./discovery/file/file-discovery.ts";
+import { chooseDiscovery } from "./discovery/choose-discovery.ts";
 import { addressTowards } from "./host/address-towards.ts";
 import { collectStatus } from "./host/collect-status.ts";
 import { serviceNotifier } from "./host/notify.ts";
@@ -175,7 +172,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   });
   const reporter = new CallReporter({ ...seams, calls, channel });
   const acknowledgement = new BundleAcknowledgement({ ...seams, channel, bundle, identity, svids, relay });
-  using discovery = chooseDiscovery(config, ownAddress, seams);
+  await using discovery = await chooseDiscovery(config, { ...seams, ownAddress, environment });
   const { name } = discovery.source;
   const held = (): readonly CertificateFacts[] => [
     { workload: "", ...identityNow() },
@@ -214,6 +211,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     rules: workloadApi.callers,
     identify: identifyCaller,
   };
+  const statusPlaces = { address: config.status, open: config.status.socket };
   const status = (): AgentStatus => collectStatus(parts);
   const check = async (): Promise<AgentStatus["problems"]> => {
     await watch.look(true, signal);
@@ -238,7 +236,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     },
     (signal) =>
       runStatusServer(
-        { socketPath: join(runDir, "agent.sock"), address: config.status, status, check, decisions, logger },
+        { socketPath: join(runDir, "agent.sock"), ...statusPlaces, status, check, decisions, logger },
         signal,
       ),
     (signal) => reporter.run(signal),
@@ -280,24 +278,4 @@ function chooseDataPlane(
   return config.dataPlane === "envoy"
     ? envoyDataPlane({ ...options, envoy: config.envoy })
     : builtinDataPlane({ ...options, command: deps.proxyCommand ?? PROXY_COMMAND });
-}
-
-function chooseDiscovery(
-  config: AgentConfig,
-  ownAddress: string,
-  seams: Seams,
-): Disposable & { readonly source: Discovery } {
-  const { address } = config;
-  const { kind, consul, tokenFile, path } = config.discovery;
-  if (kind === "file") {
-    const { stateDir } = config;
-    const source = new FileDiscovery({ ...seams, path, address, ownAddress, stateDir });
-    return { source, [Symbol.dispose]: () => {} };
-  }
-  if (kind === "none") return { source: noDiscovery, [Symbol.dispose]: () => {} };
-  const client = consulClient({ address: consul, tokenFile });
-  return {
-    source: new ConsulDiscovery({ ...seams, client, address }),
-    [Symbol.dispose]: () => client[Symbol.dispose](),
-  };
 }

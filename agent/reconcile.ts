@@ -68,6 +68,7 @@ export class Reconciler {
   #services: readonly LocalService[] | undefined;
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
+  #unsettled = false;
   #swept = false;
 
   constructor(options: ReconcilerOptions) {
@@ -142,7 +143,7 @@ export class Reconciler {
         async (signal) => {
           while (!signal.aborted) {
             await clock.sleep(RECHECK_MS, signal);
-            if (this.#problems.length > 0 || this.#lacksRunners()) this.#wake.raise();
+            if (this.#problems.length > 0 || this.#unsettled || this.#lacksRunners()) this.#wake.raise();
           }
         },
       );
@@ -169,6 +170,7 @@ export class Reconciler {
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
     logNewProblems(logger, plan.problems, this.#problems);
     this.#problems = plan.problems;
+    this.#unsettled = plan.unsettled;
     const reported = this.#apply(workloads);
     if (!this.#swept) await this.#sweep();
     await this.#options.groups.keep();

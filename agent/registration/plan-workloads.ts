@@ -8,7 +8,7 @@ import {
   workloadId,
 } from "../../mesh/model/workload.ts";
 import { VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from "../../mesh/xds/names.ts";
-import type { LocalService, LocalUpstream } from "../discovery/discovery.ts";
+import type { InboundWish, LocalService, LocalUpstream } from "../discovery/discovery.ts";
 import { covers, isWildcard } from "./listening-sockets.ts";
 import type { PlanProblem } from "./plan-problem.ts";
 import { type HostPorts, isMeshPort } from "./ports.ts";
@@ -26,6 +26,8 @@ export interface PlanSettings {
 export interface Plan {
   readonly workloads: readonly Workload[];
   readonly problems: readonly PlanProblem[];
+  /** An application is not seen yet, so that where it listens is a guess: to be looked at again. */
+  readonly unsettled: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export function planWorkloads(
 ): Plan {
   const workloads: Workload[] = [];
   const problems: PlanProblem[] = [];
+  let unsettled = false;
   const sorted = services.toSorted((a, b) => order(idOf(a), idOf(b)));
   for (const service of sorted) {
     const id = idOf(service);
@@ -50,7 +53,11 @@ export function planWorkloads(
     };
     try {
       checkNames(service, settings.trustDomain);
-      const place = inboundPlace(service, id, previous.get(id), ports, settings);
+      const place =
+        service.inbound?.kind === "none"
+          ? undefined
+          : inboundPlace(service, id, previous.get(id), ports, settings);
+      if (place !== undefined && isUnsettled(service, place, ports)) unsettled = true;
       const upstreams = service.upstreams.flatMap((upstream) => {
         const bound = bindUpstream(upstream, id, ports, settings, note);
         return bound === undefined ? [] : [bound];
@@ -61,11 +68,17 @@ export function planWorkloads(
       note(MeshError.from(error));
     }
   }
-  return { workloads, problems };
+  return { workloads, problems, unsettled };
+}
+
+/** Where the registration comes before the application listens. */
+function isUnsettled({ app, inbound }: LocalService, place: InboundPlace, ports: HostPorts): boolean {
+  return inbound?.kind === "mesh-port" && app === undefined && ports.foreign(place.app) === undefined;
 }
 
 interface InboundPlace {
   readonly inbound: SocketAddress;
+  readonly bind?: SocketAddress;
   readonly app: SocketAddress;
 }
 
@@ -79,7 +92,8 @@ function inboundPlace(
   const { address } = service;
   if (service.interception === "redirect") return capturedPlace(service, id, ports, settings);
   const app = appPlace(service, previous, ports, settings);
-  if (!wantsMeshPort(app, service, previous)) {
+  if (service.inbound?.kind === "mapped") return mappedPlace(service.inbound, app, id, ports, settings);
+  if (!wantsMeshPort(app, service, previous, ports)) {
     const holder = ports.claim(address, id);
     if (holder !== undefined) throw portTaken(id, "inbound", address, holder);
     return { inbound: address, app };
@@ -96,6 +110,20 @@ function inboundPlace(
     inbound: { address: address.address, port },
     app: overLoopback(app, settings),
   };
+}
+
+/** Others reach the proxy at a place that something in front of it maps to the one that it binds. */
+function mappedPlace(
+  { announced, bind }: Extract<InboundWish, { readonly kind: "mapped" }>,
+  app: SocketAddress,
+  id: WorkloadId,
+  ports: HostPorts,
+  settings: PlanSettings,
+): InboundPlace {
+  const holder = ports.claim(bind, id);
+  if (holder !== undefined) throw portTaken(id, "inbound", bind, holder);
+  const here = overLoopback(app, settings);
+  return same(announced, bind) ? { inbound: bind, app: here } : { inbound: announced, bind, app: here };
 }
 
 /**
@@ -144,10 +172,13 @@ function appPlace(
 
 function wantsMeshPort(
   app: SocketAddress,
-  { address, app: told }: LocalService,
+  { address, app: told, inbound }: LocalService,
   previous: Workload | undefined,
+  ports: HostPorts,
 ): boolean {
   if (covers(app, address)) return true;
+  // Its application may only just be starting, and must find its port free.
+  if (inbound?.kind === "mesh-port" && ports.foreign(app) === undefined) return true;
   const before = previous?.ports[0];
   return (
     told === undefined && before !== undefined && isMeshPort(before.inbound.port) && same(before.app, app)
@@ -198,7 +229,7 @@ function portTaken(
 
 function toWorkload(
   service: LocalService,
-  place: InboundPlace,
+  place: InboundPlace | undefined,
   upstreams: readonly WorkloadUpstream[],
   httpProxy: SocketAddress | undefined,
   settings: PlanSettings,
@@ -210,7 +241,8 @@ function toWorkload(
     service: service.service,
     serviceAccount: service.serviceAccount,
     labels: service.labels,
-    ports: [{ name: `${protocol}-${servicePort}`, protocol, servicePort, ...place }],
+    ports:
+      place === undefined ? [] : [{ name: `${protocol}-${servicePort}`, protocol, servicePort, ...place }],
     upstreams,
     healthy: service.healthy,
     weight: service.weight,

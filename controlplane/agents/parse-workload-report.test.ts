@@ -17,6 +17,7 @@ const port: Port = {
   inboundPort: 9080,
   appAddress: "127.0.0.1",
   appPort: 9080,
+  bind: undefined,
 };
 const upstream: Upstream = { host: "ratings", port: 9080, bindAddress: "127.0.0.1", bindPort: 9081 };
 const report = (...workloads: Workload[]) => parseWorkloadReport({ sequence: 7, workloads });

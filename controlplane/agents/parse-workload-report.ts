@@ -120,6 +120,9 @@ function portProblems(ports: readonly wire.Port[]): readonly string[] {
     if (!isPort(port.inboundPort)) problems.push("inboundPort must be 1 to 65535");
     if (isIP(port.appAddress) === 0) problems.push("appAddress must be an IP address");
     if (!isPort(port.appPort)) problems.push("appPort must be 1 to 65535");
+    if (port.bind !== undefined && isIP(port.bind.address) === 0)
+      problems.push("bind.address must be an IP address");
+    if (port.bind !== undefined && !isPort(port.bind.port)) problems.push("bind.port must be 1 to 65535");
     seen.add(port.servicePort);
     return problems.map((problem) => `ports[${index}]: ${problem}`);
   });
@@ -183,6 +186,7 @@ function toPort(port: wire.Port): WorkloadPort {
     servicePort: port.servicePort,
     inbound: { address: port.inboundAddress, port: port.inboundPort },
     app: { address: port.appAddress, port: port.appPort },
+    ...(port.bind === undefined ? {} : { bind: { address: port.bind.address, port: port.bind.port } }),
   };
 }
 

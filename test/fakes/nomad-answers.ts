@@ -18,8 +18,20 @@ export function answerOf(state: NomadState, path: string, query: URLSearchParams
   }
   const service = /^\/service\/([^/]+)$/.exec(path)?.[1];
   if (service !== undefined) {
-    const body = visible.filter(({ ServiceName }) => ServiceName === decodeURIComponent(service));
+    const ofNode = /^NodeID == "([^"]+)"$/.exec(query.get("filter") ?? "")?.[1];
+    const body = visible
+      .filter(({ ServiceName }) => ServiceName === decodeURIComponent(service))
+      .filter(({ NodeID }) => ofNode === undefined || NodeID === ofNode);
     return { index: state.serviceIndex, body };
+  }
+  const [self = ""] = state.nodes.keys();
+  if (path === "/agent/self") {
+    return { index: 0, body: { config: {}, stats: self === "" ? {} : { client: { node_id: self } } } };
+  }
+  if (/^\/node\/[^/]+$/.test(path)) {
+    const NodeResources = { MinDynamicPort: 20_000, MaxDynamicPort: 32_000 };
+    const ReservedResources = { Networks: { ReservedHostPorts: state.reservedPorts } };
+    return { index: state.allocationIndex, body: { ID: path.slice(6), NodeResources, ReservedResources } };
   }
   const node = /^\/node\/([^/]+)\/allocations$/.exec(path)?.[1];
   if (node !== undefined) {

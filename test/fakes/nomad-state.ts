@@ -59,6 +59,8 @@ export class NomadState {
   bufferSize = 100;
   /** While true, changes are in no event: Nomad's buffer has let go of them. */
   forgetful = false;
+  /** Of every node. */
+  reservedPorts = "21000-21255";
   serviceIndex = 1;
   allocationIndex = 1;
   #index = 10;

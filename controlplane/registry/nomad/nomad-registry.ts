@@ -1,10 +1,10 @@
 import { QUERY_TIMING, type QueryTiming } from "../../../mesh/blocking/blocking-query.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import type { CheckTiming } from "../../../mesh/nomad/allocation-checks.ts";
 import type { NomadClient } from "../../../mesh/nomad/nomad-client.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import { REMOVAL_TIMING, type RemovalTiming } from "../catalog-mirror.ts";
 import type { Registry, RegistryEvent, RegistryStatus } from "../registry.ts";
-import type { CheckTiming } from "./allocation-checks.ts";
 import { NomadWatch, type StreamTiming } from "./nomad-watch.ts";
 
 export type NomadTiming = QueryTiming & RemovalTiming & CheckTiming & StreamTiming;

@@ -6,6 +6,7 @@ import { isServiceName } from "../../../mesh/consul/names.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 import { backoffMs } from "../../../mesh/lifecycle/backoff.ts";
 import { runTasks } from "../../../mesh/lifecycle/run-tasks.ts";
+import { AllocationChecks } from "../../../mesh/nomad/allocation-checks.ts";
 import { allocationOf, hasEnded } from "../../../mesh/nomad/nomad-allocation.ts";
 import {
   type NomadServiceName,
@@ -19,7 +20,6 @@ import { EventQueue } from "../event-queue.ts";
 import type { RegistryStatus } from "../registry.ts";
 import { ServiceEvents } from "../service-events.ts";
 import { WatchStatus } from "../watch-status.ts";
-import { AllocationChecks } from "./allocation-checks.ts";
 import type { NomadRegistryOptions, NomadTiming } from "./nomad-registry.ts";
 import { ServiceBook } from "./service-book.ts";
 import { toAnswer } from "./to-answer.ts";

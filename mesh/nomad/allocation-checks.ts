@@ -1,9 +1,9 @@
-import { Gate } from "../../../mesh/blocking/gate.ts";
-import { MeshError } from "../../../mesh/errors.ts";
-import type { Clock } from "../../../mesh/lifecycle/clock.ts";
-import type { NomadClient } from "../../../mesh/nomad/nomad-client.ts";
-import { isNomadRefusal } from "../../../mesh/nomad/nomad-error.ts";
-import { type CheckVerdicts, parseChecks } from "../../../mesh/nomad/nomad-services.ts";
+import { Gate } from "../blocking/gate.ts";
+import { MeshError } from "../errors.ts";
+import type { Clock } from "../lifecycle/clock.ts";
+import type { NomadClient } from "./nomad-client.ts";
+import { isNomadRefusal } from "./nomad-error.ts";
+import { type CheckVerdicts, parseChecks } from "./nomad-services.ts";
 
 /** Times in milliseconds. */
 export interface CheckTiming {
