@@ -33,7 +33,8 @@ export const MAX_WEIGHT = 1_000_000;
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** As a DNS label, with the underscores that catalogs allow. */
 const SERVICE = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
-const WORKLOAD_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
+// With a leading “_”, as the ids have that Nomad gives to what it registers.
+const WORKLOAD_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/;
 const HOST = /^[A-Za-z0-9*_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
 const PORT_NAME = /^[A-Za-z0-9._-]{0,63}$/;

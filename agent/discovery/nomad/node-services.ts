@@ -173,7 +173,7 @@ export class NodeServices {
       if (this.#watches.has(key)) continue;
       const stop = new AbortController();
       const query = new URLSearchParams({ namespace, filter: `NodeID == "${nodeId}"` });
-      const path = `/service/${encodeURIComponent(service)}?${query}`;
+      const path = `/service/${encodeURIComponent(service)}?${query.toString()}`;
       const done = this.#watchService(key, path, AbortSignal.any([signal, stop.signal])).finally(() => {
         this.#watches.delete(key);
         this.#registrations.delete(key);
