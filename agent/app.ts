@@ -36,6 +36,7 @@ import { JwtSvids } from "./identity/jwt-svids.ts";
 import { retirementBy } from "./identity/retirement.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
+import { watchProof } from "./identity/watch-proof.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
 import { Probes } from "./probes/probes.ts";
 import { WorkloadHealth } from "./probes/workload-health.ts";
@@ -123,9 +124,10 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     identity.retry();
     registration.retry();
   });
+  const proof = proofOf(config.join, environment);
   const comeBack = comeBackThrough({
     channel,
-    proof: proofOf(config.join, environment),
+    proof,
     nodeName: config.nodeName,
     agentVersion: VERSION,
     logger,
@@ -226,6 +228,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     background.signal,
     (signal) => channel.run(signal),
     (signal) => identity.run(issue, comeBack, signal),
+    (signal) => watchProof(proof, clock, () => identity.retry(), signal),
     (signal) => bundle.run(signal),
     (signal) => acknowledgement.run(signal),
     (signal) => registration.run(signal),

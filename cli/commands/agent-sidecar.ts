@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
@@ -43,6 +44,11 @@ export function sidecarConfig(options: SidecarOptions, { environment }: CliConte
     defaults: sidecarDefaults(environment),
     flags: { ...commonFlags(options), dataPlane, discovery: { kind: "sidecar", sidecar } },
   });
+}
+
+/** What is outside the allocation does not go with it. */
+export async function forgetRunDir({ runDir }: AgentConfig): Promise<void> {
+  if (runDir.startsWith(join(tmpdir(), "lateen-"))) await rm(runDir, { recursive: true, force: true });
 }
 
 function sidecarDefaults(environment: CliContext["environment"]): Readonly<Record<string, unknown>> {

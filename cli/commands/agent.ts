@@ -11,7 +11,7 @@ import {
 } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { AGENT_CONFIG } from "../places.ts";
-import { sidecarCommand, sidecarConfig } from "./agent-sidecar.ts";
+import { forgetRunDir, sidecarCommand, sidecarConfig } from "./agent-sidecar.ts";
 
 interface AgentOptions extends DaemonOptions {
   readonly nodeName?: string;
@@ -40,7 +40,13 @@ export function agentCommand(context: CliContext, exit: Exit): Command {
     await runAgent(config, { logger, clock, signal, released: release.signal });
     exit(EXIT.ok);
   };
-  command.addCommand(sidecarCommand((options) => start(sidecarConfig(options, context), options)));
+  command.addCommand(
+    sidecarCommand(async (options) => {
+      const config = sidecarConfig(options, context);
+      await start(config, options);
+      await forgetRunDir(config);
+    }),
+  );
   return withDaemonOptions(command, AGENT_CONFIG).action(async (options: AgentOptions) => {
     const config = loadAgentConfig({
       file: readConfigFile(options.config, AGENT_CONFIG),
