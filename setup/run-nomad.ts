@@ -16,24 +16,37 @@ export interface RunningNomad extends AsyncDisposable {
   readonly said: () => string;
   /** Any GET of its API below `/v1`; undefined: 404. */
   get<T>(path: string): Promise<T | undefined>;
+  post<T>(path: string, body: unknown): Promise<T>;
   /** Runs a job, in the form of Nomad's JSON API. */
   run(job: Readonly<Record<string, unknown>>): Promise<void>;
   /** Stops a job, and forgets it. */
   stop(jobId: string): Promise<void>;
 }
 
+interface Api {
+  readonly address: string;
+  readonly token: string | undefined;
+}
+
 const PATIENCE_MS = 60_000;
+
+/** Tokens may end after a second. */
+const ACL = `
+acl {
+  enabled = true
+  token_min_expiration_ttl = "1s"
+}`;
 
 /**
  * Starts a server and client in one on a loopback address of its own, where jobs get ports of loopback and run as plain
  * processes (`raw_exec`), and returns when its node is ready. Needs root, as every Nomad client does.
  */
-export async function startNomad(binary: string, more = ""): Promise<RunningNomad> {
+export async function startNomad(binary: string, { acl = false } = {}): Promise<RunningNomad> {
   const ip = `127.${randomInt(64, 128)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
   const address = `http://${ip}:4646`;
   const folder = await mkdtemp(join(tmpdir(), "lateen-nomad-"));
   await mkdir(join(folder, "data"));
-  await writeFile(join(folder, "nomad.hcl"), configuration(ip, join(folder, "data"), more));
+  await writeFile(join(folder, "nomad.hcl"), configuration(ip, join(folder, "data"), acl ? ACL : ""));
   const child = spawn(binary, ["agent", "-config", join(folder, "nomad.hcl")], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
@@ -58,16 +71,19 @@ export async function startNomad(binary: string, more = ""): Promise<RunningNoma
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const nodeId = await Promise.race([ended, untilReady(address)]);
+    const token = acl ? await Promise.race([ended, bootstrap(address)]) : undefined;
+    const api: Api = { address, token };
+    const nodeId = await Promise.race([ended, untilReady(api)]);
     return {
       address,
       nodeId,
       said: () => said,
-      get: (path) => get(address, path),
-      run: async (job) => void (await send(address, "POST", "/jobs", { Job: job })),
-      stop: async (id) => void (await send(address, "DELETE", `/job/${encodeURIComponent(id)}?purge=true`)),
+      get: (path) => get(api, path),
+      post: (path, body) => send(api, "POST", path, body),
+      run: async (job) => void (await send(api, "POST", "/jobs", { Job: job })),
+      stop: async (id) => void (await send(api, "DELETE", `/job/${encodeURIComponent(id)}?purge=true`)),
       [Symbol.asyncDispose]: async () => {
-        await stopJobs(address).catch(() => undefined);
+        await stopJobs(api).catch(() => undefined);
         await end();
       },
     };
@@ -106,27 +122,49 @@ plugin "raw_exec" {
 ${more}`;
 }
 
-async function untilReady(address: string): Promise<string> {
+/** The first token, which may do everything. */
+async function bootstrap(address: string): Promise<string> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
-    const nodes = await get<readonly { readonly ID: string; readonly Status: string }[]>(
-      address,
-      "/nodes",
-    ).catch(() => []);
+    try {
+      const { SecretID } = await send<{ readonly SecretID: string }>(
+        { address, token: undefined },
+        "POST",
+        "/acl/bootstrap",
+      );
+      return SecretID;
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await delay(200);
+    }
+  }
+}
+
+function headersOf(token: string | undefined): Readonly<Record<string, string>> {
+  return token === undefined ? {} : { "x-nomad-token": token };
+}
+
+async function untilReady(api: Api): Promise<string> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const nodes = await get<readonly { readonly ID: string; readonly Status: string }[]>(api, "/nodes").catch(
+      () => [],
+    );
     const ready = nodes?.find(({ Status }) => Status === "ready");
     if (ready !== undefined) return ready.ID;
-    if (performance.now() > end) throw new Error(`nomad at ${address} was not ready in ${PATIENCE_MS} ms`);
+    if (performance.now() > end)
+      throw new Error(`nomad at ${api.address} was not ready in ${PATIENCE_MS} ms`);
     await delay(100);
   }
 }
 
 /** Its tasks would outlive it. */
-async function stopJobs(address: string): Promise<void> {
-  for (const { ID } of (await get<readonly { readonly ID: string }[]>(address, "/jobs")) ?? [])
-    await send(address, "DELETE", `/job/${encodeURIComponent(ID)}`);
+async function stopJobs(api: Api): Promise<void> {
+  for (const { ID } of (await get<readonly { readonly ID: string }[]>(api, "/jobs")) ?? [])
+    await send(api, "DELETE", `/job/${encodeURIComponent(ID)}`);
   const end = performance.now() + 20_000;
   while (performance.now() < end) {
-    const left = await get<readonly { readonly ClientStatus: string }[]>(address, "/allocations");
+    const left = await get<readonly { readonly ClientStatus: string }[]>(api, "/allocations");
     if (left?.every(({ ClientStatus }) => !["running", "pending"].includes(ClientStatus)) !== false) return;
     await delay(100);
   }
@@ -141,23 +179,27 @@ async function unmountBelow(folder: string): Promise<void> {
     await promisify(execFile)("umount", [mount]);
 }
 
-async function get<T>(address: string, path: string): Promise<T | undefined> {
-  const response = await fetch(`${address}/v1${path}`, { signal: AbortSignal.timeout(5_000) });
+async function get<T>({ address, token }: Api, path: string): Promise<T | undefined> {
+  const response = await fetch(`${address}/v1${path}`, {
+    headers: headersOf(token),
+    signal: AbortSignal.timeout(5_000),
+  });
   const text = await response.text();
   if (response.status === 404) return undefined;
   if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${text}`);
   return JSON.parse(text) as T;
 }
 
-async function send(address: string, method: string, path: string, body?: unknown): Promise<unknown> {
+async function send<T>({ address, token }: Api, method: string, path: string, body?: unknown): Promise<T> {
   const response = await fetch(`${address}/v1${path}`, {
     method,
+    headers: headersOf(token),
     body: body === undefined ? null : JSON.stringify(body),
     signal: AbortSignal.timeout(10_000),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-  return JSON.parse(text);
+  return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -37,7 +37,7 @@ test("the answers that a real Nomad gave are read as they are meant", () => {
   assert.deepEqual([...parseNodeNames(json("nodes.json"))], [[NODE, "vm"]]);
   const [allocation] = json("allocations.json") as readonly unknown[];
   const read = parseAllocation(allocation);
-  assert.ok(typeof read !== "string", String(read));
+  if (typeof read === "string") assert.fail(read);
   assert.equal(read.id, ALLOCATION);
   assert.deepEqual(read.services, [{ name: "web", provider: "nomad", tags: TAGS }]);
   assert.equal(read.address, undefined, "it has the host's network");
@@ -78,7 +78,8 @@ test("the double of tests answers in the same words", () => {
     [`/node/${node}/allocations`, "allocations.json"],
   ] as const;
   for (const [path, name] of pairs) {
-    const [own] = answerOf(state, path, new URLSearchParams())?.body as readonly object[];
+    const answer = answerOf(state, path, new URLSearchParams()) ?? assert.fail(path);
+    const [own] = answer.body as readonly object[];
     const [real] = json(name) as readonly object[];
     const words = Object.keys(real ?? {});
     for (const word of Object.keys(own ?? {})) assert.ok(words.includes(word), `${path} has ${word}`);

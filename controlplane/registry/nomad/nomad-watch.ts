@@ -38,6 +38,8 @@ type Deps = Omit<NomadRegistryOptions, "timing"> & { readonly timing: NomadTimin
 
 const SET_UP_WIDTH = 16;
 const EPOCH_REST_MS = 10_000;
+/** A stream that has lasted this long has been of use. */
+const STEADY_MS = 10_000;
 /** A list that a change has overtaken is asked for again. */
 const MOST_OVERTAKEN = 5;
 /** Of the instances that are held, each time. */
@@ -119,19 +121,21 @@ export class NomadWatch {
     const backoff = { firstMs: timing.backoffFirstMs, maxMs: timing.backoffMaxMs };
     for (let failures = 0; !signal.aborted; failures += 1) {
       const index = this.#streamed === 0 ? undefined : this.#streamed;
+      const began = clock.monotonic();
       try {
         const query = { topic: "Service", namespace, index, silenceMs: timing.silenceMs };
         for await (const raw of client.events(query, signal)) {
           if (!this.#streaming) {
             this.#streaming = true;
             if (failures > 0) logger.info("the event stream of Nomad is there again");
-            failures = 0;
             this.#want("the event stream begins");
           }
           this.#take(parseServiceLine(raw));
         }
       } catch (error) {
         const { message, hint } = MeshError.from(error, "registry.unavailable");
+        // One that ends as soon as it has begun is no better than none.
+        if (clock.monotonic() - began > STEADY_MS) failures = 0;
         if (failures === 0)
           logger.warn("the event stream of Nomad ended, its services are listed meanwhile", {
             error: message,
