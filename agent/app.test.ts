@@ -133,6 +133,7 @@ test("a service is registered, gets its SVID and a data plane, and goes in order
     inboundPort: 9080,
     appAddress: "127.61.1.2",
     appPort: 9080,
+    bind: undefined,
   });
   const socket = join(here.runDir, "agent.sock");
   assert.equal((await askAdmin(socket, "/readyz")).status, 200);

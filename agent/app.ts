@@ -1,7 +1,6 @@
 import { join, resolve } from "node:path";
 import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
 import type { AskedCaptures } from "../mesh/admin-api/asked-capture.ts";
-import { consulClient } from "../mesh/consul/consul-client.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
@@ -19,9 +18,7 @@ import { builtinDataPlane } from "./dataplane/builtin/builtin-data-plane.ts";
 import { childEnvironment } from "./dataplane/child-environment.ts";
 import type { DataPlane } from "./dataplane/data-plane.ts";
 import { envoyDataPlane } from "./dataplane/envoy/envoy-data-plane.ts";
-import { ConsulDiscovery } from "./discovery/consul/consul-discovery.ts";
-import { type Discovery, noDiscovery } from "./discovery/discovery.ts";
-import { FileDiscovery } from "./discovery/file/file-discovery.ts";
+import { chooseDiscovery } from "./discovery/choose-discovery.ts";
 import { callersAmong, hostDns } from "./dns/host-dns.ts";
 import { addressTowards } from "./host/address-towards.ts";
 import { collectStatus } from "./host/collect-status.ts";
@@ -43,6 +40,7 @@ import { JwtSvids } from "./identity/jwt-svids.ts";
 import { retirementBy } from "./identity/retirement.ts";
 import { workloadSecrets } from "./identity/secrets.ts";
 import { readTrustBundle, TrustBundleWatch } from "./identity/trust-bundle.ts";
+import { watchProof } from "./identity/watch-proof.ts";
 import { WorkloadSvids } from "./identity/workload-svids.ts";
 import { Probes } from "./probes/probes.ts";
 import { WorkloadHealth } from "./probes/workload-health.ts";
@@ -138,9 +136,10 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     identity.retry();
     registration.retry();
   });
+  const proof = proofOf(config.join, environment);
   const comeBack = comeBackThrough({
     channel,
-    proof: proofOf(config.join, environment),
+    proof,
     nodeName: config.nodeName,
     agentVersion: VERSION,
     logger,
@@ -194,7 +193,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
   });
   const reporter = new CallReporter({ ...seams, calls, channel });
   const acknowledgement = new BundleAcknowledgement({ ...seams, channel, bundle, identity, svids, relay });
-  using discovery = chooseDiscovery(config, ownAddress, seams);
+  await using discovery = await chooseDiscovery(config, { ...seams, ownAddress, environment });
   const { name } = discovery.source;
   const held = (): readonly CertificateFacts[] => [
     { workload: "", ...identityNow() },
@@ -242,6 +241,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     rules: workloadApi.callers,
     identify: identifyCaller,
   };
+  const statusPlaces = { address: config.status, open: config.status.socket };
   const status = (): AgentStatus => collectStatus(parts);
   const check = async (): Promise<AgentStatus["problems"]> => {
     await watch.look(true, signal);
@@ -256,6 +256,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     background.signal,
     (signal) => channel.run(signal),
     (signal) => identity.run(issue, comeBack, signal),
+    (signal) => watchProof(proof, clock, () => identity.retry(), signal),
     (signal) => bundle.run(signal),
     (signal) => acknowledgement.run(signal),
     (signal) => registration.run(signal),
@@ -268,7 +269,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
       runStatusServer(
         {
           socketPath: join(runDir, "agent.sock"),
-          address: config.status,
+          ...statusPlaces,
           status,
           check,
           captures,
@@ -317,24 +318,4 @@ function chooseDataPlane(
   return config.dataPlane === "envoy"
     ? envoyDataPlane({ ...options, envoy: config.envoy })
     : builtinDataPlane({ ...options, command: deps.proxyCommand ?? PROXY_COMMAND });
-}
-
-function chooseDiscovery(
-  config: AgentConfig,
-  ownAddress: string,
-  seams: Seams,
-): Disposable & { readonly source: Discovery } {
-  const { address } = config;
-  const { kind, consul, tokenFile, path } = config.discovery;
-  if (kind === "file") {
-    const { stateDir } = config;
-    const source = new FileDiscovery({ ...seams, path, address, ownAddress, stateDir });
-    return { source, [Symbol.dispose]: () => {} };
-  }
-  if (kind === "none") return { source: noDiscovery, [Symbol.dispose]: () => {} };
-  const client = consulClient({ address: consul, tokenFile });
-  return {
-    source: new ConsulDiscovery({ ...seams, client, address }),
-    [Symbol.dispose]: () => client[Symbol.dispose](),
-  };
 }

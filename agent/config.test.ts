@@ -22,6 +22,8 @@ test("without a word, an agent has the usual places", () => {
   assert.deepEqual(config.discovery, {
     kind: "consul",
     consul: "http://127.0.0.1:8500",
+    nomad: { address: "http://127.0.0.1:4646", withConsul: false },
+    sidecar: { services: [], clients: [], catalog: "nomad" },
     path: "/etc/lateen.d/services.d",
   });
 });
@@ -43,7 +45,7 @@ test("every key has a variable, and flags win", () => {
 
 test("what is wrong is told all at once, with what was probably meant", () => {
   const text =
-    "dataplane: envoy\nloopback: localhost\nservers: [nowhere]\ndiscovery: { kind: nomad, pth: x }";
+    "dataplane: envoy\nloopback: localhost\nservers: [nowhere]\ndiscovery: { kind: nomads, pth: x }";
   assert.throws(() => load(text), {
     code: "config.invalid",
     message:

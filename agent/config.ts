@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
+import { nomadShape } from "../mesh/nomad/nomad-settings.ts";
 import { joinSchema } from "./identity/join-config.ts";
 
 const port = z.number().int().min(0).max(65_535);
@@ -92,12 +93,35 @@ const schema = z.strictObject({
   domainSuffix: z.string().default("cluster.local"),
   discovery: z
     .strictObject({
-      /** `none`: this host has no services, only gateways. */
-      kind: z.enum(["consul", "file", "none"]).default("consul"),
+      /** `none`: this host has no services, only gateways. `sidecar`: those that the agent is told of (docs/nomad.md). */
+      kind: z.enum(["consul", "nomad", "file", "sidecar", "none"]).default("consul"),
       /** HTTP address of the local Consul agent. */
       consul: z.url().default("http://127.0.0.1:8500"),
       /** Holds the Consul token; re-read before each use. */
       tokenFile: z.string().optional(),
+      /** For `nomad`: the Nomad client of this host. */
+      nomad: z
+        .strictObject({
+          ...nomadShape,
+          /** The id of this host's node; left out: the agent that is asked says it. */
+          nodeId: z.string().optional(),
+          /** Whether what its jobs register in Consul (`consul`, `tokenFile`) is served as well. */
+          withConsul: z.boolean().default(false),
+        })
+        .prefault({}),
+      /** For `sidecar`: the services of the allocation, and the ports that only call others. */
+      sidecar: z
+        .strictObject({
+          services: z.array(z.string()).default([]),
+          clients: z.array(z.string()).default([]),
+          catalog: z
+            .string()
+            .regex(/^(nomad|none|consul\/.+)$/, "must be nomad, none or consul/NODE")
+            .default("nomad"),
+          namespace: dnsLabel.optional(),
+          serviceAccount: dnsLabel.optional(),
+        })
+        .prefault({}),
       /** For `file`: a file, or a directory whose YAML and JSON files are read in lexical order. */
       path: z.string().default("/etc/lateen.d/services.d"),
     })
@@ -116,7 +140,14 @@ const schema = z.strictObject({
   /** Sockets: 0700. */
   runDir: z.string().default("/run/lateen"),
   /** HTTP for probes and metrics, beside the unix socket. Port 0: none. */
-  status: z.strictObject({ address: ip.default("127.0.0.1"), port: port.default(15_020) }).prefault({}),
+  status: z
+    .strictObject({
+      address: ip.default("127.0.0.1"),
+      port: port.default(15_020),
+      /** Another unix socket for it, which everybody may ask who reaches the path. */
+      socket: z.string().startsWith("/", "must be an absolute path").optional(),
+    })
+    .prefault({}),
   /** DNS for this host's applications: names of the mesh, and all others from the host's resolvers. */
   dns: z
     .strictObject({

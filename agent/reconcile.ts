@@ -76,6 +76,7 @@ export class Reconciler {
   };
   #workloads: ReadonlyMap<WorkloadId, Workload> = new Map();
   #problems: readonly PlanProblem[] = [];
+  #unsettled = false;
   #swept = false;
 
   constructor(options: ReconcilerOptions) {
@@ -161,8 +162,8 @@ export class Reconciler {
         async (signal) => {
           while (!signal.aborted) {
             await clock.sleep(RECHECK_MS, signal);
-            if (this.#problems.length > 0 || this.#lacksRunners() || (await this.#vipsMoved()))
-              this.#wake.raise();
+            const isDue = this.#problems.length > 0 || this.#unsettled || this.#lacksRunners();
+            if (isDue || (await this.#vipsMoved())) this.#wake.raise();
           }
         },
       );
@@ -199,6 +200,7 @@ export class Reconciler {
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];
     logNewProblems(logger, plan.problems, this.#problems);
     this.#problems = plan.problems;
+    this.#unsettled = plan.unsettled;
     const reported = this.#apply(workloads);
     this.#files = { ...this.#files, inForce: told };
     if (!this.#swept) await this.#sweep();

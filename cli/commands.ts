@@ -122,6 +122,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/status.ts")).statusCommand,
   },
   {
+    name: "wait",
+    aliases: [],
+    summary: "wait until this host's workloads are served",
+    load: async () => (await import("./commands/wait.ts")).waitCommand,
+  },
+  {
     name: "proxy",
     aliases: [],
     summary: "run the built-in data plane (agents start it)",

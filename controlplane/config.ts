@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
 import { isIpRange } from "../mesh/model/dns-names.ts";
+import { nomadShape } from "../mesh/nomad/nomad-settings.ts";
 import { adminSection } from "./admin/admin-config.ts";
 import { attestSchema } from "./attest/attest-config.ts";
 
@@ -40,6 +41,14 @@ const schema = z.strictObject({
       /** Re-read before each use, so that a rotated token needs no restart. */
       tokenFile: z.string().optional(),
       datacenter: z.string().optional(),
+    })
+    .optional(),
+  /** The native services of a Nomad region, beside whatever else is read. Left out: none. */
+  nomad: z
+    .strictObject({
+      ...nomadShape,
+      /** Of Nomad's; `*`: all that the token may read. */
+      namespace: z.string().default("*"),
     })
     .optional(),
   /** A directory of Istio YAML that is watched and applied. */

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { consulClient } from "../mesh/consul/consul-client.ts";
+import { MeshError, messageOf } from "../mesh/errors.ts";
 import { parseTrustDomain, type TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
+import { type NomadClient, nomadClient } from "../mesh/nomad/nomad-client.ts";
+import type { NomadSettings } from "../mesh/nomad/nomad-settings.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { AccessTokenStore } from "./admin/access/access-token-store.ts";
 import { Placements } from "./agents/placements.ts";
@@ -15,6 +18,7 @@ import { CallStore } from "./observed/call-store.ts";
 import { type AuthorityParts, openAuthority } from "./open-authority.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
 import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
+import { NomadRegistry } from "./registry/nomad/nomad-registry.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { ConfigStore } from "./store/config-store.ts";
 import { openDatabase } from "./store/database.ts";
@@ -73,6 +77,12 @@ export async function openServerState(
     const log = logger.child("consul");
     registries.push(new ConsulRegistry({ client, clock, random: Math.random, logger: log }));
   }
+  if (config.nomad !== undefined) {
+    const client = closing.use(await openNomad(config.nomad));
+    const log = logger.child("nomad");
+    const { namespace } = config.nomad;
+    registries.push(new NomadRegistry({ client, namespace, clock, random: Math.random, logger: log }));
+  }
   const open = closing.move();
   return {
     ...authority,
@@ -101,5 +111,13 @@ export async function openServerState(
       defaultNamespace: "default",
       rootNamespace: config.rootNamespace,
     });
+  }
+}
+
+async function openNomad(settings: NomadSettings): Promise<NomadClient> {
+  try {
+    return await nomadClient(settings);
+  } catch (cause) {
+    throw new MeshError("config.invalid", `use nomad: ${messageOf(cause)}`, { cause });
   }
 }

@@ -32,7 +32,7 @@ const print = (value: unknown): string =>
   Array.isArray(value) || value === "" ? JSON.stringify(value) : String(value);
 
 test("docs/config.md has each key of server.yaml with its default", () => {
-  const defaults = leaves(loadServerConfig({ environment: {}, flags: { consul: {} } }));
+  const defaults = leaves(loadServerConfig({ environment: {}, flags: { consul: {}, nomad: {} } }));
   const rows = documented("server.yaml");
   const withDefault = [...rows].filter(([, value]) => value !== "–");
   assert.deepEqual(withDefault.map(([key]) => key).sort(), [...defaults.keys()].sort());

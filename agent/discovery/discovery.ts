@@ -13,6 +13,8 @@ export interface LocalService {
   readonly serviceAccount: string;
   /** Where others reach it: the address and port of its registration. */
   readonly address: SocketAddress;
+  /** Where its proxy takes calls; left out: at `address`, unless its application is there already. */
+  readonly inbound?: InboundWish;
   /** Where the application listens, when the source says so; the agent works it out otherwise (DESIGN D5). */
   readonly app: SocketAddress | undefined;
   /** The port that callers name. */
@@ -43,6 +45,14 @@ export interface LocalService {
   /** How its application is asked whether it is ready; undefined: as its group says. */
   readonly probe: ReadinessProbe | undefined;
 }
+
+export type InboundWish =
+  /** The registration's port is the application's, seen to listen or not: a port of the mesh beside it. */
+  | { readonly kind: "mesh-port" }
+  /** Behind a port map: others reach it at one place, and it binds at another. */
+  | { readonly kind: "mapped"; readonly announced: SocketAddress; readonly bind: SocketAddress }
+  /** It takes none: it only calls others. */
+  | { readonly kind: "none" };
 
 export interface LocalUpstream {
   readonly host: string;

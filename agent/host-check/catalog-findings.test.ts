@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ConsulDouble } from "../../test/fakes/consul-double.ts";
+import { NomadDouble } from "../../test/fakes/nomad-double.ts";
 import { loadAgentConfig } from "../config.ts";
 import { catalogFindings } from "./catalog-findings.ts";
 
@@ -30,3 +31,35 @@ test("a Consul agent that does not answer, and one that refuses the token, are t
   assert.match(away ?? "", /^host\.catalog-unreachable: /);
   assert.deepEqual(await found({ kind: "file", consul: "http://127.0.0.1:1" }), []);
 });
+
+const nomads: readonly {
+  readonly name: string;
+  readonly prepare: (nomad: NomadDouble) => void;
+  readonly want: readonly string[];
+}[] = [
+  { name: "nothing of one that answers", prepare: () => {}, want: [] },
+  {
+    name: "one that refuses the token",
+    prepare: (nomad) => void (nomad.token = "another"),
+    want: ["host.nomad-token"],
+  },
+  {
+    name: "one that does not answer",
+    prepare: (nomad) => nomad.down(),
+    want: ["host.nomad-unreachable"],
+  },
+];
+
+for (const { name, prepare, want } of nomads) {
+  test(`of this host's Nomad is found: ${name}`, async () => {
+    await using nomad = await NomadDouble.start();
+    prepare(nomad);
+    const flags = { discovery: { kind: "nomad", nomad: { address: nomad.address } } };
+    const { discovery } = loadAgentConfig({ environment: {}, flags });
+    const found = await catalogFindings(discovery, new AbortController().signal);
+    assert.deepEqual(
+      found.map(({ code }) => code),
+      want,
+    );
+  });
+}

@@ -1,15 +1,19 @@
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import { consulClient } from "../../mesh/consul/consul-client.ts";
 import { MeshError } from "../../mesh/errors.ts";
+import { nomadClient } from "../../mesh/nomad/nomad-client.ts";
 import type { AgentConfig } from "../config.ts";
+import { nomadFinding } from "../discovery/nomad/nomad-findings.ts";
 
 const PATIENCE_MS = 3_000;
 
-/** Whether the local Consul agent answers, and lets this host's token in. */
+/** Whether the catalog's agent on this host answers, and lets this host's token in. */
 export async function catalogFindings(
-  { kind, consul, tokenFile }: AgentConfig["discovery"],
+  discovery: AgentConfig["discovery"],
   signal: AbortSignal,
 ): Promise<readonly HostFinding[]> {
+  const { kind, consul, tokenFile, nomad } = discovery;
+  if (kind === "nomad") return await nomadFindings(nomad, signal);
   if (kind !== "consul") return [];
   using client = consulClient({ address: consul, tokenFile });
   try {
@@ -30,6 +34,20 @@ export async function catalogFindings(
           "start the Consul agent, set discovery.consul to where it is, or set discovery.kind to file",
       },
     ];
+  }
+}
+
+async function nomadFindings(
+  settings: AgentConfig["discovery"]["nomad"],
+  signal: AbortSignal,
+): Promise<readonly HostFinding[]> {
+  try {
+    await using client = await nomadClient(settings);
+    for (const path of ["/agent/self", "/services?namespace=*"])
+      await client.get({ path, timeoutMs: PATIENCE_MS }, signal);
+    return [];
+  } catch (error) {
+    return [nomadFinding(error)];
   }
 }
 

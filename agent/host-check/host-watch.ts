@@ -60,7 +60,10 @@ export class HostWatch {
     try {
       this.#local = await checkHost({ ...(await facts()), config, now: clock.now() });
       if (others) {
-        this.#others = await checkOthers(servers(), config.discovery, signal);
+        // What Nomad says, the source of this host's services tells as it happens.
+        const { discovery } = config;
+        const asked = discovery.kind === "nomad" ? { ...discovery, kind: "none" as const } : discovery;
+        this.#others = await checkOthers(servers(), asked, signal);
         this.#othersAt = clock.monotonic();
       }
     } catch (error) {

@@ -26,11 +26,11 @@ export function serviceFindings(
 }
 
 function addressFindings(
-  { id, namespace, address }: LocalService,
+  { id, namespace, address, inbound }: LocalService,
   { addresses }: HostSockets,
 ): HostFinding[] {
   const { address: ip } = address;
-  if (addresses.has(ip) || isWildcard(ip) || isLoopback(ip)) return [];
+  if (inbound?.kind === "none" || addresses.has(ip) || isWildcard(ip) || isLoopback(ip)) return [];
   return [
     {
       code: "host.address",
@@ -44,8 +44,13 @@ function addressFindings(
   ];
 }
 
-function silenceFindings(service: LocalService, { foreign, loopback }: HostSockets): HostFinding[] {
-  const { id, namespace, address, app } = service;
+function silenceFindings(
+  service: LocalService,
+  { foreign, loopback, addresses }: HostSockets,
+): HostFinding[] {
+  const { id, namespace, address, app, inbound } = service;
+  // A network of its own is not looked into from here.
+  if (inbound?.kind === "none" || (app !== undefined && !isOfHost(app.address, addresses))) return [];
   const places = app === undefined ? [{ address: loopback, port: address.port }, address] : [app];
   if (places.some((place) => foreign(place) !== undefined)) return [];
   const [{ address: host, port } = address] = places;
@@ -61,10 +66,10 @@ function silenceFindings(service: LocalService, { foreign, loopback }: HostSocke
 }
 
 function lowPortFindings(
-  { id, namespace, address }: LocalService,
+  { id, namespace, address, inbound }: LocalService,
   { firstFreePort }: HostSockets,
 ): HostFinding[] {
-  if (address.port >= firstFreePort) return [];
+  if (inbound !== undefined || address.port >= firstFreePort) return [];
   return [
     {
       code: "host.kernel-feature",
@@ -74,6 +79,10 @@ function lowPortFindings(
       hint: `grant CAP_NET_BIND_SERVICE (lateen-agent.service has it), or sysctl net.ipv4.ip_unprivileged_port_start=${address.port}`,
     },
   ];
+}
+
+function isOfHost(address: string, addresses: ReadonlySet<string>): boolean {
+  return addresses.has(address) || isWildcard(address) || isLoopback(address);
 }
 
 function isLoopback(address: string): boolean {

@@ -22,6 +22,11 @@ export async function routedAddress(): Promise<string> {
   return await addressTowards([FAR_AWAY]);
 }
 
+/** The address that this host has towards an address, as the kernel routes it; undefined: there is no way. */
+export async function routeTowards(address: string): Promise<string | undefined> {
+  return await routedFrom(address.includes(":") ? `[${address}]:9` : `${address}:9`).catch(() => undefined);
+}
+
 async function routedFrom(server: string): Promise<string> {
   const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d+)$/.exec(server) ?? [];
   const { address, family } = await lookup(host);

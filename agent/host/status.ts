@@ -1,3 +1,4 @@
+import { chmod } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AgentStatus } from "../../mesh/admin-api/agent-status.ts";
 import type { AskedCaptures } from "../../mesh/admin-api/asked-capture.ts";
@@ -13,6 +14,8 @@ import { isReadyStatus } from "./agent-status.ts";
 export interface StatusServerOptions {
   /** `<run>/agent.sock`. */
   readonly socketPath: string;
+  /** Another one, which everybody may ask who reaches it. */
+  readonly open?: string | undefined;
   /** Beside the socket; port 0: none. */
   readonly address: SocketAddress;
   readonly status: () => AgentStatus;
@@ -35,12 +38,17 @@ interface Reply {
  * read only. Throws when the unix socket cannot be had (another agent runs); a taken TCP port is told about and no more.
  */
 export async function runStatusServer(options: StatusServerOptions, signal: AbortSignal): Promise<void> {
-  const { socketPath, address, logger } = options;
+  const { socketPath, open, address, logger } = options;
   const handle = handler(options);
   await prepareSocketPath(socketPath);
   const servers = [await listen(createServer(handle), { path: socketPath })];
   try {
     await protectSocket(socketPath);
+    if (open !== undefined) {
+      await prepareSocketPath(open, "shared");
+      servers.push(await listen(createServer(handle), { path: open }));
+      await chmod(open, 0o666);
+    }
     if (address.port !== 0) {
       const place = { host: address.address, port: address.port };
       await listen(createServer(handle), place).then(

@@ -7,6 +7,8 @@ export interface HostProof {
   readonly repeatable: boolean;
   /** Attempts to join of one purpose are made with one key, until one succeeds. May be a secret: it is hashed. */
   readonly purpose: string;
+  /** The file that the evidence is read from, which somebody else keeps fresh; left out: there is none. */
+  readonly file?: string;
   /**
    * The evidence, in the method's form, read or made anew each time. It may be a secret: it is in no log and no error.
    * Throws `agent.join` when it cannot be had.

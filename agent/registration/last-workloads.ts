@@ -22,6 +22,7 @@ const schema = z.array(
         protocol: z.enum(["http", "http2", "grpc", "tcp", "tls"]),
         servicePort: z.number().int(),
         inbound: place,
+        bind: place.optional(),
         app: place,
       }),
     ),

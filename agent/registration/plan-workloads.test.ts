@@ -320,3 +320,59 @@ test("one service of a host calls others by their addresses: a second is told th
     ],
   );
 });
+
+const beside = { kind: "mesh-port" } as const;
+
+const nomad: readonly {
+  readonly name: string;
+  readonly foreign: readonly ForeignSocket[];
+  readonly want: string;
+  readonly unsettled: boolean;
+}[] = [
+  {
+    name: "one that is only just starting finds its port free",
+    foreign: [],
+    want: "10.0.0.3:21000 -> 127.0.0.1:9080",
+    unsettled: true,
+  },
+  {
+    name: "one that listens everywhere keeps its port",
+    foreign: [held("0.0.0.0", 9080)],
+    want: "10.0.0.3:21000 -> 127.0.0.1:9080",
+    unsettled: false,
+  },
+  {
+    name: "one that listens at its address is called there",
+    foreign: [held("10.0.0.3", 9080)],
+    want: "10.0.0.3:21000 -> 10.0.0.3:9080",
+    unsettled: false,
+  },
+  {
+    name: "to one that listens on loopback alone its port is of no use, and its proxy takes it",
+    foreign: [held("127.0.0.1", 9080)],
+    want: "10.0.0.3:9080 -> 127.0.0.1:9080",
+    unsettled: false,
+  },
+];
+
+for (const { name, foreign, want, unsettled } of nomad) {
+  test(`of applications whose registration comes first, ${name}`, () => {
+    const planned = plan([service({ inbound: beside })], foreign);
+    assert.deepEqual([placeOf(planned), planned.unsettled], [want, unsettled]);
+  });
+}
+
+test("behind a port map the proxy binds at one place and is announced at another", () => {
+  const bind = { address: "172.26.64.9", port: 29_000 };
+  const announced = { address: "10.0.0.3", port: 29_000 };
+  const inbound = { kind: "mapped", announced, bind } as const;
+  const { workloads } = plan([service({ inbound, app: { address: "127.0.0.1", port: 8080 } })]);
+  const [port] = workloads[0]?.ports ?? [];
+  assert.deepEqual([port?.inbound, port?.bind, port?.app.port], [announced, bind, 8080]);
+});
+
+test("one that takes no calls has no port, and its upstreams all the same", () => {
+  const upstreams = [{ host: "api", port: 80, bindAddress: undefined, bindPort: 8081 }];
+  const { workloads, problems } = plan([service({ inbound: { kind: "none" }, upstreams })]);
+  assert.deepEqual([workloads[0]?.ports, workloads[0]?.upstreams.length, problems], [[], 1, []]);
+});

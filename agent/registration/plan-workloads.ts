@@ -6,10 +6,11 @@ import {
   type Vips,
   type Workload,
   type WorkloadId,
+  type WorkloadPort,
   type WorkloadUpstream,
   workloadId,
 } from "../../mesh/model/workload.ts";
-import type { LocalService, LocalUpstream } from "../discovery/discovery.ts";
+import type { InboundWish, LocalService, LocalUpstream } from "../discovery/discovery.ts";
 import { CAPTURE_PORTS } from "./capture-ports.ts";
 import { covers, isWildcard } from "./listening-sockets.ts";
 import type { PlanProblem } from "./plan-problem.ts";
@@ -34,6 +35,8 @@ export interface PlanSettings {
 export interface Plan {
   readonly workloads: readonly Workload[];
   readonly problems: readonly PlanProblem[];
+  /** An application is not seen yet, so that where it listens is a guess: to be looked at again. */
+  readonly unsettled: boolean;
 }
 
 /**
@@ -51,6 +54,7 @@ export function planWorkloads(
   const workloads: Workload[] = [];
   const problems: PlanProblem[] = [];
   let caller: WorkloadId | undefined;
+  let unsettled = false;
   const sorted = services
     .map((service) => stayPut(service, previous.get(idOf(service)), settings))
     .toSorted((a, b) => order(idOf(a), idOf(b)));
@@ -65,7 +69,9 @@ export function planWorkloads(
     };
     try {
       checkNames(service, settings.trustDomain);
-      const place = inboundPlace(service, id, previous, ports, settings);
+      const place =
+        service.inbound?.kind === "none" ? undefined : inboundPlace(service, id, previous, ports, settings);
+      if (place !== undefined && isUnsettled(service, place, ports)) unsettled = true;
       const upstreams = service.upstreams.flatMap((upstream) => {
         const bound = bindUpstream(upstream, id, ports, settings, note);
         return bound === undefined ? [] : [bound];
@@ -79,7 +85,13 @@ export function planWorkloads(
       note(MeshError.from(error));
     }
   }
-  return { workloads: workloads.toSorted((a, b) => order(workloadId(a), workloadId(b))), problems };
+  workloads.sort((a, b) => order(workloadId(a), workloadId(b)));
+  return { workloads, problems, unsettled };
+}
+
+/** Where the registration comes before the application listens. */
+function isUnsettled({ app, inbound }: LocalService, place: InboundPlace, ports: HostPorts): boolean {
+  return inbound?.kind === "mesh-port" && app === undefined && ports.foreign(place.app) === undefined;
 }
 
 /**
@@ -92,21 +104,20 @@ function stayPut(
   { isHere }: PlanSettings,
 ): LocalService {
   const had = previous?.ports[0]?.inbound.address;
-  const { address, interception } = service;
-  if (had === undefined || interception === "redirect" || isHere(address.address) || !isHere(had))
-    return service;
+  const { address, interception, inbound } = service;
+  const isElsewhere = inbound?.kind === "mapped" || inbound?.kind === "none" || interception === "redirect";
+  if (had === undefined || isElsewhere || isHere(address.address) || !isHere(had)) return service;
   return { ...service, address: { address: had, port: address.port } };
 }
 
 /** Whether a service asks for no place that its workload did not have before. */
 function hadAll(
-  { address, upstreams, httpProxy }: LocalService,
+  service: LocalService,
   previous: Workload | undefined,
   { loopback }: PlanSettings,
 ): boolean {
-  const inbound = previous?.ports[0]?.inbound;
-  if (previous === undefined || inbound === undefined) return false;
-  if (!same(inbound, address) && !isMeshPort(inbound.port)) return false;
+  const { upstreams, httpProxy } = service;
+  if (previous === undefined || !hadInbound(service, previous)) return false;
   const had = [...previous.upstreams.map(({ bind }) => bind), previous.httpProxy ?? []].flat();
   const wanted = [
     ...upstreams.map(({ bindAddress, bindPort, port }) => ({
@@ -118,8 +129,16 @@ function hadAll(
   return wanted.every((place) => had.some((one) => same(one, place)));
 }
 
+function hadInbound({ address, inbound }: LocalService, { ports: [had] }: Workload): boolean {
+  if (inbound?.kind === "none") return true;
+  if (had === undefined) return false;
+  if (inbound?.kind === "mapped") return same(had.bind ?? had.inbound, inbound.bind);
+  return same(had.inbound, address) || isMeshPort(had.inbound.port);
+}
+
 interface InboundPlace {
   readonly inbound: SocketAddress;
+  readonly bind?: SocketAddress;
   readonly app: SocketAddress;
   readonly capturedAt: CapturedAt | undefined;
 }
@@ -135,7 +154,8 @@ function inboundPlace(
   const previous = before.get(id);
   if (service.interception === "redirect") return capturedPlace(service, id, before, ports, settings);
   const app = appPlace(service, previous, ports, settings);
-  if (!wantsMeshPort(app, service, previous)) {
+  if (service.inbound?.kind === "mapped") return mappedPlace(service.inbound, app, id, ports, settings);
+  if (!wantsMeshPort(app, service, previous, ports)) {
     const holder = ports.claim(address, id);
     if (holder !== undefined) throw portTaken(id, "inbound", address, holder);
     return { inbound: address, app, capturedAt: undefined };
@@ -153,6 +173,22 @@ function inboundPlace(
     app: overLoopback(app, settings),
     capturedAt: undefined,
   };
+}
+
+/** Others reach the proxy at a place that something in front of it maps to the one that it binds. */
+function mappedPlace(
+  { announced, bind }: Extract<InboundWish, { readonly kind: "mapped" }>,
+  app: SocketAddress,
+  id: WorkloadId,
+  ports: HostPorts,
+  settings: PlanSettings,
+): InboundPlace {
+  const holder = ports.claim(bind, id);
+  if (holder !== undefined) throw portTaken(id, "inbound", bind, holder);
+  const here = overLoopback(app, settings);
+  return same(announced, bind)
+    ? { inbound: bind, app: here, capturedAt: undefined }
+    : { inbound: announced, bind, app: here, capturedAt: undefined };
 }
 
 /**
@@ -210,10 +246,13 @@ function appPlace(
 
 function wantsMeshPort(
   app: SocketAddress,
-  { address, app: told }: LocalService,
+  { address, app: told, inbound }: LocalService,
   previous: Workload | undefined,
+  ports: HostPorts,
 ): boolean {
   if (covers(app, address)) return true;
+  // Its application may only just be starting, and must find its port free.
+  if (inbound?.kind === "mesh-port" && ports.foreign(app) === undefined) return true;
   const before = previous?.ports[0];
   return (
     told === undefined && before !== undefined && isMeshPort(before.inbound.port) && same(before.app, app)
@@ -274,7 +313,8 @@ function vipsTaken(id: WorkloadId, caller: WorkloadId): MeshError {
 }
 
 interface Ways {
-  readonly place: InboundPlace;
+  /** Undefined: it takes no calls. */
+  readonly place: InboundPlace | undefined;
   readonly upstreams: readonly WorkloadUpstream[];
   readonly httpProxy: SocketAddress | undefined;
   readonly vips: Vips;
@@ -285,15 +325,13 @@ function toWorkload(
   { place, upstreams, httpProxy, vips }: Ways,
   settings: PlanSettings,
 ): Workload {
-  const { protocol, servicePort } = service;
-  const { inbound, app, capturedAt } = place;
   return {
     name: service.id,
     namespace: service.namespace,
     service: service.service,
     serviceAccount: service.serviceAccount,
     labels: service.labels,
-    ports: [{ name: `${protocol}-${servicePort}`, protocol, servicePort, inbound, app }],
+    ports: place === undefined ? [] : [toPort(service, place)],
     upstreams,
     healthy: service.healthy,
     weight: service.weight,
@@ -301,7 +339,7 @@ function toWorkload(
     network: service.network || settings.network,
     role: "sidecar",
     interception: service.interception,
-    capturedAt,
+    capturedAt: place?.capturedAt,
     // A forward proxy that knew the declared upstreams alone would be of no use, nor would addresses, nor capture.
     discovery: service.discovery ?? (hasOpenWay(service) ? "mesh" : "upstreams"),
     httpProxy,
@@ -311,6 +349,11 @@ function toWorkload(
     catalog: service.catalog,
     group: service.group && { ...service.group, applied: undefined },
   };
+}
+
+function toPort({ protocol, servicePort }: LocalService, { inbound, bind, app }: InboundPlace): WorkloadPort {
+  const port = { name: `${protocol}-${servicePort}`, protocol, servicePort, inbound, app };
+  return bind === undefined ? port : { ...port, bind };
 }
 
 /** Whether the application can call what nobody declared. */

@@ -17,8 +17,9 @@ export async function readHostPorts(
   look: () => Promise<readonly ListeningSocket[]> = readListeningSockets,
 ): Promise<HostPorts> {
   const sockets = await look();
-  const wanted = services.flatMap(({ address, app, upstreams, httpProxy }) => [
+  const wanted = services.flatMap(({ address, app, inbound, upstreams, httpProxy }) => [
     address,
+    ...(inbound?.kind === "mapped" ? [inbound.bind] : []),
     ...(app === undefined ? [] : [app]),
     { address: loopback, port: address.port },
     ...upstreams.map((upstream) => ({

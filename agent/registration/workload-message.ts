@@ -9,7 +9,7 @@ export function toMessage(workload: Workload): WorkloadMessage {
     service: workload.service,
     serviceAccount: workload.serviceAccount,
     labels: { ...workload.labels },
-    ports: workload.ports.map(({ name, protocol, servicePort, inbound, app }) => ({
+    ports: workload.ports.map(({ name, protocol, servicePort, inbound, bind, app }) => ({
       name,
       protocol,
       servicePort,
@@ -17,6 +17,7 @@ export function toMessage(workload: Workload): WorkloadMessage {
       inboundPort: inbound.port,
       appAddress: app.address,
       appPort: app.port,
+      bind: bind && { ...bind },
     })),
     upstreams: workload.upstreams.map(({ host, port, bind }) => ({
       host,

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { runAgent } from "../../agent/app.ts";
-import { loadAgentConfig } from "../../agent/config.ts";
+import { type AgentConfig, loadAgentConfig } from "../../agent/config.ts";
 import type { CliContext, Exit } from "../context.ts";
 import {
   commonFlags,
@@ -11,6 +11,7 @@ import {
 } from "../daemon.ts";
 import { EXIT } from "../exit-codes.ts";
 import { AGENT_CONFIG } from "../places.ts";
+import { forgetRunDir, sidecarCommand, sidecarConfig } from "./agent-sidecar.ts";
 
 interface AgentOptions extends DaemonOptions {
   readonly nodeName?: string;
@@ -31,6 +32,21 @@ export function agentCommand(context: CliContext, exit: Exit): Command {
         "what Gateways select them by: key=value, with commas between",
       ).argParser(readLabels),
     );
+  const start = async (config: AgentConfig, { logFormat }: DaemonOptions): Promise<void> => {
+    const logger = daemonLogger(context, config.logLevel, logFormat);
+    const release = new AbortController();
+    process.once("SIGUSR2", () => release.abort());
+    const { clock, signal } = context;
+    await runAgent(config, { logger, clock, signal, released: release.signal });
+    exit(EXIT.ok);
+  };
+  command.addCommand(
+    sidecarCommand(async (options) => {
+      const config = sidecarConfig(options, context);
+      await start(config, options);
+      await forgetRunDir(config);
+    }),
+  );
   return withDaemonOptions(command, AGENT_CONFIG).action(async (options: AgentOptions) => {
     const config = loadAgentConfig({
       file: readConfigFile(options.config, AGENT_CONFIG),
@@ -42,12 +58,7 @@ export function agentCommand(context: CliContext, exit: Exit): Command {
         ...gatewayFlags(options),
       },
     });
-    const logger = daemonLogger(context, config.logLevel, options.logFormat);
-    const release = new AbortController();
-    process.once("SIGUSR2", () => release.abort());
-    const { clock, signal } = context;
-    await runAgent(config, { logger, clock, signal, released: release.signal });
-    exit(EXIT.ok);
+    await start(config, options);
   });
 }
 

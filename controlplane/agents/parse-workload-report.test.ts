@@ -17,6 +17,7 @@ const port: Port = {
   inboundPort: 9080,
   appAddress: "127.0.0.1",
   appPort: 9080,
+  bind: undefined,
 };
 const upstream: Upstream = { host: "ratings", port: 9080, bindAddress: "127.0.0.1", bindPort: 9081 };
 const report = (...workloads: Workload[]) => parseWorkloadReport({ sequence: 7, workloads });
@@ -177,4 +178,18 @@ test("a thousand workloads are read, one more is a report that is refused", () =
   const many = Array.from({ length: 1000 }, (_, index) => wireWorkload(`w${index}`));
   assert.equal(report(...many).workloads.length, 1000);
   assert.throws(() => report(...many, wireWorkload("one-more")), { code: "object.invalid" });
+});
+
+test("a workload is named as Nomad names what it registers, there and in Consul", () => {
+  const name = "_nomad-task-228d104e-e160-dd99-14e0-1cf784384419-group-app-web-http";
+  const { workloads, refusals } = report(wireWorkload("web", { name }));
+  assert.deepEqual([workloads.map((one) => one.name), refusals], [[name], []]);
+});
+
+test("where a proxy binds behind a port map is taken, and refused when it is no place", () => {
+  const bind = { address: "172.26.64.9", port: 29_000 };
+  const { workloads } = report(wireWorkload("web", { ports: [{ ...port, bind }] }));
+  assert.deepEqual(workloads[0]?.ports[0]?.bind, bind);
+  const wrong = report(wireWorkload("web", { ports: [{ ...port, bind: { address: "here", port: 0 } }] }));
+  assert.match(wrong.refusals[0]?.reason ?? "", /bind\.address must be an IP address.*bind\.port must be/);
 });

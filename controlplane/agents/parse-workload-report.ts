@@ -34,7 +34,8 @@ export const MAX_WEIGHT = 1_000_000;
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** As a DNS label, with the underscores that catalogs allow. */
 const SERVICE = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
-const WORKLOAD_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
+// With a leading “_”, as the ids have that Nomad gives to what it registers.
+const WORKLOAD_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/;
 const HOST = /^[A-Za-z0-9*_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,251}[A-Za-z0-9])?$/;
 const PORT_NAME = /^[A-Za-z0-9._-]{0,63}$/;
@@ -130,6 +131,9 @@ function portProblems(ports: readonly wire.Port[]): readonly string[] {
     if (!isPort(port.inboundPort)) problems.push("inboundPort must be 1 to 65535");
     if (isIP(port.appAddress) === 0) problems.push("appAddress must be an IP address");
     if (!isPort(port.appPort)) problems.push("appPort must be 1 to 65535");
+    if (port.bind !== undefined && isIP(port.bind.address) === 0)
+      problems.push("bind.address must be an IP address");
+    if (port.bind !== undefined && !isPort(port.bind.port)) problems.push("bind.port must be 1 to 65535");
     seen.add(port.servicePort);
     return problems.map((problem) => `ports[${index}]: ${problem}`);
   });
@@ -194,6 +198,7 @@ function toPort(port: wire.Port): WorkloadPort {
     servicePort: port.servicePort,
     inbound: { address: port.inboundAddress, port: port.inboundPort },
     app: { address: port.appAddress, port: port.appPort },
+    ...(port.bind === undefined ? {} : { bind: { address: port.bind.address, port: port.bind.port } }),
   };
 }
 

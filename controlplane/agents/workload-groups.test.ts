@@ -159,7 +159,8 @@ test("what a group says of labels selects for services and for policies", async 
   apply(port, "{ metadata: { labels: { tier: front } }, template: { ports: { web: 9080 } } }");
   const stream = agent.client.register();
   stream.on("error", () => undefined);
-  const place = { inboundAddress: "10.0.0.3", inboundPort: 21_000, appAddress: "127.0.0.1", appPort: 9080 };
+  const app = { appAddress: "127.0.0.1", appPort: 9080 };
+  const place = { inboundAddress: "10.0.0.3", inboundPort: 21_000, ...app, bind: undefined };
   const ports = [{ name: "", protocol: "http", servicePort: 9080, ...place }];
   stream.write({ sequence: 1, workloads: [wireWorkload("reviews", { group: "web", ports })] });
   await nextMessage(stream);

@@ -18,7 +18,7 @@ export function* meshConfigs(mesh: MeshFacts): Iterable<Finding> {
 }
 
 /** Catalogs that a network may name as the one its endpoints come from. */
-const REGISTRIES: readonly string[] = ["agents", "consul", "embedded"];
+const REGISTRIES: readonly string[] = ["agents", "consul", "embedded", "nomad"];
 
 /** Networks whose endpoints would be those of a catalog that there is not. */
 export function* meshNetworkRegistries(mesh: MeshFacts): Iterable<Finding> {

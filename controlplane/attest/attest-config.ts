@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { nomadShape } from "../../mesh/nomad/nomad-settings.ts";
 
 const url = z.url({ protocol: /^https?$/, error: "must be a URL, as in http://127.0.0.1:4646" });
 const names = z.array(z.string().min(1));
@@ -18,11 +19,8 @@ export const attestSchema = z.strictObject({
   /** Workload identities of Nomad. */
   nomad: z
     .strictObject({
-      address: url.default("http://127.0.0.1:4646"),
-      /** Holds a token that may read jobs; re-read before each use. */
-      tokenFile: z.string().optional(),
-      /** PEM of the CA of Nomad's certificate. */
-      caFile: z.string().optional(),
+      /** Its token has to be one that may read jobs. */
+      ...nomadShape,
       /** `aud` of the identity block. */
       audience: z.string().min(1),
       namespace: z.string().default("{nomad_namespace}"),

@@ -90,3 +90,16 @@ test("a Consul that cannot be asked, or that has no ACLs, decides nothing", { sk
     },
   );
 });
+
+test("a task of a dispatched job is of the job that was dispatched, as its workload identity says", async () => {
+  await using nomad = await nomadSubject();
+  const child = nomad.nomad.run("report/dispatch-1", "shop");
+  child.Job = { ID: "report/dispatch-1", ParentID: "report", TaskGroups: [] };
+  const evidence = nomad.nomad.workloadIdentity(child, { nomad_job_id: "report" });
+  const attempt = { ...newAttempt(nomad), evidence };
+  const verdict = await nomad.attestor.attest(attempt, new AbortController().signal);
+  assert.deepEqual(verdict.kind === "host" && [verdict.binding.namespace, verdict.binding.serviceAccounts], [
+    "shop",
+    ["report"],
+  ]);
+});

@@ -204,3 +204,35 @@ test("what is banned is no endpoint, not even the plain one that its catalog lis
   assert.deepEqual(alone?.endpoints, []);
   assert.equal(alone?.service.ports.length, 1);
 });
+
+const REGISTRATION = "_nomad-task-228d104e-e160-dd99-14e0-1cf784384419-group-app-reviews-http";
+
+const doubles: readonly {
+  readonly name: string;
+  readonly claim: string | undefined;
+  readonly want: string;
+}[] = [
+  { name: "Consul's stays", claim: undefined, want: `consul/vm1/${REGISTRATION}` },
+  { name: "the one that a workload names stays", claim: REGISTRATION, want: `nomad/${REGISTRATION}` },
+];
+
+for (const { name, claim, want } of doubles) {
+  test(`an instance that a job has in Nomad and in Consul is one endpoint: ${name}`, () => {
+    const place = { address: "10.0.0.7", port: 28_156 };
+    const instances = [
+      { ...instance("reviews", { ...place, id: `vm1/${REGISTRATION}` }), registry: "consul" },
+      { ...instance("reviews", { ...place, id: REGISTRATION }), registry: "nomad" },
+      { ...instance("reviews", { ...place, id: "vm1/other" }), registry: "consul" },
+    ];
+    const catalog = claim === undefined ? undefined : { registry: "nomad", instanceId: claim };
+    const workloads = catalog === undefined ? [] : [workload("reviews", { catalog })];
+    const joined = joinCatalog(
+      { namespace: "default", service: "reviews", instances, workloads },
+      DEFAULT_SETTINGS,
+    );
+    assert.deepEqual(
+      joined?.endpoints.map(({ id }) => id),
+      ["consul/vm1/other", want].sort(),
+    );
+  });
+}

@@ -1,5 +1,6 @@
 import type { Endpoint, EndpointTarget, Protocol, Service, ServicePort } from "../../mesh/model/service.ts";
 import { type PlacedWorkload, workloadId } from "../../mesh/model/workload.ts";
+import { allocationOf } from "../../mesh/nomad/nomad-allocation.ts";
 import type { CatalogInstance } from "../registry/registry.ts";
 import { serviceHostname } from "./host-names.ts";
 import type { MeshSettings } from "./mesh-snapshot.ts";
@@ -30,10 +31,11 @@ const FALLBACK_PORT = 80;
  * Undefined: there is no such service.
  */
 export function joinCatalog(sources: ServiceSources, settings: MeshSettings): JoinedService | undefined {
-  const instances = [...sources.instances].sort(by((one) => `${one.registry}/${one.id}`));
+  const claims = claimsOf(sources.workloads);
+  const known = [...sources.instances].sort(by((one) => `${one.registry}/${one.id}`));
+  const instances = withoutDoubles(known, (one) => claims.has(`${one.registry}/${one.id}`));
   const standalone = sources.workloads.filter((workload) => workload.catalog === undefined);
   if (instances.length === 0 && standalone.length === 0) return undefined;
-  const claims = claimsOf(sources.workloads);
   const fallback = agreedPort(instances);
   const joined = instances.map((instance) => {
     const workload = claims.get(`${instance.registry}/${instance.id}`);
@@ -77,6 +79,33 @@ interface PortClaim {
 interface Joined {
   readonly endpoint: Endpoint;
   readonly ports: readonly PortClaim[];
+}
+
+type Listed = ServiceSources["instances"][number];
+
+/**
+ * A job of Nomad's may register a service both there and in Consul: that is one instance. The one that a workload names
+ * stays, else Consul's, which has its checks.
+ */
+function withoutDoubles(
+  instances: readonly Listed[],
+  isClaimed: (one: Listed) => boolean,
+): readonly Listed[] {
+  const pairs = Map.groupBy(instances, placeOf);
+  return instances.filter((one) => {
+    const place = placeOf(one);
+    const others =
+      place === undefined ? [] : (pairs.get(place) ?? []).filter(({ registry }) => registry !== one.registry);
+    if (others.length === 0) return true;
+    const claimed = isClaimed(one);
+    return claimed === others.some(isClaimed) ? one.registry === "consul" : claimed;
+  });
+}
+
+/** The place of an instance of an allocation; undefined: it is of none. */
+function placeOf({ id, address, port }: Listed): string | undefined {
+  const allocation = allocationOf(id.slice(id.indexOf("/") + 1));
+  return allocation === undefined ? undefined : `${allocation} ${address} ${port}`;
 }
 
 /** Which workload stands for which instance. When several claim the same, the first that registered keeps it. */

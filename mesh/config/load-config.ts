@@ -11,6 +11,8 @@ export interface ConfigSources {
   readonly prefix: string;
   /** Values given on the command line, in the shape of the file. */
   readonly flags: Readonly<Record<string, unknown>>;
+  /** What is so unless any of the others says it, where that differs from the schema's defaults. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -22,7 +24,10 @@ export function loadConfig<T>(
   sources: ConfigSources,
 ): T {
   const merged = merge(
-    merge(readFile(sources.file), fromEnvironment(schema.shape, sources.prefix, sources.environment)),
+    merge(
+      merge(sources.defaults ?? {}, readFile(sources.file)),
+      fromEnvironment(schema.shape, sources.prefix, sources.environment),
+    ),
     sources.flags,
   );
   const result = schema.safeParse(merged);

@@ -3,6 +3,12 @@ import { readFile } from "node:fs/promises";
 import { Agent as HttpAgent, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import Consul from "consul";
+import {
+  type CatalogAnswer,
+  type CatalogClient,
+  type CatalogRequest,
+  parseIndex,
+} from "../blocking/blocking-client.ts";
 import { MeshError, messageOf } from "../errors.ts";
 import { BoundedBody } from "./bounded-body.ts";
 
@@ -19,26 +25,9 @@ export interface ConsulSettings {
   readonly bodyTimeoutMs?: number;
 }
 
-export interface ConsulAnswer {
-  /** `X-Consul-Index`; undefined when the header is missing or is no number. */
-  readonly index: number | undefined;
-  /** The answer's JSON, not looked into yet. */
-  readonly body: unknown;
-}
-
-interface ConsulRequest {
-  /** Below `/v1`, its parts already encoded: `/health/service/reviews`. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  /** Milliseconds until the answer must have ended. */
-  readonly timeoutMs: number;
-}
-
 /** What Lateen asks of a Consul: GET, with limits on all that a bad answer could do. */
-export interface ConsulClient extends Disposable {
+export interface ConsulClient extends Disposable, CatalogClient {
   readonly address: string;
-  /** Throws `registry.unavailable` for everything but a whole JSON answer with status 200, and when aborted. */
-  get(request: ConsulRequest, signal: AbortSignal): Promise<ConsulAnswer>;
 }
 
 /** The raw calls of the package `consul`: its typed ones drop fields and cannot bound an answer (ADR 0003). */
@@ -70,9 +59,9 @@ export function consulClient(settings: ConsulSettings): ConsulClient {
 async function get(
   consul: RawConsul,
   settings: ConsulSettings,
-  request: ConsulRequest,
+  request: CatalogRequest,
   signal: AbortSignal,
-): Promise<ConsulAnswer> {
+): Promise<CatalogAnswer> {
   const context = new EventEmitter();
   const cancel = (): boolean => context.emit("cancel");
   const body = new BoundedBody(settings.maxBodyBytes ?? 32 << 20, settings.bodyTimeoutMs ?? 10_000, cancel);
@@ -109,16 +98,16 @@ async function tokenHeader(tokenFile: string | undefined): Promise<Readonly<Reco
   return { "x-consul-token": token };
 }
 
-function readAnswer(response: IncomingMessage, text: string): ConsulAnswer {
+function readAnswer(response: IncomingMessage, text: string): CatalogAnswer {
   if (response.headers["x-consul-knownleader"] === "false") throw new Error("no cluster leader");
   const header = String(response.headers["x-consul-index"] ?? "");
   const body: unknown = JSON.parse(text);
-  return { index: /^\d{1,15}$/.test(header) ? Number(header) : undefined, body };
+  return { index: parseIndex(header), body };
 }
 
 function failure(
   settings: ConsulSettings,
-  request: ConsulRequest,
+  request: CatalogRequest,
   body: BoundedBody,
   error: unknown,
 ): MeshError {

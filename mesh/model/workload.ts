@@ -7,12 +7,14 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-/** One port of a workload: what callers name, where its proxy listens, where the application listens. */
+/** One port of a workload: what callers name, where its proxy is reached, where the application listens. */
 export interface WorkloadPort {
   readonly name: string;
   readonly protocol: Protocol;
   readonly servicePort: number;
   readonly inbound: SocketAddress;
+  /** Where its proxy binds, when that is not where it is reached: behind a port map. */
+  readonly bind?: SocketAddress | undefined;
   readonly app: SocketAddress;
 }
 

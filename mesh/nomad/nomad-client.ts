@@ -1,105 +1,164 @@
 import { readFile } from "node:fs/promises";
-import { Agent, request } from "undici";
-import * as z from "zod";
-import { MeshError, messageOf } from "../errors.ts";
-
-export interface NomadSettings {
-  /** `http://127.0.0.1:4646`. */
-  readonly address: string;
-  /** Read again before each request, so that a rotated token needs no restart. */
-  readonly tokenFile?: string | undefined;
-  /** PEM of the CA that Nomad's own certificate is of; the system's unless given. */
-  readonly caFile?: string | undefined;
-}
-
-/** One allocation, as far as it is read. */
-export interface NomadAllocation {
-  readonly id: string;
-  readonly namespace: string;
-  readonly jobId: string;
-  readonly nodeName: string;
-  /** What is wanted of it: `run`, `stop`, `evict`. */
-  readonly desiredStatus: string;
-  /** What its node says of it: `pending`, `running`, `complete`, `failed`, `lost`, `unknown`. */
-  readonly clientStatus: string;
-}
+import { Agent, type Dispatcher, request } from "undici";
+import {
+  type CatalogAnswer,
+  type CatalogClient,
+  type CatalogRequest,
+  parseIndex,
+} from "../blocking/blocking-client.ts";
+import { MeshError } from "../errors.ts";
+import { jsonLines } from "./json-lines.ts";
+import { type NomadAllocation, parseAllocation } from "./nomad-allocation.ts";
+import { NomadStatus, nomadFailure } from "./nomad-error.ts";
+import type { NomadSettings } from "./nomad-settings.ts";
 
 /** What Lateen asks of a Nomad. Each call throws `registry.unavailable` for whatever is not an answer, and when aborted. */
-export interface NomadClient extends AsyncDisposable {
+export interface NomadClient extends AsyncDisposable, CatalogClient {
   readonly address: string;
   /** Undefined when there is none with this id. */
   allocation(id: string, signal: AbortSignal): Promise<NomadAllocation | undefined>;
   /** The JWK set that workload identities are signed with, not looked into yet. */
   signingKeys(signal: AbortSignal): Promise<unknown>;
+  /**
+   * What `/v1/event/stream` says, line by line, not looked into yet; Nomad writes one at least every 30 s. Throws when the
+   * stream ends or is silent for longer than `silenceMs`; returns when it is aborted.
+   */
+  events(query: EventQuery, signal: AbortSignal): AsyncGenerator<unknown, void>;
 }
 
-const allocationSchema = z
-  .object({
-    ID: z.string(),
-    Namespace: z.string(),
-    JobID: z.string(),
-    NodeName: z.string().default(""),
-    DesiredStatus: z.string(),
-    ClientStatus: z.string(),
-  })
-  .transform(
-    (found): NomadAllocation => ({
-      id: found.ID,
-      namespace: found.Namespace,
-      jobId: found.JobID,
-      nodeName: found.NodeName,
-      desiredStatus: found.DesiredStatus,
-      clientStatus: found.ClientStatus,
-    }),
-  );
+interface EventQuery {
+  /** `Service`, or with a key: `Service:web`. */
+  readonly topic: string;
+  readonly namespace: string;
+  /** The first event that is wanted; undefined: the oldest that Nomad still has. */
+  readonly index: number | undefined;
+  readonly silenceMs: number;
+}
 
 const TIMEOUT_MS = 5_000;
-const LARGEST_ANSWER_BYTES = 8 << 20;
+const LARGEST_ANSWER_BYTES = 32 << 20;
+const LONGEST_LINE_BYTES = 8 << 20;
 const ALLOCATION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Opens no connection before the first request. Redirects are not followed. */
 export async function nomadClient(settings: NomadSettings): Promise<NomadClient> {
-  const { address, tokenFile, caFile } = settings;
-  const dispatcher = new Agent({
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: LARGEST_ANSWER_BYTES,
-    connect: { timeout: TIMEOUT_MS, ...(caFile === undefined ? {} : { ca: await readFile(caFile, "utf8") }) },
-  });
-  const get = async (path: string, signal: AbortSignal): Promise<unknown> => {
+  const { address, region } = settings;
+  const connect = await connectOptions(settings);
+  const answers = new Agent({ maxResponseSize: LARGEST_ANSWER_BYTES, connect });
+  const streams = new Agent({ connect });
+  const base = address.startsWith("unix://") ? "http://localhost" : address;
+  const urlOf = (path: string, query: Readonly<Record<string, string>> = {}): URL => {
+    const url = new URL(path, base);
+    const all = { ...(region === undefined ? {} : { region }), ...query };
+    for (const [key, value] of Object.entries(all)) url.searchParams.set(key, value);
+    return url;
+  };
+  const ask = async (
+    path: string,
+    { query, timeoutMs }: Omit<CatalogRequest, "path">,
+    signal: AbortSignal,
+  ): Promise<CatalogAnswer | undefined> => {
     try {
-      const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, "utf8")).trim();
-      const headers = token === undefined ? {} : { "x-nomad-token": token };
-      const { statusCode, body } = await request(new URL(path, address), { dispatcher, headers, signal });
-      const text = await body.text();
-      if (statusCode === 404) return undefined;
-      if (statusCode !== 200) throw new Error(`${statusCode} ${text.slice(0, 200)}`);
-      return JSON.parse(text);
+      const response = await request(urlOf(path, query), {
+        dispatcher: answers,
+        headers: await tokenHeader(settings),
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      const text = await response.body.text();
+      if (response.statusCode === 404) return undefined;
+      return readAnswer(response, text);
     } catch (cause) {
-      throw new MeshError(
-        "registry.unavailable",
-        `ask Nomad at ${address} for ${path}: ${messageOf(cause)}`,
-        {
-          cause,
-          hint: "look whether it runs, and whether the token may read jobs",
-        },
-      );
+      throw nomadFailure(settings, path, cause);
     }
   };
+  const found = async (path: string, signal: AbortSignal): Promise<unknown> =>
+    (await ask(path, { timeoutMs: TIMEOUT_MS }, signal))?.body;
   return {
     address,
+    async get({ path, ...how }, signal) {
+      const answer = await ask(`/v1${path}`, how, signal);
+      if (answer !== undefined) return answer;
+      throw nomadFailure(settings, `/v1${path}`, new NomadStatus(404, "not found"));
+    },
     async allocation(id, signal) {
       if (!ALLOCATION_ID.test(id)) return undefined;
-      const answer = await get(`/v1/allocation/${id}`, signal);
+      const answer = await found(`/v1/allocation/${id}`, signal);
       if (answer === undefined) return undefined;
-      const parsed = allocationSchema.safeParse(answer);
-      if (parsed.success) return parsed.data;
+      const allocation = parseAllocation(answer);
+      if (typeof allocation !== "string") return allocation;
       throw new MeshError(
         "registry.unavailable",
-        `read what Nomad at ${address} says of the allocation ${id}`,
+        `read what Nomad at ${address} says of the allocation ${id}: ${allocation}`,
       );
     },
-    signingKeys: (signal) => get("/.well-known/jwks.json", signal),
-    [Symbol.asyncDispose]: () => dispatcher.destroy(),
+    signingKeys: (signal) => found("/.well-known/jwks.json", signal),
+    async *events({ topic, namespace, index, silenceMs }, signal) {
+      const query = { topic, namespace, ...(index === undefined ? {} : { index: String(index) }) };
+      const path = "/v1/event/stream";
+      try {
+        const response = await request(urlOf(path, query), {
+          dispatcher: streams,
+          headers: await tokenHeader(settings),
+          headersTimeout: silenceMs,
+          bodyTimeout: silenceMs,
+          signal,
+        });
+        if (response.statusCode !== 200) throw await statusOf(response);
+        yield* jsonLines(response.body, LONGEST_LINE_BYTES);
+        throw new Error("the stream ended");
+      } catch (cause) {
+        if (!signal.aborted) throw nomadFailure(settings, path, cause);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([answers.destroy(), streams.destroy()]);
+    },
   };
+}
+
+interface ConnectOptions {
+  readonly timeout: number;
+  readonly socketPath?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+}
+
+async function connectOptions(settings: NomadSettings): Promise<ConnectOptions> {
+  const { address, caFile, certFile, keyFile, serverName } = settings;
+  const unix = /^unix:\/\/(\/.+)$/.exec(address)?.[1];
+  return {
+    timeout: TIMEOUT_MS,
+    ...(unix === undefined ? {} : { socketPath: unix }),
+    ...(caFile === undefined ? {} : { ca: await readFile(caFile, "utf8") }),
+    ...(certFile === undefined ? {} : { cert: await readFile(certFile, "utf8") }),
+    ...(keyFile === undefined ? {} : { key: await readFile(keyFile, "utf8") }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+}
+
+/** Read before each request, so that a rotated token needs no restart. */
+async function tokenHeader({ tokenFile }: NomadSettings): Promise<Readonly<Record<string, string>>> {
+  if (tokenFile === undefined) return {};
+  const token = (await readFile(tokenFile, "utf8")).trim();
+  if (!/^[\x21-\x7e]{1,16384}$/.test(token)) throw new Error(`${tokenFile} does not hold one token`);
+  return { "x-nomad-token": token };
+}
+
+function readAnswer({ statusCode, headers }: Dispatcher.ResponseData, text: string): CatalogAnswer {
+  if (statusCode !== 200) throw new NomadStatus(statusCode, text.trim().slice(0, 200));
+  if (headers["x-nomad-knownleader"] === "false") throw new Error("no cluster leader");
+  return { index: parseIndex(String(headers["x-nomad-index"] ?? "")), body: JSON.parse(text) };
+}
+
+async function statusOf({ statusCode, body }: Dispatcher.ResponseData): Promise<NomadStatus> {
+  let said = "";
+  for await (const chunk of body) {
+    said += String(chunk);
+    if (said.length > 200) break;
+  }
+  return new NomadStatus(statusCode, said.trim().slice(0, 200));
 }

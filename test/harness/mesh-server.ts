@@ -18,6 +18,8 @@ export interface MeshServerOptions {
   readonly consul: string | undefined;
   readonly leafTtlSeconds: number | undefined;
   readonly agentTtlSeconds?: number | undefined;
+  /** What server.yaml says beside. */
+  readonly config?: Readonly<Record<string, unknown>> | undefined;
   /** Where it runs as a process of its own; undefined: in this process. */
   readonly within: Namespace | undefined;
   /** Pace of a change of the CA; undefined: the usual one. */
@@ -60,6 +62,7 @@ export class MeshServer implements AsyncDisposable {
       agentTtlSeconds,
       ...(rotation === undefined ? {} : { ca: { rotation } }),
       ...(consul === undefined ? {} : { consul: { address: consul } }),
+      ...this.#options.config,
     };
     if (within !== undefined) return this.#startWithin(within, flags);
     const config = loadServerConfig({ environment: {}, flags });

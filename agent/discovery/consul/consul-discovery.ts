@@ -1,14 +1,14 @@
-import { CONSUL_TIMING, type ConsulTiming } from "../../../mesh/consul/blocking-query.ts";
+import { QUERY_TIMING, type QueryTiming } from "../../../mesh/blocking/blocking-query.ts";
+import { TokenBucket } from "../../../mesh/blocking/token-bucket.ts";
 import type { ConsulClient } from "../../../mesh/consul/consul-client.ts";
-import { TokenBucket } from "../../../mesh/consul/token-bucket.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 import { backoffMs } from "../../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { Discovery, LocalService } from "../discovery.ts";
+import { NOTHING_SETTLED, settle } from "../settled-services.ts";
 import { NodeSignal } from "./node-signal.ts";
 import { type AgentServices, type ConsulNode, parseAgentServices, parseConsulNode } from "./parse-agent.ts";
-import { NOTHING_SETTLED, settle } from "./settled-services.ts";
 
 export interface ConsulDiscoveryOptions {
   /** Of the Consul agent on this host. */
@@ -19,7 +19,7 @@ export interface ConsulDiscoveryOptions {
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   readonly logger: Logger;
-  readonly timing?: Partial<ConsulTiming>;
+  readonly timing?: Partial<QueryTiming>;
 }
 
 /**
@@ -31,11 +31,11 @@ export interface ConsulDiscoveryOptions {
 export class ConsulDiscovery implements Discovery {
   readonly name = "consul";
   readonly #options: ConsulDiscoveryOptions;
-  readonly #timing: ConsulTiming;
+  readonly #timing: QueryTiming;
 
   constructor(options: ConsulDiscoveryOptions) {
     this.#options = options;
-    this.#timing = { ...CONSUL_TIMING, ...options.timing };
+    this.#timing = { ...QUERY_TIMING, ...options.timing };
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<readonly LocalService[], void> {

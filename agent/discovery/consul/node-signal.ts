@@ -1,4 +1,4 @@
-import type { ConsulTiming } from "../../../mesh/consul/blocking-query.ts";
+import type { QueryTiming } from "../../../mesh/blocking/blocking-query.ts";
 import type { ConsulClient } from "../../../mesh/consul/consul-client.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 
@@ -8,10 +8,10 @@ import { MeshError } from "../../../mesh/errors.ts";
  */
 export class NodeSignal {
   readonly #client: ConsulClient;
-  readonly #timing: ConsulTiming;
+  readonly #timing: QueryTiming;
   readonly #indexes = new Map<string, number>();
 
-  constructor(client: ConsulClient, timing: ConsulTiming) {
+  constructor(client: ConsulClient, timing: QueryTiming) {
     this.#client = client;
     this.#timing = timing;
   }

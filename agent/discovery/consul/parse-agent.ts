@@ -4,8 +4,9 @@ import { MeshError } from "../../../mesh/errors.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import { parseServiceHints, type ServiceHints } from "../../../mesh/model/vocabulary.ts";
 import { DEFAULTED, type Defaulted } from "../../../mesh/model/workload.ts";
+import { defaultServiceAccount } from "../default-service-account.ts";
 import type { LocalService } from "../discovery.ts";
-import { workloadName } from "./workload-name.ts";
+import { workloadName } from "../workload-name.ts";
 
 /** The local Consul agent's own node. */
 export interface ConsulNode {
@@ -131,10 +132,6 @@ export const NO_SERVICE_ACCOUNT: Violation = {
   message: "cannot be a service account: give one with lateen.sa=…",
   severity: "error",
 };
-
-export function defaultServiceAccount(service: string): string | undefined {
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(service) ? service : undefined;
-}
 
 /** What tags and metadata say of a service, with Consul's fields where they say nothing. */
 export function fieldsOf(

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import { parseServiceHints } from "../../../mesh/model/vocabulary.ts";
-import { defaultedOf, defaultServiceAccount, fieldsOf, NO_SERVICE_ACCOUNT } from "../consul/parse-agent.ts";
+import { defaultedOf, fieldsOf, NO_SERVICE_ACCOUNT } from "../consul/parse-agent.ts";
+import { defaultServiceAccount } from "../default-service-account.ts";
 import type { LocalService, LocalUpstream } from "../discovery.ts";
 import { readChecks } from "./consul-checks.ts";
 import type { ParsedServices } from "./parsed-services.ts";

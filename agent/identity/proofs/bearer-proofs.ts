@@ -8,6 +8,7 @@ export function nomadProof(from: string, environment: Environment): HostProof {
     purpose: "nomad-jwt",
     challenged: false,
     repeatable: true,
+    ...(from.startsWith("file:") ? { file: from.slice("file:".length) } : {}),
     evidence: () => readSecret(from, environment),
   };
 }

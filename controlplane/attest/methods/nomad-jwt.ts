@@ -1,5 +1,6 @@
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
-import type { NomadAllocation, NomadClient } from "../../../mesh/nomad/nomad-client.ts";
+import type { NomadAllocation } from "../../../mesh/nomad/nomad-allocation.ts";
+import type { NomadClient } from "../../../mesh/nomad/nomad-client.ts";
 import { UNBOUND } from "../agent-binding.ts";
 import { type Attestor, refused } from "../attestor.ts";
 import { type IdentityTemplate, identityFrom } from "../identity-template.ts";
@@ -36,7 +37,8 @@ export function nomadJwtAttestor({ nomad, audience, identity, clock }: NomadJwtO
       const allocation = await nomad.allocation(id, signal);
       const problem = runningProblem(id, allocation);
       if (allocation === undefined || problem !== undefined) return refused(problem ?? "");
-      if (allocation.namespace !== claims["nomad_namespace"] || allocation.jobId !== claims["nomad_job_id"]) {
+      const { namespace: home, jobId, parentJobId = jobId } = allocation;
+      if (home !== claims["nomad_namespace"] || parentJobId !== claims["nomad_job_id"]) {
         return refused(`the allocation ${id} is of another job than the workload identity says`);
       }
       const named = identityFrom(identity, claims);

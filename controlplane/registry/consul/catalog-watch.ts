@@ -1,23 +1,25 @@
 import {
   type BlockingQueryDeps,
   blockingQuery,
-  type ConsulTiming,
-} from "../../../mesh/consul/blocking-query.ts";
-import { Gate } from "../../../mesh/consul/gate.ts";
-import { IndexEpoch } from "../../../mesh/consul/index-epoch.ts";
+  type QueryTiming,
+} from "../../../mesh/blocking/blocking-query.ts";
+import { Gate } from "../../../mesh/blocking/gate.ts";
+import { IndexEpoch } from "../../../mesh/blocking/index-epoch.ts";
 import { runTasks } from "../../../mesh/lifecycle/run-tasks.ts";
+import { CatalogMirror, type RemovalTiming } from "../catalog-mirror.ts";
 import { EventQueue } from "../event-queue.ts";
 import type { RegistryStatus } from "../registry.ts";
-import { CatalogMirror, type RemovalTiming } from "./catalog-mirror.ts";
+import type { ServiceAnswer } from "../service-answer.ts";
+import { ServiceEvents } from "../service-events.ts";
+import { WatchStatus } from "../watch-status.ts";
+
 import type { ConsulRegistryOptions } from "./consul-registry.ts";
-import { parseServiceAnswer, parseServiceNames, type ServiceAnswer } from "./parse-answers.ts";
-import { ServiceEvents } from "./service-events.ts";
-import { WatchStatus } from "./watch-status.ts";
+import { parseServiceAnswer, parseServiceNames } from "./parse-answers.ts";
 
 /** Consul is asked for at most this many whole answers at a time. */
 const SET_UP_WIDTH = 16;
 
-type Deps = Omit<ConsulRegistryOptions, "timing"> & { readonly timing: ConsulTiming & RemovalTiming };
+type Deps = Omit<ConsulRegistryOptions, "timing"> & { readonly timing: QueryTiming & RemovalTiming };
 
 /** When indexes go backwards again within this time, only the queries that notice ask anew. */
 const EPOCH_REST_MS = 10_000;
@@ -48,7 +50,7 @@ export class CatalogWatch {
     const epoch = new IndexEpoch(deps.clock, EPOCH_REST_MS);
     this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), epoch };
     this.#mirror = new CatalogMirror(deps.timing);
-    this.#status = new WatchStatus(deps.clock, deps.logger);
+    this.#status = new WatchStatus("consul", deps.clock, deps.logger);
     this.#told = new ServiceEvents(this.events);
   }
 

@@ -49,8 +49,8 @@ function reasonOf(registry: ConsulRegistry): string {
 }
 
 const faults: readonly { readonly name: string; readonly fault: ConsulFault; readonly says: RegExp }[] = [
-  { name: "an index of 0", fault: { kind: "index", index: 0 }, says: /has X-Consul-Index 0/ },
-  { name: "no index", fault: { kind: "index", index: "missing" }, says: /has no X-Consul-Index/ },
+  { name: "an index of 0", fault: { kind: "index", index: 0 }, says: /has the index 0/ },
+  { name: "no index", fault: { kind: "index", index: "missing" }, says: /has no index/ },
   {
     name: "a 500 without a leader",
     fault: { kind: "status", status: 500, body: "No cluster leader" },

@@ -1,9 +1,9 @@
-import { CONSUL_TIMING, type ConsulTiming } from "../../../mesh/consul/blocking-query.ts";
+import { QUERY_TIMING, type QueryTiming } from "../../../mesh/blocking/blocking-query.ts";
 import type { ConsulClient } from "../../../mesh/consul/consul-client.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
+import { REMOVAL_TIMING, type RemovalTiming } from "../catalog-mirror.ts";
 import type { Registry, RegistryEvent, RegistryStatus } from "../registry.ts";
-import { REMOVAL_TIMING, type RemovalTiming } from "./catalog-mirror.ts";
 import { CatalogWatch } from "./catalog-watch.ts";
 
 export interface ConsulRegistryOptions {
@@ -12,7 +12,7 @@ export interface ConsulRegistryOptions {
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   readonly logger: Logger;
-  readonly timing?: Partial<ConsulTiming & RemovalTiming>;
+  readonly timing?: Partial<QueryTiming & RemovalTiming>;
 }
 
 /**
@@ -39,7 +39,7 @@ export class ConsulRegistry implements Registry {
 
   async *watch(signal: AbortSignal): AsyncGenerator<RegistryEvent, void> {
     const { timing, ...deps } = this.#options;
-    const times = { ...CONSUL_TIMING, ...REMOVAL_TIMING, ...timing };
+    const times = { ...QUERY_TIMING, ...REMOVAL_TIMING, ...timing };
     const watch = new CatalogWatch({ ...deps, timing: times });
     this.#watch = watch;
     const stop = new AbortController();

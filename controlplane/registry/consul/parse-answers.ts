@@ -4,19 +4,7 @@ import { MeshError } from "../../../mesh/errors.ts";
 import type { Violation } from "../../../mesh/model/violation.ts";
 import { parseServiceHints } from "../../../mesh/model/vocabulary.ts";
 import type { CatalogInstance } from "../registry.ts";
-
-/** What is wrong with one instance of an answer. */
-interface InstanceProblem {
-  readonly instance: string;
-  readonly problem: string;
-}
-
-export interface ServiceAnswer {
-  readonly instances: readonly CatalogInstance[];
-  /** Ids of instances that are there but cannot be used as they are: what was known of them stays. */
-  readonly refused: ReadonlySet<string>;
-  readonly problems: readonly InstanceProblem[];
-}
+import type { InstanceProblem, ServiceAnswer } from "../service-answer.ts";
 
 const namesSchema = z.record(z.string(), z.array(z.string()).nullable());
 

@@ -79,3 +79,18 @@ for (const { name, yaml, over = captured, want } of cases) {
     );
   });
 }
+
+test("behind a port map the proxy binds elsewhere than others reach it", () => {
+  const bind = { address: "172.26.64.9", port: 29_000 };
+  const [port] = workload("web").ports;
+  const behind = workload("web", { ports: port === undefined ? [] : [{ ...port, bind }] });
+  const { snapshot } = sampleState({ workloads: [behind] }).next();
+  const [inbound] = inboundPorts(viewOf(snapshot), behind);
+  assert.deepEqual(inbound?.bind, bind);
+  assert.equal(inbound?.number, port?.servicePort);
+  const targets = [...snapshot.endpoints.values()].flat().flatMap((one) => one.targets);
+  assert.deepEqual(
+    targets.map(({ address }) => address),
+    [port?.inbound.address],
+  );
+});

@@ -29,11 +29,11 @@ export function inboundPorts(view: SnapshotView, workload: WorkloadConfig): read
   const sidecar = sidecarFor(view, workload)?.spec;
   const pool = sidecar?.inboundConnectionPool;
   const registered = workload.ports.map(
-    ({ servicePort, name, protocol, inbound, app }): InboundPort => ({
+    ({ servicePort, name, protocol, inbound, bind = inbound, app }): InboundPort => ({
       number: servicePort,
       name,
       protocol,
-      bind: inbound,
+      bind,
       binds: !captured,
       app,
       tls: undefined,

@@ -1,8 +1,8 @@
-import type { EventQueue } from "../event-queue.ts";
-import type { CatalogInstance } from "../registry.ts";
+import type { EventQueue } from "./event-queue.ts";
+import type { CatalogInstance } from "./registry.ts";
 
 /**
- * Turns a Consul service into events: one for each namespace that its instances name, and only where something is
+ * Turns a catalog's service into events: one for each namespace that its instances name, and only where something is
  * different from what was told before.
  */
 export class ServiceEvents {

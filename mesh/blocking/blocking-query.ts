@@ -1,14 +1,14 @@
 import { MeshError } from "../errors.ts";
 import { backoffMs } from "../lifecycle/backoff.ts";
 import type { Clock } from "../lifecycle/clock.ts";
-import type { ConsulAnswer, ConsulClient } from "./consul-client.ts";
+import type { CatalogAnswer, CatalogClient } from "./blocking-client.ts";
 import type { Gate } from "./gate.ts";
 import type { IndexEpoch } from "./index-epoch.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** How patient blocking queries are. Times in milliseconds. */
-export interface ConsulTiming {
-  /** How long Consul may hold a query that has nothing new: at most 10 minutes; Consul adds up to a sixteenth. */
+export interface QueryTiming {
+  /** How long a query that has nothing new may be held: at most 10 minutes; the catalog adds up to a sixteenth. */
   readonly waitMs: number;
   /** Beyond that, how long an answer may take. */
   readonly patienceMs: number;
@@ -18,7 +18,7 @@ export interface ConsulTiming {
   readonly backoffMaxMs: number;
 }
 
-export const CONSUL_TIMING: ConsulTiming = {
+export const QUERY_TIMING: QueryTiming = {
   waitMs: 60_000,
   patienceMs: 10_000,
   refillMs: 500,
@@ -27,14 +27,14 @@ export const CONSUL_TIMING: ConsulTiming = {
 };
 
 export interface BlockingQueryDeps {
-  readonly client: ConsulClient;
+  readonly client: CatalogClient;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly timing: ConsulTiming;
-  /** Bounds the answers that Consul gives at once, so that setting up many watches does not flood it. */
+  readonly timing: QueryTiming;
+  /** Bounds the answers that the catalog gives at once, so that setting up many watches does not flood it. */
   readonly gate: Gate;
-  /** Shared by all queries of one Consul. */
+  /** Shared by all queries of one catalog. */
   readonly epoch: IndexEpoch;
 }
 
@@ -42,7 +42,8 @@ export type QueryEvent<T> =
   | {
       readonly kind: "answer";
       readonly value: T;
-      /** The index went backwards: Consul lost data or was restored. */
+      readonly index: number;
+      /** The index went backwards: the catalog lost data or was restored. */
       readonly rewound: boolean;
       /** The query had failed since its last answer. */
       readonly recovered: boolean;
@@ -50,10 +51,10 @@ export type QueryEvent<T> =
   | { readonly kind: "failed"; readonly error: MeshError };
 
 /**
- * Asks Consul the same question for ever: yields its answer, and again whenever it may have changed, until the signal
- * is aborted. Does not throw for what Consul does: a failure is yielded, then retried with jittered back-off.
+ * Asks Consul or Nomad the same question for ever: yields its answer, and again whenever it may have changed, until the signal
+ * is aborted. Does not throw for what the catalog does: a failure is yielded, then retried with jittered back-off.
  *
- * Holds Consul's rules for clients: an index that goes backwards starts over, here and in all queries of the
+ * Holds the rules that both have for clients: an index that goes backwards starts over, here and in all queries of the
  * epoch, one below 1 is no index, and requests are limited by a token bucket. `parse` throws for an answer that is not usable at all.
  */
 export async function* blockingQuery<T>(
@@ -64,7 +65,7 @@ export async function* blockingQuery<T>(
   const { client, clock, random, timing, gate, epoch } = deps;
   const bucket = new TokenBucket(clock, 2, timing.refillMs);
   const backoff = { firstMs: timing.backoffFirstMs, maxMs: timing.backoffMaxMs };
-  /** The last index that Consul told, and whether the next request may wait for a newer one. */
+  /** The last index that was told, and whether the next request may wait for a newer one. */
   let last = 0;
   let wait = false;
   /** The epoch that the index is of. */
@@ -85,7 +86,7 @@ export async function* blockingQuery<T>(
       const rewound = index < last;
       if (rewound && of === epoch.number) epoch.end();
       of = epoch.number;
-      event = { kind: "answer", value, rewound, recovered: failures > 0 };
+      event = { kind: "answer", value, index, rewound, recovered: failures > 0 };
       last = index;
       wait = !rewound;
       failures = 0;
@@ -102,10 +103,10 @@ export async function* blockingQuery<T>(
   }
 }
 
-/** Consul holds the query for the wait and up to a sixteenth more. */
+/** The query is held for the wait and up to a sixteenth more. */
 function waiting(
   index: number,
-  timing: ConsulTiming,
+  timing: QueryTiming,
 ): { readonly query: Readonly<Record<string, string>>; readonly timeoutMs: number } {
   const waitMs = Math.min(timing.waitMs, 600_000);
   return {
@@ -114,10 +115,10 @@ function waiting(
   };
 }
 
-function checkedIndex(answer: ConsulAnswer, path: string): number {
+function checkedIndex(answer: CatalogAnswer, path: string): number {
   if (answer.index !== undefined && answer.index >= 1) return answer.index;
-  const found = answer.index === undefined ? "no X-Consul-Index" : "X-Consul-Index 0";
-  throw new MeshError("registry.unavailable", `ask consul for ${path}: the answer has ${found}`, {
-    hint: "see whether something between here and Consul changes its headers",
+  const found = answer.index === undefined ? "no index" : "the index 0";
+  throw new MeshError("registry.unavailable", `ask the catalog for ${path}: the answer has ${found}`, {
+    hint: "see whether something between here and the catalog changes its headers",
   });
 }

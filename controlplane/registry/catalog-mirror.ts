@@ -1,5 +1,5 @@
-import type { CatalogInstance } from "../registry.ts";
-import type { ServiceAnswer } from "./parse-answers.ts";
+import type { CatalogInstance } from "./registry.ts";
+import type { ServiceAnswer } from "./service-answer.ts";
 
 /** Times in milliseconds. */
 export interface RemovalTiming {
@@ -30,9 +30,9 @@ const MASS_AT_LEAST = 3;
 const MASS_SHARE = 0.5;
 
 /**
- * The catalog as it is believed: Consul's answers, and what Consul no longer mentions but what is not believed to be
- * gone. New and changed instances count at once. A removal waits for a moment in `leaving`, where removals of one step
- * are counted: few are carried out, too many are `held` until they come back. So is what a rewound Consul forgot.
+ * The catalog as it is believed: its answers, and what it no longer mentions but what is not believed to be gone.
+ * New and changed instances count at once. A removal waits for a moment in `leaving`, where removals of one step
+ * are counted: few are carried out, too many are `held` until they come back. So is what a rewound catalog forgot.
  */
 export class CatalogMirror {
   readonly #timing: RemovalTiming;
@@ -57,7 +57,7 @@ export class CatalogMirror {
     return size;
   }
 
-  /** Instances that Consul no longer lists and that stay all the same. */
+  /** Instances that the catalog no longer lists and that stay all the same. */
   get held(): readonly Leaving[] {
     return [...this.#held.values()];
   }
@@ -102,7 +102,14 @@ export class CatalogMirror {
     return new Set();
   }
 
-  /** Believes Consul in everything: what is held goes. Returns the services that changed. */
+  /** The catalog has said that this one is gone, and not just left it out: it goes at once. */
+  remove(service: string, id: string): void {
+    this.#leaving.delete(key(service, id));
+    this.#held.delete(key(service, id));
+    this.#remove([{ service, id }]);
+  }
+
+  /** Believes the catalog in everything: what is held goes. Returns the services that changed. */
   release(): ReadonlySet<string> {
     const gone = this.held;
     this.#held.clear();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { anInstance } from "../registry.contract.ts";
 import { CatalogMirror } from "./catalog-mirror.ts";
+import { anInstance } from "./registry.contract.ts";
 
 const TIMING = { settleMs: 100, outageSettleMs: 15_000, graceMs: 600_000 };
 const QUIET = { rewound: false, recovered: false };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /**
- * The name of a Consul service instance as a workload. A service that is registered without an ID of its own has its
+ * The name of a service instance of Consul or Nomad as a workload. A service that is registered without an ID of its own has its
  * name as ID, on every node: then the node's name makes it unique. Characters that a workload's name cannot have become
  * `-`, with a short hash of the whole, so that two such IDs never become one name.
  */

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MeshError } from "../errors.ts";
 import type { Clock } from "../lifecycle/clock.ts";
-import { type BlockingQueryDeps, blockingQuery, CONSUL_TIMING, type QueryEvent } from "./blocking-query.ts";
-import type { ConsulAnswer, ConsulClient } from "./consul-client.ts";
+import type { CatalogAnswer, CatalogClient } from "./blocking-client.ts";
+import { type BlockingQueryDeps, blockingQuery, QUERY_TIMING, type QueryEvent } from "./blocking-query.ts";
 import { Gate } from "./gate.ts";
 import { IndexEpoch } from "./index-epoch.ts";
 
-type Asked = Parameters<ConsulClient["get"]>[0];
+type Asked = Parameters<CatalogClient["get"]>[0];
 
 /** Runs a query against answers given in advance; sleeping takes no time and is written down. */
 async function ask(
-  answers: readonly (ConsulAnswer | MeshError)[],
+  answers: readonly (CatalogAnswer | MeshError)[],
   timing: Partial<BlockingQueryDeps["timing"]> = {},
 ): Promise<{
   readonly asked: readonly Asked[];
@@ -22,8 +22,7 @@ async function ask(
   const asked: Asked[] = [];
   const slept: number[] = [];
   const left = [...answers];
-  const client: ConsulClient = {
-    address: "http://consul.test",
+  const client: CatalogClient = {
     async get(request) {
       asked.push(request);
       const next = left.shift();
@@ -31,7 +30,6 @@ async function ask(
       if (next === undefined || next instanceof MeshError) throw next ?? new Error("no more");
       return next;
     },
-    [Symbol.dispose]: () => {},
   };
   const clock: Clock = {
     now: () => 0,
@@ -39,7 +37,7 @@ async function ask(
     sleep: async (ms) => void slept.push(ms),
   };
   // No refill to wait for: what is slept is back-off alone.
-  const patient = { ...CONSUL_TIMING, refillMs: 0, ...timing };
+  const patient = { ...QUERY_TIMING, refillMs: 0, ...timing };
   const epoch = new IndexEpoch(clock, 0);
   const deps = { client, clock, random: () => 1, timing: patient, gate: new Gate(1), epoch };
   const events: QueryEvent<unknown>[] = [];
@@ -62,7 +60,7 @@ test("the first request does not wait, the next wait for something newer", async
   ]);
 });
 
-test("Consul is never asked to wait for more than ten minutes", async () => {
+test("a catalog is never asked to wait for more than ten minutes", async () => {
   const { asked } = await ask([{ index: 7, body: "a" }], { waitMs: 3_600_000 });
   assert.equal(asked[1]?.query?.["wait"], "600000ms");
 });
@@ -89,12 +87,12 @@ test("after a failure the next request takes things as they are, and its answer 
     asked.map(({ query }) => query?.["index"]),
     [undefined, "7", undefined, "8"],
   );
-  assert.deepEqual(events[2], { kind: "answer", value: "b", rewound: false, recovered: true });
+  assert.deepEqual(events[2], { kind: "answer", value: "b", index: 8, rewound: false, recovered: true });
 });
 
 test("an index that went backwards over a failure is noticed all the same", async () => {
   const { events } = await ask([{ index: 7, body: "a" }, failure, { index: 2, body: "b" }]);
-  assert.deepEqual(events[2], { kind: "answer", value: "b", rewound: true, recovered: true });
+  assert.deepEqual(events[2], { kind: "answer", value: "b", index: 2, rewound: true, recovered: true });
 });
 
 test("an answer without a usable index is a failure", async () => {
@@ -113,11 +111,10 @@ test("an index that goes backwards in one query makes the others ask anew, witho
   const stop = new AbortController();
   const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: async () => {} };
   const epoch = new IndexEpoch(clock, 0);
-  const timing = { ...CONSUL_TIMING, refillMs: 0 };
+  const timing = { ...QUERY_TIMING, refillMs: 0 };
   const asked: (string | undefined)[] = [];
   const waiting = Promise.withResolvers<void>();
-  const client: ConsulClient = {
-    address: "http://consul.test",
+  const client: CatalogClient = {
     get: ({ query }, signal) => {
       asked.push(query?.["index"]);
       if (query === undefined)
@@ -125,7 +122,6 @@ test("an index that goes backwards in one query makes the others ask anew, witho
       waiting.resolve();
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
     },
-    [Symbol.dispose]: () => {},
   };
   const deps = { client, clock, random: () => 1, timing, gate: new Gate(1), epoch };
   const query = blockingQuery(deps, { path: "/x", parse: (body) => body }, stop.signal);
@@ -133,7 +129,13 @@ test("an index that goes backwards in one query makes the others ask anew, witho
   const next = query.next();
   await waiting.promise;
   epoch.end();
-  assert.deepEqual((await next).value, { kind: "answer", value: 3, rewound: true, recovered: false });
+  assert.deepEqual((await next).value, {
+    kind: "answer",
+    value: 3,
+    index: 3,
+    rewound: true,
+    recovered: false,
+  });
   assert.deepEqual(asked, [undefined, "40", undefined]);
   assert.equal(epoch.number, 1, "what goes backwards with the others ends nothing again");
   stop.abort();

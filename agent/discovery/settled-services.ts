@@ -1,21 +1,26 @@
-import type { LocalService } from "../discovery.ts";
-import type { AgentServices } from "./parse-agent.ts";
+import type { LocalService } from "./discovery.ts";
 
 /** The services that are believed to be here. */
 export interface SettledServices {
   readonly services: readonly LocalService[];
-  /** Those of them that the agent no longer has, and that stay until it has them again. */
+  /** Those of them that the source no longer has, and that stay until it has them again. */
   readonly held: readonly LocalService[];
+}
+
+/** What a source says, and which of its instances it has but cannot be used as they are. */
+export interface SourceAnswer {
+  readonly services: readonly LocalService[];
+  readonly refused: ReadonlySet<string>;
 }
 
 export const NOTHING_SETTLED: SettledServices = { services: [], held: [] };
 
 /**
- * Joins what the local agent says with what was believed. What it refuses stays as it was. When more than half of the
+ * Joins what a source on this host says with what was believed. What it refuses stays as it was. When more than half of the
  * services are gone in its first answer after an outage, it has lost its data: they stay. `recovered` is true for such
  * an answer.
  */
-export function settle(before: SettledServices, answer: AgentServices, recovered: boolean): SettledServices {
+export function settle(before: SettledServices, answer: SourceAnswer, recovered: boolean): SettledServices {
   const present = new Set(answer.services.map(instanceId));
   const gone = before.services.filter((service) => !present.has(instanceId(service)));
   const refused = gone.filter((service) => answer.refused.has(instanceId(service)));

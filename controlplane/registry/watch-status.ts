@@ -1,7 +1,7 @@
-import type { MeshError } from "../../../mesh/errors.ts";
-import type { Clock } from "../../../mesh/lifecycle/clock.ts";
-import type { Logger } from "../../../mesh/telemetry/logger.ts";
-import type { RegistryStatus } from "../registry.ts";
+import type { MeshError } from "../../mesh/errors.ts";
+import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import type { Logger } from "../../mesh/telemetry/logger.ts";
+import type { RegistryStatus } from "./registry.ts";
 
 interface Held {
   readonly service: string;
@@ -9,13 +9,16 @@ interface Held {
 
 /** What is the matter with a watch, for `status` and for the log: told when it begins and when it ends. */
 export class WatchStatus {
+  readonly #catalog: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #failures = new Map<string, string>();
   readonly #refusals = new Map<string, string>();
   #current: RegistryStatus = { state: "starting" };
 
-  constructor(clock: Clock, logger: Logger) {
+  /** `catalog` is what people call it: `consul`. */
+  constructor(catalog: string, clock: Clock, logger: Logger) {
+    this.#catalog = catalog;
     this.#clock = clock;
     this.#logger = logger;
   }
@@ -48,7 +51,7 @@ export class WatchStatus {
   }
 
   update(synced: boolean, held: readonly Held[], known: number): void {
-    const reason = this.#failureReason() ?? heldReason(held, known);
+    const reason = this.#failureReason() ?? heldReason(this.#catalog, held, known);
     const before = this.#current;
     const since = this.#clock.now();
     if (reason !== undefined) {
@@ -70,9 +73,9 @@ export class WatchStatus {
   }
 }
 
-function heldReason(held: readonly Held[], known: number): string | undefined {
+function heldReason(catalog: string, held: readonly Held[], known: number): string | undefined {
   if (held.length === 0) return undefined;
   const services = [...new Set(held.map(({ service }) => service))].sort();
   const named = services.slice(0, 5).join(", ") + (services.length > 5 ? ", …" : "");
-  return `consul suddenly lists ${held.length} of ${known} instances no more (${named}): they stay until they come back`;
+  return `${catalog} suddenly lists ${held.length} of ${known} instances no more (${named}): they stay until they come back`;
 }

@@ -1,8 +1,8 @@
 import type { Clock } from "../lifecycle/clock.ts";
 
 /**
- * What the queries of one Consul have in common: the indexes that they wait with. An index that goes backwards says that
- * Consul lost data or was restored, and then all indexes of before mean nothing: a query that waits with one waits for as
+ * What the queries of one catalog have in common: the indexes that they wait with. An index that goes backwards says that
+ * it lost data or was restored, and then all indexes of before mean nothing: a query that waits with one waits for as
  * long as it may, because none that is newer comes. Whoever notices ends the epoch, and the others ask anew.
  */
 export class IndexEpoch {
@@ -12,7 +12,7 @@ export class IndexEpoch {
   #over = new AbortController();
   #endedAt: number | undefined;
 
-  /** After an end nothing ends for `restMs`: a Consul whose indexes leap about is not asked without end. */
+  /** After an end nothing ends for `restMs`: a catalog whose indexes leap about is not asked without end. */
   constructor(clock: Pick<Clock, "monotonic">, restMs: number) {
     this.#clock = clock;
     this.#restMs = restMs;
