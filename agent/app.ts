@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { AgentStatus } from "../mesh/admin-api/agent-status.ts";
 import { consulClient } from "../mesh/consul/consul-client.ts";
+import { toReading } from "../mesh/consul/consul-config.ts";
 import type { X509Svid } from "../mesh/identity/x509-svid.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
@@ -295,9 +296,13 @@ function chooseDiscovery(
     return { source, [Symbol.dispose]: () => {} };
   }
   if (kind === "none") return { source: noDiscovery, [Symbol.dispose]: () => {} };
-  const client = consulClient({ address: consul, tokenFile });
+  const { tls, namespaces, optOut, connectProxies } = config.discovery;
+  const client = consulClient({ address: consul, tokenFile, tls });
+  const reading = toReading(config.discovery, optOut);
+  const adoptsSidecars = connectProxies === "adopt";
+  const { stateDir } = config;
   return {
-    source: new ConsulDiscovery({ ...seams, client, address }),
+    source: new ConsulDiscovery({ ...seams, client, address, namespaces, reading, adoptsSidecars, stateDir }),
     [Symbol.dispose]: () => client[Symbol.dispose](),
   };
 }

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+import { consulAddress, consulName, consulTls, readingKeys } from "../mesh/consul/consul-config.ts";
 import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
 import { joinSchema } from "./identity/join-config.ts";
 
@@ -83,10 +84,18 @@ const schema = z.strictObject({
     .strictObject({
       /** `none`: this host has no services, only gateways. */
       kind: z.enum(["consul", "file", "none"]).default("consul"),
-      /** HTTP address of the local Consul agent. */
-      consul: z.url().default("http://127.0.0.1:8500"),
+      /** Address of the local Consul agent. */
+      consul: consulAddress.default("http://127.0.0.1:8500"),
       /** Holds the Consul token; re-read before each use. */
       tokenFile: z.string().optional(),
+      tls: consulTls,
+      /** Of Consul Enterprise. Empty: the token's own. */
+      namespaces: z.array(consulName).default([]),
+      ...readingKeys,
+      /** Whether services that do not say `lateen.inject=false` are in the mesh. */
+      optOut: z.boolean().default(false),
+      /** Whether the upstreams of Consul's sidecars become their services' own. */
+      connectProxies: z.enum(["skip", "adopt"]).default("skip"),
       /** For `file`: a file, or a directory whose YAML and JSON files are read in lexical order. */
       path: z.string().default("/etc/lateen.d/services.d"),
     })

@@ -112,6 +112,7 @@ function workloads(count: number): readonly Workload[] {
     httpProxy: undefined,
     bindsVips: false,
     reportsCalls: false,
+    mtls: undefined,
     dataPlane: "builtin",
     catalog: undefined,
     group: undefined,

@@ -123,6 +123,7 @@ export function workloadsOf({ proxies, services, scoped, ...layout }: MeshLayout
       httpProxy: undefined,
       bindsVips: false,
       reportsCalls: false,
+      mtls: undefined,
       dataPlane: "envoy",
       catalog: undefined,
       group: undefined,

@@ -107,6 +107,7 @@ export function testDiscovery(
         discovery: undefined,
         interception: "none",
         httpProxy: undefined,
+        mtls: undefined,
         group: undefined,
         probe: undefined,
       });

@@ -31,6 +31,8 @@ export interface LocalService {
   readonly interception: "none" | "redirect";
   /** Where its HTTP forward proxy listens; without an address, at the agent's loopback one. Undefined: it has none. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
+  /** What counts where no PeerAuthentication says. */
+  readonly mtls: Workload["mtls"];
   /** The catalog that must have this instance for it to be an endpoint. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
   /** The WorkloadGroup of its namespace that it is made from, and what is a default here that the group may say. */

@@ -41,6 +41,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       httpProxy: undefined,
       bindsVips: false,
       reportsCalls: true,
+      mtls: undefined,
       dataPlane: "envoy",
       catalog: undefined,
       group: undefined,

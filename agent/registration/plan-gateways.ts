@@ -38,6 +38,7 @@ export function planGateways(
     httpProxy: undefined,
     bindsVips: false,
     reportsCalls: true,
+    mtls: undefined,
     dataPlane: settings.dataPlane,
     catalog: undefined,
     group: undefined,

@@ -24,6 +24,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     discovery: undefined,
     interception: "none",
     httpProxy: undefined,
+    mtls: undefined,
     catalog: undefined,
     group: undefined,
     probe: undefined,

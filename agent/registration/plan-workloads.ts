@@ -223,6 +223,7 @@ function toWorkload(
     httpProxy,
     bindsVips: false,
     reportsCalls: true,
+    mtls: service.mtls,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
     group: service.group && { ...service.group, applied: undefined },

@@ -37,6 +37,7 @@ function service(address: string, port: number): LocalService {
     discovery: undefined,
     interception: "none",
     httpProxy: undefined,
+    mtls: undefined,
     catalog: undefined,
     group: undefined,
     probe: undefined,

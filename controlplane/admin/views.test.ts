@@ -134,6 +134,7 @@ test("workloads are told with their identity and where they are reached, registr
     httpProxy: undefined,
     bindsVips: false,
     reportsCalls: false,
+    mtls: undefined,
     dataPlane: "envoy",
     catalog: undefined,
     group: undefined,
@@ -152,5 +153,6 @@ test("workloads are told with their identity and where they are reached, registr
     state: "stale",
     since: iso,
     reason: "down",
+    problems: [],
   });
 });

@@ -232,6 +232,7 @@ const ADDED_LATER = {
   bindsVips: false,
   banned: false,
   reportsCalls: false,
+  mtls: undefined,
 } as const;
 
 function fromRow(row: Readonly<Record<string, unknown>>): PlacedWorkload {

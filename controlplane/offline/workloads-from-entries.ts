@@ -44,6 +44,7 @@ export function workloadsFromEntries(
       httpProxy: undefined,
       bindsVips: false,
       reportsCalls: false,
+      mtls: undefined,
       dataPlane: "envoy",
       catalog: undefined,
       group: undefined,

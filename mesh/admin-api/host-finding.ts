@@ -13,6 +13,7 @@ export type HostFindingCode =
   | "host.kernel-feature"
   | "host.nothing-listens"
   | "host.port-taken"
+  | "host.registration"
   | "host.server-unreachable"
   | "host.services-file"
   | "host.state-directory"

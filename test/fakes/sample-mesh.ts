@@ -67,6 +67,7 @@ export const PLAIN_SIDECAR = {
   httpProxy: undefined,
   bindsVips: false,
   reportsCalls: false,
+  mtls: undefined,
 } as const;
 
 export function workload(service: string, over: Partial<PlacedWorkload> = {}): PlacedWorkload {

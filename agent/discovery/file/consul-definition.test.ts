@@ -61,6 +61,7 @@ test("a definition of Consul counts as it is, in whatever case its keys are, and
       discovery: undefined,
       interception: "none",
       httpProxy: undefined,
+      mtls: undefined,
       catalog: undefined,
       group: undefined,
       probe: {

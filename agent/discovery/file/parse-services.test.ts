@@ -25,6 +25,7 @@ test("the shortest service has a default for everything else", () => {
         discovery: undefined,
         interception: "none",
         httpProxy: undefined,
+        mtls: undefined,
         catalog: undefined,
         group: undefined,
         probe: undefined,
@@ -53,6 +54,7 @@ services:
     discovery: mesh
     interception: redirect
     httpProxy: 15080
+    mtls: strict
     weight: 3
     health: unhealthy
     registry: embedded
@@ -85,6 +87,7 @@ services:
         discovery: "mesh",
         interception: "redirect",
         httpProxy: { address: undefined, port: 15_080 },
+        mtls: "strict",
         catalog: { registry: "embedded", instanceId: "r2" },
         group: { name: "reviews-vms", defaulted: ["app"] },
         probe: {

@@ -12,6 +12,7 @@ import {
   isLocality,
   isObjectName,
   labelProblem,
+  MTLS_DEFAULTS,
   parseHttpProxy,
 } from "../../../mesh/model/vocabulary.ts";
 import { parseUpstreams, type UpstreamHint } from "../../../mesh/model/vocabulary-upstreams.ts";
@@ -87,6 +88,8 @@ const serviceSchema = z
     discovery: z.enum(DISCOVERIES).optional(),
     interception: z.enum(INTERCEPTIONS).default("none"),
     httpProxy: httpProxy.optional(),
+    /** What counts where no PeerAuthentication says. */
+    mtls: z.enum(MTLS_DEFAULTS).optional(),
     weight: z.number().int().min(1).max(65_535).optional(),
     health: z.enum(["healthy", "unhealthy"]).default("healthy"),
     /** The catalog that has it too: it is an endpoint only as long as that has it. */
@@ -175,6 +178,7 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     discovery: written.discovery,
     interception: written.interception,
     httpProxy: written.httpProxy,
+    mtls: written.mtls,
     catalog: registry === undefined ? undefined : { registry, instanceId },
     group: written.group === undefined ? undefined : { name: written.group, defaulted: defaultedOf(written) },
     probe: written.probe,

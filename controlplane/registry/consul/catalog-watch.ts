@@ -10,14 +10,22 @@ import { EventQueue } from "../event-queue.ts";
 import type { RegistryStatus } from "../registry.ts";
 import { CatalogMirror, type RemovalTiming } from "./catalog-mirror.ts";
 import type { ConsulRegistryOptions } from "./consul-registry.ts";
-import { parseServiceAnswer, parseServiceNames, type ServiceAnswer } from "./parse-answers.ts";
+import {
+  parseServiceAnswer,
+  parseServiceNames,
+  type ScopeReading,
+  type ServiceAnswer,
+} from "./parse-answers.ts";
 import { ServiceEvents } from "./service-events.ts";
 import { WatchStatus } from "./watch-status.ts";
 
 /** Consul is asked for at most this many whole answers at a time. */
 const SET_UP_WIDTH = 16;
 
-type Deps = Omit<ConsulRegistryOptions, "timing"> & { readonly timing: ConsulTiming & RemovalTiming };
+type Deps = Omit<ConsulRegistryOptions, "timing" | "name" | "reading"> & {
+  readonly timing: ConsulTiming & RemovalTiming;
+  readonly reading: ScopeReading;
+};
 
 /** When indexes go backwards again within this time, only the queries that notice ask anew. */
 const EPOCH_REST_MS = 10_000;
@@ -54,6 +62,10 @@ export class CatalogWatch {
 
   get status(): RegistryStatus {
     return this.#status.current;
+  }
+
+  get problems(): readonly string[] {
+    return this.#status.problems;
   }
 
   release(): void {
@@ -110,7 +122,7 @@ export class CatalogWatch {
 
   async #watchService(service: string, signal: AbortSignal): Promise<void> {
     const path = `/health/service/${encodeURIComponent(service)}`;
-    const parse = (body: unknown): ServiceAnswer => parseServiceAnswer(service, body);
+    const parse = (body: unknown): ServiceAnswer => parseServiceAnswer(service, body, this.#deps.reading);
     for await (const event of blockingQuery(this.#query, { path, parse }, signal)) {
       if (event.kind === "failed") {
         this.#status.failed(path, event.error);

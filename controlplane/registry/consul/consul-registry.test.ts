@@ -28,7 +28,7 @@ test("a service deregistered from a real Consul is gone within a second", { skip
   await consul.deregister("b");
   await eventually("b is gone", () => reader.ids(["consul"]).length === 2);
   assert.ok(performance.now() - begun < 1_000);
-  assert.deepEqual(reader.ids(["consul"]), [`${consul.node}/a`, `${consul.node}/c`]);
+  assert.deepEqual(reader.ids(["consul"]), [`dc1/${consul.node}/a`, `dc1/${consul.node}/c`]);
 });
 
 test("a real Consul that came back without its data takes no instance away, and gives back what returns", {
