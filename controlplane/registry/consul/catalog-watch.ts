@@ -5,6 +5,7 @@ import {
 } from "../../../mesh/consul/blocking-query.ts";
 import { Gate } from "../../../mesh/consul/gate.ts";
 import { IndexEpoch } from "../../../mesh/consul/index-epoch.ts";
+import { TokenQueue } from "../../../mesh/consul/token-queue.ts";
 import { runTasks } from "../../../mesh/lifecycle/run-tasks.ts";
 import { EventQueue } from "../event-queue.ts";
 import type { RegistryStatus } from "../registry.ts";
@@ -21,6 +22,8 @@ import { WatchStatus } from "./watch-status.ts";
 
 /** Consul is asked for at most this many whole answers at a time. */
 const SET_UP_WIDTH = 16;
+/** Questions that all queries together may ask without a pause: the first two of each of a thousand services. */
+const ALL_AT_ONCE = 2_000;
 
 type Deps = Omit<ConsulRegistryOptions, "timing" | "name" | "reading"> & {
   readonly timing: ConsulTiming & RemovalTiming;
@@ -54,7 +57,8 @@ export class CatalogWatch {
   constructor(deps: Deps) {
     this.#deps = deps;
     const epoch = new IndexEpoch(deps.clock, EPOCH_REST_MS);
-    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), epoch };
+    const limit = new TokenQueue(deps.clock, ALL_AT_ONCE, deps.timing.allRefillMs);
+    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), limit, epoch };
     this.#mirror = new CatalogMirror(deps.timing);
     this.#status = new WatchStatus(deps.clock, deps.logger);
     this.#told = new ServiceEvents(this.events);
