@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bundle bench bench-ban bench-ca bench-dns bench-proxy bench-sync bench-rotation bench-xds fuzz soak clean
+.PHONY: help setup demo test check format tools bundle bench bench-ban bench-ca bench-consul bench-dns bench-proxy bench-sync bench-rotation bench-xds fuzz soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,10 +40,13 @@ tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on 
 bundle: setup ## what is shipped, in dist/: the program without types, in chunks
 	@node_modules/.bin/node setup/bundle.ts
 
-bench: bench-ban bench-ca bench-dns bench-sync bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
+bench: bench-ban bench-ca bench-consul bench-dns bench-sync bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
 
 bench-ca: setup ## SVIDs issued per second, and a thousand agents that come back at once
 	@node_modules/.bin/node bench/ca.bench.ts
+
+bench-consul: setup tools ## requests to a Consul of 1,000 services × 10, at rest and under churn
+	@node_modules/.bin/node bench/consul.bench.ts
 
 bench-ban: setup ## time from a ban to its refusal at two hundred peers
 	@node_modules/.bin/node bench/ban.bench.ts

@@ -25,6 +25,13 @@ test("without a word, an agent has the usual places", () => {
     nomad: { address: "http://127.0.0.1:4646", withConsul: false },
     sidecar: { services: [], clients: [], catalog: "nomad" },
     path: "/etc/lateen.d/services.d",
+    tls: {},
+    namespaces: [],
+    taggedAddress: "",
+    warnings: "healthy",
+    prefix: "lateen",
+    optOut: false,
+    connectProxies: "skip",
   });
 });
 
@@ -35,12 +42,22 @@ test("every key has a variable, and flags win", () => {
       LATEEN_AGENT_NODE_NAME: "environment",
       LATEEN_AGENT_SERVERS: "a:1,[::1]:2",
       LATEEN_AGENT_DISCOVERY_KIND: "file",
+      LATEEN_AGENT_DISCOVERY_TLS_SERVER_NAME: "server.dc1.consul",
     },
     { nodeName: "flag" },
   );
   assert.equal(config.nodeName, "flag");
   assert.deepEqual(config.servers, ["a:1", "[::1]:2"]);
   assert.equal(config.discovery.kind, "file");
+  assert.equal(config.discovery.tls.serverName, "server.dc1.consul");
+});
+
+test("a Consul is at an http, https or unix address, and a certificate comes with its key", () => {
+  for (const address of ["http://127.0.0.1:8500", "https://consul:8501", "unix:///run/consul.sock"])
+    assert.equal(load(`discovery: { consul: "${address}" }`).discovery.consul, address);
+  for (const address of ["127.0.0.1:8500", "ftp://consul", "unix://", "http://consul:8500/v1/x"])
+    assert.throws(() => load(`discovery: { consul: "${address}" }`), /discovery\.consul: must be like/);
+  assert.throws(() => load("discovery: { tls: { certFile: a.pem } }"), /both certFile and keyFile/);
 });
 
 test("what is wrong is told all at once, with what was probably meant", () => {

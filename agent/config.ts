@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+import { consulAddress, consulName, consulTls, readingKeys } from "../mesh/consul/consul-config.ts";
 import { isLabelValue, isLocality } from "../mesh/model/vocabulary.ts";
 import { nomadShape } from "../mesh/nomad/nomad-settings.ts";
 import { joinSchema } from "./identity/join-config.ts";
@@ -95,10 +96,18 @@ const schema = z.strictObject({
     .strictObject({
       /** `none`: this host has no services, only gateways. `sidecar`: those that the agent is told of (docs/nomad.md). */
       kind: z.enum(["consul", "nomad", "file", "sidecar", "none"]).default("consul"),
-      /** HTTP address of the local Consul agent. */
-      consul: z.url().default("http://127.0.0.1:8500"),
+      /** Address of the local Consul agent. */
+      consul: consulAddress.default("http://127.0.0.1:8500"),
       /** Holds the Consul token; re-read before each use. */
       tokenFile: z.string().optional(),
+      tls: consulTls,
+      /** Of Consul Enterprise. Empty: the token's own. */
+      namespaces: z.array(consulName).default([]),
+      ...readingKeys,
+      /** Whether services that do not say `lateen.inject=false` are in the mesh. */
+      optOut: z.boolean().default(false),
+      /** Whether the upstreams of Consul's sidecars become their services' own. */
+      connectProxies: z.enum(["skip", "adopt"]).default("skip"),
       /** For `nomad`: the Nomad client of this host. */
       nomad: z
         .strictObject({

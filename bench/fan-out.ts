@@ -113,6 +113,7 @@ function workloads(count: number): readonly Workload[] {
     httpProxy: undefined,
     vips: "none",
     reportsCalls: false,
+    mtls: undefined,
     dataPlane: "builtin",
     catalog: undefined,
     group: undefined,

@@ -124,6 +124,7 @@ export function workloadsOf({ proxies, services, scoped, ...layout }: MeshLayout
       httpProxy: undefined,
       vips: "none",
       reportsCalls: false,
+      mtls: undefined,
       dataPlane: "envoy",
       catalog: undefined,
       group: undefined,

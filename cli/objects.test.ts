@@ -310,7 +310,10 @@ default     reviews-v1   reviews   10.0.0.3:9080   healthy   builtin      host-1
   );
   assert.equal(
     (await cli.run(["get", "registries"])).stdout,
-    "NAME     STATE   SINCE   REASON\nconsul   stale   3m      connect ECONNREFUSED\n",
+    `NAME     STATE   SINCE   PROBLEMS   REASON
+consul   stale   3m      1          connect ECONNREFUSED
+consul: web: dc1/vm-1/web-1: tag lateen.port is given as both 80 and 81
+`,
   );
   assert.equal((await cli.run(["get", "svc/none"])).code, 1);
 });

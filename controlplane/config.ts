@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type ConfigSources, loadConfig } from "../mesh/config/load-config.ts";
+import { consulAddress, consulName, consulTls, readingKeys } from "../mesh/consul/consul-config.ts";
 import { isIpRange } from "../mesh/model/dns-names.ts";
 import { nomadShape } from "../mesh/nomad/nomad-settings.ts";
 import { adminSection } from "./admin/admin-config.ts";
@@ -37,10 +38,16 @@ const schema = z.strictObject({
   /** The catalog to read. Left out: the embedded registry and what agents register. */
   consul: z
     .strictObject({
-      address: z.url("must be a URL, as in http://127.0.0.1:8500").default("http://127.0.0.1:8500"),
+      address: consulAddress.default("http://127.0.0.1:8500"),
       /** Re-read before each use, so that a rotated token needs no restart. */
       tokenFile: z.string().optional(),
-      datacenter: z.string().optional(),
+      tls: consulTls,
+      /** The server's own first. Empty: that of the agent that is asked. */
+      datacenters: z.array(consulName).default([]),
+      /** Of Consul Enterprise. Empty: the token's own. */
+      namespaces: z.array(consulName).default([]),
+      partition: consulName.optional(),
+      ...readingKeys,
     })
     .optional(),
   /** The native services of a Nomad region, beside whatever else is read. Left out: none. */

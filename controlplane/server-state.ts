@@ -17,6 +17,7 @@ import { KeptKeySets } from "./jwks/kept-key-sets.ts";
 import { CallStore } from "./observed/call-store.ts";
 import { type AuthorityParts, openAuthority } from "./open-authority.ts";
 import { ConsulRegistry } from "./registry/consul/consul-registry.ts";
+import { consulScopes } from "./registry/consul/consul-scopes.ts";
 import { EmbeddedRegistry } from "./registry/embedded/embedded-registry.ts";
 import { NomadRegistry } from "./registry/nomad/nomad-registry.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -73,9 +74,11 @@ export async function openServerState(
   const embedded = new EmbeddedRegistry(database, clock.now());
   const registries: Registry[] = [embedded];
   if (config.consul !== undefined) {
-    const client = closing.use(consulClient(config.consul));
-    const log = logger.child("consul");
-    registries.push(new ConsulRegistry({ client, clock, random: Math.random, logger: log }));
+    const seams = { clock, random: Math.random, logger: logger.child("consul") };
+    for (const { name, client, reading } of consulScopes(config.consul))
+      registries.push(
+        new ConsulRegistry({ ...seams, name, reading, client: closing.use(consulClient(client)) }),
+      );
   }
   if (config.nomad !== undefined) {
     const client = closing.use(await openNomad(config.nomad));

@@ -13,6 +13,9 @@ export interface ConsulService {
   readonly Meta?: Readonly<Record<string, string>>;
   readonly Kind?: string;
   readonly Check?: Readonly<Record<string, unknown>>;
+  readonly Weights?: { readonly Passing: number; readonly Warning: number };
+  readonly TaggedAddresses?: Readonly<Record<string, { readonly Address: string; readonly Port: number }>>;
+  readonly Proxy?: Readonly<Record<string, unknown>>;
 }
 
 /** A Consul that was started for a test or the demo, and ends with it. */

@@ -1,4 +1,5 @@
 import { consulClient } from "../../mesh/consul/consul-client.ts";
+import { toReading } from "../../mesh/consul/consul-config.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { type NomadClient, nomadClient } from "../../mesh/nomad/nomad-client.ts";
@@ -32,8 +33,11 @@ export async function chooseDiscovery(config: AgentConfig, deps: DiscoveryDeps):
   const { ownAddress, environment, ...seams } = deps;
   await using closing = new AsyncDisposableStack();
   const consul = (): Discovery => {
-    const client = closing.use(consulClient({ address: discovery.consul, tokenFile: discovery.tokenFile }));
-    return new ConsulDiscovery({ ...seams, client, address });
+    const { consul: at, tokenFile, tls, namespaces, optOut, connectProxies } = discovery;
+    const client = closing.use(consulClient({ address: at, tokenFile, tls }));
+    const reading = toReading(discovery, optOut);
+    const adoptsSidecars = connectProxies === "adopt";
+    return new ConsulDiscovery({ ...seams, client, address, namespaces, reading, adoptsSidecars, stateDir });
   };
   const choose = async (): Promise<Discovery> => {
     switch (discovery.kind) {

@@ -109,6 +109,7 @@ export function testDiscovery(
         owner: undefined,
         httpProxy: undefined,
         vips: false,
+        mtls: undefined,
         group: undefined,
         probe: undefined,
       });

@@ -38,6 +38,8 @@ export interface LocalService {
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
   /** Its application calls other services by their names and addresses: its proxy listens there. */
   readonly vips: boolean;
+  /** What counts where no PeerAuthentication says. */
+  readonly mtls: Workload["mtls"];
   /** The catalog that must have this instance for it to be an endpoint. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;
   /** The WorkloadGroup of its namespace that it is made from, and what is a default here that the group may say. */

@@ -7,23 +7,26 @@ export interface SettledServices {
   readonly held: readonly LocalService[];
 }
 
-/** What a source says, and which of its instances it has but cannot be used as they are. */
+/** What a source says; and which of its instances it has but cannot be used as they are, and whether these are healthy. */
 export interface SourceAnswer {
   readonly services: readonly LocalService[];
-  readonly refused: ReadonlySet<string>;
+  readonly refused: ReadonlyMap<string, boolean>;
 }
 
 export const NOTHING_SETTLED: SettledServices = { services: [], held: [] };
 
 /**
- * Joins what a source on this host says with what was believed. What it refuses stays as it was. When more than half of the
- * services are gone in its first answer after an outage, it has lost its data: they stay. `recovered` is true for such
- * an answer.
+ * Joins what a source on this host says with what was believed. What it refuses stays as it was, but for its health. When
+ * more than half of the services are gone in its first answer after an outage, it has lost its data: they stay.
+ * `recovered` is true for such an answer.
  */
 export function settle(before: SettledServices, answer: SourceAnswer, recovered: boolean): SettledServices {
   const present = new Set(answer.services.map(instanceId));
   const gone = before.services.filter((service) => !present.has(instanceId(service)));
-  const refused = gone.filter((service) => answer.refused.has(instanceId(service)));
+  const refused = gone.flatMap((service) => {
+    const healthy = answer.refused.get(instanceId(service));
+    return healthy === undefined ? [] : [{ ...service, healthy }];
+  });
   const missing = gone.filter((service) => !answer.refused.has(instanceId(service)));
   const lost = recovered && missing.length * 2 > before.services.length;
   const held = lost ? missing : missing.filter((service) => before.held.includes(service));

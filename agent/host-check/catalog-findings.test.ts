@@ -8,6 +8,24 @@ import { NomadDouble } from "../../test/fakes/nomad-double.ts";
 import { loadAgentConfig } from "../config.ts";
 import { catalogFindings } from "./catalog-findings.ts";
 
+test("services files on a host whose services are declared in Consul are told, and nothing else is made of them", async (t) => {
+  await using consul = await ConsulDouble.start();
+  const folder = await mkdtemp(join(tmpdir(), "lateen-files-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const found = async (kind: string): Promise<readonly string[]> => {
+    const flags = { discovery: { kind, consul: consul.address, path: folder } };
+    const { discovery } = loadAgentConfig({ environment: {}, flags });
+    const findings = await catalogFindings(discovery, new AbortController().signal);
+    return findings.map(({ code, severity, message }) => `${code} ${severity}: ${message}`);
+  };
+  assert.deepEqual(await found("consul"), []);
+  await writeFile(join(folder, "web.yaml"), "services: [{ name: web, port: 80 }]");
+  assert.deepEqual(await found("consul"), [
+    `host.services-file warning: ${join(folder, "web.yaml")}: nobody reads it, services of this host are declared in Consul`,
+  ]);
+  assert.deepEqual(await found("file"), []);
+});
+
 test("a Consul agent that does not answer, and one that refuses the token, are told apart; a service file's host asks none", async (t) => {
   const consul = await ConsulDouble.start();
   t.after(() => consul[Symbol.asyncDispose]());

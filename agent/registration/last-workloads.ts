@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { messageOf } from "../../mesh/errors.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
+import { MTLS_DEFAULTS } from "../../mesh/model/vocabulary.ts";
 import { DEFAULTED, type Workload } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import { quarantine, readPrivate, writePrivate } from "../state/private-files.ts";
@@ -39,6 +40,7 @@ const schema = z.array(
     httpProxy: place.optional(),
     vips: z.enum(["none", "loopback", "routed"]).default("none"),
     reportsCalls: z.boolean().default(true),
+    mtls: z.enum(MTLS_DEFAULTS).optional(),
     dataPlane: z.enum(["envoy", "builtin"]),
     catalog: z.object({ registry: z.string(), instanceId: z.string() }).optional(),
     group: z.object({ name: z.string(), defaulted: z.array(z.enum(DEFAULTED)) }).optional(),
@@ -64,6 +66,7 @@ export async function readLastWorkloads(options: LastWorkloadsOptions): Promise<
       ...workload,
       capturedAt: workload.capturedAt,
       httpProxy: workload.httpProxy,
+      mtls: workload.mtls,
       catalog: workload.catalog,
       group: workload.group && { ...workload.group, applied: undefined },
     }));

@@ -44,6 +44,7 @@ test("a gateway that has only a name is Istio's ingress gateway of this host", (
       httpProxy: undefined,
       vips: "none",
       reportsCalls: true,
+      mtls: undefined,
       dataPlane: "envoy",
       catalog: undefined,
       group: undefined,

@@ -39,6 +39,7 @@ export function planGateways(
     httpProxy: undefined,
     vips: "none",
     reportsCalls: true,
+    mtls: undefined,
     dataPlane: settings.dataPlane,
     catalog: undefined,
     group: undefined,

@@ -26,6 +26,7 @@ function service(over: Partial<LocalService> = {}): LocalService {
     owner: undefined,
     httpProxy: undefined,
     vips: false,
+    mtls: undefined,
     catalog: undefined,
     group: undefined,
     probe: undefined,

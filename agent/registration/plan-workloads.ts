@@ -111,11 +111,7 @@ function stayPut(
 }
 
 /** Whether a service asks for no place that its workload did not have before. */
-function hadAll(
-  service: LocalService,
-  previous: Workload | undefined,
-  { loopback }: PlanSettings,
-): boolean {
+function hadAll(service: LocalService, previous: Workload | undefined, { loopback }: PlanSettings): boolean {
   const { upstreams, httpProxy } = service;
   if (previous === undefined || !hadInbound(service, previous)) return false;
   const had = [...previous.upstreams.map(({ bind }) => bind), previous.httpProxy ?? []].flat();
@@ -345,6 +341,7 @@ function toWorkload(
     httpProxy,
     vips,
     reportsCalls: true,
+    mtls: service.mtls,
     dataPlane: settings.dataPlane,
     catalog: service.catalog,
     group: service.group && { ...service.group, applied: undefined },

@@ -39,6 +39,7 @@ function service(address: string, port: number): LocalService {
     owner: undefined,
     httpProxy: undefined,
     vips: false,
+    mtls: undefined,
     catalog: undefined,
     group: undefined,
     probe: undefined,

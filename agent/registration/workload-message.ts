@@ -40,5 +40,6 @@ export function toMessage(workload: Workload): WorkloadMessage {
     reportsCalls: workload.reportsCalls,
     group: workload.group?.name ?? "",
     defaulted: [...(workload.group?.defaulted ?? [])],
+    mtls: workload.mtls ?? "",
   };
 }

@@ -82,10 +82,14 @@ export async function listRegistries(
       cell: ({ state }) => ({ text: state, tone: state === "current" ? "good" : "warning" }),
     },
     { header: "SINCE", cell: ({ since }) => (since === null ? "" : formatAge(now - Date.parse(since))) },
+    { header: "PROBLEMS", cell: ({ problems }) => String(problems.length) },
     { header: "REASON", cell: ({ reason }) => reason ?? "" },
   ];
   const name = (registry: RegistryReply): string => `registry/${registry.name}`;
   render(context, { items: list.items, columns, name, value: list, none: "No registries." }, options);
+  if (options.output !== "table" && options.output !== "wide") return;
+  for (const { name: registry, problems } of list.items)
+    for (const problem of problems) context.stdout.write(`${registry}: ${problem}\n`);
 }
 
 function inScope<T extends { readonly name: string; readonly namespace: string }>(

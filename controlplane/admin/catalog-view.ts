@@ -35,11 +35,16 @@ export function toWorkloadReply(workload: PlacedWorkload, trustDomain: string): 
   };
 }
 
-export function toRegistryReply({ name, status }: Pick<Registry, "name" | "status">): RegistryReply {
+export function toRegistryReply({
+  name,
+  status,
+  problems = [],
+}: Pick<Registry, "name" | "status" | "problems">): RegistryReply {
   return {
     name,
     state: status.state,
     since: status.state === "starting" ? null : new Date(status.since).toISOString(),
     reason: status.state === "stale" ? status.reason : null,
+    problems: problems.slice(0, 100),
   };
 }

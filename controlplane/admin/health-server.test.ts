@@ -11,8 +11,8 @@ const sources: MetricSources = {
   workloads: () => 6,
   objects: () => ({ VirtualService: 2, DestinationRule: 1 }),
   registries: () => [
-    { name: "consul", state: "stale", since: null, reason: "down" },
-    { name: "embedded", state: "current", since: null, reason: null },
+    { name: "consul", state: "stale", problems: [], since: null, reason: "down" },
+    { name: "embedded", state: "current", problems: [], since: null, reason: null },
   ],
   rootExpiry: () => 2_000_000_000_000,
   auditLost: () => 0,

@@ -135,6 +135,7 @@ test("workloads are told with their identity and where they are reached, registr
     httpProxy: undefined,
     vips: "none",
     reportsCalls: false,
+    mtls: undefined,
     dataPlane: "envoy",
     catalog: undefined,
     group: undefined,
@@ -153,5 +154,6 @@ test("workloads are told with their identity and where they are reached, registr
     state: "stale",
     since: iso,
     reason: "down",
+    problems: [],
   });
 });

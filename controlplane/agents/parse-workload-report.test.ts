@@ -39,6 +39,7 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
     httpProxy: { address: "127.0.0.1", port: 15_080 },
     vips: "loopback",
     reportsCalls: true,
+    mtls: "strict",
     group: "reviews",
     defaulted: ["app", "weight", "colour"],
   });
@@ -75,6 +76,7 @@ test("a workload is read with its defaults: weight 1, the port's name from proto
         httpProxy: { address: "127.0.0.1", port: 15_080 },
         vips: "loopback",
         reportsCalls: true,
+        mtls: "strict",
         dataPlane: "envoy",
         catalog: { registry: "consul", instanceId: "reviews-1" },
         group: { name: "reviews", defaulted: ["weight", "app"], applied: undefined },

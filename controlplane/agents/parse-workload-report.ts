@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { MeshError } from "../../mesh/errors.ts";
 import { isSpiffeSegment } from "../../mesh/identity/spiffe-id.ts";
 import type { Protocol } from "../../mesh/model/service.ts";
-import { isObjectName } from "../../mesh/model/vocabulary.ts";
+import { isObjectName, MTLS_DEFAULTS } from "../../mesh/model/vocabulary.ts";
 import {
   type CapturedAt,
   DEFAULTED,
@@ -97,6 +97,7 @@ function problemsOf(raw: wire.Workload): readonly string[] {
     );
   }
   expectOneOf("discovery", DISCOVERIES, raw.discovery);
+  expectOneOf("mtls", MTLS_DEFAULTS, raw.mtls);
   if (raw.httpProxy !== undefined) {
     expect(isIP(raw.httpProxy.address) !== 0, "httpProxy.address must be an IP address");
     expect(isPort(raw.httpProxy.port), "httpProxy.port must be 1 to 65535");
@@ -176,6 +177,7 @@ function toWorkload(raw: wire.Workload): Workload {
     httpProxy: raw.httpProxy && { address: raw.httpProxy.address, port: raw.httpProxy.port },
     vips: oneOf(VIPS, raw.vips) ?? "none",
     reportsCalls: raw.reportsCalls,
+    mtls: oneOf(MTLS_DEFAULTS, raw.mtls),
     dataPlane: raw.dataPlane === "envoy" ? "envoy" : "builtin",
     catalog: raw.catalog && { registry: raw.catalog.registry, instanceId: raw.catalog.instanceId },
     group: raw.group === "" ? undefined : toMembership(raw),

@@ -233,6 +233,7 @@ const ADDED_LATER = {
   vips: "none",
   banned: false,
   reportsCalls: false,
+  mtls: undefined,
 } as const;
 
 function fromRow(row: Readonly<Record<string, unknown>>): PlacedWorkload {

@@ -45,6 +45,7 @@ export function workloadsFromEntries(
       httpProxy: undefined,
       vips: "none",
       reportsCalls: false,
+      mtls: undefined,
       dataPlane: "envoy",
       catalog: undefined,
       group: undefined,

@@ -19,6 +19,7 @@ const cases: readonly {
   readonly name: string;
   readonly yaml: string;
   readonly port?: number;
+  readonly mtls?: "strict" | "permissive";
   readonly want: string;
 }[] = [
   { name: "nothing said", yaml: "", want: "PERMISSIVE" },
@@ -87,10 +88,29 @@ const cases: readonly {
       policy("w", "default", `${SELECT}, portLevelMtls: { 8080: { mode: UNSET } }`),
     want: "STRICT",
   },
+  { name: "strict by its registration", yaml: "", mtls: "strict", want: "STRICT" },
+  {
+    name: "strict by its registration in a lax namespace",
+    yaml: policy("n", "default", "mtls: { mode: PERMISSIVE }"),
+    mtls: "strict",
+    want: "STRICT",
+  },
+  {
+    name: "its own policy before its registration",
+    yaml: policy("w", "default", `${SELECT}, mtls: { mode: PERMISSIVE }`),
+    mtls: "strict",
+    want: "PERMISSIVE",
+  },
+  {
+    name: "no registration opens what the root closes",
+    yaml: policy("r", "istio-system", "mtls: { mode: STRICT }"),
+    mtls: "permissive",
+    want: "STRICT",
+  },
 ];
-for (const { name, yaml, port = 8080, want } of cases) {
+for (const { name, yaml, port = 8080, mtls, want } of cases) {
   test(`the mTLS mode of a port: ${name}`, () => {
     const view = viewOf(sampleState({ yaml }).next().snapshot);
-    assert.equal(mtlsMode(view, { namespace: "default", labels: { app: "web" } }, port), want);
+    assert.equal(mtlsMode(view, { namespace: "default", labels: { app: "web" }, mtls }, port), want);
   });
 }

@@ -10,7 +10,11 @@ function answer(
   ids: readonly string[],
   refused: readonly string[] = [],
 ): Parameters<CatalogMirror["apply"]>[1] {
-  return { instances: ids.map((id) => anInstance({ id })), refused: new Set(refused), problems: [] };
+  return {
+    instances: ids.map((id) => anInstance({ id })),
+    refused: new Map(refused.map((id) => [id, undefined])),
+    problems: [],
+  };
 }
 
 function mirrorWith(services: Readonly<Record<string, readonly string[]>>): CatalogMirror {

@@ -73,7 +73,7 @@ export class CatalogMirror {
     }
     for (const [id, instance] of before) {
       if (after.has(id)) continue;
-      after.set(id, instance);
+      after.set(id, { ...instance, healthy: answer.refused.get(id) ?? instance.healthy });
       if (!answer.refused.has(id)) this.#miss({ service, id }, context);
     }
     this.#services.set(service, after);

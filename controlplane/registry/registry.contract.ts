@@ -16,7 +16,7 @@ export interface RegistrySubject extends AsyncDisposable {
 export function anInstance(parts: Partial<CatalogInstance> = {}): CatalogInstance {
   const node = parts.node ?? "node-a";
   return {
-    id: `${node}/reviews-1`,
+    id: `dc1/${node}/reviews-1`,
     service: "reviews",
     namespace: "default",
     node,
@@ -114,7 +114,7 @@ export function testRegistry(
     test("tells a service again when an instance comes, changes and goes, each within a second", async () => {
       await using subject = await start();
       const first = anInstance();
-      const second = anInstance({ id: "node-b/reviews-1", node: "node-b", address: "10.0.0.2" });
+      const second = anInstance({ id: "dc1/node-b/reviews-1", node: "node-b", address: "10.0.0.2" });
       await subject.put(first);
       await using reader = new Reader(subject.registry);
       await eventually("synced", () => reader.synced);

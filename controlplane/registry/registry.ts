@@ -38,8 +38,11 @@ export type RegistryStatus =
 
 /** A source of services: Consul, the server's own embedded catalog, later Nomad and Kubernetes. */
 export interface Registry {
+  /** `consul`, or `consul/dc2` of several that agents call `consul`. */
   readonly name: string;
   readonly status: RegistryStatus;
+  /** What of its content cannot be used as it is. Left out: nothing ever. */
+  readonly problems?: readonly string[];
   /**
    * Yields each service as it is, then `synced`, then each service again whenever it changes, until the signal is
    * aborted (then it returns). Never throws for an outage: it retries, and `status` tells. What a failing, suddenly

@@ -9,7 +9,10 @@ export interface InstanceProblem {
 /** What a catalog says of one service. */
 export interface ServiceAnswer {
   readonly instances: readonly CatalogInstance[];
-  /** Ids of instances that are there but cannot be used as they are: what was known of them stays. */
-  readonly refused: ReadonlySet<string>;
+  /**
+   * Ids of instances that are there but cannot be used as they are, and whether their checks pass (undefined: not said):
+   * what else was known of them stays.
+   */
+  readonly refused: ReadonlyMap<string, boolean | undefined>;
   readonly problems: readonly InstanceProblem[];
 }

@@ -27,6 +27,13 @@ export class WatchStatus {
     return this.#current;
   }
 
+  /** What of the catalog cannot be used as it is, by service. */
+  get problems(): readonly string[] {
+    return [...this.#refusals].flatMap(([service, text]) =>
+      text.split("\n").map((problem) => (service === "" ? problem : `${service}: ${problem}`)),
+    );
+  }
+
   /** Whether any query has failed since its last answer. */
   get failing(): boolean {
     return this.#failures.size > 0;

@@ -100,6 +100,26 @@ test("an instance that a workload names is reached through that workload's proxy
   assert.deepEqual(endpoint?.labels, { rack: "r1", version: "v2" });
 });
 
+test("an agent names its instance whichever of several Consul catalogs the server has it from, each the region of its own", () => {
+  const instances = ["dc1", "dc2"].map((datacenter) => ({
+    ...instance("reviews", { id: `${datacenter}/vm-1/reviews-1`, locality: datacenter }),
+    registry: `consul/${datacenter}`,
+  }));
+  const workloads = [workload("reviews", inConsul("dc2/vm-1/reviews-1"))];
+  const sources = { namespace: "default", service: "reviews", instances, workloads };
+  assert.deepEqual(
+    joinCatalog(sources, DEFAULT_SETTINGS)?.endpoints.map(({ id, meshed, locality }) => [
+      id,
+      meshed,
+      locality,
+    ]),
+    [
+      ["consul/dc1/dc1/vm-1/reviews-1", false, "dc1"],
+      ["consul/dc2/dc2/vm-1/reviews-1", true, "dc2"],
+    ],
+  );
+});
+
 test("the catalog's port rule also holds for a joined workload, whose agent sees its own port only", () => {
   const of = (name: string, number: number): PlacedWorkload =>
     workload("reviews", { name, ...inConsul(name), ports: [port({ servicePort: number })] });

@@ -38,7 +38,7 @@ export function joinCatalog(sources: ServiceSources, settings: MeshSettings): Jo
   if (instances.length === 0 && standalone.length === 0) return undefined;
   const fallback = agreedPort(instances);
   const joined = instances.map((instance) => {
-    const workload = claims.get(`${instance.registry}/${instance.id}`);
+    const workload = claims.get(claimOf(instance.registry, instance.id));
     return workload === undefined
       ? plainEndpoint(instance, fallback)
       : meshedEndpoint(instance, workload, instance.servicePort ?? fallback);
@@ -116,10 +116,15 @@ function claimsOf(workloads: readonly PlacedWorkload[]): ReadonlyMap<string, Pla
   );
   for (const workload of oldestFirst) {
     if (workload.catalog === undefined) continue;
-    const key = `${workload.catalog.registry}/${workload.catalog.instanceId}`;
+    const key = claimOf(workload.catalog.registry, workload.catalog.instanceId);
     if (!claims.has(key)) claims.set(key, workload);
   }
   return claims;
+}
+
+/** An agent knows the kind of its catalog, not how many of them the server reads: `consul/dc2` is `consul`. */
+function claimOf(registry: string, instanceId: string): string {
+  return `${registry.split("/", 1)[0]}/${instanceId}`;
 }
 
 function agreedPort(instances: readonly CatalogInstance[]): number {

@@ -25,6 +25,7 @@ export type HostFindingCode =
   | "host.nomad-unreachable"
   | "host.nothing-listens"
   | "host.port-taken"
+  | "host.registration"
   | "host.server-unreachable"
   | "host.services-file"
   | "host.state-directory"

@@ -246,6 +246,8 @@ export interface RegistryReply {
   readonly state: "starting" | "current" | "stale";
   readonly since: string | null;
   readonly reason: string | null;
+  /** Entries that cannot be used as they are, the first hundred: what was known of them stays. */
+  readonly problems: readonly string[];
 }
 
 /** An instance of the server's own catalog, as it is put and as it is listed. */

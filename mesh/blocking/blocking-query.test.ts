@@ -6,6 +6,7 @@ import type { CatalogAnswer, CatalogClient } from "./blocking-client.ts";
 import { type BlockingQueryDeps, blockingQuery, QUERY_TIMING, type QueryEvent } from "./blocking-query.ts";
 import { Gate } from "./gate.ts";
 import { IndexEpoch } from "./index-epoch.ts";
+import { TokenQueue } from "./token-queue.ts";
 
 type Asked = Parameters<CatalogClient["get"]>[0];
 
@@ -38,8 +39,9 @@ async function ask(
   };
   // No refill to wait for: what is slept is back-off alone.
   const patient = { ...QUERY_TIMING, refillMs: 0, ...timing };
+  const limit = new TokenQueue(clock, 1, 0);
   const epoch = new IndexEpoch(clock, 0);
-  const deps = { client, clock, random: () => 1, timing: patient, gate: new Gate(1), epoch };
+  const deps = { client, clock, random: () => 1, timing: patient, gate: new Gate(1), limit, epoch };
   const events: QueryEvent<unknown>[] = [];
   const question = { path: "/x", parse: (body: unknown) => body };
   for await (const event of blockingQuery(deps, question, stop.signal)) events.push(event);
@@ -112,6 +114,7 @@ test("an index that goes backwards in one query makes the others ask anew, witho
   const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: async () => {} };
   const epoch = new IndexEpoch(clock, 0);
   const timing = { ...QUERY_TIMING, refillMs: 0 };
+  const limit = new TokenQueue(clock, 1, 0);
   const asked: (string | undefined)[] = [];
   const waiting = Promise.withResolvers<void>();
   const client: CatalogClient = {
@@ -123,7 +126,7 @@ test("an index that goes backwards in one query makes the others ask anew, witho
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
     },
   };
-  const deps = { client, clock, random: () => 1, timing, gate: new Gate(1), epoch };
+  const deps = { client, clock, random: () => 1, timing, gate: new Gate(1), limit, epoch };
   const query = blockingQuery(deps, { path: "/x", parse: (body) => body }, stop.signal);
   assert.equal((await query.next()).value?.kind, "answer");
   const next = query.next();

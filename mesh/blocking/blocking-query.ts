@@ -5,6 +5,7 @@ import type { CatalogAnswer, CatalogClient } from "./blocking-client.ts";
 import type { Gate } from "./gate.ts";
 import type { IndexEpoch } from "./index-epoch.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import type { TokenQueue } from "./token-queue.ts";
 
 /** How patient blocking queries are. Times in milliseconds. */
 export interface QueryTiming {
@@ -14,6 +15,8 @@ export interface QueryTiming {
   readonly patienceMs: number;
   /** Under churn each query asks at most twice at once and then once in this time. */
   readonly refillMs: number;
+  /** And all of them together, beyond a burst, once in this time. */
+  readonly allRefillMs: number;
   readonly backoffFirstMs: number;
   readonly backoffMaxMs: number;
 }
@@ -22,6 +25,7 @@ export const QUERY_TIMING: QueryTiming = {
   waitMs: 60_000,
   patienceMs: 10_000,
   refillMs: 500,
+  allRefillMs: 2,
   backoffFirstMs: 250,
   backoffMaxMs: 10_000,
 };
@@ -34,6 +38,8 @@ export interface BlockingQueryDeps {
   readonly timing: QueryTiming;
   /** Bounds the answers that the catalog gives at once, so that setting up many watches does not flood it. */
   readonly gate: Gate;
+  /** Shared by all queries of one catalog: what they ask together. */
+  readonly limit: TokenQueue;
   /** Shared by all queries of one catalog. */
   readonly epoch: IndexEpoch;
 }
@@ -55,14 +61,14 @@ export type QueryEvent<T> =
  * is aborted. Does not throw for what the catalog does: a failure is yielded, then retried with jittered back-off.
  *
  * Holds the rules that both have for clients: an index that goes backwards starts over, here and in all queries of the
- * epoch, one below 1 is no index, and requests are limited by a token bucket. `parse` throws for an answer that is not usable at all.
+ * epoch, one below 1 is no index, and requests are limited by token buckets, its own and all queries'. `parse` throws for an answer that is not usable at all.
  */
 export async function* blockingQuery<T>(
   deps: BlockingQueryDeps,
   question: { readonly path: string; readonly parse: (body: unknown) => T },
   signal: AbortSignal,
 ): AsyncGenerator<QueryEvent<T>, void> {
-  const { client, clock, random, timing, gate, epoch } = deps;
+  const { client, clock, random, timing, gate, limit, epoch } = deps;
   const bucket = new TokenBucket(clock, 2, timing.refillMs);
   const backoff = { firstMs: timing.backoffFirstMs, maxMs: timing.backoffMaxMs };
   /** The last index that was told, and whether the next request may wait for a newer one. */
@@ -73,6 +79,7 @@ export async function* blockingQuery<T>(
   let failures = 0;
   while (!signal.aborted) {
     await bucket.take(signal);
+    await limit.take(signal);
     wait &&= of === epoch.number;
     const { over } = epoch;
     let event: QueryEvent<T>;

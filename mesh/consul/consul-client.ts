@@ -1,8 +1,6 @@
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
-import { Agent as HttpAgent, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import Consul from "consul";
+import type { IncomingMessage } from "node:http";
 import {
   type CatalogAnswer,
   type CatalogClient,
@@ -11,14 +9,21 @@ import {
 } from "../blocking/blocking-client.ts";
 import { MeshError, messageOf } from "../errors.ts";
 import { BoundedBody } from "./bounded-body.ts";
+import { ConsulConnections, type ConsulTls } from "./consul-connections.ts";
 
 export interface ConsulSettings {
-  /** `http://127.0.0.1:8500`. */
+  /** `http://127.0.0.1:8500`, `https://…`, or `unix:///run/consul.sock`. */
   readonly address: string;
+  readonly tls?: ConsulTls | undefined;
+  /** TLS files are looked at again after this time. Default a minute. */
+  readonly tlsLookAgainMs?: number;
   /** Read again before each request, so that a rotated token needs no restart. */
   readonly tokenFile?: string | undefined;
   /** Default: that of the agent that is asked. */
   readonly datacenter?: string | undefined;
+  /** Of Consul Enterprise. Default: the token's own. */
+  readonly namespace?: string | undefined;
+  readonly partition?: string | undefined;
   /** Longer answers are refused while they arrive. Default 32 MiB. */
   readonly maxBodyBytes?: number;
   /** An answer that has begun must have ended after this time. Default 10 s. */
@@ -30,34 +35,18 @@ export interface ConsulClient extends Disposable, CatalogClient {
   readonly address: string;
 }
 
-/** The raw calls of the package `consul`: its typed ones drop fields and cannot bound an answer (ADR 0003). */
-interface RawConsul {
-  _get(options: {
-    readonly path: string;
-    readonly query: Readonly<Record<string, string>>;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly timeout: number;
-    readonly ctx: EventEmitter;
-    readonly pipe: () => NodeJS.WritableStream;
-  }): Promise<IncomingMessage>;
-}
-
 /** Opens no connection before the first request; disposing closes those that are idle. */
 export function consulClient(settings: ConsulSettings): ConsulClient {
-  const { protocol, hostname, port } = new URL(settings.address);
-  const secure = protocol === "https:";
-  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
-  const options = { host: hostname, port: Number(port || (secure ? 443 : 80)), secure, agent };
-  const consul = new Consul(options) as unknown as RawConsul;
+  const connections = new ConsulConnections(settings.address, settings.tls ?? {}, settings.tlsLookAgainMs);
   return {
     address: settings.address,
-    get: (request, signal) => get(consul, settings, request, signal),
-    [Symbol.dispose]: () => agent.destroy(),
+    get: (request, signal) => get(connections, settings, request, signal),
+    [Symbol.dispose]: () => connections[Symbol.dispose](),
   };
 }
 
 async function get(
-  consul: RawConsul,
+  connections: ConsulConnections,
   settings: ConsulSettings,
   request: CatalogRequest,
   signal: AbortSignal,
@@ -67,12 +56,9 @@ async function get(
   const body = new BoundedBody(settings.maxBodyBytes ?? 32 << 20, settings.bodyTimeoutMs ?? 10_000, cancel);
   signal.addEventListener("abort", cancel, { once: true });
   try {
-    const headers = await tokenHeader(settings.tokenFile);
+    const [headers, consul] = await Promise.all([tokenHeader(settings.tokenFile), connections.consul()]);
     signal.throwIfAborted();
-    const query = {
-      ...(settings.datacenter === undefined ? {} : { dc: settings.datacenter }),
-      ...request.query,
-    };
+    const query = { ...placeOf(settings), ...request.query };
     // oxlint-disable-next-line no-underscore-dangle -- the name of the package's raw call
     const answered = consul._get({
       path: request.path,
@@ -89,6 +75,13 @@ async function get(
     body.destroy();
     signal.removeEventListener("abort", cancel);
   }
+}
+
+function placeOf({ datacenter, namespace, partition }: ConsulSettings): Readonly<Record<string, string>> {
+  const all = { dc: datacenter, ns: namespace, partition };
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([key, text]) => (text === undefined ? [] : [[key, text]])),
+  );
 }
 
 async function tokenHeader(tokenFile: string | undefined): Promise<Readonly<Record<string, string>>> {
@@ -138,5 +131,7 @@ function hintFor(status: number | undefined, settings: ConsulSettings): string {
   if (status === 429)
     return "raise limits.http_max_conns_per_client of that Consul: each service takes one connection";
   if (status !== undefined) return `consul itself fails: consul members -http-addr=${settings.address}`;
-  return `see whether Consul runs and is reached: curl ${settings.address}/v1/status/leader`;
+  const { protocol, pathname } = new URL(settings.address);
+  const place = protocol === "unix:" ? `--unix-socket ${pathname} http://localhost` : settings.address;
+  return `see whether Consul runs and is reached: curl ${place}/v1/status/leader`;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseServiceHints } from "./vocabulary.ts";
+import { parseServiceHints, VOCABULARY } from "./vocabulary.ts";
 
 test("a service that says nothing is not in the mesh and has only its name as a label", () => {
   assert.deepEqual(parseServiceHints("web", ["primary", "v1"], { team: "shop" }), {
@@ -23,9 +23,11 @@ test("a service that says nothing is not in the mesh and has only its name as a 
       httpProxy: undefined,
       vips: false,
       group: undefined,
+      mtls: undefined,
       saysApp: false,
     },
     problems: [],
+    unclear: false,
   });
 });
 
@@ -54,6 +56,7 @@ const everything = {
   httpProxy: { address: undefined, port: 15_080 },
   vips: true,
   group: "reviews-vms",
+  mtls: "strict",
   saysApp: false,
 };
 
@@ -75,6 +78,7 @@ const written: Readonly<Record<string, string>> = {
   "http-proxy": "15080",
   vips: "true",
   group: "reviews-vms",
+  mtls: "strict",
 };
 
 test("tags spell every word with dots", () => {
@@ -82,7 +86,11 @@ test("tags spell every word with dots", () => {
     ...Object.entries(written).map(([key, value]) => `lateen.${key}=${value}`),
     "lateen.label.tier=backend",
   ];
-  assert.deepEqual(parseServiceHints("reviews", tags, {}), { hints: everything, problems: [] });
+  assert.deepEqual(parseServiceHints("reviews", tags, {}), {
+    hints: everything,
+    problems: [],
+    unclear: false,
+  });
 });
 
 test("metadata spells every word with dashes", () => {
@@ -90,16 +98,55 @@ test("metadata spells every word with dashes", () => {
   assert.deepEqual(parseServiceHints("reviews", [], { ...meta, "lateen-label-tier": "backend" }), {
     hints: everything,
     problems: [],
+    unclear: false,
   });
 });
 
-test("metadata wins over a tag", () => {
-  const { hints } = parseServiceHints("web", ["lateen.port=1", "lateen.label.a=tag"], {
+test("metadata wins over a tag, which is told where they differ", () => {
+  const { hints, problems } = parseServiceHints("web", ["lateen.port=1", "lateen.label.a=tag"], {
     "lateen-port": "2",
     "lateen-label-a": "meta",
   });
   assert.equal(hints.port, 2);
   assert.equal(hints.labels["a"], "meta");
+  assert.deepEqual(problems, [
+    {
+      path: "meta lateen-port",
+      message: "says 2 where tag lateen.port says 1: the metadata counts",
+      severity: "warning",
+    },
+    {
+      path: "meta lateen-label-a",
+      message: "says meta where tag lateen.label.a says tag: the metadata counts",
+      severity: "warning",
+    },
+  ]);
+  const agreed = parseServiceHints("web", ["lateen.port=2"], { "lateen-port": "2" });
+  assert.deepEqual([agreed.problems, agreed.hints.port], [[], 2]);
+});
+
+test("a mesh may spell its words with another prefix, and then lateen's are nobody's business", () => {
+  const own = { prefix: "acme-mesh", optOut: false };
+  const { hints, problems } = parseServiceHints(
+    "web",
+    ["acme-mesh.inject=true", "acme-mesh.label.tier=a", "lateen.port=x"],
+    { "acme-mesh-sa": "shop", "lateen-protocol": "x" },
+    own,
+  );
+  assert.deepEqual([hints.inject, hints.labels["tier"], hints.serviceAccount], [true, "a", "shop"]);
+  assert.deepEqual(problems, []);
+});
+
+test("in opt-out a service that says nothing is in the mesh, and one may say that it is not", () => {
+  const optOut = { ...VOCABULARY, optOut: true };
+  assert.equal(parseServiceHints("web", [], {}, optOut).hints.inject, true);
+  assert.equal(parseServiceHints("web", ["lateen.inject=false"], {}, optOut).hints.inject, false);
+});
+
+test("what is said of being in the mesh and cannot be meant is unclear", () => {
+  for (const tags of [["lateen.inject=true", "lateen.inject=false"], ["lateen.inject=yes"]])
+    assert.equal(parseServiceHints("web", tags, {}).unclear, true);
+  assert.equal(parseServiceHints("web", ["lateen.inject=true", "lateen.port=x"], {}).unclear, false);
 });
 
 test("the plain version of a service stands in for lateen's, and labels of its own win over both", () => {
@@ -138,6 +185,7 @@ const mistakes: readonly { readonly tag: string; readonly says: RegExp }[] = [
   { tag: "lateen.group=shop/web", says: /name of a WorkloadGroup/ },
   { tag: "lateen.network=a b", says: /label's value/ },
   { tag: "lateen.discovery=all", says: /one of upstreams, mesh, on-demand/ },
+  { tag: "lateen.mtls=disable", says: /one of strict, permissive/ },
   { tag: "lateen.interception=tproxy", says: /one of none, redirect/ },
   { tag: "lateen.owner=reviews", says: /must be user:NAME, unit:NAME.service or cgroup:PATH/ },
   { tag: "lateen.http-proxy=127.0.0.1", says: /a port or address:port/ },
@@ -170,10 +218,10 @@ test("an unknown word is a warning with the word that was most likely meant", ()
 });
 
 test("a word that is only planned says so", () => {
-  const [problem] = parseServiceHints("web", ["lateen.mtls=strict"], {}).problems;
+  const [problem] = parseServiceHints("web", ["lateen.metrics=9102/metrics"], {}).problems;
   assert.deepEqual(problem, {
-    path: "tag lateen.mtls",
-    message: "is not read yet by this version",
+    path: "tag lateen.metrics",
+    message: "is not read yet: applications' metrics are not merged, have them scraped where they are",
     severity: "warning",
   });
 });

@@ -10,7 +10,7 @@ import type { SocketAddress, Workload } from "./workload.ts";
  * said, or said wrongly, and then there is a problem that tells.
  */
 export interface ServiceHints {
-  /** Part of the mesh: opt-in. */
+  /** Part of the mesh; where nothing is said, as `Vocabulary.optOut` has it. */
   readonly inject: boolean;
   /** The port that callers name. */
   readonly port: number | undefined;
@@ -40,12 +40,26 @@ export interface ServiceHints {
   readonly vips: boolean;
   /** Where its HTTP forward proxy listens; an address that is not said is the agent's to choose. */
   readonly httpProxy: { readonly address: string | undefined; readonly port: number } | undefined;
+  /** Whether callers without a certificate are let in, where no PeerAuthentication of the workload's says. */
+  readonly mtls: Workload["mtls"];
 }
+
+/** How this mesh spells its words. */
+export interface Vocabulary {
+  /** `lateen`: tags begin with `lateen.`, metadata with `lateen-`. */
+  readonly prefix: string;
+  /** Whether a service that says nothing is part of the mesh. */
+  readonly optOut: boolean;
+}
+
+export const VOCABULARY: Vocabulary = { prefix: "lateen", optOut: false };
 
 export interface ParsedHints {
   readonly hints: ServiceHints;
   /** Errors are values that cannot be used; warnings are keys that mean nothing. `path` is `tag lateen.prot`. */
   readonly problems: readonly Violation[];
+  /** Whether what is said of being part of the mesh cannot be meant: then it is as it was. */
+  readonly unclear: boolean;
 }
 
 const KEYS = [
@@ -66,11 +80,14 @@ const KEYS = [
   "http-proxy",
   "vips",
   "group",
+  "mtls",
 ] as const;
 type Key = (typeof KEYS)[number];
 
-/** Words of the vocabulary that nothing reads yet. */
-const LATER: readonly string[] = ["mtls", "metrics"];
+/** Words of the vocabulary that nothing reads yet, with what to do meanwhile. */
+const LATER: ReadonlyMap<string, string> = new Map([
+  ["metrics", "is not read yet: applications' metrics are not merged, have them scraped where they are"],
+]);
 
 const PROTOCOLS: readonly Protocol[] = ["http", "http2", "grpc", "tcp", "tls"];
 
@@ -80,19 +97,20 @@ type HostInterception = (typeof INTERCEPTIONS)[number];
 
 export const DISCOVERIES: readonly ["upstreams", "mesh", "on-demand"] = ["upstreams", "mesh", "on-demand"];
 
-const TAG_PREFIX = "lateen.";
-const META_PREFIX = "lateen-";
+export const MTLS_DEFAULTS: readonly ["strict", "permissive"] = ["strict", "permissive"];
 
 /**
  * Reads the hints of a service's tags and metadata; other tags and metadata are nobody's business. Where both say
- * something, the metadata wins. Metadata `version` stands in for a missing `lateen-version`.
+ * something, the metadata wins, with a warning unless they say the same. Metadata `version` stands in for a missing
+ * `lateen-version`.
  */
 export function parseServiceHints(
   service: string,
   tags: readonly string[],
   meta: Readonly<Record<string, string>>,
+  vocabulary: Vocabulary = VOCABULARY,
 ): ParsedHints {
-  const found = collect(tags, meta);
+  const found = collect(tags, meta, vocabulary.prefix);
   const problems = [...found.problems];
   const read = <T>(key: Key, parse: (text: string) => T | Refusal): T | undefined => {
     const written = found.values.get(key);
@@ -104,7 +122,7 @@ export function parseServiceHints(
   };
   const version = read("version", labelValue) ?? plainVersion(meta);
   const hints: ServiceHints = {
-    inject: read("inject", flag) ?? false,
+    inject: read("inject", flag) ?? vocabulary.optOut,
     port: read("port", port),
     protocol: read("protocol", protocol),
     version,
@@ -123,8 +141,11 @@ export function parseServiceHints(
     httpProxy: read("http-proxy", httpProxy),
     vips: read("vips", flag) ?? false,
     group: read("group", objectName),
+    mtls: read("mtls", oneOf(MTLS_DEFAULTS)),
   };
-  return { hints, problems };
+  const injects = injectPaths(vocabulary.prefix);
+  const unclear = problems.some(({ path, severity }) => severity === "error" && injects.includes(path));
+  return { hints, problems, unclear };
 }
 
 interface Written {
@@ -139,25 +160,33 @@ interface Collected {
 }
 
 /** Sorts what is written into known keys, labels and mistakes. Metadata comes last, so that it wins. */
-function collect(tags: readonly string[], meta: Readonly<Record<string, string>>): Collected {
+function collect(tags: readonly string[], meta: Readonly<Record<string, string>>, prefix: string): Collected {
   const values = new Map<string, Written>();
-  const labels: Record<string, string> = {};
+  const labels = new Map<string, Written>();
   const problems: Violation[] = [];
+  const put = (into: Map<string, Written>, key: string, written: Written): void => {
+    const before = into.get(key);
+    if (before !== undefined && before.text !== written.text) {
+      const message = `says ${written.text} where ${before.path} says ${before.text}: the metadata counts`;
+      problems.push({ path: written.path, message, severity: "warning" });
+    }
+    into.set(key, written);
+  };
   const add = (key: string, separator: string, written: Written): void => {
     if (key.startsWith(`label${separator}`)) {
       const name = key.slice(6);
       const wrong = labelProblem(name, written.text);
-      if (wrong === undefined) labels[name] = written.text;
+      if (wrong === undefined) put(labels, name, written);
       else problems.push({ path: written.path, message: wrong, severity: "error" });
     } else if (isKey(key)) {
-      values.set(key, written);
+      put(values, key, written);
     } else {
       problems.push({ path: written.path, message: unknownKey(key), severity: "warning" });
     }
   };
   const seen = new Map<string, string>();
   for (const tag of tags) {
-    if (!tag.startsWith(TAG_PREFIX)) continue;
+    if (!tag.startsWith(`${prefix}.`)) continue;
     const [name, text] = splitOnce(tag, "=");
     const path = `tag ${name}`;
     const first = seen.get(name);
@@ -165,16 +194,24 @@ function collect(tags: readonly string[], meta: Readonly<Record<string, string>>
       problems.push({ path, message: `has no value: write ${name}=…`, severity: "error" });
     } else if (first !== undefined && first !== text) {
       problems.push({ path, message: `is given as both ${first} and ${text}`, severity: "error" });
-    } else {
+    } else if (first === undefined) {
       seen.set(name, text);
-      add(name.slice(TAG_PREFIX.length), ".", { text: text.trim(), path });
+      add(name.slice(prefix.length + 1), ".", { text: text.trim(), path });
     }
   }
   for (const [name, text] of Object.entries(meta)) {
-    if (!name.startsWith(META_PREFIX)) continue;
-    add(name.slice(META_PREFIX.length), "-", { text: text.trim(), path: `meta ${name}` });
+    if (!name.startsWith(`${prefix}-`)) continue;
+    add(name.slice(prefix.length + 1), "-", { text: text.trim(), path: `meta ${name}` });
   }
-  return { values, labels, problems };
+  return {
+    values,
+    labels: Object.fromEntries([...labels].map(([name, { text }]) => [name, text])),
+    problems,
+  };
+}
+
+function injectPaths(prefix: string): readonly string[] {
+  return [`tag ${prefix}.inject`, `meta ${prefix}-inject`];
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string | undefined] {
@@ -187,7 +224,8 @@ function isKey(key: string): key is Key {
 }
 
 function unknownKey(key: string): string {
-  if (LATER.includes(key)) return "is not read yet by this version";
+  const later = LATER.get(key);
+  if (later !== undefined) return later;
   const near = closest(key, [...KEYS, "label"]);
   return `is no word of Lateen's${near === undefined ? "" : `, did you mean ${near}?`}`;
 }

@@ -77,6 +77,8 @@ export interface Workload {
   readonly vips: Vips;
   /** Its agent takes what its proxy tells of calls (Envoy's access log service), and reports it. */
   readonly reportsCalls: boolean;
+  /** What its registration asks for, where no PeerAuthentication that selects it says; `strict` also beats wider ones. */
+  readonly mtls: "strict" | "permissive" | undefined;
   readonly dataPlane: "envoy" | "builtin";
   /** The catalog's record of it. Where set, the endpoint exists only as long as that catalog has the instance. */
   readonly catalog: { readonly registry: string; readonly instanceId: string } | undefined;

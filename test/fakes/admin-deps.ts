@@ -287,6 +287,7 @@ export function fakeServer(): FakeServer {
           state: "stale",
           since: new Date(FAKE_NOW).toISOString(),
           reason: "connect ECONNREFUSED",
+          problems: ["web: dc1/vm-1/web-1: tag lateen.port is given as both 80 and 81"],
         },
       ],
       version: { version: "0.1.0", trustDomain: "cluster.local", node: "v24.14.1" },

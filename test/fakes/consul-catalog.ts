@@ -11,6 +11,15 @@ export interface FakeInstance {
   /** Default `passing`. */
   readonly status?: "passing" | "warning" | "critical";
   readonly weights?: { readonly Passing: number; readonly Warning: number };
+  readonly taggedAddresses?: Readonly<Record<string, { readonly Address: string; readonly Port: number }>>;
+  /** Of a sidecar (`kind: connect-proxy`). */
+  readonly proxy?: Readonly<Record<string, unknown>>;
+}
+
+/** What a catalog is of; empty: what an open-source Consul has alone. */
+export interface FakeScope {
+  readonly datacenter: string;
+  readonly namespace: string;
 }
 
 /** The content of the fake Consul, and the index of the last change of each thing that can be watched. */
@@ -18,7 +27,13 @@ export class FakeCatalog {
   readonly #instances = new Map<string, FakeInstance>();
   readonly #nodes = new Map<string, string>();
   readonly #touched = new Map<string, number>();
+  readonly scope: FakeScope;
   #index = 10;
+
+  constructor(scope: FakeScope = { datacenter: "dc1", namespace: "" }) {
+    this.scope = scope;
+  }
+
   onChange: () => void = () => {};
 
   addNode(node: string, address: string): void {
@@ -71,7 +86,9 @@ export class FakeCatalog {
   }
 
   agentServices(node: string): unknown {
-    return Object.fromEntries(this.#select({ node }).map((instance) => [instance.id, serviceOf(instance)]));
+    return Object.fromEntries(
+      this.#select({ node }).map((instance) => [instance.id, this.#serviceOf(instance)]),
+    );
   }
 
   agentChecks(node: string): unknown {
@@ -98,8 +115,12 @@ export class FakeCatalog {
 
   #entry(instance: FakeInstance): unknown {
     return {
-      Node: { Node: instance.node, Address: this.addressOf(instance.node) },
-      Service: serviceOf(instance),
+      Node: {
+        Node: instance.node,
+        Address: this.addressOf(instance.node),
+        Datacenter: this.scope.datacenter,
+      },
+      Service: this.#serviceOf(instance),
       Checks: [{ CheckID: "serfHealth", Status: "passing", ServiceID: "" }, checkOf(instance)],
     };
   }
@@ -107,8 +128,14 @@ export class FakeCatalog {
   #node(node: string): unknown {
     return {
       Node: { Node: node, Address: this.addressOf(node) },
-      Services: Object.fromEntries(this.#select({ node }).map((one) => [one.id, serviceOf(one)])),
+      Services: Object.fromEntries(this.#select({ node }).map((one) => [one.id, this.#serviceOf(one)])),
     };
+  }
+
+  /** Only Consul Enterprise tells a namespace. */
+  #serviceOf(instance: FakeInstance): Readonly<Record<string, unknown>> {
+    const { namespace } = this.scope;
+    return { ...serviceOf(instance), ...(namespace === "" ? {} : { Namespace: namespace }) };
   }
 
   #touch(...changed: readonly (FakeInstance | undefined)[]): void {
@@ -137,6 +164,8 @@ function serviceOf(instance: FakeInstance): Readonly<Record<string, unknown>> {
     Tags: instance.tags ?? null,
     Meta: instance.meta ?? null,
     Weights: instance.weights ?? { Passing: 1, Warning: 1 },
+    TaggedAddresses: instance.taggedAddresses ?? null,
+    ...(instance.proxy === undefined ? {} : { Proxy: instance.proxy }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { FakeCatalog } from "./consul-catalog.ts";
+import { FakeCatalog, type FakeScope } from "./consul-catalog.ts";
 
 /** What the next answer to a path is instead of what it should be. */
 export type ConsulFault =
@@ -28,6 +28,7 @@ interface Script {
 
 interface Held {
   readonly path: string;
+  readonly catalog: FakeCatalog;
   readonly after: number;
   readonly response: ServerResponse;
 }
@@ -35,6 +36,7 @@ interface Held {
 /** A Consul over HTTP with blocking queries, whose next answers can be scripted, and which can lose its data. */
 export class ConsulDouble implements AsyncDisposable {
   readonly catalog: FakeCatalog = new FakeCatalog();
+  readonly #scopes: FakeCatalog[] = [];
   /** Paths of all requests so far, in their order. */
   readonly requests: string[] = [];
   /** When set, requests without it get 403. */
@@ -67,6 +69,14 @@ export class ConsulDouble implements AsyncDisposable {
 
   get address(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** What is answered to questions for that datacenter and namespace from now on; to others, `catalog`. */
+  scope(scope: FakeScope): FakeCatalog {
+    const catalog = new FakeCatalog(scope);
+    catalog.onChange = (): void => this.#answerHeld();
+    this.#scopes.push(catalog);
+    return catalog;
   }
 
   /** The next `times` answers to paths that match have this fault; a query that is being held has it at once. */
@@ -109,7 +119,8 @@ export class ConsulDouble implements AsyncDisposable {
       response.writeHead(403).end("Permission denied");
       return;
     }
-    const held = { path, after: Number(url.searchParams.get("index") ?? 0), response };
+    const catalog = this.#catalogOf(url.searchParams);
+    const held = { path, catalog, after: Number(url.searchParams.get("index") ?? 0), response };
     this.#held.push(held);
     const timer = setTimeout(() => this.#finish(held), waitOf(url));
     response.on("close", () => {
@@ -121,29 +132,44 @@ export class ConsulDouble implements AsyncDisposable {
 
   #answerHeld(): void {
     for (const held of this.#held) {
-      const index = this.#answer(held.path)?.index;
+      const index = this.#answer(held)?.index;
       const scripted = this.#scripts.some(({ path, left }) => left > 0 && path.test(held.path));
       if (scripted || index === undefined || held.after === 0 || index > held.after) this.#finish(held);
     }
   }
 
-  #answer(path: string): { readonly index?: number; readonly body: unknown } | undefined {
+  #catalogOf(query: URLSearchParams): FakeCatalog {
+    const [datacenter, namespace] = [query.get("dc"), query.get("ns")];
+    const asked = this.#scopes.find(
+      ({ scope }) =>
+        (datacenter === null || scope.datacenter === datacenter) && (namespace ?? "") === scope.namespace,
+    );
+    return asked ?? this.catalog;
+  }
+
+  #answer({
+    path,
+    catalog,
+  }: Pick<Held, "path" | "catalog">): { readonly index?: number; readonly body: unknown } | undefined {
     if (path === "/status/leader") return { body: "127.0.0.1:8300" };
-    if (path === "/agent/services") return { body: this.catalog.agentServices(this.#node) };
-    if (path === "/agent/checks") return { body: this.catalog.agentChecks(this.#node) };
+    if (path === "/agent/services") return { body: catalog.agentServices(this.#node) };
+    if (path === "/agent/checks") return { body: catalog.agentChecks(this.#node) };
     if (path === "/agent/self") {
       return {
-        body: { Config: { NodeName: this.#node }, Member: { Addr: this.catalog.addressOf(this.#node) } },
+        body: {
+          Config: { NodeName: this.#node, Datacenter: this.catalog.scope.datacenter },
+          Member: { Addr: this.catalog.addressOf(this.#node) },
+        },
       };
     }
-    return this.catalog.answer(path);
+    return catalog.answer(path);
   }
 
   #finish(held: Held): void {
     this.#held = this.#held.filter((other) => other !== held);
     const script = this.#scripts.find(({ path, left }) => left > 0 && path.test(held.path));
     if (script !== undefined) script.left--;
-    const answer = this.#answer(held.path);
+    const answer = this.#answer(held);
     if (answer === undefined) held.response.writeHead(404).end("no such path");
     else respond(held.response, answer, script?.fault);
   }

@@ -68,6 +68,7 @@ export const PLAIN_SIDECAR = {
   httpProxy: undefined,
   vips: "none",
   reportsCalls: false,
+  mtls: undefined,
 } as const;
 
 export function workload(service: string, over: Partial<PlacedWorkload> = {}): PlacedWorkload {

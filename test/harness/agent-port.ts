@@ -331,6 +331,7 @@ export function wireWorkload(name: string, changes: Partial<Workload> = {}): Wor
     reportsCalls: false,
     group: "",
     defaulted: [],
+    mtls: "",
     ...changes,
   };
 }

@@ -65,8 +65,8 @@ export async function realConsulSubject(binary: string): Promise<RegistrySubject
     registry,
     own: ["consul"],
     put: (instance) => putIntoCatalog(consul, instance),
-    remove: ({ node, id }) =>
-      consul.put("/catalog/deregister", { Node: node, ServiceID: id.slice(node.length + 1) }),
+    remove: (instance) =>
+      consul.put("/catalog/deregister", { Node: instance.node, ServiceID: serviceId(instance) }),
     async [Symbol.asyncDispose]() {
       registry[Symbol.dispose]();
       await consul[Symbol.asyncDispose]();
@@ -97,7 +97,7 @@ async function putIntoCatalog(consul: RunningConsul, instance: CatalogInstance):
 }
 
 function serviceId({ node, id }: CatalogInstance): string {
-  return id.slice(node.length + 1);
+  return id.slice(`dc1/${node}/`.length);
 }
 
 function tagsOf(instance: CatalogInstance): readonly string[] {

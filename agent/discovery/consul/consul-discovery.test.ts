@@ -103,7 +103,7 @@ test("only services that want to be in the mesh are taken, and no sidecar of Con
   await using reader = new SetReader(discoveryOf(client));
   await eventually("a set", () => reader.latest);
   assert.deepEqual(reader.ids(), ["meta-1", "web-1"]);
-  assert.deepEqual(reader.latest?.[1]?.catalog, { registry: "consul", instanceId: "node-1/web-1" });
+  assert.deepEqual(reader.latest?.[1]?.catalog, { registry: "consul", instanceId: "dc1/node-1/web-1" });
 });
 
 test("what a service does not say has its default", async () => {

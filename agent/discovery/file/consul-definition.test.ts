@@ -63,6 +63,7 @@ test("a definition of Consul counts as it is, in whatever case its keys are, and
       owner: undefined,
       httpProxy: undefined,
       vips: false,
+      mtls: undefined,
       catalog: undefined,
       group: undefined,
       probe: {

@@ -5,8 +5,8 @@ import type { Clock } from "../../../mesh/lifecycle/clock.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import { logFindings } from "../../host/log-findings.ts";
 import type { Discovery, LocalService } from "../discovery.ts";
+import { KeptTexts } from "../kept-texts.ts";
 import { clash, elsewhere, notRead, passedOver, refusedFile, unreadable } from "./file-findings.ts";
-import { KeptFiles } from "./kept-files.ts";
 import { clashesAmong, parseServices } from "./parse-services.ts";
 import type { ParsedServices } from "./parsed-services.ts";
 import { filesAt, readBounded, watchersFor } from "./service-files.ts";
@@ -44,7 +44,7 @@ interface Content {
 export class FileDiscovery implements Discovery {
   readonly name = "file";
   readonly #options: FileDiscoveryOptions;
-  readonly #kept: KeptFiles | undefined;
+  readonly #kept: KeptTexts | undefined;
   readonly #contents = new Map<string, Content>();
   #findings: readonly HostFinding[] = [];
   /** As of the last look: what was there first stays when another file claims its id or port. */
@@ -53,7 +53,10 @@ export class FileDiscovery implements Discovery {
   constructor(options: FileDiscoveryOptions) {
     this.#options = options;
     const { stateDir } = options;
-    this.#kept = stateDir === undefined ? undefined : new KeptFiles({ ...options, stateDir });
+    this.#kept =
+      stateDir === undefined
+        ? undefined
+        : new KeptTexts({ ...options, stateDir, file: "service-files.json" });
   }
 
   get findings(): readonly HostFinding[] {

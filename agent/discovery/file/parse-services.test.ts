@@ -27,6 +27,7 @@ test("the shortest service has a default for everything else", () => {
         owner: undefined,
         httpProxy: undefined,
         vips: false,
+        mtls: undefined,
         catalog: undefined,
         group: undefined,
         probe: undefined,
@@ -57,6 +58,7 @@ services:
     owner: unit:web@1.service
     httpProxy: 15080
     vips: true
+    mtls: strict
     weight: 3
     health: unhealthy
     registry: embedded
@@ -91,6 +93,7 @@ services:
         owner: { kind: "unit", unit: "web@1.service" },
         httpProxy: { address: undefined, port: 15_080 },
         vips: true,
+        mtls: "strict",
         catalog: { registry: "embedded", instanceId: "r2" },
         group: { name: "reviews-vms", defaulted: ["app"] },
         probe: {

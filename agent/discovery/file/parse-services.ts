@@ -13,6 +13,7 @@ import {
   isLocality,
   isObjectName,
   labelProblem,
+  MTLS_DEFAULTS,
   parseHttpProxy,
 } from "../../../mesh/model/vocabulary.ts";
 import { parseUpstreams, type UpstreamHint } from "../../../mesh/model/vocabulary-upstreams.ts";
@@ -97,6 +98,8 @@ const serviceSchema = z
     httpProxy: httpProxy.optional(),
     /** Its proxy listens at the addresses of other services, which DNS tells. */
     vips: z.boolean().default(false),
+    /** What counts where no PeerAuthentication says. */
+    mtls: z.enum(MTLS_DEFAULTS).optional(),
     weight: z.number().int().min(1).max(65_535).optional(),
     health: z.enum(["healthy", "unhealthy"]).default("healthy"),
     /** The catalog that has it too: it is an endpoint only as long as that has it. */
@@ -189,6 +192,7 @@ function toLocalService(written: WrittenService, hostAddress: string): LocalServ
     owner: written.owner,
     httpProxy: written.httpProxy,
     vips: written.vips,
+    mtls: written.mtls,
     catalog: registry === undefined ? undefined : { registry, instanceId },
     group: written.group === undefined ? undefined : { name: written.group, defaulted: defaultedOf(written) },
     probe: written.probe,

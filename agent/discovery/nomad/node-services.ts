@@ -7,6 +7,7 @@ import {
 } from "../../../mesh/blocking/blocking-query.ts";
 import { Gate } from "../../../mesh/blocking/gate.ts";
 import { IndexEpoch } from "../../../mesh/blocking/index-epoch.ts";
+import { TokenQueue } from "../../../mesh/blocking/token-queue.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 import { backoffMs } from "../../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
@@ -36,6 +37,8 @@ interface Wanted {
 }
 
 const WIDTH = 8;
+/** Questions that all queries together may ask without a pause. */
+const ALL_AT_ONCE = 2_000;
 const EPOCH_REST_MS = 10_000;
 const NODE = "/agent/self";
 
@@ -57,7 +60,9 @@ export class NodeServices {
 
   constructor(options: NodeServicesOptions) {
     this.#options = options;
-    this.#query = { ...options, gate: new Gate(WIDTH), epoch: new IndexEpoch(options.clock, EPOCH_REST_MS) };
+    const { clock, timing } = options;
+    const limit = new TokenQueue(clock, ALL_AT_ONCE, timing.allRefillMs);
+    this.#query = { ...options, gate: new Gate(WIDTH), limit, epoch: new IndexEpoch(clock, EPOCH_REST_MS) };
   }
 
   /** Whether everything that is asked for has been told once. */

@@ -319,6 +319,7 @@ test("what a job registers in Consul is served with what Nomad knows of its netw
     interception: "none",
     owner: undefined,
     vips: false,
+    mtls: undefined,
     httpProxy: undefined,
     catalog: {
       registry: "consul",

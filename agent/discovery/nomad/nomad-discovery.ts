@@ -131,24 +131,25 @@ export class NomadDiscovery implements Discovery {
 
   async #ownServices(): Promise<{
     readonly services: readonly LocalService[];
-    readonly refused: ReadonlySet<string>;
+    readonly refused: ReadonlyMap<string, boolean>;
     readonly findings: readonly HostFinding[];
   }> {
     const services: LocalService[] = [];
-    const refused = new Set<string>();
+    const refused = new Map<string, boolean>();
     const findings: HostFinding[] = [];
     for (const { registration, allocation } of this.#node.wanted()) {
       const near = await this.#hostAddressNear(allocation);
+      const healthy = this.#checks.isHealthy(allocation.id, registration.service);
       const { service, violations } = toLocalService(registration, {
         allocation,
-        healthy: this.#checks.isHealthy(allocation.id, registration.service),
+        healthy,
         hostAddressNear: () => near,
       });
       const workload = workloadId(
         service ? { ...service, name: service.id } : { ...registration, name: registration.id },
       );
       if (violations.length > 0) findings.push(tagsFinding(workload, violations, service === undefined));
-      if (service === undefined) refused.add(registration.id);
+      if (service === undefined) refused.set(registration.id, healthy);
       else services.push(service);
     }
     return { services, refused, findings };

@@ -57,6 +57,7 @@ export function toLocalService(
     interception: hints.interception ?? "none",
     owner: hints.owner,
     vips: hints.vips,
+    mtls: hints.mtls,
     httpProxy: hints.httpProxy && {
       address: hints.httpProxy.address ?? near(around),
       port: hints.httpProxy.port,

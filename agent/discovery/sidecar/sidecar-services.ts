@@ -94,6 +94,7 @@ function saidOf(
   | "interception"
   | "owner"
   | "vips"
+  | "mtls"
   | "httpProxy"
 > {
   return {
@@ -102,6 +103,7 @@ function saidOf(
     upstreams: hints.upstreams,
     owner: hints.owner,
     vips: hints.vips,
+    mtls: hints.mtls,
     weight: hints.weight ?? 1,
     locality: hints.locality ?? "",
     network: hints.network ?? "",

@@ -5,6 +5,7 @@ import {
 } from "../../../mesh/blocking/blocking-query.ts";
 import { Gate } from "../../../mesh/blocking/gate.ts";
 import { IndexEpoch } from "../../../mesh/blocking/index-epoch.ts";
+import { TokenQueue } from "../../../mesh/blocking/token-queue.ts";
 import { runTasks } from "../../../mesh/lifecycle/run-tasks.ts";
 import { CatalogMirror, type RemovalTiming } from "../catalog-mirror.ts";
 import { EventQueue } from "../event-queue.ts";
@@ -14,12 +15,17 @@ import { ServiceEvents } from "../service-events.ts";
 import { WatchStatus } from "../watch-status.ts";
 
 import type { ConsulRegistryOptions } from "./consul-registry.ts";
-import { parseServiceAnswer, parseServiceNames } from "./parse-answers.ts";
+import { parseServiceAnswer, parseServiceNames, type ScopeReading } from "./parse-answers.ts";
 
 /** Consul is asked for at most this many whole answers at a time. */
 const SET_UP_WIDTH = 16;
+/** Questions that all queries together may ask without a pause: the first two of each of a thousand services. */
+const ALL_AT_ONCE = 2_000;
 
-type Deps = Omit<ConsulRegistryOptions, "timing"> & { readonly timing: QueryTiming & RemovalTiming };
+type Deps = Omit<ConsulRegistryOptions, "timing" | "name" | "reading"> & {
+  readonly timing: QueryTiming & RemovalTiming;
+  readonly reading: ScopeReading;
+};
 
 /** When indexes go backwards again within this time, only the queries that notice ask anew. */
 const EPOCH_REST_MS = 10_000;
@@ -48,7 +54,8 @@ export class CatalogWatch {
   constructor(deps: Deps) {
     this.#deps = deps;
     const epoch = new IndexEpoch(deps.clock, EPOCH_REST_MS);
-    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), epoch };
+    const limit = new TokenQueue(deps.clock, ALL_AT_ONCE, deps.timing.allRefillMs);
+    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), limit, epoch };
     this.#mirror = new CatalogMirror(deps.timing);
     this.#status = new WatchStatus("consul", deps.clock, deps.logger);
     this.#told = new ServiceEvents(this.events);
@@ -56,6 +63,10 @@ export class CatalogWatch {
 
   get status(): RegistryStatus {
     return this.#status.current;
+  }
+
+  get problems(): readonly string[] {
+    return this.#status.problems;
   }
 
   release(): void {
@@ -112,7 +123,7 @@ export class CatalogWatch {
 
   async #watchService(service: string, signal: AbortSignal): Promise<void> {
     const path = `/health/service/${encodeURIComponent(service)}`;
-    const parse = (body: unknown): ServiceAnswer => parseServiceAnswer(service, body);
+    const parse = (body: unknown): ServiceAnswer => parseServiceAnswer(service, body, this.#deps.reading);
     for await (const event of blockingQuery(this.#query, { path, parse }, signal)) {
       if (event.kind === "failed") {
         this.#status.failed(path, event.error);

@@ -23,7 +23,7 @@ function put(double: ConsulDouble, id: string): void {
   double.catalog.put({ node: "node-1", id, service, address: "10.0.0.1", port: 9080 });
 }
 
-const ALL = ["details-1", "ratings-1", "reviews-1", "reviews-2", "reviews-3"].map((id) => `node-1/${id}`);
+const ALL = ["details-1", "ratings-1", "reviews-1", "reviews-2", "reviews-3"].map((id) => `dc1/node-1/${id}`);
 
 async function started(double: ConsulDouble): Promise<{
   registry: ConsulRegistry;
@@ -172,7 +172,7 @@ test("one query that was between two questions when Consul lost its data does no
   double.catalog.wipe();
   double.up();
   await eventually("the loss is told", () => /lists 6 of 6/.test(reasonOf(registry)));
-  for (const id of [...ALL.map((one) => one.replace("node-1/", "")), "reviews-4"]) put(double, id);
+  for (const id of [...ALL.map((one) => one.replace("dc1/node-1/", "")), "reviews-4"]) put(double, id);
   await eventually("current", () => registry.status.state === "current");
   assert.equal(reader.ids().length, 6);
   registry[Symbol.dispose]();

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CATALOG_READING } from "../../../mesh/consul/catalog-reading.ts";
 import { MeshError } from "../../../mesh/errors.ts";
-import { parseServiceAnswer, parseServiceNames } from "./parse-answers.ts";
+import { parseServiceAnswer, parseServiceNames, type ScopeReading } from "./parse-answers.ts";
+
+const READING: ScopeReading = { ...CATALOG_READING, locality: "" };
 
 interface Parts {
   readonly node?: Readonly<Record<string, unknown>>;
@@ -18,12 +21,12 @@ function entry({ node = {}, service = {}, checks = ["passing"] }: Parts = {}): u
 }
 
 function one(parts: Parts): ReturnType<typeof parseServiceAnswer>["instances"][number] | undefined {
-  return parseServiceAnswer("web", [entry(parts)]).instances[0];
+  return parseServiceAnswer("web", [entry(parts)], READING).instances[0];
 }
 
 test("an instance that says little has the node's address and defaults", () => {
   assert.deepEqual(one({}), {
-    id: "node-1/web-1",
+    id: "dc1/node-1/web-1",
     service: "web",
     namespace: "default",
     node: "node-1",
@@ -79,19 +82,19 @@ const refused: readonly { readonly name: string; readonly parts: Parts; readonly
 
 for (const { name, parts, says } of refused) {
   test(`an instance with ${name} is refused alone`, () => {
-    const answer = parseServiceAnswer("web", [entry(parts), entry({ service: { ID: "web-2" } })]);
+    const answer = parseServiceAnswer("web", [entry(parts), entry({ service: { ID: "web-2" } })], READING);
     assert.deepEqual(
       answer.instances.map(({ id }) => id),
-      ["node-1/web-2"],
+      ["dc1/node-1/web-2"],
     );
-    assert.deepEqual([...answer.refused], ["node-1/web-1"]);
+    assert.deepEqual([...answer.refused.keys()], ["dc1/node-1/web-1"]);
     assert.equal(answer.problems.length, 1);
     assert.match(answer.problems[0]?.problem ?? "", says);
   });
 }
 
 test("an entry that is no object at all is refused alone", () => {
-  const answer = parseServiceAnswer("web", [null, 7, entry()]);
+  const answer = parseServiceAnswer("web", [null, 7, entry()], READING);
   assert.equal(answer.instances.length, 1);
   assert.deepEqual(
     answer.problems.map(({ instance }) => instance),
@@ -100,29 +103,29 @@ test("an entry that is no object at all is refused alone", () => {
 });
 
 test("of two instances with one id the first counts", () => {
-  const answer = parseServiceAnswer("web", [entry(), entry({ service: { Port: 81 } })]);
+  const answer = parseServiceAnswer("web", [entry(), entry({ service: { Port: 81 } })], READING);
   assert.deepEqual(
     answer.instances.map(({ port }) => port),
     [80],
   );
-  assert.deepEqual(answer.problems, [{ instance: "node-1/web-1", problem: "this id is listed twice" }]);
+  assert.deepEqual(answer.problems, [{ instance: "dc1/node-1/web-1", problem: "this id is listed twice" }]);
   assert.equal(answer.refused.size, 0);
 });
 
 test("an unknown word is told and refuses nothing", () => {
-  const answer = parseServiceAnswer("web", [entry({ service: { Tags: ["lateen.injct=true"] } })]);
+  const answer = parseServiceAnswer("web", [entry({ service: { Tags: ["lateen.injct=true"] } })], READING);
   assert.equal(answer.instances.length, 1);
   assert.match(answer.problems[0]?.problem ?? "", /did you mean inject/);
 });
 
 test("Consul's own proxies and gateways are no instances", () => {
   for (const Kind of ["connect-proxy", "mesh-gateway"]) {
-    assert.deepEqual(parseServiceAnswer("web", [entry({ service: { Kind } })]).instances, []);
+    assert.deepEqual(parseServiceAnswer("web", [entry({ service: { Kind } })], READING).instances, []);
   }
 });
 
 test("an answer of another form is no answer", () => {
-  assert.throws(() => parseServiceAnswer("web", {}), MeshError);
+  assert.throws(() => parseServiceAnswer("web", {}, READING), MeshError);
   assert.throws(() => parseServiceNames([]), MeshError);
   assert.throws(() => parseServiceNames(null), MeshError);
   assert.throws(() => parseServiceNames({ web: [], reviews: 7 }), {

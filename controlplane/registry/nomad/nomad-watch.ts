@@ -2,6 +2,7 @@ import { type BlockingQueryDeps, blockingQuery } from "../../../mesh/blocking/bl
 import { Gate } from "../../../mesh/blocking/gate.ts";
 import { IndexEpoch } from "../../../mesh/blocking/index-epoch.ts";
 import { TokenBucket } from "../../../mesh/blocking/token-bucket.ts";
+import { TokenQueue } from "../../../mesh/blocking/token-queue.ts";
 import { isServiceName } from "../../../mesh/consul/names.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 import { backoffMs } from "../../../mesh/lifecycle/backoff.ts";
@@ -37,6 +38,8 @@ export interface StreamTiming {
 type Deps = Omit<NomadRegistryOptions, "timing"> & { readonly timing: NomadTiming };
 
 const SET_UP_WIDTH = 16;
+/** Questions that all queries together may ask without a pause. */
+const ALL_AT_ONCE = 2_000;
 const EPOCH_REST_MS = 10_000;
 /** A stream that has lasted this long has been of use. */
 const STEADY_MS = 10_000;
@@ -86,7 +89,8 @@ export class NomadWatch {
     this.#deps = deps;
     const { client, clock, timing } = deps;
     const epoch = new IndexEpoch(clock, EPOCH_REST_MS);
-    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), epoch };
+    const limit = new TokenQueue(clock, ALL_AT_ONCE, timing.allRefillMs);
+    this.#query = { ...deps, gate: new Gate(SET_UP_WIDTH), limit, epoch };
     this.#mirror = new CatalogMirror(timing);
     this.#status = new WatchStatus("nomad", clock, deps.logger);
     this.#told = new ServiceEvents(this.events);

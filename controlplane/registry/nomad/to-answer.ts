@@ -14,7 +14,7 @@ export interface Beside {
 /** The registrations of one service as instances, each with what its tags say. One that cannot be used is refused alone. */
 export function toAnswer(registrations: readonly NomadRegistration[], beside: Beside): ServiceAnswer {
   const instances: CatalogInstance[] = [];
-  const refused = new Set<string>();
+  const refused = new Map<string, boolean>();
   const problems: InstanceProblem[] = [];
   for (const registration of registrations) {
     const { instance, violations } = toInstance(registration, beside);
@@ -22,7 +22,7 @@ export function toAnswer(registrations: readonly NomadRegistration[], beside: Be
       const problem = violations.map(({ path, message }) => `${path} ${message}`).join("; ");
       problems.push({ instance: registration.id, problem });
     }
-    if (instance === undefined) refused.add(registration.id);
+    if (instance === undefined) refused.set(registration.id, beside.isHealthy(registration));
     else instances.push(instance);
   }
   return { instances, refused, problems };
