@@ -7,6 +7,9 @@ import { DESCRIPTION, type Order } from "./edition.ts";
 /** Debian's places that are others on Fedora. */
 const ZSH = ["usr/share/zsh/vendor-completions", "usr/share/zsh/site-functions"] as const;
 
+/** What Node has compiled: one version's own. */
+const CACHE = "/usr/lib/lateen/node_modules/.cache";
+
 /** A package for rpm. Returns its path. */
 export async function buildRpm({ root, work, out, architecture, edition, level }: Order): Promise<string> {
   await rename(join(root, ZSH[0]), join(root, ZSH[1]));
@@ -77,6 +80,9 @@ cp -a ${root}/. %{buildroot}/
 %post
 systemd-sysusers lateen.conf || useradd --system --user-group --no-create-home --home-dir /var/lib/lateen --shell /sbin/nologin lateen 2>/dev/null || :
 install -d -m 0750 -o root -g lateen /etc/lateen.d /etc/lateen.d/services.d
+# The programs run as users who write nothing there: what Node compiles is written down for them now.
+rm -rf ${CACHE}
+for command in server agent proxy; do /usr/bin/lateen "$command" --help >/dev/null || :; done
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload || :
   # Nothing is started that was not; what runs is started anew, and keeps its connections.
@@ -84,6 +90,7 @@ if [ -d /run/systemd/system ]; then
 fi
 
 %preun
+if [ "$1" -eq 0 ]; then rm -rf ${CACHE}; fi
 # An upgrade stops nothing: the data planes serve on.
 if [ "$1" -eq 0 ] && [ -d /run/systemd/system ]; then
   systemctl disable --now lateen-agent.service lateen-server.service || :
