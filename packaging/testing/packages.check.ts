@@ -101,6 +101,7 @@ suite("rpm", () => {
     execFileSync("rpm", ["--root", root.path, ...args], { encoding: "utf8" });
 
   test("it installs, upgrades and goes, and leaves what was configured", () => {
+    root.run("mkdir", "-p", ...OF_FEDORA);
     const untouched = filesOf(root);
     rpm("--install", "--nodeps", first.rpm);
     assert.match(root.run("lateen", "version", "--client"), /^client: .*Node v24/);
@@ -118,6 +119,13 @@ suite("rpm", () => {
   });
 });
 
+/** Folders that other packages of Fedora own. */
+const OF_FEDORA = [
+  "/usr/lib/sysusers.d",
+  "/usr/share/fish/vendor_completions.d",
+  "/usr/share/licenses",
+  "/usr/share/zsh/site-functions",
+];
 const RPM_ARCH = process.arch === "x64" ? "x86_64" : "aarch64";
 
 /** All there is but for the books of the package managers, their caches and logs. */
