@@ -138,6 +138,7 @@ function filesOf(root: DebianRoot): readonly string[] {
     "./var/cache",
     "./var/log",
     "./root",
+    "./run/adduser",
   ];
   const pruned = notOurs.flatMap((path, index) => [...(index === 0 ? [] : ["-o"]), "-path", path]);
   const found = root.run("find", ".", "(", ...pruned, ")", "-prune", "-o", "-print");
