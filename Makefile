@@ -5,7 +5,7 @@ SHELL := /bin/bash
 NPM_RUN := npm run --silent
 READY := node_modules/.lateen-ready
 
-.PHONY: help setup demo test check format tools bundle bench bench-ban bench-ca bench-consul bench-dns bench-proxy bench-sync bench-rotation bench-xds fuzz soak clean
+.PHONY: help setup demo test check format tools bundle packages check-packages bench bench-ban bench-ca bench-consul bench-dns bench-proxy bench-sync bench-rotation bench-xds fuzz soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,12 @@ tools: setup ## put Envoy, Consul and nft into .tools/ (nothing is installed on 
 
 bundle: setup ## what is shipped, in dist/: the program without types, in chunks
 	@node_modules/.bin/node setup/bundle.ts
+
+packages: setup ## deb and rpm for x64 and arm64, each with its own Node, in dist-packages/
+	@node_modules/.bin/node packaging/packages.ts $(ARGS)
+
+check-packages: setup ## the packages installed, upgraded and purged in a Debian of their own; needs root, rpm and lintian
+	@node_modules/.bin/node --test packaging/testing/packages.check.ts
 
 bench: bench-ban bench-ca bench-consul bench-dns bench-sync bench-proxy bench-rotation bench-xds ## all benchmarks; tables here, figures in bench-results/
 

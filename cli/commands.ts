@@ -218,6 +218,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/proxy-config.ts")).proxyConfigCommand,
   },
   {
+    name: "completion",
+    aliases: [],
+    summary: "a script that completes these commands in bash, zsh or fish",
+    load: async () => (await import("./commands/completion.ts")).completionCommand,
+  },
+  {
     name: "version",
     aliases: [],
     summary: "versions of this program and of the server",

@@ -1,16 +1,19 @@
 /**
- * Makes the program as it is shipped, in `dist/` or the folder that is given: JavaScript without types, each command in
- * the chunks that it needs, the licenses of what is in it, and the packages whose native parts are loaded at run time.
+ * Makes the program as it is shipped: JavaScript without types, each command in the chunks that it needs, the licenses of
+ * what is in it, and the packages whose native parts are loaded at run time.
+ *
+ * bundle.ts [FOLDER [ARCHITECTURE NODE_MODULES]]: into `dist/`, and for this machine's processor, unless told.
  */
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 
-const out = process.argv[2] ?? "dist";
+const [out = "dist", architecture = process.arch, modules = "node_modules"] = process.argv.slice(2);
 /** Loaded by `require` where they are used, and only there. */
-const BESIDE = ["koffi", `@koromix/koffi-${process.platform}-${process.arch}`, "systemd-notify"];
-const NOT_NEEDED = /\/(?:src|doc|test|vendor)$/;
+const BESIDE = ["koffi", `@koromix/koffi-linux-${architecture}`, "systemd-notify"];
+const NOT_NEEDED =
+  /\/(?:src|doc|test|vendor|native|musl_\w+|cnoke\.cjs|yarn\.lock|\.\w+|\.eslintrc\.yml|\w+\.(?:md|d\.ts))$/;
 
 await rm(out, { recursive: true, force: true });
 const { metafile } = await build({
@@ -33,9 +36,9 @@ const { metafile } = await build({
   metafile: true,
 });
 for (const name of BESIDE) {
-  const from = join("node_modules", name);
-  await mkdir(dirname(join(out, from)), { recursive: true });
-  await cp(from, join(out, from), { recursive: true, filter: (path) => !NOT_NEEDED.test(path) });
+  const to = join(out, "node_modules", name);
+  await mkdir(dirname(to), { recursive: true });
+  await cp(join(modules, name), to, { recursive: true, filter: (path) => !NOT_NEEDED.test(path) });
 }
 const { name, version, type, license } = JSON.parse(await readFile("package.json", "utf8")) as Record<
   string,

@@ -20,7 +20,7 @@ export async function unpackDebianPackages(
   work: string,
   release = RELEASE,
 ): Promise<string> {
-  const mirrors = debianMirrors(await aptSources());
+  const mirrors = await machineMirrors();
   if (mirrors.length === 0) throw new Error("this machine's apt configuration names no Debian mirror");
   const failures: string[] = [];
   for (const [index, mirror] of mirrors.entries()) {
@@ -31,6 +31,11 @@ export async function unpackDebianPackages(
     }
   }
   throw new Error(`no mirror of this machine's apt has ${release}'s ${names[0]} (${failures.join("; ")})`);
+}
+
+/** The Debian mirrors that this machine's apt is configured with. */
+export async function machineMirrors(): Promise<readonly DebianMirror[]> {
+  return debianMirrors(await aptSources());
 }
 
 async function unpackFrom(

@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   proxy: ["mesh"],
   cli: ["mesh", "controlplane", "agent", "proxy", "setup"],
   examples: [],
+  packaging: ["cli", "setup"],
   setup: [],
   bench: ["mesh", "controlplane", "agent", "proxy", "test", "setup"],
   fuzz: ["mesh", "agent", "proxy", "test"],
@@ -35,9 +36,12 @@ const DOORS =
 const FORGE_HOMES = ["mesh/identity/", "controlplane/ca/"];
 const DRAWERS = /(^|\/)(utils?|helpers?|common|misc|shared)(\/|\.ts$)/;
 
-const files = globSync("{mesh,controlplane,agent,proxy,cli,examples,test,setup,bench,fuzz}/**/*.ts", {
-  exclude: (path) => path.includes("xds/gen"),
-}).sort();
+const files = globSync(
+  "{mesh,controlplane,agent,proxy,cli,examples,test,setup,bench,fuzz,packaging}/**/*.ts",
+  {
+    exclude: (path) => path.includes("xds/gen"),
+  },
+).sort();
 const texts = new Map(files.map((file) => [file, readFileSync(file, "utf8")]));
 
 const isTest = (file: string): boolean =>
