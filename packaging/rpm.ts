@@ -91,10 +91,18 @@ if [ -d /run/systemd/system ]; then
 fi
 
 %preun
-if [ "$1" -eq 0 ]; then rm -rf ${CACHE}; fi
+if [ "$1" -eq 0 ]; then
+  # What of this host asks the agent, or goes to its proxies, would go nowhere.
+  if [ -e /var/lib/lateen-capture/confirmed.json ]; then lateen capture remove --drain 0s || :; fi
+  if [ -e /etc/lateen.d/agent.yaml ]; then
+    lateen host dns --undo || :
+    lateen host vips --undo || :
+  fi
+  rm -rf ${CACHE}
+fi
 # An upgrade stops nothing: the data planes serve on.
 if [ "$1" -eq 0 ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now lateen-agent.service lateen-server.service || :
+  systemctl disable --now lateen-capture.service lateen-agent.service lateen-server.service || :
 fi
 
 %postun
