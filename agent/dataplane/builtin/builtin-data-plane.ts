@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { VERSION } from "../../../mesh/version.ts";
 import { builtinBootstrap } from "../../bootstrap/builtin-bootstrap.ts";
 import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
@@ -21,6 +22,7 @@ export function builtinDataPlane(options: BuiltinOptions): DataPlane {
       String(options.drainMs / 1000),
       ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
     ],
+    workers: (concurrency = 1) => concurrency || availableParallelism(),
     bootstrap: (node, command) => builtinBootstrap(node, options.logLevel, command),
     succession: {
       version: `${VERSION} on Node ${process.versions.node}`,
