@@ -16,6 +16,7 @@ import { readRecord, writeRecord } from "./process-record.ts";
 import { processStartTime } from "./process-start-time.ts";
 import { spawnProcess } from "./proxy-process.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
+import { Turns } from "./turns.ts";
 
 interface Line {
   readonly level: string;
@@ -51,11 +52,10 @@ function nodeIdOf(name: string): string {
   return `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`;
 }
 
-async function fixture(t: TestContext): Promise<Fixture> {
+async function fixture(t: TestContext, turns: Turns = new Turns(), lines: Line[] = []): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "lateen-supervisor-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const files = workloadPaths(folder, folder, { namespace: "default", name: "web" });
-  const lines: Line[] = [];
   return {
     files,
     lines,
@@ -89,6 +89,7 @@ async function fixture(t: TestContext): Promise<Fixture> {
         // A busy machine is slow: only where it matters is little time given.
         ...(mode === "calm" ? {} : { hang: { everyMs: 10, answerWithinMs: 100, misses: 2 } }),
         logLevel: "info",
+        turns,
         command: [process.execPath, FAKE_PROXY, "--mode", mode],
       }).create(
         {
@@ -282,6 +283,33 @@ test("a data plane with another number of threads than is said hands over to one
   stop.abort();
   await done;
   for (const pid of pids) assert.equal(processStartTime(pid), undefined);
+});
+
+test("those of a host hand over one after the other", async (t) => {
+  const lines: Line[] = [];
+  const turns = new Turns();
+  const said = new Said();
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const planes = await Promise.all(
+    ["web", "store", "api"].map(async (name) => (await fixture(t, turns, lines)).process("calm", name, said)),
+  );
+  const done = planes.map((plane) => plane.run(stop.signal));
+  const have = async (threads: number): Promise<unknown> =>
+    await eventually(`${threads} threads`, () => planes.every((plane) => plane.threads?.now === threads));
+  await have(1);
+  said.say(2);
+  await have(2);
+  const steps = lines.flatMap((line) => {
+    if (handsOver(line)) return ["begun"];
+    return line.message.startsWith("took over") ? ["done"] : [];
+  });
+  assert.deepEqual(
+    steps,
+    planes.flatMap(() => ["begun", "done"]),
+  );
+  stop.abort();
+  await Promise.all(done);
 });
 
 test("one that was left running with another number of threads than is said hands over, too", async (t) => {

@@ -23,6 +23,7 @@ import { processStartTime } from "./process-start-time.ts";
 import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
 import { stopProcess } from "./stop-process.ts";
 import { nextState, type SupervisorEvent, type SupervisorState } from "./supervisor-state.ts";
+import { Turns } from "./turns.ts";
 import { WorkerCount } from "./worker-count.ts";
 
 export interface SupervisorOptions {
@@ -36,6 +37,8 @@ export interface SupervisorOptions {
   readonly random: () => number;
   /** When a process that runs counts as hanging; a default otherwise. */
   readonly hang?: HangRule;
+  /** In which those of a host hand over. */
+  readonly turns?: Turns;
 }
 
 interface HangRule {
@@ -87,9 +90,8 @@ export class ProcessSupervisor implements DataPlaneProcess {
     this.#node = node;
     this.#files = files;
     this.#options = options;
-    const { clock, logger } = options;
-    const { adminSocket } = files;
-    this.#workers = new WorkerCount({ program, concurrency, adminSocket, clock, logger });
+    const { turns = new Turns() } = options;
+    this.#workers = new WorkerCount({ ...options, ...files, program, concurrency, turns });
   }
 
   get threads(): WorkerThreads | undefined {
@@ -244,10 +246,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
     if (fits && (await askServerInfo(this.#files.adminSocket))?.nodeId === this.#node.id) {
       const { succession } = this.#program;
       const isOther = record.version !== undefined && record.version !== succession?.version;
-      if (isOther)
-        logger.info("a data plane of another version hands over to one of this version", {
-          pid: process.pid,
-        });
+      if (isOther) logger.info("a data plane of another version hands over", { pid: process.pid });
       const successor = isOther ? await this.#succeed(process, signal, gone) : undefined;
       if (successor !== undefined) return successor;
       logger.info("took over the data plane that was left running", { pid: record.pid });
@@ -273,10 +272,11 @@ export class ProcessSupervisor implements DataPlaneProcess {
     await this.#writeBootstrap();
     this.#program.succession?.begin(this.#drainTarget(process));
     const deadline = clock.monotonic() + LONGEST_SUCCESSION_MS;
-    while (!over.aborted && clock.monotonic() < deadline) {
+    for (let isLast = false; !isLast; await clock.sleep(READY_POLL_MS, over)) {
+      // It may end as soon as the other one answers: that is looked for once more.
+      isLast = over.aborted || clock.monotonic() >= deadline;
       const successor = await this.#answering();
       if (successor !== undefined && successor !== process.pid) return await this.#adoptAnswering(gone);
-      await clock.sleep(READY_POLL_MS, over);
     }
     if (!over.aborted) logger.error("it did not hand over, and goes on", { pid: process.pid });
     return undefined;

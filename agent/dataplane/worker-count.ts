@@ -5,11 +5,14 @@ import { Wake } from "../state/changes.ts";
 import { askServerInfo } from "./admin-client.ts";
 import type { Concurrency, ProxyProgram, WorkerThreads } from "./data-plane.ts";
 import type { ProxyProcess } from "./proxy-process.ts";
+import type { Turns } from "./turns.ts";
 
 export interface WorkerCountOptions {
   readonly program: Pick<ProxyProgram, "workers" | "succession">;
   readonly concurrency: Concurrency;
   readonly adminSocket: string;
+  /** Of all data planes of the host: each hand-over needs a process more, with all that it holds. */
+  readonly turns: Turns;
   readonly clock: Pick<Clock, "sleep">;
   readonly logger: Logger;
 }
@@ -40,7 +43,7 @@ export class WorkerCount {
     over: AbortSignal,
     succeed: () => Promise<ProxyProcess | undefined>,
   ): Promise<ProxyProcess | undefined> {
-    const { program, concurrency, logger } = this.#options;
+    const { program, concurrency, turns, logger } = this.#options;
     const changed = new Wake();
     const unsubscribe = concurrency.changes.subscribe(() => changed.raise());
     try {
@@ -63,13 +66,20 @@ export class WorkerCount {
           );
           continue;
         }
-        logger.info("another number of worker threads is wanted: the data plane hands over", {
-          pid,
-          now,
-          wanted,
-        });
-        const successor = await succeed().catch((error: unknown) => {
-          logger.error("the data plane could not be told to hand over", { pid, error: messageOf(error) });
+        const successor = await turns.take(async () => {
+          if (over.aborted) return undefined;
+          logger.info("another number of worker threads is wanted: the data plane hands over", {
+            pid,
+            now,
+            wanted,
+          });
+          return await succeed().catch((error: unknown) => {
+            logger.error("the data plane could not be told to hand over", {
+              pid,
+              error: messageOf(error),
+            });
+            return undefined;
+          });
         });
         if (successor !== undefined) return successor;
       }
