@@ -45,6 +45,7 @@ import { WorkloadSvids } from "./identity/workload-svids.ts";
 import { Probes } from "./probes/probes.ts";
 import { WorkloadHealth } from "./probes/workload-health.ts";
 import { Reconciler } from "./reconcile.ts";
+import { ConcurrencySettings } from "./registration/concurrency-settings.ts";
 import { GroupSettings } from "./registration/group-settings.ts";
 import { Registration } from "./registration/registration.ts";
 import { createRelay } from "./relay/relay.ts";
@@ -122,7 +123,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     environment: childEnvironment(environment),
   });
   const health = new WorkloadHealth({ ...seams, groups, probes, groupsMayExec: config.probes.exec });
-  const registration = new Registration({ ...seams, channel, groups });
+  const concurrency = new ConcurrencySettings({ ...seams, stateDir });
+  const registration = new Registration({ ...seams, channel, groups, concurrency });
   identity.changes.subscribe(() => channel.renew());
   bundle.changes.subscribe((change) => {
     roots = bundle.current.roots;
@@ -162,7 +164,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps): Promise<vo
     groups,
     health,
     vips: () => chooseVips(config.vips),
-    concurrencyOf: (workload) => registration.concurrencyOf(workload),
+    concurrency,
     released,
     settleMs: Math.min(MOST_SETTLE_MS, config.drainSeconds * 500),
   });

@@ -11,6 +11,7 @@ import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts"
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
 import { hasIpv6, hostAddressTest } from "./host/local-addresses.ts";
 import type { WorkloadHealth } from "./probes/workload-health.ts";
+import type { ConcurrencySettings } from "./registration/concurrency-settings.ts";
 import type { GroupSettings } from "./registration/group-settings.ts";
 import { readLastWorkloads, writeLastWorkloads } from "./registration/last-workloads.ts";
 import { planGateways } from "./registration/plan-gateways.ts";
@@ -34,6 +35,7 @@ export interface ReconcilerOptions extends RunnerOptions {
   readonly vips: () => Promise<"loopback" | "routed">;
   readonly registration: Registration;
   readonly groups: GroupSettings;
+  readonly concurrency: ConcurrencySettings;
   readonly health: WorkloadHealth;
   readonly logger: Logger;
   /** How long a workload that is no endpoint any more still takes new connections: its callers learn of it meanwhile. */
@@ -133,9 +135,10 @@ export class Reconciler {
    * what was released.
    */
   async run(discovery: Discovery, signal: AbortSignal): Promise<void> {
-    const { clock, groups, health } = this.#options;
+    const { clock, groups, concurrency, health } = this.#options;
     this.#discovery = discovery;
     await groups.load();
+    await concurrency.load();
     const last = await readLastWorkloads(this.#options);
     health.remember(last);
     if (last.length > 0) {
@@ -159,6 +162,7 @@ export class Reconciler {
             if (!signal.aborted) await this.#reconcile();
           }
         },
+        (signal) => concurrency.keep(signal),
         async (signal) => {
           while (!signal.aborted) {
             await clock.sleep(RECHECK_MS, signal);

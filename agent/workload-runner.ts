@@ -3,9 +3,10 @@ import { workloadSpiffeId } from "../mesh/identity/spiffe-id.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
 import { type Workload, type WorkloadId, workloadId } from "../mesh/model/workload.ts";
 import { dataPlaneNode } from "./bootstrap/data-plane-node.ts";
-import type { DataPlane, DataPlaneProcess } from "./dataplane/data-plane.ts";
+import type { DataPlane, DataPlaneProcess, WorkerThreads } from "./dataplane/data-plane.ts";
 import type { SupervisorState } from "./dataplane/supervisor-state.ts";
 import type { WorkloadSvids } from "./identity/workload-svids.ts";
+import type { ConcurrencySettings } from "./registration/concurrency-settings.ts";
 import { orAborted } from "./state/or-aborted.ts";
 import { type WorkloadPaths, workloadPaths } from "./state/paths.ts";
 
@@ -17,8 +18,7 @@ export interface RunnerOptions {
   readonly xdsSocket: string;
   readonly svids: WorkloadSvids;
   readonly dataPlane: DataPlane;
-  /** Worker threads that were asked for; 0: one for each core. Looked at whenever a data plane starts. */
-  readonly concurrencyOf: (workload: WorkloadId) => number | undefined;
+  readonly concurrency: Pick<ConcurrencySettings, "of" | "changes">;
   readonly clock: Clock;
 }
 
@@ -41,7 +41,13 @@ export class WorkloadRunner {
     const { xdsSocket } = options;
     const node = dataPlaneNode(workload, options, { xdsSocket, adminSocket: this.files.adminSocket });
     this.nodeId = node.id;
-    this.#process = options.dataPlane.create(node, this.files, () => options.concurrencyOf(this.id));
+    const { changes } = options.concurrency;
+    const concurrency = { said: () => options.concurrency.of(this.id), changes };
+    this.#process = options.dataPlane.create(node, this.files, concurrency);
+  }
+
+  get threads(): WorkerThreads | undefined {
+    return this.#process.threads;
   }
 
   get state(): SupervisorState {

@@ -87,7 +87,12 @@ async function register(
     trustDomain: state.trustDomain,
     identity: () => ({ roots, certificate: state.svid }),
   });
-  const registration = new Registration({ groups: { take: () => {} }, ...seams, channel });
+  const registration = new Registration({
+    groups: { take: () => {} },
+    concurrency: { take: () => {} },
+    ...seams,
+    channel,
+  });
   registration.set(workloads);
   void registration.run(signal).finally(() => channel.close());
   await registration.acknowledged(signal);

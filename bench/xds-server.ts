@@ -98,7 +98,7 @@ async function start(layout: MeshLayout): Promise<ServerAnswers["start"]> {
     streams: new AgentStreams(),
     translator,
     history: new CallHistory(clock),
-    concurrencyOf: () => undefined,
+    rootNamespace: "istio-system",
     metrics,
     clock,
     logger,

@@ -1,7 +1,6 @@
 import { agentService, certificateService } from "../mesh/agent-api/services.ts";
 import type { TrustDomain } from "../mesh/identity/trust-domain.ts";
 import type { Clock } from "../mesh/lifecycle/clock.ts";
-import type { Workload } from "../mesh/model/workload.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { adsService } from "../mesh/xds/ads-service.ts";
 import { parseNodeId } from "../mesh/xds/names.ts";
@@ -15,6 +14,7 @@ import { agentAuthenticator } from "./agents/peer.ts";
 import type { Placements } from "./agents/placements.ts";
 import type { AgentFacingService } from "./agents/server.ts";
 import { storedGroups } from "./agents/stored-groups.ts";
+import { storedProxySettings } from "./agents/stored-proxy-settings.ts";
 import { admitWorkload } from "./attest/admit-workload.ts";
 import type { AgentRecords } from "./attest/agent-records.ts";
 import type { Attestor } from "./attest/attestor.ts";
@@ -38,13 +38,13 @@ export interface AgentServicesOptions {
   readonly agents: AgentRecords;
   readonly placements: Placements;
   readonly history: CallHistory;
-  readonly store: Pick<ConfigStore, "get" | "onChange">;
+  readonly store: Pick<ConfigStore, "get" | "list" | "onChange">;
   readonly audit: Pick<AuditLog, "note">;
   readonly bans: Bans;
   readonly bundles: AgentBundles;
   readonly streams: AgentStreams;
   readonly translator: ConfigSource;
-  readonly concurrencyOf: (workload: Workload) => number | undefined;
+  readonly rootNamespace: string;
   readonly metrics: ServerMetrics;
   readonly trustDomain: TrustDomain;
   readonly serverName: string;
@@ -66,6 +66,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
   const authenticator = agentAuthenticator(trustDomain, agents, bans, clock);
   const log = options.logger.child("agents");
   const groups = storedGroups(options.store);
+  const settings = storedProxySettings(options.store, options.rootNamespace, signal);
 
   /** A stream may ask for the workloads that are placed on its agent's host now, and for no others (DESIGN §6). */
   function authorize(call: AdsCall, nodeId: string): Authorization {
@@ -116,7 +117,7 @@ export function agentFacingServices(options: AgentServicesOptions): AgentService
       {
         definition: agentService,
         handlers: {
-          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, note, log }),
+          ...agentServiceHandlers({ ...options, ca, join, authenticator, groups, settings, note, log }),
         },
       },
       {

@@ -23,14 +23,12 @@ import type { ServerConfig } from "./config.ts";
 import { keyFetcher, keySetKeeper } from "./jwks/start.ts";
 import { messageTypes } from "./message-types.ts";
 import { CallHistory } from "./observed/call-history.ts";
-import { proxyConfigFor } from "./policy/proxy-config.ts";
 import { serveAdmin } from "./serve-admin.ts";
 import { openServerState, type ServerState } from "./server-state.ts";
 import { reportTo, type ServerFigures, type ServiceManager } from "./service-manager.ts";
 import { settlePublished } from "./settling.ts";
 import { DEFAULT_SETTINGS } from "./snapshot/mesh-settings.ts";
 import { Publisher } from "./snapshot/publisher.ts";
-import { viewOf } from "./snapshot/snapshot-view.ts";
 import { publishSources, type Sources } from "./snapshot/sources.ts";
 import { tellBans } from "./tell-bans.ts";
 import { createTranslator, type Translator } from "./translate/translator.ts";
@@ -93,7 +91,7 @@ export async function runServer(config: ServerConfig, deps: ServerDeps): Promise
     streams,
     translator,
     history,
-    concurrencyOf: (workload) => proxyConfigFor(viewOf(publisher.current), workload).concurrency,
+    rootNamespace: config.rootNamespace,
     metrics,
     clock,
     logger,

@@ -72,6 +72,7 @@ export async function runProxy(bootstrap: Bootstrap, options: ProxyOptions): Pro
   const configured = ads.run(over);
   const isOwner = predecessor === undefined || (await takeOver(predecessor, workers, clock, signal));
   if (isOwner) admin ??= cleanup.use(await startAdmin());
+  predecessor?.leave();
   if (isOwner) logger.info("proxy started", { node: bootstrap.node.id });
   const succeeded = await Promise.race([
     configured.then(() => false),

@@ -77,6 +77,8 @@ export interface ServerInfo {
   readonly nodeId: string | undefined;
   /** Envoy does not tell. */
   readonly pid: number | undefined;
+  /** Worker threads. */
+  readonly concurrency: number | undefined;
 }
 
 /** What the proxy behind the socket says of itself; undefined when nobody answers. */
@@ -84,10 +86,16 @@ export async function askServerInfo(socketPath: string): Promise<ServerInfo | un
   const reply = await askAdmin(socketPath, "/server_info").catch(() => undefined);
   if (reply?.status !== 200) return undefined;
   try {
-    const { node, pid } = JSON.parse(reply.body) as { node?: { id?: unknown }; pid?: unknown };
+    const { node, pid, command_line_options } = JSON.parse(reply.body) as {
+      node?: { id?: unknown };
+      pid?: unknown;
+      command_line_options?: { concurrency?: unknown };
+    };
+    const concurrency = command_line_options?.concurrency;
     return {
       nodeId: typeof node?.id === "string" ? node.id : undefined,
       pid: typeof pid === "number" ? pid : undefined,
+      concurrency: typeof concurrency === "number" ? concurrency : undefined,
     };
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
 import type { DataPlaneNode } from "../bootstrap/data-plane-node.ts";
+import type { Changes } from "../state/changes.ts";
 import type { WorkloadPaths } from "../state/paths.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
 
@@ -11,12 +12,25 @@ export interface DataPlane {
   create(node: DataPlaneNode, files: WorkloadPaths, concurrency?: Concurrency): DataPlaneProcess;
 }
 
-/** Worker threads for the next start; 0: one for each core; undefined: nobody says. */
-export type Concurrency = () => number | undefined;
+/** What is said of a data plane's worker threads. */
+export interface Concurrency {
+  /** 0: one for each core; undefined: nobody says. Nothing at all as long as it is not known what is said. */
+  said(): { readonly concurrency: number | undefined } | undefined;
+  /** Notified when it may be said otherwise. */
+  readonly changes: Pick<Changes, "subscribe">;
+}
+
+/** How many worker threads a process has, and how many the one after it will have. */
+export interface WorkerThreads {
+  readonly now: number;
+  readonly next: number;
+}
 
 /** One supervised process. */
 export interface DataPlaneProcess {
   readonly state: SupervisorState;
+  /** Of the process that runs; undefined: none does, or it does not tell. */
+  readonly threads: WorkerThreads | undefined;
   /**
    * Keeps the process running, starting it again when it dies, until the signal is aborted: then drains it, stops it and
    * returns when it is gone. A process that an agent before this one left behind is taken over instead of started twice.
@@ -33,9 +47,14 @@ export interface ProxyProgram {
   readonly kind: DataPlane["kind"];
   /** Program and arguments that start it with a bootstrap file. */
   command(bootstrapFile: string, concurrency: number | undefined): readonly string[];
+  /** Worker threads of a process that is started with this concurrency; undefined: that is for the process to say. */
+  workers(concurrency: number | undefined): number | undefined;
   /** Content of the bootstrap file, before it is made JSON; `command` is the one that starts it. */
   bootstrap(node: DataPlaneNode, command: readonly string[]): unknown;
-  /** Of one that can put a successor of itself in its place: a process of another version does so when it is found. */
+  /**
+   * Of one that can put a successor of itself in its place: a process of another version does so when it is found, and one
+   * with another number of worker threads than is wanted.
+   */
   readonly succession?: {
     readonly version: string;
     /** The command in its bootstrap file starts the successor, which answers at the same socket when it has taken over. */

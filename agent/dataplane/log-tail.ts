@@ -1,9 +1,21 @@
+import { constants } from "node:fs";
 import { type FileHandle, open, watch } from "node:fs/promises";
+import { MeshError } from "../../mesh/errors.ts";
 
 /** A log file is emptied once it was read and has grown to this. */
 const LARGEST_LOG_BYTES = 4 << 20;
 const LONGEST_LINE = 8192;
 const CHUNK_BYTES = 64 << 10;
+
+/** Opens a log file for a process to write to, and makes it if it is not there. Throws `agent.state`. */
+export async function openLog(path: string): Promise<FileHandle> {
+  const flags = constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | constants.O_NOFOLLOW;
+  try {
+    return await open(path, flags, 0o600);
+  } catch (cause) {
+    throw new MeshError("agent.state", `open ${path}`, { cause });
+  }
+}
 
 /**
  * Hands on each line that is written to a file from now on, until the signal is aborted; then reads what is left and

@@ -6,15 +6,17 @@ import { type TestContext, test } from "node:test";
 import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import type { LogFields, Logger } from "../../mesh/telemetry/logger.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { Changes } from "../state/changes.ts";
 import { type WorkloadPaths, workloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
 import { isReady } from "./admin-client.ts";
 import { builtinDataPlane } from "./builtin/builtin-data-plane.ts";
-import type { DataPlaneProcess } from "./data-plane.ts";
+import type { Concurrency, DataPlaneProcess } from "./data-plane.ts";
 import { readRecord, writeRecord } from "./process-record.ts";
 import { processStartTime } from "./process-start-time.ts";
 import { spawnProcess } from "./proxy-process.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
+import { Turns } from "./turns.ts";
 
 interface Line {
   readonly level: string;
@@ -39,7 +41,7 @@ function recorder(lines: Line[]): Logger {
 interface Fixture {
   readonly files: WorkloadPaths;
   readonly lines: Line[];
-  readonly process: (mode?: string, nodeName?: string) => DataPlaneProcess;
+  readonly process: (mode?: string, nodeName?: string, concurrency?: Concurrency) => DataPlaneProcess;
   /** A serving process with its record, as an agent that was killed leaves it; returns its pid. */
   readonly leaveBehind: (nodeName: string, version?: string) => Promise<number>;
 }
@@ -50,11 +52,10 @@ function nodeIdOf(name: string): string {
   return `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`;
 }
 
-async function fixture(t: TestContext): Promise<Fixture> {
+async function fixture(t: TestContext, turns: Turns = new Turns(), lines: Line[] = []): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "lateen-supervisor-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const files = workloadPaths(folder, folder, { namespace: "default", name: "web" });
-  const lines: Line[] = [];
   return {
     files,
     lines,
@@ -78,7 +79,7 @@ async function fixture(t: TestContext): Promise<Fixture> {
       while (!(await isReady(files.adminSocket))) await systemClock.sleep(5, t.signal);
       return left.pid;
     },
-    process: (mode = "ok", nodeName = "web") =>
+    process: (mode = "ok", nodeName = "web", concurrency) =>
       builtinDataPlane({
         clock: systemClock,
         logger: recorder(lines),
@@ -88,6 +89,7 @@ async function fixture(t: TestContext): Promise<Fixture> {
         // A busy machine is slow: only where it matters is little time given.
         ...(mode === "calm" ? {} : { hang: { everyMs: 10, answerWithinMs: 100, misses: 2 } }),
         logLevel: "info",
+        turns,
         command: [process.execPath, FAKE_PROXY, "--mode", mode],
       }).create(
         {
@@ -98,6 +100,7 @@ async function fixture(t: TestContext): Promise<Fixture> {
           adminSocket: files.adminSocket,
         },
         files,
+        concurrency,
       ),
   };
 }
@@ -231,6 +234,118 @@ test("a successor that nobody here asked for is taken over at once", async (t) =
   stop.abort();
   await done;
   assert.equal(processStartTime(successor), undefined);
+});
+
+/** What is said of worker threads, as the test has it. */
+class Said implements Concurrency {
+  readonly changes: Changes = new Changes();
+  #said: ReturnType<Concurrency["said"]>;
+
+  said(): ReturnType<Concurrency["said"]> {
+    return this.#said;
+  }
+
+  say(concurrency: number | undefined): void {
+    this.#said = { concurrency };
+    this.changes.notify();
+  }
+}
+
+const handsOver = ({ message }: Line): boolean => message.includes("the data plane hands over");
+
+test("a data plane with another number of threads than is said hands over to one that has it", async (t) => {
+  const { process: create, files, lines } = await fixture(t);
+  const said = new Said();
+  const web = create("calm", "web", said);
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  t.after(() => stop.abort());
+  const { pid: first } = await reaches(web, "running");
+  await eventually("it tells how many it has", () => web.threads !== undefined);
+  assert.deepEqual(web.threads, { now: 1, next: 1 }, "nothing is known, so nothing is to be changed");
+  const pids = [first];
+  for (const [concurrency, threads] of [
+    [4, 4],
+    [undefined, 1],
+    [3, 3],
+  ] as const) {
+    said.say(concurrency);
+    said.say(concurrency);
+    await eventually(`${threads} threads`, () => web.threads?.now === threads);
+    const { pid } = await reaches(web, "running");
+    assert.ok(!pids.includes(pid));
+    pids.push(pid);
+    assert.deepEqual(web.threads, { now: threads, next: threads });
+    assert.equal((await readRecord(files.processRecord))?.pid, pid);
+  }
+  assert.equal(lines.filter(handsOver).length, 3);
+  assert.ok(!lines.some(({ level }) => level === "error" || level === "warn"));
+  stop.abort();
+  await done;
+  for (const pid of pids) assert.equal(processStartTime(pid), undefined);
+});
+
+test("those of a host hand over one after the other", async (t) => {
+  const lines: Line[] = [];
+  const turns = new Turns();
+  const said = new Said();
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const planes = await Promise.all(
+    ["web", "store", "api"].map(async (name) => (await fixture(t, turns, lines)).process("calm", name, said)),
+  );
+  const done = planes.map((plane) => plane.run(stop.signal));
+  const have = async (threads: number): Promise<unknown> =>
+    await eventually(`${threads} threads`, () => planes.every((plane) => plane.threads?.now === threads));
+  await have(1);
+  said.say(2);
+  await have(2);
+  const steps = lines.flatMap((line) => {
+    if (handsOver(line)) return ["begun"];
+    return line.message.startsWith("took over") ? ["done"] : [];
+  });
+  assert.deepEqual(
+    steps,
+    planes.flatMap(() => ["begun", "done"]),
+  );
+  stop.abort();
+  await Promise.all(done);
+});
+
+test("one that was left running with another number of threads than is said hands over, too", async (t) => {
+  const { process: create, leaveBehind } = await fixture(t);
+  const former = await leaveBehind("web");
+  const said = new Said();
+  said.say(2);
+  const heir = create("calm", "web", said);
+  const stop = new AbortController();
+  const done = heir.run(stop.signal);
+  t.after(() => stop.abort());
+  await eventually("two threads", () => heir.threads?.now === 2);
+  assert.notEqual((await reaches(heir, "running")).pid, former);
+  stop.abort();
+  await done;
+});
+
+test("one that does not hand over is asked once for each change, goes on, and tells what it will have", async (t) => {
+  const { process: create, lines } = await fixture(t);
+  const said = new Said();
+  const web = create("alone", "web", said);
+  const stop = new AbortController();
+  const done = web.run(stop.signal);
+  t.after(() => stop.abort());
+  const { pid } = await reaches(web, "running");
+  await eventually("it tells how many it has", () => web.threads !== undefined);
+  const asked = (): number =>
+    lines.filter(({ fields }) => String(fields?.["line"]).includes("asked for a successor")).length;
+  said.say(2);
+  await eventually("it is asked", () => asked() === 1);
+  assert.deepEqual(web.threads, { now: 1, next: 2 });
+  said.say(2);
+  stop.abort();
+  await done;
+  assert.deepEqual([asked(), lines.filter(handsOver).length], [1, 1]);
+  assert.equal(processStartTime(pid), undefined);
 });
 
 test("a data plane that is released is left running, and the next one takes it over", async (t) => {

@@ -1,22 +1,30 @@
-import { constants } from "node:fs";
-import { open, rm } from "node:fs/promises";
-import { MeshError, messageOf } from "../../mesh/errors.ts";
+import { rm } from "node:fs/promises";
+import { messageOf } from "../../mesh/errors.ts";
 import { backoffMs } from "../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
 import { runTasks } from "../../mesh/lifecycle/run-tasks.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type { DataPlaneNode } from "../bootstrap/data-plane-node.ts";
+import { Changes } from "../state/changes.ts";
 import { orAborted } from "../state/or-aborted.ts";
 import type { WorkloadPaths } from "../state/paths.ts";
 import { ensurePrivateDir, writePrivate } from "../state/private-files.ts";
 import { askServerInfo, isReady, isSilent } from "./admin-client.ts";
-import type { Concurrency, DataPlaneProcess, DrainTarget, ProxyProgram } from "./data-plane.ts";
-import { tailLines } from "./log-tail.ts";
+import type {
+  Concurrency,
+  DataPlaneProcess,
+  DrainTarget,
+  ProxyProgram,
+  WorkerThreads,
+} from "./data-plane.ts";
+import { openLog, tailLines } from "./log-tail.ts";
 import { readRecord, removeRecord, writeRecord } from "./process-record.ts";
 import { processStartTime } from "./process-start-time.ts";
 import { adoptProcess, type ProxyProcess, spawnProcess } from "./proxy-process.ts";
 import { stopProcess } from "./stop-process.ts";
 import { nextState, type SupervisorEvent, type SupervisorState } from "./supervisor-state.ts";
+import { Turns } from "./turns.ts";
+import { WorkerCount } from "./worker-count.ts";
 
 export interface SupervisorOptions {
   readonly clock: Clock;
@@ -29,6 +37,8 @@ export interface SupervisorOptions {
   readonly random: () => number;
   /** When a process that runs counts as hanging; a default otherwise. */
   readonly hang?: HangRule;
+  /** In which those of a host hand over. */
+  readonly turns?: Turns;
 }
 
 interface HangRule {
@@ -52,6 +62,8 @@ const DRAIN_POLL_MS = 100;
 /** A proxy gives its successor up after a minute. */
 const LONGEST_SUCCESSION_MS = 65_000;
 
+const UNSAID: Concurrency = { said: () => undefined, changes: new Changes() };
+
 /** Keeps one data plane process alive, drains and stops it. */
 export class ProcessSupervisor implements DataPlaneProcess {
   readonly #program: ProxyProgram;
@@ -59,8 +71,11 @@ export class ProcessSupervisor implements DataPlaneProcess {
   readonly #files: WorkloadPaths;
   readonly #options: SupervisorOptions;
   readonly #concurrency: Concurrency;
+  readonly #workers: WorkerCount;
   #state: SupervisorState = { kind: "stopped" };
   #process: ProxyProcess | undefined;
+  /** Ends when the last process that handed over has ended. */
+  #former: Promise<unknown> = Promise.resolve();
   #released = false;
 
   constructor(
@@ -68,13 +83,19 @@ export class ProcessSupervisor implements DataPlaneProcess {
     node: DataPlaneNode,
     files: WorkloadPaths,
     options: SupervisorOptions,
-    concurrency: Concurrency = () => undefined,
+    concurrency: Concurrency = UNSAID,
   ) {
     this.#concurrency = concurrency;
     this.#program = program;
     this.#node = node;
     this.#files = files;
     this.#options = options;
+    const { turns = new Turns() } = options;
+    this.#workers = new WorkerCount({ ...options, ...files, program, concurrency, turns });
+  }
+
+  get threads(): WorkerThreads | undefined {
+    return this.#workers.threads;
   }
 
   get state(): SupervisorState {
@@ -83,7 +104,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
 
   async run(signal: AbortSignal): Promise<void> {
     await ensurePrivateDir(this.#files.run);
-    const log = await this.#openLog();
+    const log = await openLog(this.#files.log);
     const gone = new AbortController();
     try {
       await runTasks(
@@ -143,24 +164,51 @@ export class ProcessSupervisor implements DataPlaneProcess {
     }
   }
 
-  /** From start to end of one process; returns the way it ended, or undefined when the signal was aborted first. */
+  /**
+   * From the start of a process to the end of it, or of the last of those that it handed over to; returns the way that one
+   * ended, or undefined when the signal was aborted first.
+   */
   async #runOnce(
     attempt: number,
     signal: AbortSignal,
     logDescriptor: number,
     gone: AbortSignal,
   ): Promise<string | undefined> {
-    const process = (await this.#adopt(signal, gone)) ?? (await this.#spawn(logDescriptor));
-    this.#process = process;
+    let process = (await this.#adopt(signal, gone)) ?? (await this.#spawn(logDescriptor));
     this.#move({ kind: "started", attempt, pid: process.pid });
-    const ended = new AbortController();
-    const exit = process.exited.finally(() => ended.abort());
-    const over = AbortSignal.any([signal, ended.signal]);
-    if (await this.#becomesReady(over)) {
-      this.#move({ kind: "ready", now: this.#options.clock.now() });
-      await this.#watchForHang(process, over);
+    for (;;) {
+      this.#process = process;
+      const ended = new AbortController();
+      const exit = process.exited.finally(() => ended.abort());
+      const over = AbortSignal.any([signal, ended.signal]);
+      const successor = (await this.#becomesReady(over)) && (await this.#whileReady(process, over, gone));
+      // Of one that drains by now, whoever took its place is stopped with it.
+      if (!successor || this.#state.kind === "draining") return await orAborted(exit, signal);
+      this.#former = exit;
+      process = successor;
+      this.#move({ kind: "succeeded", pid: process.pid });
     }
-    return await orAborted(exit, signal);
+  }
+
+  /** Until the process or the wait is over, or another one that it handed over to has taken its place, which it returns. */
+  async #whileReady(
+    process: ProxyProcess,
+    over: AbortSignal,
+    gone: AbortSignal,
+  ): Promise<ProxyProcess | undefined> {
+    this.#move({ kind: "ready", now: this.#options.clock.now() });
+    const succeeded = new AbortController();
+    const either = AbortSignal.any([over, succeeded.signal]);
+    const fitting = this.#workers.fit(process.pid, over, async () => {
+      // There are never more than two that have connections.
+      await orAborted(this.#former, over);
+      return over.aborted ? undefined : await this.#succeed(process, over, gone);
+    });
+    const [successor] = await Promise.all([
+      fitting.finally(() => succeeded.abort()),
+      this.#watchForHang(process, either),
+    ]);
+    return successor;
   }
 
   /** Until the process or the wait is over; kills the process when it has been silent for too long. */
@@ -198,6 +246,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
     if (fits && (await askServerInfo(this.#files.adminSocket))?.nodeId === this.#node.id) {
       const { succession } = this.#program;
       const isOther = record.version !== undefined && record.version !== succession?.version;
+      if (isOther) logger.info("a data plane of another version hands over", { pid: process.pid });
       const successor = isOther ? await this.#succeed(process, signal, gone) : undefined;
       if (successor !== undefined) return successor;
       logger.info("took over the data plane that was left running", { pid: record.pid });
@@ -210,24 +259,24 @@ export class ProcessSupervisor implements DataPlaneProcess {
     return undefined;
   }
 
-  /** Lets a process of another version hand over to one of this. Undefined when it goes on itself, as it does in doubt. */
+  /** Lets a process hand over to one that is as it should be. Undefined when it goes on itself, as it does in doubt. */
   async #succeed(
     process: ProxyProcess,
     signal: AbortSignal,
     gone: AbortSignal,
   ): Promise<ProxyProcess | undefined> {
     const { clock, logger } = this.#options;
-    logger.info("a data plane of another version hands over to one of this version", { pid: process.pid });
     const ended = new AbortController();
     void process.exited.then(() => ended.abort());
     const over = AbortSignal.any([signal, ended.signal]);
     await this.#writeBootstrap();
     this.#program.succession?.begin(this.#drainTarget(process));
     const deadline = clock.monotonic() + LONGEST_SUCCESSION_MS;
-    while (!over.aborted && clock.monotonic() < deadline) {
+    for (let isLast = false; !isLast; await clock.sleep(READY_POLL_MS, over)) {
+      // It may end as soon as the other one answers: that is looked for once more.
+      isLast = over.aborted || clock.monotonic() >= deadline;
       const successor = await this.#answering();
       if (successor !== undefined && successor !== process.pid) return await this.#adoptAnswering(gone);
-      await clock.sleep(READY_POLL_MS, over);
     }
     if (!over.aborted) logger.error("it did not hand over, and goes on", { pid: process.pid });
     return undefined;
@@ -263,7 +312,7 @@ export class ProcessSupervisor implements DataPlaneProcess {
   /** Returns the command that starts a process with it. */
   async #writeBootstrap(): Promise<readonly string[]> {
     const { bootstrap } = this.#files;
-    const command = this.#program.command(bootstrap, this.#concurrency());
+    const command = this.#program.command(bootstrap, this.#concurrency.said()?.concurrency);
     const content = this.#program.bootstrap(this.#node, command);
     await writePrivate(bootstrap, JSON.stringify(content, undefined, 1));
     return command;
@@ -342,15 +391,6 @@ export class ProcessSupervisor implements DataPlaneProcess {
 
   #move(event: SupervisorEvent): void {
     this.#state = nextState(this.#state, event);
-  }
-
-  async #openLog(): Promise<Awaited<ReturnType<typeof open>>> {
-    const flags = constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | constants.O_NOFOLLOW;
-    try {
-      return await open(this.#files.log, flags, 0o600);
-    } catch (cause) {
-      throw new MeshError("agent.state", `open ${this.#files.log}`, { cause });
-    }
   }
 
   #logLine(line: string): void {

@@ -30,6 +30,18 @@ const cases: readonly {
     event: { kind: "ready", now: 1 },
     want: draining,
   },
+  {
+    name: "a running one is succeeded by another process, and runs on",
+    given: running,
+    event: { kind: "succeeded", pid: 8 },
+    want: { kind: "running", pid: 8, since: 1 },
+  },
+  {
+    name: "one that drains stays the one that drains",
+    given: draining,
+    event: { kind: "succeeded", pid: 8 },
+    want: draining,
+  },
   { name: "a running one drains", given: running, event: { kind: "drain", deadline: 9 }, want: draining },
   {
     name: "a stopped one cannot drain",

@@ -14,6 +14,7 @@ export type SupervisorState =
 export type SupervisorEvent =
   | { readonly kind: "started"; readonly attempt: number; readonly pid: number }
   | { readonly kind: "ready"; readonly now: number }
+  | { readonly kind: "succeeded"; readonly pid: number }
   | { readonly kind: "crashed"; readonly attempt: number; readonly until: number; readonly reason: string }
   | { readonly kind: "drain"; readonly deadline: number }
   | { readonly kind: "stopped" };
@@ -30,6 +31,8 @@ export function nextState(state: SupervisorState, event: SupervisorEvent): Super
         : state;
     case "ready":
       return state.kind === "starting" ? { kind: "running", pid: state.pid, since: event.now } : state;
+    case "succeeded":
+      return state.kind === "running" ? { ...state, pid: event.pid } : state;
     case "crashed":
       return state.kind === "draining"
         ? { kind: "stopped" }

@@ -95,7 +95,11 @@ function workloadStatus(
     group: workload.group && { name: workload.group.name, problem: group?.problem ?? "" },
     probe: verdict && { ready: verdict.healthy, reason: verdict.reason },
     ...stateOf(process, svid?.problem, refusal, waits),
-    dataPlane: { kind: workload.dataPlane, pid: "pid" in process ? process.pid : undefined },
+    dataPlane: {
+      kind: workload.dataPlane,
+      pid: "pid" in process ? process.pid : undefined,
+      threads: runner?.threads,
+    },
     inbound: workload.ports.map(({ inbound }) => `${inbound.address}:${inbound.port}`),
     upstreams: workload.upstreams.map(
       ({ host, port, bind }) => `${bind.address}:${bind.port} -> ${host}:${port}`,

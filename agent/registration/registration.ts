@@ -10,6 +10,7 @@ import type { ServerChannel } from "../identity/channel.ts";
 import { serverSaid } from "../identity/unary-call.ts";
 import { Changes, Wake } from "../state/changes.ts";
 import { orAborted } from "../state/or-aborted.ts";
+import type { ConcurrencySettings } from "./concurrency-settings.ts";
 import type { GroupSettings } from "./group-settings.ts";
 import { toMessage } from "./workload-message.ts";
 
@@ -22,6 +23,7 @@ export type RegistrationState =
 
 export interface RegistrationOptions {
   readonly groups: Pick<GroupSettings, "take">;
+  readonly concurrency: Pick<ConcurrencySettings, "take">;
   readonly channel: Pick<ServerChannel, "client">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -46,7 +48,6 @@ export class Registration {
   #sequence = 0;
   #state: RegistrationState = { kind: "nothing-to-report" };
   #refusals: ReadonlyMap<WorkloadId, string> = new Map();
-  #concurrency: ReadonlyMap<WorkloadId, number> = new Map();
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -59,11 +60,6 @@ export class Registration {
   /** Why the server refuses a workload; undefined when it does not. */
   refusal(workload: WorkloadId): string | undefined {
     return this.#refusals.get(workload);
-  }
-
-  /** Worker threads of a workload's data plane as the server last said, for its next start; 0: one for each core. */
-  concurrencyOf(workload: WorkloadId): number | undefined {
-    return this.#concurrency.get(workload);
   }
 
   /** Reports another set. */
@@ -157,9 +153,9 @@ export class Registration {
   #take({ sequence, refusals, settings, groups }: ReportResult): void {
     if (sequence !== this.#open?.sequence) return;
     this.#options.groups.take(groups, this.#open.workloads);
-    this.#concurrency = new Map(settings.map(({ workload, concurrency }) => [workload, concurrency]));
     const before = this.#refusals;
     this.#refusals = new Map(refusals.map(({ workload, reason }) => [workload, reason]));
+    this.#options.concurrency.take(settings, this.#open.workloads, this.#refusals);
     for (const [workload, reason] of this.#refusals) {
       if (before.get(workload) === reason) continue;
       this.#options.logger.error("the server refuses a workload", { workload, reason });

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
+import { MOST_THREADS } from "../../mesh/model/proxy-config.ts";
 import { runProxy } from "../../proxy/app.ts";
 import { parseBootstrap, parseSuccessorCommand } from "../../proxy/config.ts";
 import type { CliContext, Exit } from "../context.ts";
@@ -11,8 +12,6 @@ interface ProxyOptions extends Pick<DaemonOptions, "logFormat"> {
   readonly drainSeconds: number;
   readonly concurrency: number;
 }
-
-const MOST_THREADS = 256;
 
 export function proxyCommand(context: CliContext, exit: Exit): Command {
   return new Command("proxy")

@@ -406,17 +406,6 @@ test("a renewed server certificate is shown to new connections, and old ones liv
   stream.end();
 });
 
-test("an answer has the settings of the data planes of which something is said", async () => {
-  await using state = await stateDirectory();
-  await using port = await startAgentPort(state.path, {
-    concurrencyOf: ({ name }) => (name === "reviews" ? 0 : undefined),
-  });
-  using agent = await joinAgent(port);
-  const { stream, result } = await register(agent, "reviews", "ratings");
-  assert.deepEqual(result.settings, [{ workload: "default/reviews", concurrency: 0 }]);
-  stream.end();
-});
-
 test("a message of more than 4 MiB is refused", async () => {
   await using state = await stateDirectory();
   await using port = await startAgentPort(state.path);

@@ -1,7 +1,6 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import type { TrustBundle } from "../../mesh/identity/trust-bundle.ts";
 import type { Clock } from "../../mesh/lifecycle/clock.ts";
-import type { Workload } from "../../mesh/model/workload.ts";
 import type { Logger } from "../../mesh/telemetry/logger.ts";
 import type {
   CallReport,
@@ -29,6 +28,7 @@ import type { AgentAuthenticator } from "./peer.ts";
 import type { Placements } from "./placements.ts";
 import { type RegisterCall, Registrations } from "./registrations.ts";
 import type { WorkloadGroups } from "./stored-groups.ts";
+import type { ProxySettings } from "./stored-proxy-settings.ts";
 
 export interface AgentServiceDeps {
   readonly ca: CertificateAuthority;
@@ -44,8 +44,7 @@ export interface AgentServiceDeps {
   readonly groups: WorkloadGroups;
   /** For the audit log. */
   readonly note: (event: AuditEvent) => void;
-  /** What is said of a workload's data plane: worker threads, where anything is. */
-  readonly concurrencyOf: (workload: Workload) => number | undefined;
+  readonly settings: ProxySettings;
   readonly log: Logger;
   /** Ends the streams when the server stops. */
   readonly signal: AbortSignal;
@@ -63,6 +62,7 @@ export function agentServiceHandlers(deps: AgentServiceDeps): AgentServiceHandle
   const issueJwtSvid = jwtSvidIssuing(deps);
   deps.bans.onChange((target) => registrations.judgeBanned(target), signal);
   deps.groups.onChange((groups) => registrations.judgeMembers(groups), signal);
+  deps.settings.onChange(() => registrations.judgeSettings(), signal);
   return {
     join: unary<JoinRequest, JoinResponse>(log, async (call) => {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(JOIN_LIMIT_MS)]);

@@ -1,7 +1,7 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { toGroupSettings } from "../../mesh/agent-api/group-settings.ts";
 import { MeshError, messageOf } from "../../mesh/errors.ts";
-import { type Workload, workloadId } from "../../mesh/model/workload.ts";
+import { type Workload, type WorkloadId, workloadId } from "../../mesh/model/workload.ts";
 import type { ReportResult, WorkloadReport } from "../../mesh/xds/gen/lateen/agent/v1/agent.ts";
 import { type Admission, admitWorkload } from "../attest/admit-workload.ts";
 import type { AgentRecord } from "../attest/agent-records.ts";
@@ -19,6 +19,8 @@ interface OpenRegistration {
   readonly call: RegisterCall;
   readonly answers: NewestAnswer<ReportResult>;
   report: WorkloadReport | undefined;
+  /** What its newest answer says of worker threads. */
+  concurrency: ReadonlyMap<WorkloadId, number>;
   /** What the log has of its newest answer: health that comes and goes must not fill it with the same. */
   logged: ReadonlySet<string>;
 }
@@ -40,6 +42,7 @@ export class Registrations {
       call,
       answers: new NewestAnswer(call),
       report: undefined,
+      concurrency: new Map(),
       logged: new Set(),
     };
     this.#streams.get(id)?.replaced.abort();
@@ -82,10 +85,20 @@ export class Registrations {
     );
   }
 
-  #judgeAgain(concerns: (agentId: string, report: WorkloadReport) => boolean): void {
+  /** Likewise those who were told something else of a workload's data plane than holds now. */
+  judgeSettings(): void {
+    const { placements, settings } = this.#deps;
+    this.#judgeAgain((agentId, _, { concurrency }) =>
+      placements
+        .ofAgent(agentId)
+        .some((workload) => settings.concurrencyOf(workload) !== concurrency.get(workloadId(workload))),
+    );
+  }
+
+  #judgeAgain(concerns: (agentId: string, report: WorkloadReport, open: OpenRegistration) => boolean): void {
     for (const [agentId, open] of this.#streams) {
       const { report } = open;
-      if (report === undefined || !concerns(agentId, report)) continue;
+      if (report === undefined || !concerns(agentId, report, open)) continue;
       try {
         this.#answer(open, report);
       } catch (error) {
@@ -117,11 +130,12 @@ export class Registrations {
       if (!open.logged.has(line)) this.#deps.log.warn(message, { agentId: agent.id, ...fields });
     }
     open.logged = logged;
+    open.concurrency = new Map(result.settings.map(({ workload, concurrency }) => [workload, concurrency]));
     open.answers.put(result);
   }
 
   #accept(agent: AgentRecord, report: WorkloadReport): ReportResult {
-    const { bans, placements, concurrencyOf, log } = this.#deps;
+    const { bans, placements, settings: said, log } = this.#deps;
     const parsed = parseWorkloadReport(report);
     const refusals: RefusedWorkload[] = [...parsed.refusals];
     const admitted: Workload[] = [];
@@ -145,7 +159,7 @@ export class Registrations {
     refusals.push(...placements.replace(agent.id, admitted));
     log.debug("workloads registered", { agentId: agent.id, workloads: admitted.length });
     const settings = admitted.flatMap((workload) => {
-      const concurrency = concurrencyOf(workload);
+      const concurrency = said.concurrencyOf(workload);
       return concurrency === undefined ? [] : [{ workload: workloadId(workload), concurrency }];
     });
     return { sequence: parsed.sequence, refusals, settings, groups };

@@ -5,13 +5,16 @@ import type { SnapshotView, WorkloadConfig } from "../snapshot/snapshot-view.ts"
 /** Settings of a data plane's process; undefined and empty: nobody says. */
 export type EffectiveProxyConfig = Omit<ProxyConfigSpec, "selector">;
 
+/** What is read of a mesh for it. */
+export type ProxyConfigSource = Pick<SnapshotView, "settings" | "proxyConfigs">;
+
 /**
  * What holds for a workload: its own ProxyConfig over its namespace's, over the root namespace's, over the MeshConfig's
  * defaults; field by field, and variables by name. The oldest of a scope counts; only in the workload's own namespace is
  * there a selector that selects.
  */
 export function proxyConfigFor(
-  view: SnapshotView,
+  view: ProxyConfigSource,
   { namespace, labels }: Pick<WorkloadConfig, "namespace" | "labels">,
 ): EffectiveProxyConfig {
   const { rootNamespace, mesh } = view.settings;

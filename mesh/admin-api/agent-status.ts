@@ -78,7 +78,12 @@ export interface WorkloadStatus {
     | "refused";
   /** Why it is in that state, where there is more to say. */
   readonly reason: string | undefined;
-  readonly dataPlane: { readonly kind: string; readonly pid: number | undefined };
+  readonly dataPlane: {
+    readonly kind: string;
+    readonly pid: number | undefined;
+    /** Worker threads that it has, and that it will have from its next start on; undefined: it does not run. */
+    readonly threads: { readonly now: number; readonly next: number } | undefined;
+  };
   readonly inbound: readonly string[];
   readonly upstreams: readonly string[];
   /** Where its HTTP forward proxy listens. */

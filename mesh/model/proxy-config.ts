@@ -8,5 +8,8 @@ export interface ProxyConfigSpec {
   readonly imageType: string;
 }
 
+/** More than this is counted as this. */
+export const MOST_THREADS = 256;
+
 /** Begins the names of variables that are the node's metadata, which EnvoyFilters look at. */
 export const METADATA_PREFIX = "ISTIO_META_";

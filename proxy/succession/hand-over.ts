@@ -5,6 +5,8 @@ import { Successor } from "./successor.ts";
 
 /** Long enough for a large mesh on a busy host. */
 const LONGEST_START_MS = 60_000;
+/** For a busy host to open an admin interface. */
+const LONGEST_RELEASE_MS = 5_000;
 
 export interface HandOver {
   readonly inheritance: () => Promise<Inheritance>;
@@ -28,7 +30,7 @@ export async function handOver({ command, inheritance, letGo, logger, signal }: 
     logger.info("a successor starts", { pid: successor.pid, sockets: inherited.sockets.length });
     await successor.ready(AbortSignal.any([signal, AbortSignal.timeout(LONGEST_START_MS)]));
     await letGo();
-    successor.release();
+    await successor.release(AbortSignal.any([signal, AbortSignal.timeout(LONGEST_RELEASE_MS)]));
     logger.info("the successor serves", { pid: successor.pid });
     return true;
   } catch (error) {

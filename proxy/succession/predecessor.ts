@@ -67,7 +67,11 @@ export class Predecessor {
     if (signal.aborted) giveUp();
     const isReleased = await given.promise;
     signal.removeEventListener("abort", giveUp);
-    if (this.#parent.connected) this.#parent.disconnect();
     return isReleased;
+  }
+
+  /** This process has what the other one had, its name among it, or wants it no more: that one needs not wait. */
+  leave(): void {
+    if (this.#parent.connected) this.#parent.disconnect();
   }
 }

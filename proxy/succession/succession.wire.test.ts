@@ -66,6 +66,21 @@ test("when a successor does not come up, the proxy goes on as before", async () 
   assert.deepEqual(traffic.failures, []);
 });
 
+test("a proxy ends when its successor can be asked under its name, not before", {
+  timeout: 60_000,
+}, async () => {
+  await using proxy = await ProxyProgram.start({ drainSeconds: 1 });
+  await proxy.ready();
+  const former = await proxy.pid();
+  const bootstrap = JSON.parse(await readFile(proxy.bootstrapFile, "utf8")) as Record<string, unknown>;
+  const args = ["proxy", "--bootstrap", proxy.bootstrapFile, "--drain-seconds", "1"];
+  const slow = ["--import", resolve(import.meta.dirname, "../../test/fakes/slow-admin.ts")];
+  await proxy.writeBootstrap({ ...bootstrap, successor: [process.execPath, ...slow, LATEEN, ...args] });
+  process.kill(former, "SIGUSR2");
+  await eventually("the former has ended", async () => !(await isRunning(former)), 30_000);
+  assert.notEqual(await proxy.pid(), former);
+});
+
 for (const concurrency of [1, 2]) {
   test(`a successor of ${concurrency} worker(s) that is told to stop before it serves takes nothing with it`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "lateen-successor-"));

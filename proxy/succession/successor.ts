@@ -64,10 +64,20 @@ export class Successor {
     }
   }
 
-  /** It may be asked under our name from now on. It lives on without this process. */
-  release(): void {
+  /**
+   * It may be asked under our name from now on. Resolves when it can be, or has ended: whoever looks for it once this process
+   * is gone finds it. It lives on without this process, and is waited for until the signal is aborted.
+   */
+  async release(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = (): void => resolve();
+    this.#child.once("disconnect", done);
+    signal.addEventListener("abort", done, { once: true });
     this.#send({ kind: "released" });
-    this.#child.disconnect();
+    if (signal.aborted || !this.#child.connected) done();
+    await promise;
+    signal.removeEventListener("abort", done);
+    if (this.#child.connected) this.#child.disconnect();
     this.#child.unref();
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientDuplexStream, credentials, type MethodDefinition } from "@grpc/grpc-js";
 import { AgentBundles } from "../../controlplane/agents/agent-bundles.ts";
-import { type AgentServiceDeps, agentServiceHandlers } from "../../controlplane/agents/agent-service.ts";
+import { agentServiceHandlers } from "../../controlplane/agents/agent-service.ts";
 import { AgentStreams } from "../../controlplane/agents/agent-streams.ts";
 import { certificateServiceHandlers } from "../../controlplane/agents/certificate-service.ts";
 import { agentAuthenticator } from "../../controlplane/agents/peer.ts";
@@ -12,6 +12,7 @@ import { Placements } from "../../controlplane/agents/placements.ts";
 import { serveAgents } from "../../controlplane/agents/server.ts";
 import { agentServerCredentials } from "../../controlplane/agents/server-credentials.ts";
 import { storedGroups } from "../../controlplane/agents/stored-groups.ts";
+import { storedProxySettings } from "../../controlplane/agents/stored-proxy-settings.ts";
 import { type AgentBinding, UNBOUND } from "../../controlplane/attest/agent-binding.ts";
 import { AgentRecords } from "../../controlplane/attest/agent-records.ts";
 import type { Attestor } from "../../controlplane/attest/attestor.ts";
@@ -85,7 +86,6 @@ export async function startAgentPort(
   options: {
     readonly lifetimes?: Partial<Lifetimes>;
     readonly port?: number;
-    readonly concurrencyOf?: AgentServiceDeps["concurrencyOf"];
     /** Beside join tokens and last certificates. */
     readonly attestors?: readonly Attestor[];
     readonly joinRate?: RateLimitPolicy;
@@ -154,7 +154,7 @@ export async function startAgentPort(
     clock,
     groups: storedGroups(store),
     note,
-    concurrencyOf: options.concurrencyOf ?? (() => undefined),
+    settings: storedProxySettings(store, "istio-system", signal),
     log,
     signal,
   });

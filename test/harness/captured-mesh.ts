@@ -2,7 +2,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { VipAllocator } from "../../controlplane/snapshot/vip-allocator.ts";
 import { CapturedGround, STRANGER } from "./captured-ground.ts";
 import { eventually } from "./eventually.ts";
-import { DATA_PLANES, type Mesh, startMesh } from "./mesh.ts";
+import { DATA_PLANES, type DataPlaneKind, type Mesh, startMesh } from "./mesh.ts";
 import type { Reply, TcpReply } from "./mesh-calls.ts";
 import type { HostSpec } from "./mesh-topology.ts";
 import type { AppKind, NamespaceShell } from "./namespace-shell.ts";
@@ -113,6 +113,8 @@ interface CapturedOptions {
   readonly hosts: readonly HostSpec[];
   /** Ports of the stranger where an application named `outside` is. */
   readonly outside?: readonly (readonly [AppKind, number])[];
+  /** Default: each. */
+  readonly dataPlanes?: readonly DataPlaneKind[];
 }
 
 /**
@@ -121,10 +123,10 @@ interface CapturedOptions {
  */
 export function describeCaptured(
   title: string,
-  { hosts, outside = [] }: CapturedOptions,
+  { hosts, outside = [], dataPlanes = DATA_PLANES }: CapturedOptions,
   define: (capturedTest: CapturedTest) => void,
 ): void {
-  for (const dataPlane of DATA_PLANES) {
+  for (const dataPlane of dataPlanes) {
     const missing = (dataPlane === "envoy" && skipWithout("envoy")) || skipWithoutNamespaces();
     describe(`${title}, ${dataPlane}`, { skip: missing, timeout: SUITE_LIMIT_MS }, () => {
       const stack = new AsyncDisposableStack();

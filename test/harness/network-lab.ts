@@ -104,6 +104,28 @@ export class NetworkLab implements AsyncDisposable {
     await run("ip", ["netns", "exec", this.#prefix + name, nft, rules]);
   }
 
+  /** The same for one port alone, whatever family of addresses. */
+  async capturePort({ name }: Namespace, port: number): Promise<void> {
+    const nft = requireTool("nft");
+    const rules = `table inet lateen-test {
+      chain prerouting {
+        type nat hook prerouting priority -100;
+        tcp dport ${port} redirect to :15006
+      }
+      chain output {
+        type nat hook output priority -100;
+        meta skgid ${MESH_GROUP} return
+        tcp dport ${port} redirect to :15001
+      }
+    }`;
+    await run("ip", ["netns", "exec", this.#prefix + name, nft, rules]);
+  }
+
+  /** Gives a host an address of IPv6 too, at once. */
+  async addIpv6({ name }: Namespace, address: string): Promise<void> {
+    await this.#ip(name, `addr add ${address}/64 dev eth0 nodad`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     process.off("exit", this.#abandon);
     for (const signal of SIGNALS) process.off(signal, this.#interrupted);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { eventually } from "./eventually.ts";
 import { FakeAds } from "./fake-ads.ts";
+import type { Namespace } from "./network-lab.ts";
 import { adminAnswer } from "./test-proxy.ts";
 
 const LATEEN = resolve(import.meta.dirname, "../../cli/lateen.js");
@@ -16,6 +17,8 @@ interface ProgramOptions {
   readonly preload?: string;
   /** Its standard output is a pipe that nobody reads. */
   readonly isUnread?: boolean;
+  /** Where it runs, as a program whose connections are not captured; default: on this machine as it is. */
+  readonly within?: Namespace;
   /** Fields of its bootstrap file. */
   readonly bootstrap?: Readonly<Record<string, unknown>>;
 }
@@ -48,7 +51,10 @@ export class ProxyProgram implements AsyncDisposable {
     });
     const args = ["--bootstrap", program.bootstrapFile, "--drain-seconds", `${drainSeconds}`];
     const log = await open(program.#log, "a");
-    program.#child = spawn(
+    const { within } = options;
+    const start: Namespace["spawn"] = (...call) =>
+      within === undefined ? spawn(call[0], call[1], call[2]) : within.spawn(...call);
+    program.#child = start(
       process.execPath,
       [
         ...(preload === undefined ? [] : ["--import", preload]),
@@ -61,6 +67,7 @@ export class ProxyProgram implements AsyncDisposable {
         "json",
       ],
       { stdio: ["ignore", options.isUnread ? "pipe" : log.fd, log.fd], detached: true },
+      "mesh",
     );
     await log.close();
     return program;

@@ -1,7 +1,9 @@
+import { availableParallelism } from "node:os";
 import { VERSION } from "../../../mesh/version.ts";
 import { builtinBootstrap } from "../../bootstrap/builtin-bootstrap.ts";
 import type { DataPlane, ProxyLogLine, ProxyProgram } from "../data-plane.ts";
 import { ProcessSupervisor, type SupervisorOptions } from "../process-supervisor.ts";
+import { Turns } from "../turns.ts";
 
 export interface BuiltinOptions extends SupervisorOptions {
   /** Starts the proxy when `--bootstrap FILE --drain-seconds N` is appended: `[node, cli/lateen.js, "proxy"]`. */
@@ -21,6 +23,7 @@ export function builtinDataPlane(options: BuiltinOptions): DataPlane {
       String(options.drainMs / 1000),
       ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
     ],
+    workers: (concurrency = 1) => concurrency || availableParallelism(),
     bootstrap: (node, command) => builtinBootstrap(node, options.logLevel, command),
     succession: {
       version: `${VERSION} on Node ${process.versions.node}`,
@@ -31,12 +34,13 @@ export function builtinDataPlane(options: BuiltinOptions): DataPlane {
     isDrained: async () => false,
     parseLogLine: parseBuiltinLogLine,
   };
+  const { turns = new Turns() } = options;
   return {
     kind: "builtin",
     check: async () => {},
     create: (node, files, concurrency) => {
       const logger = options.logger.child("builtin");
-      return new ProcessSupervisor(program, node, files, { ...options, logger }, concurrency);
+      return new ProcessSupervisor(program, node, files, { ...options, logger, turns }, concurrency);
     },
   };
 }

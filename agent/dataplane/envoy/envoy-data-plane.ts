@@ -21,6 +21,8 @@ export function envoyDataPlane(options: EnvoyOptions): DataPlane {
       options.envoy,
       ...envoyArguments(file, options.logLevel, options.drainMs, concurrency),
     ],
+    // Of the cores it counts those that it may use in ways of its own.
+    workers: (concurrency = CONCURRENCY) => concurrency || undefined,
     bootstrap: envoyBootstrap,
     drain: async ({ adminSocket }) => {
       await askAdmin(adminSocket, "/drain_listeners?graceful", { method: "POST" });

@@ -7,6 +7,7 @@ import { systemClock } from "../../../mesh/lifecycle/clock.ts";
 import { silentLogger } from "../../../mesh/telemetry/logger.ts";
 import { eventually } from "../../../test/harness/eventually.ts";
 import { requireTool, skipWithout } from "../../../test/harness/tools.ts";
+import { Changes } from "../../state/changes.ts";
 import { workloadPaths } from "../../state/paths.ts";
 import { askAdmin, askServerInfo } from "../admin-client.ts";
 import { processStartTime } from "../process-start-time.ts";
@@ -37,7 +38,7 @@ test("a real Envoy starts, says which node it is, drains and goes", {
       adminSocket: files.adminSocket,
     },
     files,
-    () => 3,
+    { said: () => ({ concurrency: 3 }), changes: new Changes() },
   );
   const stop = new AbortController();
   const done = web.run(stop.signal);

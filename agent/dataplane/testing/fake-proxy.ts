@@ -1,7 +1,8 @@
 /**
  * A program that behaves as a data plane towards its supervisor: `node fake-proxy.ts [--mode MODE] --bootstrap FILE
- * --drain-seconds N`. Modes: `ok`; `crash` ends with status 3 as soon as it is ready; `deaf` ignores SIGTERM; `hang`
- * answers once and then nobody. On SIGUSR2 it starts the successor that its bootstrap names, and ends.
+ * --drain-seconds N [--concurrency N]`. Modes: `ok`; `crash` ends with status 3 as soon as it is ready; `deaf` ignores SIGTERM; `hang`
+ * answers once and then nobody; `alone` has no successor. On SIGUSR2 it starts the successor that its bootstrap names, and
+ * ends.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     bootstrap: { type: "string" },
     mode: { type: "string" },
     "drain-seconds": { type: "string" },
+    concurrency: { type: "string", default: "1" },
   },
 });
 const bootstrap = JSON.parse(readFileSync(values.bootstrap ?? "", "utf8")) as {
@@ -21,12 +23,15 @@ const bootstrap = JSON.parse(readFileSync(values.bootstrap ?? "", "utf8")) as {
   readonly adminSocket: string;
 };
 
+const concurrency = Number(values.concurrency);
 let answered = 0;
 const server = createServer((request, response) => {
   if (values.mode === "hang" && answered > 0) return;
   answered += 1;
   if (request.url === "/server_info")
-    response.end(JSON.stringify({ node: bootstrap.node, pid: process.pid }));
+    response.end(
+      JSON.stringify({ node: bootstrap.node, pid: process.pid, command_line_options: { concurrency } }),
+    );
   else response.end("LIVE\n");
 });
 server.listen(bootstrap.adminSocket, () => {
@@ -37,6 +42,10 @@ server.listen(bootstrap.adminSocket, () => {
 });
 
 process.on("SIGUSR2", () => {
+  if (values.mode === "alone") {
+    process.stdout.write(`${JSON.stringify({ level: "warn", msg: "asked for a successor" })}\n`);
+    return;
+  }
   const { successor } = JSON.parse(readFileSync(values.bootstrap ?? "", "utf8")) as {
     readonly successor: readonly string[];
   };

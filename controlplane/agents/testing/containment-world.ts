@@ -162,7 +162,7 @@ export class ContainmentWorld implements AsyncDisposable {
       history: new CallHistory(this.#clock),
       store: this.#store,
       translator: this.#source(),
-      concurrencyOf: () => undefined,
+      rootNamespace: "istio-system",
       metrics: NO_METRICS,
       audit: { note: () => undefined },
       bans: new Bans(database, issued, this.#clock),
