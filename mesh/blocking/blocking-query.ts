@@ -124,7 +124,7 @@ function waiting(
 
 function checkedIndex(answer: CatalogAnswer, path: string): number {
   if (answer.index !== undefined && answer.index >= 1) return answer.index;
-  const found = answer.index === undefined ? "no index" : "the index 0";
+  const found = answer.index === undefined ? "no index (X-Consul-Index, X-Nomad-Index)" : "the index 0";
   throw new MeshError("registry.unavailable", `ask the catalog for ${path}: the answer has ${found}`, {
     hint: "see whether something between here and the catalog changes its headers",
   });
