@@ -167,7 +167,9 @@ export class WireBench implements AsyncDisposable {
     translator.publish(snapshot, changed);
     const types = translator.preview(workloadId(caller))?.types;
     assert.ok(types, "the caller is translated");
-    await this.#proxy.accept(withAgentSecrets(types));
+    // Names are for the agent: no proxy asks for them.
+    const asked = new Map([...types].filter(([type]) => type !== TYPE_URL.hostName));
+    await this.#proxy.accept(withAgentSecrets(asked));
     return snapshot;
   }
 }
