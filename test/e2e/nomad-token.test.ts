@@ -59,7 +59,7 @@ test("a token of a real Nomad that expires mid-stream takes nothing away, is tol
       () => instances.ids().length === 2 && services.latest?.length === 2,
       PATIENCE_MS,
     );
-    assert.equal(registry.status.state, "current");
+    await eventually("it is current", () => registry.status.state === "current", PATIENCE_MS);
     assert.deepEqual(discovery.findings, []);
 
     await eventually("the token has expired", () => registry.status.state === "stale", PATIENCE_MS);
