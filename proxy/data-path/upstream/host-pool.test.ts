@@ -73,8 +73,6 @@ interface Ground {
   readonly slots: ConnectionSlots;
   /** Lets the oldest connection that is being made come about. */
   readonly open: (capacity?: number) => Promise<FakeSession>;
-  /** Likewise, with a server that takes no request: it leaves as it comes. */
-  readonly openClosing: () => Promise<void>;
   readonly fail: () => Promise<void>;
   readonly ask: () => User;
 }
@@ -131,14 +129,6 @@ function ground(
       settle.resolve({ session, peer: undefined, localAddress: "" });
       await new Promise((resolve) => setImmediate(resolve));
       return session;
-    },
-    openClosing: async () => {
-      const { observer, settle } = next();
-      const session = new FakeSession(observer, 1);
-      session.closing = true;
-      settle.resolve({ session, peer: undefined, localAddress: "" });
-      slots.release();
-      await new Promise((resolve) => setImmediate(resolve));
     },
     fail: async () => {
       slots.release();
@@ -231,22 +221,4 @@ test("a spent connection, and one of a pool that is retired, closes when it has 
   const session = await open();
   pool.retire();
   assert.deepEqual([session.closing, session.active], [true, 1]);
-});
-
-test("a server that leaves as it comes is tried once more, and is then one that cannot be reached until it stays", async () => {
-  const { openings, openClosing, open, ask } = ground();
-  const first = ask();
-  await openClosing();
-  assert.deepEqual([first.failure, openings.length], [undefined, 1], "it may have been its last connection");
-  await openClosing();
-  assert.deepEqual([first.failure?.flag, openings.length], ["UF", 0]);
-  const second = ask();
-  await openClosing();
-  assert.deepEqual([second.failure?.flag, openings.length], ["UF", 0], "each call makes one connection");
-  const third = ask();
-  await open();
-  assert.ok(third.session);
-  const fourth = ask();
-  await openClosing();
-  assert.deepEqual([fourth.failure, openings.length], [undefined, 1]);
 });

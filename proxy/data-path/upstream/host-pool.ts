@@ -58,8 +58,6 @@ export class HostPool {
   #coming = 0;
   /** Requests that a new connection will have room for, by what the last one had. */
   #expected: number;
-  /** Connections in a row that were closing when they had come about. */
-  #leftAtOnce = 0;
   #retired = false;
 
   constructor(source: PoolSource) {
@@ -190,13 +188,9 @@ export class HostPool {
     const pooled = new PooledSession(this);
     try {
       const opened = await this.#source.open(pooled);
-      pooled.start(opened);
-      const { closing } = opened.session;
-      this.#leftAtOnce = closing ? this.#leftAtOnce + 1 : 0;
-      // Again and again it would be dialled without a pause: who waits is told, and asks again when it is time to.
-      if (this.#leftAtOnce > 1) throw new UpstreamConnectError("UF", "the server leaves as it comes");
       this.#coming--;
-      if (closing) {
+      pooled.start(opened);
+      if (opened.session.closing) {
         this.#makeEnough();
         return;
       }
