@@ -171,6 +171,21 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
     /may become anybody's identity/,
   ],
   [
+    "a tag that is a claim where the client knows nothing of its variable",
+    jobOf({ service: { Tags: ["${node.class}lateen.sa=payments"] } }),
+    /may become anybody's identity/,
+  ],
+  [
+    "a tag that is a claim around a variable",
+    jobOf({ service: { Tags: ["lateen.s${node.class}a=payments"] } }),
+    /may become anybody's identity/,
+  ],
+  [
+    "metadata that is a claim around a variable",
+    jobOf({ service: { Meta: { "lateen-s${meta.none}a": "payments" } } }),
+    /may become anybody's identity/,
+  ],
+  [
     "another namespace of the mesh",
     jobOf({ group: { Meta: { "lateen-namespace": "bank" } } }),
     /namespace of the mesh "bank"/,
@@ -205,6 +220,14 @@ for (const [name, job, said] of FORBIDDEN) {
     assert.equal((await put(bench, registration(job), "/v1/jobs?namespace=dev")).status, 200);
   });
 }
+
+test("variables in tags that cannot become a claim are no claim", async () => {
+  await using bench = await startBench();
+  const Tags = ["v=${meta.v}", "lateen.version=${meta.v}", "lateen.inject=true"];
+  const job = jobOf({ service: { Tags, Meta: { "${meta.k}-owner": "a" } } });
+  const { status, text } = await put(bench, registration(job));
+  assert.equal(status, 200, text);
+});
 
 test("tasks that say that an injection made them are judged where nothing is injected", async () => {
   await using bench = await startBench({

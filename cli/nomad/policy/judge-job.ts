@@ -59,7 +59,7 @@ function judgeWords(
     ? []
     : [
         ...tags.filter((tag) => mayBecome(tag, TAG_CLAIMS)),
-        ...Object.keys(meta).filter((key) => mayBecome(key, META_CLAIMS)),
+        ...Object.keys(meta).filter((key) => mayBecomeKey(key, META_CLAIMS)),
       ];
   const told = claims.flatMap(({ word, allowed, what }) =>
     said.flatMap((words) => {
@@ -75,14 +75,23 @@ const TAG_CLAIMS: readonly string[] = ["lateen.sa=", "lateen.namespace="];
 const META_CLAIMS: readonly string[] = ["lateen-sa", "lateen-namespace"];
 
 /**
- * Whether a text may be one of the claims once its variables are filled in. Those of the client (`${attr.…}`, `${node.…}`,
- * `${meta.…}`) are the operator's; the others are the job's.
+ * Whether a text may begin with one of the claims once a client has filled in its variables. Nobody but the client knows
+ * what they come to: what it does not know is nothing at all, and a variable of the job goes before one of the node.
  */
 function mayBecome(text: string, claims: readonly string[]): boolean {
-  const at = text.search(/\$\{(?!(attr|node|meta)\.)/);
+  const at = text.indexOf("${");
   if (at === -1) return false;
   const head = text.slice(0, at);
   return claims.some((claim) => claim.startsWith(head));
+}
+
+/** Likewise for a key, which has to be the claim to its end. */
+function mayBecomeKey(key: string, claims: readonly string[]): boolean {
+  const tail = key.slice(key.lastIndexOf("}") + 1);
+  return mayBecome(
+    key,
+    claims.filter((claim) => claim.endsWith(tail)),
+  );
 }
 
 /** A name that only a client knows (`${meta.x}`) is every name. */
