@@ -221,6 +221,42 @@ for (const [name, job, said] of FORBIDDEN) {
   });
 }
 
+/** Services that an agent of node mode takes, and whose names it makes their accounts. */
+const NAMED: readonly (readonly [name: string, service: object])[] = [
+  ["by its tag", { Tags: ["lateen.inject=true"] }],
+  ["by the tag of its canaries", { Tags: [], CanaryTags: ["lateen.inject=true"] }],
+  ["by a tag with a variable", { Tags: ["lateen.in${node.none}ject=true", "lateen.namespace=prod"] }],
+  ["with an account where the agent does not look", { Meta: { "lateen-sa": "evil" } }],
+  ["with a name that only a client knows", { Name: "pay${node.none}ments" }],
+];
+
+for (const [name, service] of NAMED) {
+  test(`a service that asks ${name} is not somebody else by its name where nothing is injected`, async () => {
+    await using bench = await startBench({ rules: [{ namespaces: ["*"], injection: "off" }] });
+    const of = (more: object) => jobOf({ job: { ID: "evil" }, service: { Name: "payments", ...more } });
+    const answer = await put(bench, registration(of(service)));
+    assert.equal(answer.status, 403, answer.text);
+    assert.match(answer.text, /would be its service account|may become anybody's/);
+    assert.deepEqual(bench.nomad.seen, []);
+    const own = { Tags: ["lateen.inject=true", "lateen.sa=evil"] };
+    assert.equal((await put(bench, registration(of(own)))).status, 200);
+  });
+}
+
+test("a service whose asking goes with the injection is named as it likes", async () => {
+  await using bench = await startBench();
+  const { status, text } = await put(bench, registration(jobOf({ service: { Name: "payments" } })));
+  assert.equal(status, 200, text);
+});
+
+test("a service that still asks beside a sidecar that the job brought is judged by its name", async () => {
+  await using bench = await startBench();
+  const Tasks = [{ Name: "lateen", Driver: "docker" }];
+  const answer = await put(bench, registration(jobOf({ group: { Tasks }, service: { Name: "payments" } })));
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /would be its service account/);
+});
+
 test("variables in tags that cannot become a claim are no claim", async () => {
   await using bench = await startBench();
   const Tags = ["v=${meta.v}", "lateen.version=${meta.v}", "lateen.inject=true"];

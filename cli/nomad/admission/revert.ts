@@ -43,10 +43,7 @@ export async function judgeRevert(revert: RevertRequest): Promise<Verdict> {
   const stored = await storedVersion(revert, job, version, parameters);
   const rule = ruleFor(namespace, rules.rules);
   const injection = injectFor(rule, stored, rules.sidecar);
-  problems.push(
-    ...injection.problems,
-    ...judgeJob({ job: injection.parsed, namespace, rule, groups: injection.groups }),
-  );
+  problems.push(...injection.problems, ...judgeJob({ injection, namespace, rule }));
   if (!includes(stored, injection.job)) {
     problems.push(
       errorAt([], `version ${version} has not the sidecars that it would get now: register the job again`),

@@ -1,23 +1,24 @@
 import { errorAt, type FieldPath, type Finding, quoted } from "../../../mesh/model/finding.ts";
-import type { GroupOutcome } from "../inject/inject.ts";
+import type { GroupOutcome, Injection } from "../inject/inject.ts";
 import { wordsOf } from "../inject/words.ts";
-import type { NomadJob, NomadService, TaskGroup } from "../job/job.ts";
+import type { NomadService, TaskGroup } from "../job/job.ts";
+import { parseJob } from "../job/parse-job.ts";
 import { judgeTask } from "./judge-task.ts";
 import { matchesAny, type Rule } from "./policy.ts";
 
 export interface JudgedJob {
-  /** As it was before an injection: what a sidecar needs is not held against the job. */
-  readonly job: NomadJob;
+  /** The job as it was before is judged: what a sidecar needs is not held against it. */
+  readonly injection: Injection;
   /** The one that it will be registered in. */
   readonly namespace: string;
   readonly rule: Rule;
-  /** What the injection made of its groups. */
-  readonly groups: readonly GroupOutcome[];
 }
 
 /** What a rule has against a job; empty: it may be registered. What cannot be told before a client runs it counts as forbidden. */
-export function judgeJob({ job, namespace, rule, groups }: JudgedJob): readonly Finding[] {
+export function judgeJob({ injection, namespace, rule }: JudgedJob): readonly Finding[] {
+  const { parsed: job, groups } = injection;
   const facts = { job: job.id, namespace };
+  const registered = injection.job === job.raw ? job : parseJob(injection.job, job.path, []);
   return [
     ...judgeWords(job.meta, [], [...job.path, "Meta"], rule, facts),
     ...job.groups.flatMap((group) => [
@@ -25,6 +26,9 @@ export function judgeJob({ job, namespace, rule, groups }: JudgedJob): readonly 
       ...group.services.flatMap((service) => judgeService(service, rule, { ...facts, group: group.name })),
       ...group.tasks.flatMap((task) => judgeTask(task, group, rule.forbid)),
     ]),
+    ...registered.groups.flatMap((group) =>
+      group.services.flatMap((service) => judgeName(service, rule, { ...facts, group: group.name })),
+    ),
     ...(rule.injection === "required" ? judgeOutcomes(job.groups, groups) : []),
   ];
 }
@@ -39,6 +43,41 @@ function judgeService(service: NomadService, rule: Rule, facts: Facts): readonly
   ];
   if (isAllowed(rule.identities.services, name, facts)) return found;
   return [...found, errorAt(path, `the service's name ${quoted(name)} is not one that the job may have`)];
+}
+
+/**
+ * To an agent of node mode the name of a service that asks and says no account is its account. Of one in Nomad's own
+ * catalog it sees the tags alone.
+ */
+function judgeName(service: NomadService, { identities }: Rule, facts: Facts): readonly Finding[] {
+  const { path, name, tags, meta, canaryTags, canaryMeta, provider } = service;
+  const shapes = [
+    { tags, meta },
+    { tags: canaryTags, meta: canaryMeta },
+  ];
+  const nameless = shapes.some(
+    (shape) =>
+      mayAsk(shape.tags, shape.meta) &&
+      !wordsOf(shape.tags, provider === "nomad" ? {} : shape.meta).has("sa"),
+  );
+  if (!nameless || isAllowed(identities.serviceAccounts, name, facts)) return [];
+  return [
+    errorAt(
+      path,
+      `its name ${quoted(name)} would be its service account, which is not one that the job may have: say lateen.sa=…`,
+    ),
+  ];
+}
+
+/** Whether an agent of node mode may take a service with these. */
+function mayAsk(tags: readonly string[], meta: Readonly<Record<string, string>>): boolean {
+  return (
+    tags.some((tag) => /^lateen\.inject=(?!\s*false\s*$)/.test(tag) || mayBecome(tag, ["lateen.inject="])) ||
+    Object.entries(meta).some(
+      ([key, word]) =>
+        (key === "lateen-inject" && word.trim() !== "false") || mayBecomeKey(key, ["lateen-inject"]),
+    )
+  );
 }
 
 function judgeWords(
