@@ -71,6 +71,20 @@ const UNJUDGED: readonly (readonly [name: string, body: string, status: number, 
     400,
     /must be written TaskGroups/,
   ],
+  [
+    "a sidecar task in another spelling",
+    registration(jobOf({ service: { Tags: [], Connect: { SidecarService: {}, sidecartask: {} } } })),
+    400,
+    /must be written SidecarTask/,
+  ],
+  [
+    "a driver of a sidecar task in another spelling",
+    registration(
+      jobOf({ service: { Tags: [], Connect: { SidecarService: {}, SidecarTask: { driver: "raw_exec" } } } }),
+    ),
+    400,
+    /must be written Driver/,
+  ],
   ["a job that is too deep", `{"Job":${"[".repeat(30_000)}${"]".repeat(30_000)}}`, 400, /lateen: /],
   ["a job that contradicts itself", registration(jobOf({ service: { PortLabel: "" } })), 400, /has no port/],
   [
@@ -196,6 +210,28 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
     "Consul's mesh",
     jobOf({ service: { Tags: [], Connect: { SidecarService: {} } } }),
     /must be of the mesh: the service web is of Consul's/,
+  ],
+  [
+    "a driver in the sidecar of Consul's mesh",
+    jobOf({
+      service: { Tags: [], Connect: { SidecarService: {}, SidecarTask: { Driver: "raw_exec" } } },
+    }),
+    /connect-proxy-web has the driver raw_exec/,
+  ],
+  [
+    "rights in a gateway of Consul's mesh",
+    jobOf({
+      service: { Tags: [], Connect: { Gateway: {}, SidecarTask: { Config: { privileged: true } } } },
+    }),
+    /Connect\.SidecarTask\.Config\.privileged: the task connect-proxy-web has more rights/,
+  ],
+  [
+    "the host's network in a gateway of Consul's mesh",
+    jobOf({
+      group: { Networks: [{ Mode: "host", DynamicPorts: [{ Label: "http" }] }] },
+      service: { Tags: [], Connect: { Gateway: {} } },
+    }),
+    /connect-proxy-web has the network_mode host/,
   ],
   [
     "a sidecar that it brings along",

@@ -1,7 +1,8 @@
 import { errorAt, type FieldPath, type Finding, quoted } from "../../../mesh/model/finding.ts";
 import type { GroupOutcome, Injection } from "../inject/inject.ts";
+import { networkMode } from "../inject/sidecar-driver.ts";
 import { wordsOf } from "../inject/words.ts";
-import type { NomadService, TaskGroup } from "../job/job.ts";
+import type { NomadService, Task, TaskGroup } from "../job/job.ts";
 import { parseJob } from "../job/parse-job.ts";
 import { judgeTask } from "./judge-task.ts";
 import { matchesAny, type Rule } from "./policy.ts";
@@ -24,13 +25,23 @@ export function judgeJob({ injection, namespace, rule }: JudgedJob): readonly Fi
     ...job.groups.flatMap((group) => [
       ...judgeWords(group.meta, [], [...group.path, "Meta"], rule, { ...facts, group: group.name }),
       ...group.services.flatMap((service) => judgeService(service, rule, { ...facts, group: group.name })),
-      ...group.tasks.flatMap((task) => judgeTask(task, group, rule.forbid)),
+      ...tasksOf(group).flatMap((task) => judgeTask(task, group, rule.forbid)),
     ]),
     ...registered.groups.flatMap((group) =>
       group.services.flatMap((service) => judgeName(service, rule, { ...facts, group: group.name })),
     ),
     ...(rule.injection === "required" ? judgeOutcomes(job.groups, groups) : []),
   ];
+}
+
+/** Those of the job, and those that Nomad adds for Consul's mesh. It puts a gateway into its group's host network. */
+function tasksOf(group: TaskGroup): readonly Task[] {
+  const added = group.services.flatMap(({ connect, connectTask: task }) => {
+    if (task === undefined) return [];
+    const hosted = connect === "gateway" && networkMode(group) === "host";
+    return [hosted ? { ...task, config: { network_mode: "host", ...task.config } } : task];
+  });
+  return [...group.tasks, ...added];
 }
 
 type Facts = Readonly<Record<string, string>>;
