@@ -13,6 +13,7 @@ import type { AdmissionRules } from "./admit.ts";
 import { classifyRequest } from "./classify.ts";
 import { type AdmissionConfig, socketPath } from "./config.ts";
 import { handleJob } from "./handle-job.ts";
+import { namesFraming } from "./headers.ts";
 import type { NomadTarget } from "./nomad-target.ts";
 import { passThrough, passUpgrade, refuse } from "./relay.ts";
 
@@ -107,6 +108,7 @@ class Door {
 
   request(message: IncomingMessage, response: ServerResponse): void {
     const { target, rules, limits } = this.#current();
+    if (namesFraming(message.rawHeaders)) return refuseFraming(response);
     const kind = classifyRequest(message.method ?? "", message.url ?? "");
     switch (kind) {
       case "pass":
@@ -145,8 +147,15 @@ class Door {
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     response.once("finish", () => socket.end());
+    if (namesFraming(message.rawHeaders)) return refuseFraming(response);
     passUpgrade(message, socket, head, response, this.#current().target);
   }
+}
+
+function refuseFraming(response: ServerResponse): void {
+  refuse(response, 400, "Connection names a header that the request cannot be without", {
+    Connection: "close",
+  });
 }
 
 async function listen(server: Server | TlsServer, address: string): Promise<string> {
