@@ -136,6 +136,35 @@ const PROD = {
   identities: { services: ["{job}", "{job}-*"] },
 };
 
+const HOST_MOUNTS: readonly object[] = [
+  { volumes: ["/:/host"] },
+  { volumes: ["../../other:/x"] },
+  { volumes: ["${meta.where}:/x"] },
+  { mount: [{ type: "bind", target: "/x", source: "/var/run/docker.sock" }] },
+  { mounts: [{ type: "bind", target: "/x", source: "local/../../../etc" }] },
+  { mount: { type: "bind", target: "/x", source: "/etc" } },
+  { mounts: [{ type: "volume", target: "/x", volume_options: [{ driver_config: [{ name: "local" }] }] }] },
+  { volume_driver: "local", volumes: ["a:/x"] },
+];
+
+test("what is mounted from inside an allocation is not the host's", async () => {
+  await using bench = await startBench({ rules: [PROD] });
+  const Config = {
+    volumes: ["local/conf:/conf:ro", "../alloc/data:/data"],
+    mount: [
+      { type: "bind", target: "/a", source: "secrets" },
+      { type: "tmpfs", target: "/b" },
+    ],
+    mounts: [{ type: "volume", target: "/c", source: "cache" }],
+  };
+  const { status, text } = await put(
+    bench,
+    registration(jobOf({ task: { Config } })),
+    "/v1/jobs?namespace=prod",
+  );
+  assert.equal(status, 200, text);
+});
+
 /** What the rule above forbids, and how it is said. */
 const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[] = [
   ["a driver", jobOf({ task: { Driver: "raw_exec" } }), /driver raw_exec, which is forbidden/],
@@ -148,6 +177,14 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
   ],
   ["a capability", jobOf({ task: { Config: { cap_add: ["SYS_ADMIN"] } } }), /cap_add/],
   ["the host's processes", jobOf({ task: { Config: { pid_mode: "host" } } }), /pid_mode/],
+  ...HOST_MOUNTS.map(
+    (Config) =>
+      [
+        `the host's files by ${JSON.stringify(Config)}`,
+        jobOf({ task: { Config } }),
+        new RegExp(`more rights .*: ${Object.keys(Config)[0]}`),
+      ] as const,
+  ),
   [
     "the host's network by the task",
     jobOf({
