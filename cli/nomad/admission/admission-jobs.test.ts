@@ -244,6 +244,11 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
   ["the name of another's service", jobOf({ service: { Name: "payments" } }), /name "payments" is not one/],
   ["to stay out of the mesh", jobOf({ service: { Tags: ["lateen.inject=false"] } }), /must be of the mesh/],
   [
+    "to stay out of the mesh by a service without a port",
+    jobOf({ service: { Tags: [], PortLabel: "" } }),
+    /must be of the mesh: it has no service with a port/,
+  ],
+  [
     "Consul's mesh",
     jobOf({ service: { Tags: [], Connect: { SidecarService: {} } } }),
     /must be of the mesh: the service web is of Consul's/,
@@ -391,6 +396,42 @@ test("a revert to a version that today's rules would change is refused; to anoth
   assert.equal(bench.nomad.seen.filter(({ url }) => url.includes("/revert")).length, 0);
   assert.equal((await revert(1)).status, 200);
   assert.equal(bench.nomad.seen.filter(({ url }) => url.includes("/revert")).length, 1);
+});
+
+test("a version that today's rules would change cannot be marked as the one to go back to", async () => {
+  await using bench = await startBench({ rules: [{ namespaces: ["*"], injection: "all" }] });
+  bench.nomad.answers.set("/v1/job/web/versions", (_, response) => {
+    response.end(JSON.stringify({ Versions: [{ ...jobOf(), Version: 0 }] }));
+  });
+  const mark = async (Stable: boolean) =>
+    await put(bench, JSON.stringify({ JobID: "web", JobVersion: 0, Stable }), "/v1/job/web/stable");
+  const answer = await mark(true);
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /version 0 has not the sidecars/);
+  assert.equal(bench.nomad.seen.filter(({ method }) => method === "PUT").length, 0);
+  assert.equal((await mark(false)).status, 200);
+  assert.match(bench.nomad.only("PUT").body, /"Stable":false/);
+});
+
+test("the versions of one revert are in memory at a time", async () => {
+  await using bench = await startBench({ rules: [{ namespaces: ["*"], injection: "off" }] });
+  let open = 0;
+  let most = 0;
+  bench.nomad.answers.set("/v1/job/web/versions", (_, response) => {
+    open += 1;
+    most = Math.max(most, open);
+    setTimeout(() => {
+      open -= 1;
+      response.end(JSON.stringify({ Versions: [{ ...jobOf(), Version: 0 }] }));
+    }, 20);
+  });
+  const body = JSON.stringify({ JobID: "web", JobVersion: 0 });
+  const answers = await Promise.all([1, 2, 3].map(() => put(bench, body, "/v1/job/web/revert")));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200],
+  );
+  assert.equal(most, 1);
 });
 
 test("no token is ever logged, whatever becomes of the job", async () => {

@@ -7,6 +7,7 @@ import {
 } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { Gate } from "../../../mesh/blocking/gate.ts";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { AdmissionRules } from "./admit.ts";
@@ -99,6 +100,7 @@ export async function startAdmission(
 class Door {
   readonly #current: () => CurrentSettings;
   readonly #logger: Logger;
+  readonly #versionsGate = new Gate(1);
   #judging = 0;
 
   constructor(current: () => CurrentSettings, logger: Logger) {
@@ -127,7 +129,13 @@ class Door {
           return;
         }
         this.#judging += 1;
-        handleJob(kind, message, response, { rules, limits, target, logger: this.#logger })
+        handleJob(kind, message, response, {
+          rules,
+          limits,
+          target,
+          logger: this.#logger,
+          versionsGate: this.#versionsGate,
+        })
           .catch((error: unknown) => {
             this.#logger.error("a request about a job failed", { reason: messageOf(error) });
             refuse(response, 500, "it cannot be judged", { Connection: "close" });
