@@ -67,7 +67,7 @@ variable "key" {
 job "lateen-agent" {
   type = "system"
 
-  # One node after the other. Data planes are not the agent's children: an update costs no connection.
+  # One node after the other.
   update {
     max_parallel = 1
     stagger      = "10s"

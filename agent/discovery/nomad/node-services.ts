@@ -11,17 +11,24 @@ import { TokenQueue } from "../../../mesh/blocking/token-queue.ts";
 import { MeshError } from "../../../mesh/errors.ts";
 import { backoffMs } from "../../../mesh/lifecycle/backoff.ts";
 import type { Clock } from "../../../mesh/lifecycle/clock.ts";
+import { runTasks } from "../../../mesh/lifecycle/run-tasks.ts";
 import { hasEnded, type NomadAllocation, parseAllocation } from "../../../mesh/nomad/nomad-allocation.ts";
 import type { NomadClient } from "../../../mesh/nomad/nomad-client.ts";
 import { type NomadRegistration, parseRegistrations } from "../../../mesh/nomad/nomad-services.ts";
+import { Wake } from "../../state/changes.ts";
 import { dynamicPortsOfProxies } from "./node-ports.ts";
+
+export interface NodeTiming {
+  /** After which time it is asked again which node this is, in milliseconds. */
+  readonly nodeMs: number;
+}
 
 interface NodeServicesOptions {
   readonly client: NomadClient;
   readonly nodeId: string | undefined;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly timing: QueryTiming;
+  readonly timing: QueryTiming & NodeTiming;
   readonly changed: () => void;
 }
 
@@ -56,6 +63,8 @@ export class NodeServices {
   readonly #failures = new Map<string, MeshError>();
   #allocations: ReadonlyMap<string, NomadAllocation> | undefined;
   #dynamicPorts: string | undefined;
+  #nodeId: string | undefined;
+  readonly #lookAgain = new Wake();
   #recovered = false;
 
   constructor(options: NodeServicesOptions) {
@@ -98,17 +107,34 @@ export class NodeServices {
     readonly failure: MeshError | undefined;
     readonly dynamicPorts: string | undefined;
     readonly recovered: boolean;
+    readonly nodeId: string | undefined;
   } {
     const recovered = this.#recovered;
     this.#recovered = false;
     const [failure] = this.#failures.values();
-    return { failure, dynamicPorts: this.#dynamicPorts, recovered };
+    return { failure, dynamicPorts: this.#dynamicPorts, recovered, nodeId: this.#nodeId };
   }
 
   /** Returns when the signal is aborted and every query has stopped. */
   async run(signal: AbortSignal): Promise<void> {
-    const id = await this.#findNode(signal);
-    if (id === undefined) return;
+    while (!signal.aborted) {
+      const id = await this.#findNode(signal);
+      if (id === undefined) return;
+      this.#allocations = undefined;
+      this.#nodeId = id;
+      const over = new AbortController();
+      await runTasks(
+        AbortSignal.any([signal, over.signal]),
+        (inner) => this.#watchNode(id, inner),
+        async (inner) => {
+          await this.#untilOther(id, inner);
+          over.abort();
+        },
+      );
+    }
+  }
+
+  async #watchNode(id: string, signal: AbortSignal): Promise<void> {
     const path = `/node/${encodeURIComponent(id)}/allocations`;
     try {
       for await (const event of blockingQuery(this.#query, { path, parse: parseAllocations }, signal)) {
@@ -117,11 +143,25 @@ export class NodeServices {
           this.#allocations = allocations;
           this.#follow(id, signal);
         }
+        if (event.kind === "answer" && (event.recovered || event.rewound)) this.#lookAgain.raise();
         this.#options.changed();
       }
     } finally {
+      this.#failures.delete(path);
       for (const { stop } of this.#watches.values()) stop.abort();
       await Promise.all([...this.#watches.values()].map(({ done }) => done));
+    }
+  }
+
+  /** A client that lost its data comes back as another node, and one that was set up anew with other ports. */
+  async #untilOther(id: string, signal: AbortSignal): Promise<void> {
+    const { clock, timing, changed } = this.#options;
+    while (!signal.aborted) {
+      await this.#lookAgain.waitFor(clock, timing.nodeMs, signal);
+      if (signal.aborted) return;
+      const now = await this.#findNode(signal);
+      changed();
+      if (now !== undefined && now !== id) return;
     }
   }
 

@@ -18,7 +18,7 @@ const QUICK = { refillMs: 10, backoffFirstMs: 5, backoffMaxMs: 40, patienceMs: 3
 
 async function discoveryOf(
   settings: NomadSettings,
-  parts: { readonly address?: string; readonly consul?: Discovery } = {},
+  parts: { readonly address?: string; readonly consul?: Discovery; readonly nodeMs?: number } = {},
 ): Promise<NomadDiscovery & AsyncDisposable> {
   const client = await nomadClient(settings);
   const discovery = new NomadDiscovery({
@@ -30,7 +30,7 @@ async function discoveryOf(
     clock: systemClock,
     random: Math.random,
     logger: silentLogger,
-    timing: QUICK,
+    timing: { ...QUICK, nodeMs: parts.nodeMs ?? 300_000 },
   });
   return Object.assign(discovery, { [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() });
 }
@@ -296,6 +296,41 @@ test("a node whose Nomad may give away the proxies' ports is told", async () => 
     host.discovery.findings.map(({ code }) => code),
     ["host.nomad-ports"],
   );
+});
+
+test("what Nomad says of the node's ports counts anew after an outage", async () => {
+  await using host = await started((double) => void put(double, "web-1"));
+  host.double.down();
+  await eventually("the outage is told", () => host.discovery.findings.length > 0);
+  host.double.state.reservedPorts = "22";
+  host.double.up();
+  await eventually("it is told", () =>
+    host.discovery.findings.some(({ code }) => code === "host.nomad-ports"),
+  );
+});
+
+test("what Nomad says of the node's ports is asked for again and again", async () => {
+  await using double = await NomadDouble.start();
+  put(double, "web-1");
+  await using discovery = await discoveryOf({ address: double.address }, { nodeMs: 20 });
+  await using reader = new SetReader(discovery);
+  await eventually("it is there", () => reader.ids()?.join() === "web-1");
+  double.state.reservedPorts = "22";
+  await eventually("it is told", () => discovery.findings.some(({ code }) => code === "host.nomad-ports"));
+  double.state.reservedPorts = "21000-21255";
+  await eventually("it is mended", () => discovery.findings.length === 0);
+});
+
+test("a client that comes back as another node is served as that one, and the old one's services are gone", async () => {
+  await using host = await started((double) => {
+    for (const id of ["a", "b", "c"]) put(double, `old-${id}`);
+  });
+  host.double.down();
+  await eventually("the outage is told", () => host.discovery.findings.length > 0);
+  host.double.state.nodes.clear();
+  put(host.double, "new-1", { ServiceName: "shop" });
+  host.double.up();
+  await eventually("the new one's are there", () => host.reader.ids()?.join() === "new-1");
 });
 
 test("what a job registers in Consul is served with what Nomad knows of its network, and in both catalogs once", async () => {

@@ -11,7 +11,7 @@ import { logFindings } from "../../host/log-findings.ts";
 import { Wake } from "../../state/changes.ts";
 import type { Discovery, LocalService } from "../discovery.ts";
 import { NOTHING_SETTLED, type SettledServices, settle } from "../settled-services.ts";
-import { NodeServices } from "./node-services.ts";
+import { NodeServices, type NodeTiming } from "./node-services.ts";
 import { nomadFinding, portsFinding, tagsFinding } from "./nomad-findings.ts";
 import { placesOf, toLocalService } from "./to-local-service.ts";
 
@@ -30,7 +30,7 @@ export interface NomadDiscoveryOptions {
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   readonly logger: Logger;
-  readonly timing?: Partial<QueryTiming & CheckTiming>;
+  readonly timing?: Partial<QueryTiming & CheckTiming & NodeTiming>;
 }
 
 /**
@@ -40,17 +40,18 @@ export interface NomadDiscoveryOptions {
 export class NomadDiscovery implements Discovery {
   readonly name = "nomad";
   readonly #options: NomadDiscoveryOptions;
-  readonly #timing: QueryTiming & CheckTiming;
+  readonly #timing: QueryTiming & CheckTiming & NodeTiming;
   readonly #wake = new Wake();
   readonly #checks: AllocationChecks;
   readonly #node: NodeServices;
   #inConsul: readonly LocalService[] | undefined;
   #settled: SettledServices = NOTHING_SETTLED;
+  #settledNode: string | undefined;
   #findings: readonly HostFinding[] = [];
 
   constructor(options: NomadDiscoveryOptions) {
     this.#options = options;
-    this.#timing = { ...QUERY_TIMING, checksMs: 3_000, ...options.timing };
+    this.#timing = { ...QUERY_TIMING, checksMs: 3_000, nodeMs: 300_000, ...options.timing };
     this.#node = new NodeServices({ ...options, timing: this.#timing, changed: () => this.#wake.raise() });
     this.#checks = new AllocationChecks({
       ...options,
@@ -106,7 +107,7 @@ export class NomadDiscovery implements Discovery {
     const { address, consul, logger } = this.#options;
     const before = this.#findings;
     const { services, refused, findings } = await this.#ownServices();
-    const { failure, dynamicPorts, recovered } = this.#node.facts();
+    const { failure, dynamicPorts, recovered, nodeId } = this.#node.facts();
     this.#findings = [
       ...(failure === undefined ? [] : [nomadFinding(failure)]),
       ...(dynamicPorts === undefined ? [] : [portsFinding(dynamicPorts)]),
@@ -114,6 +115,9 @@ export class NomadDiscovery implements Discovery {
     ];
     logFindings(logger, this.#findings, before);
     if (!this.#node.complete || (consul !== undefined && this.#inConsul === undefined)) return undefined;
+    // What another node had is not this one's: nothing of it is held.
+    if (nodeId !== this.#settledNode) this.#settled = NOTHING_SETTLED;
+    this.#settledNode = nodeId;
     const here = services.filter((one) => address === undefined || one.address.address === address);
     this.#settled = settle(this.#withoutEnded(), { services: here, refused }, recovered);
     const own = this.#settled.services;

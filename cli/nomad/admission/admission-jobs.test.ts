@@ -71,6 +71,20 @@ const UNJUDGED: readonly (readonly [name: string, body: string, status: number, 
     400,
     /must be written TaskGroups/,
   ],
+  [
+    "a sidecar task in another spelling",
+    registration(jobOf({ service: { Tags: [], Connect: { SidecarService: {}, sidecartask: {} } } })),
+    400,
+    /must be written SidecarTask/,
+  ],
+  [
+    "a driver of a sidecar task in another spelling",
+    registration(
+      jobOf({ service: { Tags: [], Connect: { SidecarService: {}, SidecarTask: { driver: "raw_exec" } } } }),
+    ),
+    400,
+    /must be written Driver/,
+  ],
   ["a job that is too deep", `{"Job":${"[".repeat(30_000)}${"]".repeat(30_000)}}`, 400, /lateen: /],
   ["a job that contradicts itself", registration(jobOf({ service: { PortLabel: "" } })), 400, /has no port/],
   [
@@ -122,6 +136,35 @@ const PROD = {
   identities: { services: ["{job}", "{job}-*"] },
 };
 
+const HOST_MOUNTS: readonly object[] = [
+  { volumes: ["/:/host"] },
+  { volumes: ["../../other:/x"] },
+  { volumes: ["${meta.where}:/x"] },
+  { mount: [{ type: "bind", target: "/x", source: "/var/run/docker.sock" }] },
+  { mounts: [{ type: "bind", target: "/x", source: "local/../../../etc" }] },
+  { mount: { type: "bind", target: "/x", source: "/etc" } },
+  { mounts: [{ type: "volume", target: "/x", volume_options: [{ driver_config: [{ name: "local" }] }] }] },
+  { volume_driver: "local", volumes: ["a:/x"] },
+];
+
+test("what is mounted from inside an allocation is not the host's", async () => {
+  await using bench = await startBench({ rules: [PROD] });
+  const Config = {
+    volumes: ["local/conf:/conf:ro", "../alloc/data:/data"],
+    mount: [
+      { type: "bind", target: "/a", source: "secrets" },
+      { type: "tmpfs", target: "/b" },
+    ],
+    mounts: [{ type: "volume", target: "/c", source: "cache" }],
+  };
+  const { status, text } = await put(
+    bench,
+    registration(jobOf({ task: { Config } })),
+    "/v1/jobs?namespace=prod",
+  );
+  assert.equal(status, 200, text);
+});
+
 /** What the rule above forbids, and how it is said. */
 const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[] = [
   ["a driver", jobOf({ task: { Driver: "raw_exec" } }), /driver raw_exec, which is forbidden/],
@@ -134,6 +177,14 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
   ],
   ["a capability", jobOf({ task: { Config: { cap_add: ["SYS_ADMIN"] } } }), /cap_add/],
   ["the host's processes", jobOf({ task: { Config: { pid_mode: "host" } } }), /pid_mode/],
+  ...HOST_MOUNTS.map(
+    (Config) =>
+      [
+        `the host's files by ${JSON.stringify(Config)}`,
+        jobOf({ task: { Config } }),
+        new RegExp(`more rights .*: ${Object.keys(Config)[0]}`),
+      ] as const,
+  ),
   [
     "the host's network by the task",
     jobOf({
@@ -171,6 +222,21 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
     /may become anybody's identity/,
   ],
   [
+    "a tag that is a claim where the client knows nothing of its variable",
+    jobOf({ service: { Tags: ["${node.class}lateen.sa=payments"] } }),
+    /may become anybody's identity/,
+  ],
+  [
+    "a tag that is a claim around a variable",
+    jobOf({ service: { Tags: ["lateen.s${node.class}a=payments"] } }),
+    /may become anybody's identity/,
+  ],
+  [
+    "metadata that is a claim around a variable",
+    jobOf({ service: { Meta: { "lateen-s${meta.none}a": "payments" } } }),
+    /may become anybody's identity/,
+  ],
+  [
     "another namespace of the mesh",
     jobOf({ group: { Meta: { "lateen-namespace": "bank" } } }),
     /namespace of the mesh "bank"/,
@@ -178,9 +244,36 @@ const FORBIDDEN: readonly (readonly [name: string, job: object, said: RegExp])[]
   ["the name of another's service", jobOf({ service: { Name: "payments" } }), /name "payments" is not one/],
   ["to stay out of the mesh", jobOf({ service: { Tags: ["lateen.inject=false"] } }), /must be of the mesh/],
   [
+    "to stay out of the mesh by a service without a port",
+    jobOf({ service: { Tags: [], PortLabel: "" } }),
+    /must be of the mesh: it has no service with a port/,
+  ],
+  [
     "Consul's mesh",
     jobOf({ service: { Tags: [], Connect: { SidecarService: {} } } }),
     /must be of the mesh: the service web is of Consul's/,
+  ],
+  [
+    "a driver in the sidecar of Consul's mesh",
+    jobOf({
+      service: { Tags: [], Connect: { SidecarService: {}, SidecarTask: { Driver: "raw_exec" } } },
+    }),
+    /connect-proxy-web has the driver raw_exec/,
+  ],
+  [
+    "rights in a gateway of Consul's mesh",
+    jobOf({
+      service: { Tags: [], Connect: { Gateway: {}, SidecarTask: { Config: { privileged: true } } } },
+    }),
+    /Connect\.SidecarTask\.Config\.privileged: the task connect-proxy-web has more rights/,
+  ],
+  [
+    "the host's network in a gateway of Consul's mesh",
+    jobOf({
+      group: { Networks: [{ Mode: "host", DynamicPorts: [{ Label: "http" }] }] },
+      service: { Tags: [], Connect: { Gateway: {} } },
+    }),
+    /connect-proxy-web has the network_mode host/,
   ],
   [
     "a sidecar that it brings along",
@@ -205,6 +298,50 @@ for (const [name, job, said] of FORBIDDEN) {
     assert.equal((await put(bench, registration(job), "/v1/jobs?namespace=dev")).status, 200);
   });
 }
+
+/** Services that an agent of node mode takes, and whose names it makes their accounts. */
+const NAMED: readonly (readonly [name: string, service: object])[] = [
+  ["by its tag", { Tags: ["lateen.inject=true"] }],
+  ["by the tag of its canaries", { Tags: [], CanaryTags: ["lateen.inject=true"] }],
+  ["by a tag with a variable", { Tags: ["lateen.in${node.none}ject=true", "lateen.namespace=prod"] }],
+  ["with an account where the agent does not look", { Meta: { "lateen-sa": "evil" } }],
+  ["with a name that only a client knows", { Name: "pay${node.none}ments" }],
+];
+
+for (const [name, service] of NAMED) {
+  test(`a service that asks ${name} is not somebody else by its name where nothing is injected`, async () => {
+    await using bench = await startBench({ rules: [{ namespaces: ["*"], injection: "off" }] });
+    const of = (more: object) => jobOf({ job: { ID: "evil" }, service: { Name: "payments", ...more } });
+    const answer = await put(bench, registration(of(service)));
+    assert.equal(answer.status, 403, answer.text);
+    assert.match(answer.text, /would be its service account|may become anybody's/);
+    assert.deepEqual(bench.nomad.seen, []);
+    const own = { Tags: ["lateen.inject=true", "lateen.sa=evil"] };
+    assert.equal((await put(bench, registration(of(own)))).status, 200);
+  });
+}
+
+test("a service whose asking goes with the injection is named as it likes", async () => {
+  await using bench = await startBench();
+  const { status, text } = await put(bench, registration(jobOf({ service: { Name: "payments" } })));
+  assert.equal(status, 200, text);
+});
+
+test("a service that still asks beside a sidecar that the job brought is judged by its name", async () => {
+  await using bench = await startBench();
+  const Tasks = [{ Name: "lateen", Driver: "docker" }];
+  const answer = await put(bench, registration(jobOf({ group: { Tasks }, service: { Name: "payments" } })));
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /would be its service account/);
+});
+
+test("variables in tags that cannot become a claim are no claim", async () => {
+  await using bench = await startBench();
+  const Tags = ["v=${meta.v}", "lateen.version=${meta.v}", "lateen.inject=true"];
+  const job = jobOf({ service: { Tags, Meta: { "${meta.k}-owner": "a" } } });
+  const { status, text } = await put(bench, registration(job));
+  assert.equal(status, 200, text);
+});
 
 test("tasks that say that an injection made them are judged where nothing is injected", async () => {
   await using bench = await startBench({
@@ -259,6 +396,42 @@ test("a revert to a version that today's rules would change is refused; to anoth
   assert.equal(bench.nomad.seen.filter(({ url }) => url.includes("/revert")).length, 0);
   assert.equal((await revert(1)).status, 200);
   assert.equal(bench.nomad.seen.filter(({ url }) => url.includes("/revert")).length, 1);
+});
+
+test("a version that today's rules would change cannot be marked as the one to go back to", async () => {
+  await using bench = await startBench({ rules: [{ namespaces: ["*"], injection: "all" }] });
+  bench.nomad.answers.set("/v1/job/web/versions", (_, response) => {
+    response.end(JSON.stringify({ Versions: [{ ...jobOf(), Version: 0 }] }));
+  });
+  const mark = async (Stable: boolean) =>
+    await put(bench, JSON.stringify({ JobID: "web", JobVersion: 0, Stable }), "/v1/job/web/stable");
+  const answer = await mark(true);
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /version 0 has not the sidecars/);
+  assert.equal(bench.nomad.seen.filter(({ method }) => method === "PUT").length, 0);
+  assert.equal((await mark(false)).status, 200);
+  assert.match(bench.nomad.only("PUT").body, /"Stable":false/);
+});
+
+test("the versions of one revert are in memory at a time", async () => {
+  await using bench = await startBench({ rules: [{ namespaces: ["*"], injection: "off" }] });
+  let open = 0;
+  let most = 0;
+  bench.nomad.answers.set("/v1/job/web/versions", (_, response) => {
+    open += 1;
+    most = Math.max(most, open);
+    setTimeout(() => {
+      open -= 1;
+      response.end(JSON.stringify({ Versions: [{ ...jobOf(), Version: 0 }] }));
+    }, 20);
+  });
+  const body = JSON.stringify({ JobID: "web", JobVersion: 0 });
+  const answers = await Promise.all([1, 2, 3].map(() => put(bench, body, "/v1/job/web/revert")));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200],
+  );
+  assert.equal(most, 1);
 });
 
 test("no token is ever logged, whatever becomes of the job", async () => {

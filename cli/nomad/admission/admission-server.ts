@@ -7,12 +7,14 @@ import {
 } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { Gate } from "../../../mesh/blocking/gate.ts";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import type { AdmissionRules } from "./admit.ts";
 import { classifyRequest } from "./classify.ts";
 import { type AdmissionConfig, socketPath } from "./config.ts";
 import { handleJob } from "./handle-job.ts";
+import { namesFraming } from "./headers.ts";
 import type { NomadTarget } from "./nomad-target.ts";
 import { passThrough, passUpgrade, refuse } from "./relay.ts";
 
@@ -98,6 +100,7 @@ export async function startAdmission(
 class Door {
   readonly #current: () => CurrentSettings;
   readonly #logger: Logger;
+  readonly #versionsGate = new Gate(1);
   #judging = 0;
 
   constructor(current: () => CurrentSettings, logger: Logger) {
@@ -107,6 +110,7 @@ class Door {
 
   request(message: IncomingMessage, response: ServerResponse): void {
     const { target, rules, limits } = this.#current();
+    if (namesFraming(message.rawHeaders)) return refuseFraming(response);
     const kind = classifyRequest(message.method ?? "", message.url ?? "");
     switch (kind) {
       case "pass":
@@ -125,7 +129,13 @@ class Door {
           return;
         }
         this.#judging += 1;
-        handleJob(kind, message, response, { rules, limits, target, logger: this.#logger })
+        handleJob(kind, message, response, {
+          rules,
+          limits,
+          target,
+          logger: this.#logger,
+          versionsGate: this.#versionsGate,
+        })
           .catch((error: unknown) => {
             this.#logger.error("a request about a job failed", { reason: messageOf(error) });
             refuse(response, 500, "it cannot be judged", { Connection: "close" });
@@ -145,8 +155,15 @@ class Door {
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     response.once("finish", () => socket.end());
+    if (namesFraming(message.rawHeaders)) return refuseFraming(response);
     passUpgrade(message, socket, head, response, this.#current().target);
   }
+}
+
+function refuseFraming(response: ServerResponse): void {
+  refuse(response, 400, "Connection names a header that the request cannot be without", {
+    Connection: "close",
+  });
 }
 
 async function listen(server: Server | TlsServer, address: string): Promise<string> {

@@ -30,6 +30,24 @@ test("what registers no job goes through byte by byte, headers in order and spel
   }
 });
 
+for (const named of ["content-length", "close, Content-Length", "Transfer-Encoding", "host"]) {
+  test(`a request whose Connection names “${named}” does not smuggle a second one in its body`, async () => {
+    await using bench = await startBench();
+    const inner = "PUT /v1/jobs HTTP/1.1\r\nHost: nomad\r\nContent-Length: 2\r\n\r\n{}";
+    const framing = /transfer/i.test(named)
+      ? ["Transfer-Encoding: chunked", "", `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`]
+      : [`Content-Length: ${inner.length}`, "", inner];
+    const head = ["DELETE /v1/var/a HTTP/1.1", "Host: nomad", `Connection: ${named}`];
+    const socket = createConnection(bench.port, "127.0.0.1");
+    socket.write([...head, ...framing].join("\r\n"));
+    let answer = "";
+    for await (const chunk of socket) answer += (chunk as Buffer).toString();
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.match(answer, /Connection names a header/);
+    assert.deepEqual(bench.nomad.seen, []);
+  });
+}
+
 test("an answer comes back as Nomad gave it", async () => {
   await using bench = await startBench();
   bench.nomad.answers.set("/v1/agent/self", (_, response) => {

@@ -56,7 +56,7 @@ export function admitJob(text: string, query: string, { rules, sidecar }: Admiss
   const { parsed, groups } = injection;
   problems.push(...injection.problems);
   if (problems.some(isError)) return refusal(400, problems, parsed.id, namespace);
-  const forbidden = judgeJob({ job: parsed, namespace, rule, groups });
+  const forbidden = judgeJob({ injection, namespace, rule });
   if (forbidden.length > 0) return refusal(403, forbidden, parsed.id, namespace);
   parameters.set("namespace", namespace);
   return {

@@ -4,7 +4,7 @@ export type RequestKind =
   | "pass"
   /** Carries a job: a registration, its plan, its validation. */
   | "job"
-  /** Registers a version that Nomad has. */
+  /** Registers a version that Nomad has, or says that it is one to go back to. */
   | "revert"
   /** Its path cannot be read, so nor can be told what Nomad would make of it. */
   | "unreadable";
@@ -12,7 +12,9 @@ export type RequestKind =
 const JOB_PREFIX = "/v1/job/";
 /** Ends of paths below `/v1/job/` that Nomad takes with PUT and registers nothing for. */
 const HARMLESS =
-  /\/(evaluate|allocations|evaluations|periodic\/force|summary|dispatch|dispatch\/payload|versions|deployments|deployment|stable|scale|services|submission|actions|action|tag)$/;
+  /\/(evaluate|allocations|evaluations|periodic\/force|summary|dispatch|dispatch\/payload|versions|deployments|deployment|scale|services|submission|actions|action|tag)$/;
+
+const REVERT = /\/(revert|stable)$/;
 
 /**
  * Reads method and path as Nomad's router does (command/agent/http.go): the path is decoded first, the end of what is
@@ -27,13 +29,13 @@ export function classifyRequest(method: string, target: string): RequestKind {
   // Without the prefix's own slash: `/v1/job/scale` is the job of that name.
   const rest = path.slice(JOB_PREFIX.length);
   if (rest.endsWith("/plan")) return "job";
-  if (rest.endsWith("/revert")) return "revert";
+  if (REVERT.test(rest)) return "revert";
   return HARMLESS.test(rest) ? "pass" : "job";
 }
 
 /** The job's ID in a path of the kind `revert`. */
 export function revertedJob(target: string): string {
-  return (decodedPath(target) ?? "").slice(JOB_PREFIX.length, -"/revert".length);
+  return (decodedPath(target) ?? "").slice(JOB_PREFIX.length).replace(REVERT, "");
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Gate } from "../../../mesh/blocking/gate.ts";
 import { messageOf } from "../../../mesh/errors.ts";
 import type { Logger } from "../../../mesh/telemetry/logger.ts";
 import { type AdmissionRules, admitJob, type Refusal, type Verdict } from "./admit.ts";
@@ -14,6 +15,7 @@ export interface JobDeps {
   readonly limits: AdmissionConfig["limits"];
   readonly target: NomadTarget;
   readonly logger: Logger;
+  readonly versionsGate: Gate;
 }
 
 /**

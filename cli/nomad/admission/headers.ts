@@ -17,6 +17,15 @@ export function endToEnd(raw: RawHeaders): readonly string[] {
   return select(raw, (name) => !HOP_BY_HOP.has(name) && !named.has(name));
 }
 
+/**
+ * Whether `Connection` names a header that says where a request ends or whom it is for. Nobody means that; left out, the
+ * body would be read as requests of its own by what is behind (RFC 9110 §7.6.1, RFC 9112 §11.2).
+ */
+export function namesFraming(raw: RawHeaders): boolean {
+  const named = valuesOf(raw, "connection").flatMap((value) => value.toLowerCase().split(","));
+  return named.some((name) => ["content-length", "transfer-encoding", "host"].includes(name.trim()));
+}
+
 /** Without a header, in any spelling. */
 export function without(raw: RawHeaders, ...names: readonly string[]): readonly string[] {
   return select(raw, (name) => !names.includes(name));

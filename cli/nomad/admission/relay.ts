@@ -7,21 +7,28 @@ import type { NomadTarget } from "./nomad-target.ts";
 
 /** Passes a request on, and its answer back; both bodies are streams, at the pace of who reads them. */
 export function passThrough(message: IncomingMessage, response: ServerResponse, target: NomadTarget): void {
-  const framed = message.headers["transfer-encoding"] !== undefined;
-  const headers = without(endToEnd(message.rawHeaders), "expect");
+  const framing = framingOf(message);
+  const headers = without(endToEnd(message.rawHeaders), "expect", "content-length");
   const ask = target.open({
     method: message.method ?? "GET",
     path: message.url ?? "/",
-    headers: framed ? [...headers, "Transfer-Encoding", "chunked"] : headers,
+    headers: [...headers, ...framing],
   });
   answerInto(response, ask, target);
-  if (framed || message.headers["content-length"] !== undefined) {
+  if (framing.length > 0) {
     // Not a pipeline: that would end the client's connection with Nomad's, and nobody would hear why.
     message.pipe(ask);
     message.once("close", () => {
       if (!message.complete) ask.destroy();
     });
   } else ask.end();
+}
+
+/** How the body ends, as the parser understood it; empty: there is none. */
+function framingOf({ headers }: IncomingMessage): readonly string[] {
+  if (headers["transfer-encoding"] !== undefined) return ["Transfer-Encoding", "chunked"];
+  const length = headers["content-length"];
+  return length === undefined ? [] : ["Content-Length", length];
 }
 
 /** Writes Nomad's answer into the response as it comes. Who goes away ends the other side. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Gate } from "../../../mesh/blocking/gate.ts";
 import { errorAt, type Finding } from "../../../mesh/model/finding.ts";
 import { isRecord } from "../job/fields.ts";
 import { parseJson, printJson } from "../job/lossless-json.ts";
@@ -18,14 +19,17 @@ export interface RevertRequest {
   readonly rules: AdmissionRules;
   readonly limits: AdmissionConfig["limits"];
   readonly target: NomadTarget;
+  /** Versions are large: they are in memory for as many requests at a time as go through it. */
+  readonly versionsGate: Gate;
 }
 
-const BODY = ["JobID", "JobVersion", "Namespace", "Region", "SecretID"];
+const BODY = ["JobID", "JobVersion", "Stable", "Namespace", "Region", "SecretID"];
 /** Nomad keeps six versions of a job unless it is told otherwise. */
 const LARGEST_VERSIONS_BYTES = 64 << 20;
 
 /**
- * A revert registers a version that Nomad has, from before today's rules maybe. The version is asked for with the
+ * A revert registers a version that Nomad has, from before today's rules maybe, and a version that is marked as stable is
+ * what a failed deployment goes back to. The version is asked for with the
  * caller's own token and judged; one that would need a change now is refused, since a revert cannot change it.
  */
 export async function judgeRevert(revert: RevertRequest): Promise<Verdict> {
@@ -40,16 +44,14 @@ export async function judgeRevert(revert: RevertRequest): Promise<Verdict> {
   if (body.text("JobID") !== job) problems.push(errorAt(["JobID"], "is not the job of the path"));
   if (problems.length > 0) return refusal(400, problems, job, namespace);
   parameters.set("namespace", namespace);
-  const stored = await storedVersion(revert, job, version, parameters);
-  const rule = ruleFor(namespace, rules.rules);
-  const injection = injectFor(rule, stored, rules.sidecar);
-  problems.push(
-    ...injection.problems,
-    ...judgeJob({ job: injection.parsed, namespace, rule, groups: injection.groups }),
-  );
-  if (!includes(stored, injection.job)) {
+  const unmarked = body.has("Stable") && !body.flag("Stable");
+  if (!unmarked) {
     problems.push(
-      errorAt([], `version ${version} has not the sidecars that it would get now: register the job again`),
+      ...(await revert.versionsGate.run(async () => {
+        if (message.socket.destroyed) throw new Error("the client has left");
+        const stored = await storedVersion(revert, job, version, parameters);
+        return judgeVersion(stored, version, namespace, rules);
+      })),
     );
   }
   if (problems.some(({ severity }) => severity === "error")) return refusal(403, problems, job, namespace);
@@ -62,6 +64,22 @@ export async function judgeRevert(revert: RevertRequest): Promise<Verdict> {
     groups: [],
     warnings: [],
   };
+}
+
+function judgeVersion(
+  stored: unknown,
+  version: number,
+  namespace: string,
+  { rules, sidecar }: AdmissionRules,
+): readonly Finding[] {
+  const rule = ruleFor(namespace, rules);
+  const injection = injectFor(rule, stored, sidecar);
+  const found = [...injection.problems, ...judgeJob({ injection, namespace, rule })];
+  if (includes(stored, injection.job)) return found;
+  return [
+    ...found,
+    errorAt([], `version ${version} has not the sidecars that it would get now: register the job again`),
+  ];
 }
 
 async function storedVersion(

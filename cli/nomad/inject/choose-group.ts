@@ -92,7 +92,7 @@ function nothingWanted(
 ): { readonly why: string; readonly declined: boolean } {
   if (words.some(({ word }) => word === false))
     return { why: `its services say ${INJECT_TAG}=false`, declined: true };
-  if (mode === "all") return { why: "it has no service with a port", declined: false };
+  if (mode === "all") return { why: "it has no service with a port", declined: words.length > 0 };
   return { why: "nothing in it asks for the mesh", declined: words.length > 0 };
 }
 

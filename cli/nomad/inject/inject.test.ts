@@ -48,6 +48,23 @@ const REFUSED: readonly (readonly [name: string, job: unknown, said: RegExp])[] 
     /no port of the group's network is labelled grpc/,
   ],
   [
+    "whose port for the proxy leads to another one",
+    jobOf({
+      group: {
+        Networks: [
+          {
+            Mode: "bridge",
+            DynamicPorts: [
+              { Label: "http", To: 80 },
+              { Label: "lateen_http", To: 81 },
+            ],
+          },
+        ],
+      },
+    }),
+    /the port lateen_http is the proxy's, and must be the same number/,
+  ],
+  [
     "whose service has a number for a port, in a network of its own",
     jobOf({ service: { PortLabel: "8080" } }),
     /has the port 8080: give it a label/,
@@ -241,6 +258,43 @@ test("values that a client fills in are passed on as they are", () => {
   );
   assert.deepEqual(problems, []);
   assert.match(JSON.stringify(job), /"web-\$\{NOMAD_META_ring\}=http lateen\.version=\$\{meta\.v\}"/);
+});
+
+test("what somebody wrote in the injection's words stays once, and stays when it is done twice", () => {
+  const DynamicPorts = [
+    { Label: "http", To: 8080 },
+    { Label: "grpc" },
+    { Label: "lateen_http", To: -1 },
+    { Label: "lateen_status" },
+  ];
+  const Env = { LATEEN_UPSTREAM_ADDR_RATINGS: "10.0.0.1:1", LATEEN_UPSTREAM_ADDR_OTHER: "10.0.0.1:2" };
+  const Services = ["http", "grpc"].map((PortLabel) => ({
+    Name: PortLabel,
+    PortLabel,
+    Tags: ["lateen.inject=true"],
+  }));
+  const job = jobOf({
+    group: {
+      Networks: [{ Mode: "bridge", DynamicPorts }],
+      Services,
+      Meta: { "lateen-upstreams": "ratings:9080,details:9081" },
+    },
+    task: { Env },
+  });
+  const once = inject(job).job;
+  const twice = inject(once).job;
+  assert.deepEqual(twice, once);
+  const groupOf = (of: typeof once) =>
+    (of["TaskGroups"] as { Networks: { DynamicPorts: object[] }[]; Tasks: { Env: object }[] }[])[0];
+  assert.deepEqual(groupOf(twice)?.Networks[0]?.DynamicPorts, [
+    ...DynamicPorts,
+    { Label: "lateen_grpc", To: -1 },
+  ]);
+  assert.deepEqual(groupOf(twice)?.Tasks[0]?.Env, { ...Env, LATEEN_UPSTREAM_ADDR_DETAILS: "127.0.0.1:9081" });
+  const declined = JSON.stringify(twice).replaceAll('"lateen-upstreams"', '"lateen-inject":"false","x"');
+  const bare = inject(JSON.parse(declined.replaceAll('"lateen.asked"', '"x"'))).job;
+  assert.deepEqual(groupOf(bare)?.Networks[0]?.DynamicPorts, DynamicPorts);
+  assert.deepEqual(groupOf(bare)?.Tasks[0]?.Env, Env);
 });
 
 test("a number beyond 2^53 and a field that nobody knows stay as they are", () => {

@@ -8,6 +8,7 @@ import {
   listOf,
   tookAll,
   UPSTREAM_VARIABLE,
+  variablePlace,
   withoutAsking,
   withoutInjection,
 } from "./marks.ts";
@@ -114,16 +115,26 @@ function injectGroup(
   const delayed =
     settings.shutdownDelaySeconds > 0 && meshed.proxied.length > 0 && !isSet(raw["ShutdownDelay"]);
   const plain = withoutAsking(raw, asked);
+  const ports = missingPorts(group, meshed);
+  const changed = listOf(plain["Tasks"]).map((task, index) => withVariables(task, index, meshed));
+  const variables = changed.flatMap((task) => task.added);
   return {
     raw: {
       ...plain,
       ...(delayed ? { ShutdownDelay: settings.shutdownDelaySeconds * NS_PER_SECOND } : {}),
-      ...(meshed.proxied.length === 0
-        ? {}
-        : { Networks: withPorts(listOf(plain["Networks"]), meshed.proxied) }),
+      ...(ports.length === 0 ? {} : { Networks: withPorts(listOf(plain["Networks"]), ports) }),
       Tasks: [
-        ...listOf(plain["Tasks"]).map((task) => withVariables(task, meshed)),
-        ...sidecarTasks({ driver, meshed, settings, asked, all: mode === "all", delayed }),
+        ...changed.map(({ task }) => task),
+        ...sidecarTasks({
+          driver,
+          meshed,
+          settings,
+          asked,
+          all: mode === "all",
+          delayed,
+          ports: ports.map(proxyPortOf),
+          variables,
+        }),
       ],
     },
     outcome: { kind: "injected", group: name },
@@ -138,6 +149,12 @@ function at(record: JsonRecord, path: FieldPath): JsonRecord {
 
 function isSet(value: unknown): boolean {
   return value !== undefined && value !== null && value !== 0;
+}
+
+/** The labels before which there is no port for the proxy yet. */
+function missingPorts(group: TaskGroup, { proxied }: MeshedGroup): readonly string[] {
+  const known = group.networks.flatMap(({ ports }) => ports.map(({ label }) => label));
+  return proxied.filter((label) => !known.includes(proxyPortOf(label)));
 }
 
 /** A port for the proxy of each of these, in the same network and on the same host network as its own. */
@@ -156,12 +173,25 @@ function withPorts(networks: readonly unknown[], labels: readonly string[]): rea
   });
 }
 
-/** Where the application's tasks find what they call: `LATEEN_UPSTREAM_ADDR_RATINGS=127.0.0.1:9080`. */
-function withVariables(task: unknown, { upstreams }: MeshedGroup): unknown {
-  if (!isRecord(task) || upstreams.length === 0) return task;
+/**
+ * Where the application's tasks find what they call: `LATEEN_UPSTREAM_ADDR_RATINGS=127.0.0.1:9080`, unless the task says
+ * another place itself.
+ */
+function withVariables(
+  task: unknown,
+  index: number,
+  { upstreams }: MeshedGroup,
+): { readonly task: unknown; readonly added: readonly string[] } {
+  if (!isRecord(task)) return { task, added: [] };
   const env = isRecord(task["Env"]) ? task["Env"] : {};
-  const added = upstreams.map(({ host, address }) => [variableOf(host), address] as const);
-  return { ...task, Env: { ...env, ...Object.fromEntries(added) } };
+  const missing = upstreams
+    .map(({ host, address }) => [variableOf(host), address] as const)
+    .filter(([name]) => !Object.hasOwn(env, name));
+  if (missing.length === 0) return { task, added: [] };
+  return {
+    task: { ...task, Env: { ...env, ...Object.fromEntries(missing) } },
+    added: [...new Set(missing.map(([name]) => variablePlace(index, name)))],
+  };
 }
 
 function variableOf(host: string): string {

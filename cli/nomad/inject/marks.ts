@@ -5,9 +5,9 @@ import type { Task } from "../job/job.ts";
 export const SIDECAR_TASK = "lateen";
 /** The task that the application waits for. */
 export const READY_TASK = "lateen-ready";
-/** Ports that an injection made have labels that begin so. */
+/** Labels of the proxies' ports begin so. */
 export const PORT_PREFIX = "lateen_";
-/** Variables of the application's tasks; those that begin so are the injection's. */
+/** Variables of the application's tasks: where its upstreams are. */
 export const UPSTREAM_VARIABLE = "LATEEN_UPSTREAM_ADDR_";
 
 /** Metadata of tasks that an injection made; by it the next injection knows what is its own. */
@@ -23,6 +23,11 @@ export const ASKED_META = "lateen.asked";
 /** Of the sidecar: that services were taken that did not ask. The next injection takes them too, whoever does it. */
 export const ALL_META = "lateen.all";
 
+/** Of the sidecar: the labels of the ports that are the injection's, as `lateen_http,lateen_grpc`. */
+export const PORTS_META = "lateen.ports";
+/** Of the sidecar: the variables that are the injection's, by their tasks' places: `Tasks/0/LATEEN_UPSTREAM_ADDR_RATINGS`. */
+export const VARIABLES_META = "lateen.variables";
+
 const INJECT_TAG = "lateen.inject=true";
 const INJECT_META = "lateen-inject";
 
@@ -37,16 +42,26 @@ export function isInjected({ meta }: Pick<Task, "meta">): boolean {
 export function withoutInjection(group: JsonRecord): JsonRecord {
   const tasks = listOf(group["Tasks"]);
   if (!tasks.some(isInjectedTask)) return group;
-  const sidecar = tasks.find((task) => isInjectedTask(task) && metaOf(task)[ASKED_META] !== undefined);
-  const delayed = tasks.some((task) => isInjectedTask(task) && metaOf(task)[DELAY_META] !== undefined);
+  const marks = Object.assign({}, ...tasks.filter(isInjectedTask).map(metaOf)) as JsonRecord;
+  const own = tasks.filter((task) => !isInjectedTask(task));
+  const variables = new Set(listIn(marks[VARIABLES_META]));
+  const ports = listIn(marks[PORTS_META]);
   const bare: JsonRecord = {
     ...group,
-    Tasks: tasks.filter((task) => !isInjectedTask(task)).map(withoutVariables),
-    ...(Array.isArray(group["Networks"]) ? { Networks: group["Networks"].map(withoutPorts) } : {}),
-    ...(delayed ? { ShutdownDelay: null } : {}),
+    Tasks: own.map((task, index) =>
+      withoutVariables(task, (name) => variables.has(variablePlace(index, name))),
+    ),
+    ...(Array.isArray(group["Networks"])
+      ? { Networks: group["Networks"].map((network) => withoutPorts(network, ports)) }
+      : {}),
+    ...(marks[DELAY_META] === undefined ? {} : { ShutdownDelay: null }),
   };
-  const asked = metaOf(sidecar)[ASKED_META];
-  return typeof asked === "string" ? changeServices(bare, asked.split(","), asking) : bare;
+  return changeServices(bare, listIn(marks[ASKED_META]), asking);
+}
+
+/** Of a variable of the task at an index. */
+export function variablePlace(index: number, name: string): string {
+  return `Tasks/${index}/${name}`;
 }
 
 /** Whether the last injection of a group took services that did not ask. */
@@ -63,6 +78,11 @@ export function withoutAsking(group: JsonRecord, places: readonly string[]): Jso
 /** Whether a service's raw object asks by a tag or by metadata. */
 export function asksByItself(service: JsonRecord): boolean {
   return notAsking(service) !== service;
+}
+
+/** The parts of a mark that is a list. */
+function listIn(mark: unknown): readonly string[] {
+  return typeof mark === "string" ? mark.split(",") : [];
 }
 
 /** A list that may be `null` or not there. */
@@ -112,16 +132,16 @@ function metaOf(task: unknown): JsonRecord {
   return isRecord(task) && isRecord(task["Meta"]) ? task["Meta"] : {};
 }
 
-function withoutVariables(task: unknown): unknown {
+function withoutVariables(task: unknown, injected: (name: string) => boolean): unknown {
   if (!isRecord(task) || !isRecord(task["Env"])) return task;
-  const kept = omit(task["Env"], (name) => name.startsWith(UPSTREAM_VARIABLE));
+  const kept = omit(task["Env"], injected);
   return kept === task["Env"] ? task : { ...task, Env: kept };
 }
 
-function withoutPorts(network: unknown): unknown {
+function withoutPorts(network: unknown, labels: readonly string[]): unknown {
   if (!isRecord(network)) return network;
   const ports = listOf(network["DynamicPorts"]);
-  const kept = ports.filter((port) => !(isRecord(port) && String(port["Label"]).startsWith(PORT_PREFIX)));
+  const kept = ports.filter((port) => !(isRecord(port) && labels.includes(String(port["Label"]))));
   return kept.length === ports.length ? network : { ...network, DynamicPorts: kept };
 }
 

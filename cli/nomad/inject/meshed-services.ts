@@ -140,6 +140,11 @@ function proxiedPort(group: TaskGroup, service: NomadService, problems: Finding[
     return [];
   }
   const known = group.networks.flatMap(({ ports }) => ports);
+  const written = known.find(({ label }) => label === proxyPortOf(service.port));
+  if (mode !== "host" && written !== undefined && written.to > 0 && written.to !== written.value) {
+    const message = `is the proxy's, and must be the same number inside and outside (to = -1), not ${written.to}`;
+    problems.push(errorAt(service.path, `the port ${written.label} ${message}`));
+  }
   if (known.some(({ label }) => label === service.port)) return [service.port];
   problems.push(errorAt(service.path, `no port of the group's network is labelled ${service.port}`));
   return [];

@@ -1,5 +1,14 @@
 import type { JsonRecord } from "../job/fields.ts";
-import { ALL_META, ASKED_META, DELAY_META, INJECTED_META, READY_TASK, SIDECAR_TASK } from "./marks.ts";
+import {
+  ALL_META,
+  ASKED_META,
+  DELAY_META,
+  INJECTED_META,
+  PORTS_META,
+  READY_TASK,
+  SIDECAR_TASK,
+  VARIABLES_META,
+} from "./marks.ts";
 import type { MeshedGroup } from "./meshed-services.ts";
 import type { SidecarSettings } from "./settings.ts";
 import type { SidecarDriver } from "./sidecar-driver.ts";
@@ -20,6 +29,10 @@ export interface SidecarParts {
   readonly all: boolean;
   /** Whether the group's `shutdown_delay` is the injection's. */
   readonly delayed: boolean;
+  /** Labels of ports that are the injection's. */
+  readonly ports: readonly string[];
+  /** Places of variables that are the injection's. */
+  readonly variables: readonly string[];
 }
 
 /** The tasks that make an allocation one of the mesh, as Nomad's API has them: the agent, and what waits for it. */
@@ -27,13 +40,15 @@ export function sidecarTasks(parts: SidecarParts): readonly [JsonRecord, JsonRec
   return [agentTask(parts), readyTask(parts)];
 }
 
-function agentTask({ driver, meshed, settings, asked, all, delayed }: SidecarParts): JsonRecord {
+function agentTask({ driver, meshed, settings, ...made }: SidecarParts): JsonRecord {
   const { audience, cpu, memoryMb, secretsMb } = settings;
   const marks = {
     [INJECTED_META]: "true",
-    ...(asked.length === 0 ? {} : { [ASKED_META]: asked.join(",") }),
-    ...(all ? { [ALL_META]: "true" } : {}),
-    ...(delayed ? { [DELAY_META]: "true" } : {}),
+    ...listed(ASKED_META, made.asked),
+    ...listed(PORTS_META, made.ports),
+    ...listed(VARIABLES_META, made.variables),
+    ...(made.all ? { [ALL_META]: "true" } : {}),
+    ...(made.delayed ? { [DELAY_META]: "true" } : {}),
   };
   return {
     Name: SIDECAR_TASK,
@@ -54,6 +69,10 @@ function agentTask({ driver, meshed, settings, asked, all, delayed }: SidecarPar
     KillTimeout: KILL_TIMEOUT_SECONDS * NS_PER_SECOND,
     Meta: marks,
   };
+}
+
+function listed(mark: string, list: readonly string[]): Readonly<Record<string, string>> {
+  return list.length === 0 ? {} : { [mark]: list.join(",") };
 }
 
 /** A sidecar counts as started when its process runs: this task ends when it serves, and the application begins. */

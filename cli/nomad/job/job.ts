@@ -61,6 +61,8 @@ export interface NomadService {
   readonly provider: string;
   /** What it is of Consul's mesh. */
   readonly connect: "none" | "sidecar" | "native" | "gateway";
+  /** The task that Nomad adds to the group for it, with what the job says of that; undefined: it adds none. */
+  readonly connectTask: Task | undefined;
 }
 
 export interface Task {

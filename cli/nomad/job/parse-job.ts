@@ -7,7 +7,7 @@ const GROUP = ["Name", "Meta", "Networks", "Services", "Tasks", "ShutdownDelay"]
 const NETWORK = ["Mode", "ReservedPorts", "DynamicPorts"];
 const PORT = ["Label", "Value", "To"];
 const SERVICE = ["Name", "Tags", "CanaryTags", "Meta", "CanaryMeta", "PortLabel", "Provider", "Connect"];
-const CONNECT = ["Native", "Gateway", "SidecarService"];
+const CONNECT = ["Native", "Gateway", "SidecarService", "SidecarTask"];
 const TASK = [
   "Name",
   "Driver",
@@ -92,22 +92,45 @@ function parseService(
   problems: Finding[],
 ): NomadService {
   const fields = new Fields(value, path, SERVICE, problems);
-  const connect = fields.child("Connect", (block, at) => {
-    const read = new Fields(block, at, CONNECT, problems);
-    if (read.flag("Native")) return "native";
-    if (read.has("Gateway")) return "gateway";
-    return read.has("SidecarService") ? "sidecar" : "none";
-  });
+  const name = serviceName(fields.text("Name"), place);
+  const connect = fields.child("Connect", (block, at) => parseConnect(block, at, name, problems));
   return {
     path,
-    name: serviceName(fields.text("Name"), place),
+    name,
     tags: fields.texts("Tags"),
     meta: fields.map("Meta"),
     canaryTags: fields.texts("CanaryTags"),
     canaryMeta: fields.map("CanaryMeta"),
     port: fields.text("PortLabel"),
     provider: fields.text("Provider") || "consul",
-    connect: connect ?? "none",
+    connect: connect?.kind ?? "none",
+    connectTask: connect?.task,
+  };
+}
+
+/** Consul's mesh: the kind of it, and the task of its proxy, a container unless the job says another driver. */
+function parseConnect(
+  value: unknown,
+  path: FieldPath,
+  service: string,
+  problems: Finding[],
+): { readonly kind: NomadService["connect"]; readonly task: Task | undefined } {
+  const read = new Fields(value, path, CONNECT, problems);
+  const kind = read.flag("Native")
+    ? "native"
+    : read.has("Gateway")
+      ? "gateway"
+      : read.has("SidecarService")
+        ? "sidecar"
+        : "none";
+  const told = read.child("SidecarTask", (task, at) =>
+    taskOf(new Fields(task, at, TASK, problems), problems),
+  );
+  if (told === undefined && (kind === "none" || kind === "native")) return { kind, task: undefined };
+  const own = told ?? taskOf(new Fields({}, path, TASK, problems), problems);
+  return {
+    kind,
+    task: { ...own, name: own.name || `connect-proxy-${service}`, driver: own.driver || "docker" },
   };
 }
 
@@ -136,16 +159,31 @@ function parseTask(
   problems: Finding[],
 ): ParsedTask {
   const fields = new Fields(value, path, TASK, problems);
-  const name = fields.text("Name");
+  const task = taskOf(fields, problems);
+  return {
+    task,
+    services: fields.list("Services", (service, at) =>
+      parseService(service, at, { ...place, task: task.name }, problems),
+    ),
+    networks:
+      fields.child("Resources", (block, at) =>
+        new Fields(block, at, RESOURCES, problems).list("Networks", (network, where) =>
+          parseNetwork(network, where, problems),
+        ),
+      ) ?? [],
+  };
+}
+
+function taskOf(fields: Fields, problems: Finding[]): Task {
   const identity = (block: unknown, at: FieldPath): TaskIdentity => {
     const read = new Fields(block, at, IDENTITY, problems);
     return { path: at, name: read.text("Name"), audiences: read.texts("Audience") };
   };
   const own = fields.child("Identity", identity);
-  const task: Task = {
+  return {
     raw: fields.raw,
-    path,
-    name,
+    path: fields.path,
+    name: fields.text("Name"),
     driver: fields.text("Driver"),
     user: fields.text("User"),
     config: fields.record("Config"),
@@ -156,17 +194,5 @@ function parseTask(
       (block, at) => new Fields(block, at, LIFECYCLE, problems).text("Hook") || undefined,
     ),
     identities: [...(own === undefined ? [] : [own]), ...fields.list("Identities", identity)],
-  };
-  return {
-    task,
-    services: fields.list("Services", (service, at) =>
-      parseService(service, at, { ...place, task: name }, problems),
-    ),
-    networks:
-      fields.child("Resources", (block, at) =>
-        new Fields(block, at, RESOURCES, problems).list("Networks", (network, where) =>
-          parseNetwork(network, where, problems),
-        ),
-      ) ?? [],
   };
 }

@@ -1,32 +1,47 @@
 import { errorAt, type FieldPath, type Finding, quoted } from "../../../mesh/model/finding.ts";
-import type { GroupOutcome } from "../inject/inject.ts";
+import type { GroupOutcome, Injection } from "../inject/inject.ts";
+import { networkMode } from "../inject/sidecar-driver.ts";
 import { wordsOf } from "../inject/words.ts";
-import type { NomadJob, NomadService, TaskGroup } from "../job/job.ts";
+import type { NomadService, Task, TaskGroup } from "../job/job.ts";
+import { parseJob } from "../job/parse-job.ts";
 import { judgeTask } from "./judge-task.ts";
 import { matchesAny, type Rule } from "./policy.ts";
 
 export interface JudgedJob {
-  /** As it was before an injection: what a sidecar needs is not held against the job. */
-  readonly job: NomadJob;
+  /** The job as it was before is judged: what a sidecar needs is not held against it. */
+  readonly injection: Injection;
   /** The one that it will be registered in. */
   readonly namespace: string;
   readonly rule: Rule;
-  /** What the injection made of its groups. */
-  readonly groups: readonly GroupOutcome[];
 }
 
 /** What a rule has against a job; empty: it may be registered. What cannot be told before a client runs it counts as forbidden. */
-export function judgeJob({ job, namespace, rule, groups }: JudgedJob): readonly Finding[] {
+export function judgeJob({ injection, namespace, rule }: JudgedJob): readonly Finding[] {
+  const { parsed: job, groups } = injection;
   const facts = { job: job.id, namespace };
+  const registered = injection.job === job.raw ? job : parseJob(injection.job, job.path, []);
   return [
     ...judgeWords(job.meta, [], [...job.path, "Meta"], rule, facts),
     ...job.groups.flatMap((group) => [
       ...judgeWords(group.meta, [], [...group.path, "Meta"], rule, { ...facts, group: group.name }),
       ...group.services.flatMap((service) => judgeService(service, rule, { ...facts, group: group.name })),
-      ...group.tasks.flatMap((task) => judgeTask(task, group, rule.forbid)),
+      ...tasksOf(group).flatMap((task) => judgeTask(task, group, rule.forbid)),
     ]),
+    ...registered.groups.flatMap((group) =>
+      group.services.flatMap((service) => judgeName(service, rule, { ...facts, group: group.name })),
+    ),
     ...(rule.injection === "required" ? judgeOutcomes(job.groups, groups) : []),
   ];
+}
+
+/** Those of the job, and those that Nomad adds for Consul's mesh. It puts a gateway into its group's host network. */
+function tasksOf(group: TaskGroup): readonly Task[] {
+  const added = group.services.flatMap(({ connect, connectTask: task }) => {
+    if (task === undefined) return [];
+    const hosted = connect === "gateway" && networkMode(group) === "host";
+    return [hosted ? { ...task, config: { network_mode: "host", ...task.config } } : task];
+  });
+  return [...group.tasks, ...added];
 }
 
 type Facts = Readonly<Record<string, string>>;
@@ -39,6 +54,41 @@ function judgeService(service: NomadService, rule: Rule, facts: Facts): readonly
   ];
   if (isAllowed(rule.identities.services, name, facts)) return found;
   return [...found, errorAt(path, `the service's name ${quoted(name)} is not one that the job may have`)];
+}
+
+/**
+ * To an agent of node mode the name of a service that asks and says no account is its account. Of one in Nomad's own
+ * catalog it sees the tags alone.
+ */
+function judgeName(service: NomadService, { identities }: Rule, facts: Facts): readonly Finding[] {
+  const { path, name, tags, meta, canaryTags, canaryMeta, provider } = service;
+  const shapes = [
+    { tags, meta },
+    { tags: canaryTags, meta: canaryMeta },
+  ];
+  const nameless = shapes.some(
+    (shape) =>
+      mayAsk(shape.tags, shape.meta) &&
+      !wordsOf(shape.tags, provider === "nomad" ? {} : shape.meta).has("sa"),
+  );
+  if (!nameless || isAllowed(identities.serviceAccounts, name, facts)) return [];
+  return [
+    errorAt(
+      path,
+      `its name ${quoted(name)} would be its service account, which is not one that the job may have: say lateen.sa=…`,
+    ),
+  ];
+}
+
+/** Whether an agent of node mode may take a service with these. */
+function mayAsk(tags: readonly string[], meta: Readonly<Record<string, string>>): boolean {
+  return (
+    tags.some((tag) => /^lateen\.inject=(?!\s*false\s*$)/.test(tag) || mayBecome(tag, ["lateen.inject="])) ||
+    Object.entries(meta).some(
+      ([key, word]) =>
+        (key === "lateen-inject" && word.trim() !== "false") || mayBecomeKey(key, ["lateen-inject"]),
+    )
+  );
 }
 
 function judgeWords(
@@ -59,7 +109,7 @@ function judgeWords(
     ? []
     : [
         ...tags.filter((tag) => mayBecome(tag, TAG_CLAIMS)),
-        ...Object.keys(meta).filter((key) => mayBecome(key, META_CLAIMS)),
+        ...Object.keys(meta).filter((key) => mayBecomeKey(key, META_CLAIMS)),
       ];
   const told = claims.flatMap(({ word, allowed, what }) =>
     said.flatMap((words) => {
@@ -75,14 +125,23 @@ const TAG_CLAIMS: readonly string[] = ["lateen.sa=", "lateen.namespace="];
 const META_CLAIMS: readonly string[] = ["lateen-sa", "lateen-namespace"];
 
 /**
- * Whether a text may be one of the claims once its variables are filled in. Those of the client (`${attr.…}`, `${node.…}`,
- * `${meta.…}`) are the operator's; the others are the job's.
+ * Whether a text may begin with one of the claims once a client has filled in its variables. Nobody but the client knows
+ * what they come to: what it does not know is nothing at all, and a variable of the job goes before one of the node.
  */
 function mayBecome(text: string, claims: readonly string[]): boolean {
-  const at = text.search(/\$\{(?!(attr|node|meta)\.)/);
+  const at = text.indexOf("${");
   if (at === -1) return false;
   const head = text.slice(0, at);
   return claims.some((claim) => claim.startsWith(head));
+}
+
+/** Likewise for a key, which has to be the claim to its end. */
+function mayBecomeKey(key: string, claims: readonly string[]): boolean {
+  const tail = key.slice(key.lastIndexOf("}") + 1);
+  return mayBecome(
+    key,
+    claims.filter((claim) => claim.endsWith(tail)),
+  );
 }
 
 /** A name that only a client knows (`${meta.x}`) is every name. */

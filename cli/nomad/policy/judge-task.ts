@@ -2,6 +2,7 @@ import { errorAt, type Finding } from "../../../mesh/model/finding.ts";
 import { networkMode } from "../inject/sidecar-driver.ts";
 import { isRecord } from "../job/fields.ts";
 import type { Task, TaskGroup } from "../job/job.ts";
+import { hostMounts } from "./host-mounts.ts";
 import type { Rule } from "./policy.ts";
 
 const CONTAINERS: readonly string[] = ["docker", "podman"];
@@ -32,13 +33,14 @@ export function judgeTask(task: Task, group: TaskGroup, forbid: Rule["forbid"]):
   return wrong;
 }
 
-function judgeRights({ path, name, config }: Task): readonly Finding[] {
+function judgeRights({ path, name, driver, config }: Task): readonly Finding[] {
   const at = (key: string): Finding =>
     errorAt([...path, "Config", key], `the task ${name} has more rights than its driver gives: ${key}`);
   return [
     ...FLAGS.filter((key) => !isOff(config[key])),
     ...ADDITIONS.filter((key) => !isEmpty(config[key])),
     ...NAMESPACES.filter((key) => !isOwn(config[key])),
+    ...(CONTAINERS.includes(driver) ? hostMounts(config) : []),
   ].map(at);
 }
 

@@ -15,7 +15,7 @@ const rule = z.strictObject({
   forbid: z
     .strictObject({
       drivers: z.array(z.string()).default([]),
-      /** More rights than the driver gives by itself: privileged, capabilities, devices, namespaces of the host. */
+      /** More rights than the driver gives by itself: privileged, capabilities, devices, namespaces and directories of the host. */
       privileged: z.boolean().default(false),
       /** The network of the host. */
       hostNetwork: z.boolean().default(false),
