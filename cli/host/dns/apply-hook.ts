@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
-import { type HookPlan, RESOLV_CONF } from "./hook.ts";
+import type { HookPlan } from "./hook.ts";
 import { type HookRecord, readHookRecord, removeHookRecord, writeHookRecord } from "./hook-record.ts";
 import { writeWhole } from "./write-whole.ts";
 
@@ -21,10 +21,11 @@ export function applyHook(plan: HookPlan, places: HookPlaces): readonly string[]
   const path = root + plan.path;
   const before = formerFile(path);
   const bytes = Buffer.from(plan.text);
-  if (before !== null && plan.path !== RESOLV_CONF)
-    throw new MeshError("config.exists", `${path} is there already, and was not written by lateen host dns`, {
-      hint: "look what it is; lateen host dns does not write over it",
+  if (readHookRecord(configDir) !== undefined)
+    throw new MeshError("config.exists", "this host's questions go to its agent already", {
+      hint: "lateen host dns --undo comes first",
     });
+  refuseOthers(plan, path, before);
   const directories = missingDirectories(path);
   const record: HookRecord = {
     kind: plan.kind,
@@ -47,6 +48,19 @@ export function applyHook(plan: HookPlan, places: HookPlaces): readonly string[]
   }
 }
 
+/** A file that is not as it was planned from is somebody else's work, which nothing is written over. */
+function refuseOthers({ from }: HookPlan, path: string, before: HookRecord["before"]): void {
+  const now = before === null ? undefined : textOf(before);
+  if (now === from) return;
+  if (from === undefined)
+    throw new MeshError("config.exists", `${path} is there already, and was not written by lateen host dns`, {
+      hint: "look what it is; lateen host dns does not write over it",
+    });
+  throw new MeshError("cli.host", `write ${path}: it has been changed while lateen host dns looked at it`, {
+    hint: "look who writes it, then run this again",
+  });
+}
+
 /** Puts back what was there, to the byte. Returns what was done; empty when there was nothing to undo. */
 export function undoHook(places: HookPlaces): readonly string[] {
   const record = readHookRecord(places.configDir);
@@ -54,7 +68,7 @@ export function undoHook(places: HookPlaces): readonly string[] {
   const { path, text, before } = record;
   const now = existsSync(path) ? readFileSync(path, "utf8") : undefined;
   const written = now === text;
-  const former = before === null ? undefined : Buffer.from(before.base64, "base64").toString("utf8");
+  const former = before === null ? undefined : textOf(before);
   if (!written && now !== undefined && now !== former)
     throw new MeshError("cli.host", `undo what was written to ${path}: it has been changed since`, {
       hint: `take lateen's lines out of it yourself, then remove ${places.configDir}/host-dns.json`,
@@ -82,6 +96,10 @@ function formerFile(path: string): HookRecord["before"] {
   if (found === undefined) return null;
   const { mode, uid, gid } = found;
   return { base64: readFileSync(path).toString("base64"), mode: mode & 0o7777, uid, gid };
+}
+
+function textOf({ base64 }: NonNullable<HookRecord["before"]>): string {
+  return Buffer.from(base64, "base64").toString("utf8");
 }
 
 function missingDirectories(path: string): string[] {

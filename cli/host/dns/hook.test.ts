@@ -162,6 +162,32 @@ test("a file that was changed since is not touched, and is told", () => {
   );
 });
 
+test("of two that hook up at once the second changes nothing: what was there first is what comes back", () => {
+  const before = "nameserver 10.0.0.2\n";
+  const { root: at, configDir } = host({ "/etc/resolv.conf": before });
+  const path = join(at, "etc/resolv.conf");
+  const plan = planHook("resolv-conf", hookFacts(at), dns);
+  assert.ok(!("reason" in plan));
+  applyHook(plan, { configDir, root: at });
+  const late = planHook("resolv-conf", hookFacts(at), dns);
+  assert.ok(!("reason" in late));
+  for (const second of [plan, late])
+    assert.throws(() => applyHook(second, { configDir, root: at }), /go to its agent already/);
+  undoHook({ configDir, root: at });
+  assert.equal(readFileSync(path, "utf8"), before);
+});
+
+test("a resolv.conf that was changed after the look is not written over", () => {
+  const { root: at, configDir } = host({ "/etc/resolv.conf": "nameserver 10.0.0.2\n" });
+  const path = join(at, "etc/resolv.conf");
+  const plan = planHook("resolv-conf", hookFacts(at), dns);
+  assert.ok(!("reason" in plan));
+  writeFileSync(path, "nameserver 10.0.0.3\n");
+  assert.throws(() => applyHook(plan, { configDir, root: at }), /has been changed while/);
+  assert.equal(readFileSync(path, "utf8"), "nameserver 10.0.0.3\n");
+  assert.equal(hookState(configDir).kind, "none");
+});
+
 test("a drop-in that is there already is not written over", () => {
   const { root: at, configDir } = host({ "/etc/dnsmasq.d/lateen.conf": "mine\n" });
   const plan = planHook("dnsmasq", hookFacts(at), dns);

@@ -33,6 +33,8 @@ interface ResolvConfFacts {
 export interface HookPlan {
   readonly kind: HookKind;
   readonly path: string;
+  /** What the file says while this is planned; undefined: it is not there. */
+  readonly from: string | undefined;
   readonly text: string;
   /** What has to be told that the file is there, and when it is gone. */
   readonly reload: readonly string[] | undefined;
@@ -97,6 +99,7 @@ function resolvedPlan(place: string, { search, zones }: DnsStatus): HookPlan {
   return {
     kind: "resolved",
     path: DROP_INS.resolved,
+    from: undefined,
     text: `# ${WRITTEN}\n[Resolve]\nDNS=${place}\nDomains=${[...search, ...routed].join(" ")}\n`,
     reload: ["systemctl", "try-reload-or-restart", "systemd-resolved.service"],
     notes: [],
@@ -110,6 +113,7 @@ function dnsmasqPlan(place: string, { zones }: DnsStatus): HookPlan {
   return {
     kind: "dnsmasq",
     path: DROP_INS.dnsmasq,
+    from: undefined,
     text: `# ${WRITTEN}\n${lines.join("\n")}\n`,
     reload: ["systemctl", "try-restart", "dnsmasq.service"],
     notes: [
@@ -128,6 +132,7 @@ function consulPlan(place: string): HookPlan {
   return {
     kind: "consul",
     path: DROP_INS.consul,
+    from: undefined,
     text: `${JSON.stringify({ recursors: [place] }, undefined, 2)}\n`,
     reload: ["consul", "reload"],
     notes: [
@@ -177,6 +182,7 @@ function resolvConfPlan(
   return {
     kind: "resolv-conf",
     path: RESOLV_CONF,
+    from: text,
     text: `${lines.join("\n")}\n`,
     reload: undefined,
     notes: [],
