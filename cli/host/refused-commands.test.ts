@@ -75,7 +75,7 @@ for (const command of [
     assert.doesNotMatch(stdout + stderr, /not joined|no mesh/);
   });
 
-for (const command of [["dns"], ["dns", "--undo"], ["vips"], ["vips", "--undo"]] as const)
+for (const command of [["dns"], ["dns", "--undo"], ["vips", "--undo"]] as const)
   test(`lateen host ${command.join(" ")} changes nothing while another command is at work`, async (t) => {
     const dir = folderOf(t);
     using _other = await lockHost(dir, { clock: systemClock, signal: new AbortController().signal });
