@@ -108,6 +108,34 @@ test("names of the mesh are answered from memory, all others by the host's resol
   assert.equal(upstream.count("reviews.mesh"), 0);
 });
 
+test("where one service's proxy listens for services, its names are told and no captured service's", async (t) => {
+  const { names, resolver } = await start(t);
+  const learn = (workload: string, address: string, ...hosts: readonly string[]): void => {
+    const upserts = hosts.map((hostname) => {
+      const bytes = HostName.encode({ hostname, aliases: [], addresses: [address], ports: [] }).finish();
+      return { name: hostname, bytes };
+    });
+    assert.deepEqual([...(names.follow(workload) ?? assert.fail())({ upserts, removals: [] })], []);
+  };
+  names.serve(
+    new Map([
+      ["default/api", "none"],
+      ["default/web", "loopback"],
+    ]),
+  );
+  learn("default/api", "240.240.7.7", "reviews.mesh", "secret.mesh");
+  assert.equal(
+    await codeOf(resolver.resolve4("secret.mesh")),
+    "ESERVFAIL",
+    "what may be told is not known yet",
+  );
+  learn("default/web", "240.240.1.2", "reviews.mesh");
+  assert.deepEqual(await resolver.resolve4("reviews.mesh"), ["127.240.1.2"]);
+  assert.equal(await codeOf(resolver.resolve4("secret.mesh")), "ENOTFOUND");
+  names.serve(new Map([["default/api", "none"]]));
+  assert.deepEqual(await resolver.resolve4("secret.mesh"), ["240.240.7.7"]);
+});
+
 test("an answer that does not fit into a datagram is cut short, and is whole by TCP", async (t) => {
   const running = await start(t);
   const ports = Array.from({ length: 60 }, (_, index) => ({ number: 1000 + index, name: `p${index}` }));

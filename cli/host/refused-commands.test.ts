@@ -78,8 +78,9 @@ for (const command of [
 for (const command of [["dns"], ["dns", "--undo"], ["vips", "--undo"]] as const)
   test(`lateen host ${command.join(" ")} changes nothing while another command is at work`, async (t) => {
     const dir = folderOf(t);
-    using _other = await lockHost(dir, { clock: systemClock, signal: new AbortController().signal });
+    using other = await lockHost(dir, { clock: systemClock, signal: new AbortController().signal });
     const { code, stdout, stderr } = await runCli(["host", ...command, "--dir", dir]);
+    assert.deepEqual(other.made, []);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /^error: another lateen command is at work in /);
     assert.deepEqual(
