@@ -3,7 +3,13 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } fro
 import { dirname } from "node:path";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
 import type { HookPlan } from "./hook.ts";
-import { type HookRecord, readHookRecord, removeHookRecord, writeHookRecord } from "./hook-record.ts";
+import {
+  changedHint,
+  type HookRecord,
+  readHookRecord,
+  removeHookRecord,
+  writeHookRecord,
+} from "./hook-record.ts";
 import { writeWhole } from "./write-whole.ts";
 
 export interface HookPlaces {
@@ -61,7 +67,10 @@ function refuseOthers({ from }: HookPlan, path: string, before: HookRecord["befo
   });
 }
 
-/** Puts back what was there, to the byte. Returns what was done; empty when there was nothing to undo. */
+/**
+ * Puts back what was there, to the byte. Returns what was done; empty when there was nothing to undo. Throws when the file is
+ * somebody else's by now, or when the resolver cannot be told: then it is still on record.
+ */
 export function undoHook(places: HookPlaces): readonly string[] {
   const record = readHookRecord(places.configDir);
   if (record === undefined) return [];
@@ -71,12 +80,14 @@ export function undoHook(places: HookPlaces): readonly string[] {
   const former = before === null ? undefined : textOf(before);
   if (!written && now !== undefined && now !== former)
     throw new MeshError("cli.host", `undo what was written to ${path}: it has been changed since`, {
-      hint: `take lateen's lines out of it yourself, then remove ${places.configDir}/host-dns.json`,
+      hint: changedHint(places.configDir),
     });
   restore(record);
-  removeHookRecord(places.configDir);
   const done = before === null ? `removed ${path}` : `put ${path} back as it was`;
-  return [done, ...reload(record.reload, places)];
+  const told = reload(record.reload, places);
+  // Until then the resolver may still ask the agent: this can be tried again.
+  removeHookRecord(places.configDir);
+  return [done, ...told];
 }
 
 function restore({ path, before, directories }: HookRecord): void {

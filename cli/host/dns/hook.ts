@@ -53,7 +53,7 @@ const WRITTEN = "Written by lateen host dns; lateen host dns --undo takes it awa
 const DROP_INS = {
   resolved: "/etc/systemd/resolved.conf.d/lateen.conf",
   dnsmasq: "/etc/dnsmasq.d/lateen.conf",
-  consul: "/etc/consul.d/lateen-dns.json",
+  consul: "/etc/consul.d/00-lateen-dns.json",
 } as const;
 
 export const RESOLV_CONF = "/etc/resolv.conf";
@@ -106,10 +106,9 @@ function resolvedPlan(place: string, { search, zones }: DnsStatus): HookPlan {
   };
 }
 
-/** dnsmasq(8): `server=//…` is for names without a dot. */
-function dnsmasqPlan(place: string, { zones }: DnsStatus): HookPlan {
-  const at = withHash(place);
-  const lines = [...zones.map((zone) => `server=/${zone}/${at}`), `server=//${at}`];
+/** Only zones that are the mesh's alone: the agent asks dnsmasq for all others, which would ask the agent again. */
+function dnsmasqPlan(place: string, { zones, search }: DnsStatus): HookPlan {
+  const lines = zones.map((zone) => `server=/${zone}/${withHash(place)}`);
   return {
     kind: "dnsmasq",
     path: DROP_INS.dnsmasq,
@@ -117,7 +116,7 @@ function dnsmasqPlan(place: string, { zones }: DnsStatus): HookPlan {
     text: `# ${WRITTEN}\n${lines.join("\n")}\n`,
     reload: ["systemctl", "try-restart", "dnsmasq.service"],
     notes: [
-      "a resolver that searches domains makes no bare names of services: dnsmasq's clients ask for them as they are",
+      `names without a dot are services where the host searches their domain: "search ${search.join(" ")}" in ${RESOLV_CONF}, or from DHCP`,
     ],
   };
 }
@@ -127,7 +126,10 @@ function withHash(place: string): string {
   return `${place.slice(0, colon).replace(/^\[|\]$/g, "")}#${place.slice(colon + 1)}`;
 }
 
-/** Consul forwards what is not its own to its recursors, the first of which is asked first. */
+/**
+ * Consul forwards what is not its own to its recursors, the first of which is asked first. It reads its files in the order
+ * of their names and puts their recursors one after the other: ours is to come first.
+ */
 function consulPlan(place: string): HookPlan {
   return {
     kind: "consul",
