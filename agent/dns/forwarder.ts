@@ -12,6 +12,8 @@ export interface ForwarderOptions {
   readonly randomId?: () => number;
   /** How long one resolver has. */
   readonly attemptMs?: number;
+  /** How long all of them have. */
+  readonly allAttemptsMs?: number;
 }
 
 /** Resolvers wait 5 s before they ask again: all of an answer's attempts together take less. */
@@ -50,19 +52,51 @@ export class Forwarder {
     return reply;
   }
 
+  /** Goes round the resolvers until one answers or time is up: a datagram that was lost is sent again. */
   async #ask(query: Query, over: Transport, stop: AbortSignal): Promise<Buffer | undefined> {
-    const { upstreams, attemptMs = ATTEMPT_MS } = this.#options;
-    const patience = AbortSignal.any([stop, AbortSignal.timeout(ALL_ATTEMPTS_MS)]);
-    let unwilling: Buffer | undefined;
-    for (const upstream of upstreams.for(query.name)) {
-      if (patience.aborted) break;
-      const attempt = AbortSignal.any([patience, AbortSignal.timeout(attemptMs)]);
-      const reply = await this.#askOne(upstream, query, over, attempt, stop);
-      if (reply === undefined) continue;
-      if (isWilling(reply)) return reply;
-      unwilling ??= reply;
+    const { upstreams, clock, attemptMs = ATTEMPT_MS, allAttemptsMs = ALL_ATTEMPTS_MS } = this.#options;
+    const endsMs = clock.monotonic() + allAttemptsMs;
+    let round = upstreams.for(query.name);
+    while (round.length > 0) {
+      let silent: Upstream[] = [];
+      let unwilling: Buffer | undefined;
+      for (const upstream of round) {
+        const leftMs = Math.min(attemptMs, endsMs - clock.monotonic());
+        if (leftMs <= 0 || stop.aborted) return unwilling;
+        const reply = await this.#askInTime(upstream, query, over, leftMs, stop);
+        if (reply === "silent") silent = [...silent, upstream];
+        else if (reply !== "away" && isWilling(reply)) return reply;
+        else if (reply !== "away") unwilling ??= reply;
+      }
+      // One that has said that it will not is not asked again, nor one that is not there.
+      if (unwilling !== undefined) return unwilling;
+      // Nor one that has been found to go in a circle meanwhile.
+      const usable = new Set(upstreams.for(query.name).map(({ name }) => name));
+      round = silent.filter(({ name }) => usable.has(name));
     }
-    return unwilling;
+    return undefined;
+  }
+
+  /** Leaves nothing behind: a signal that times out by itself stays for its time, however soon the answer comes. */
+  async #askInTime(
+    upstream: Upstream,
+    query: Query,
+    over: Transport,
+    ms: number,
+    stop: AbortSignal,
+  ): Promise<Buffer | "silent" | "away"> {
+    const attempt = new AbortController();
+    const abort = (): void => attempt.abort();
+    const timer = setTimeout(abort, ms);
+    stop.addEventListener("abort", abort, { once: true });
+    try {
+      const reply = await this.#askOne(upstream, query, over, attempt.signal, stop);
+      if (reply !== undefined) return reply;
+      return attempt.signal.aborted ? "silent" : "away";
+    } finally {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", abort);
+    }
   }
 
   async #askOne(

@@ -52,7 +52,8 @@ async function listenUdp(
       // One that cannot be reached any more has lost its answer.
       if (bytes !== undefined) socket.send(bytes, from.port, from.address, () => undefined);
     };
-    if (reply instanceof Promise) void reply.then(send);
+    // A handler that fails against its word costs one answer.
+    if (reply instanceof Promise) void reply.then(send, () => undefined);
     else send(reply);
   });
   try {
@@ -99,7 +100,7 @@ function serveConnection(socket: Socket, handle: Handler): void {
     waiting += 1;
     // Beyond: those that have been read are answered, the rest is not read until then.
     if (waiting >= MOST_WAITING) socket.pause();
-    void answer(message);
+    answer(message).catch(() => socket.destroy());
   });
   const answer = async (message: Buffer): Promise<void> => {
     const reply = await handle(message, "tcp");

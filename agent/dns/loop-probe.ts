@@ -4,8 +4,8 @@ import { exchange } from "./exchange.ts";
 import { HEADER_BYTES } from "./query.ts";
 import type { Upstreams } from "./upstreams.ts";
 
-/** Below a domain that nobody can have (RFC 6761 §6.4). */
-const PROBE_DOMAIN = ".loop.lateen.invalid";
+/** Not .invalid, which systemd-resolved and Unbound answer themselves (RFC 6761 §6.4); .internal nobody else may have. */
+const PROBE_DOMAIN = ".lateen.internal";
 /** A question that goes in a circle is back at once. */
 const BACK_WITHIN_MS = 1_000;
 

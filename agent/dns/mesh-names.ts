@@ -15,7 +15,11 @@ export class MeshNames {
   readonly #tables = new Map<string, NameTable>();
   #inOrder: readonly NameTable[] = [];
 
-  /** In the order of the workloads' names. The same list as long as there are the same tables. */
+  /**
+   * What an answer is from: nobody can tell who asks, so where a workload's proxy listens at addresses of services that one's
+   * names alone, for its listeners are reached by what is told; else those of the captured ones, in the order of their
+   * names. The same list as long as there are the same tables.
+   */
   get tables(): readonly NameTable[] {
     return this.#inOrder;
   }
@@ -55,7 +59,12 @@ export class MeshNames {
   }
 
   #order(): void {
-    this.#inOrder = [...this.#tables].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, table]) => table);
+    const listens = (workload: string): boolean => (this.#callers.get(workload) ?? "none") !== "none";
+    const anyListens = [...this.#callers.keys()].some(listens);
+    this.#inOrder = [...this.#tables]
+      .filter(([workload]) => !anyListens || listens(workload))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, table]) => table);
   }
 }
 

@@ -63,14 +63,13 @@ function build(query: Query, { rcode, answers, authorities, additionals }: Conte
     type: "response",
     id: query.bytes.readUInt16BE(0),
     flags: AUTHORITATIVE | query.flags | RECURSION_AVAILABLE | rcode,
-    questions: [{ name: query.spelled, type: "A", class: "IN" }],
     answers: [...answers],
     authorities: [...authorities],
     additionals: [...additionals, ...(query.edns ? [OPT] : [])],
   });
-  // As it came, bit for bit: those who ask compare it.
-  query.question.copy(reply, HEADER_BYTES);
-  return reply;
+  // The question as it came, bit for bit: those who ask compare it, and not every name survives being read and written.
+  reply.writeUInt16BE(1, 4);
+  return Buffer.concat([reply.subarray(0, HEADER_BYTES), query.question, reply.subarray(HEADER_BYTES)]);
 }
 
 const OPT: Answer = {

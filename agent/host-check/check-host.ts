@@ -10,7 +10,7 @@ import { readHostPorts } from "../registration/read-host-ports.ts";
 import { askServer, type KnownBy } from "./ask-server.ts";
 import { captureOffFindings, leftOpenFindings } from "./capture-findings.ts";
 import { catalogFindings } from "./catalog-findings.ts";
-import { dnsFindings } from "./dns-findings.ts";
+import { dnsFindings, sharedNamesFindings } from "./dns-findings.ts";
 import {
   firstFreePort,
   freeBytes,
@@ -88,6 +88,7 @@ export async function checkHost(check: HostCheck): Promise<readonly HostFinding[
       ),
     ),
     ...dnsFindings(check.dns),
+    ...((check.dns?.places.length ?? 0) === 0 ? [] : sharedNamesFindings(services)),
   ];
 }
 

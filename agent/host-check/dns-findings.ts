@@ -1,4 +1,5 @@
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
+import type { LocalService } from "../discovery/discovery.ts";
 import type { DnsState } from "../dns/dns-server.ts";
 
 /** What is wrong with a host's DNS, as far as its agent has to do with it. */
@@ -50,6 +51,23 @@ function upstreamFindings({ upstreams }: DnsState): readonly HostFinding[] {
     finding("host.dns-upstream", "error", {
       message: `no resolver answers: ${why}; names outside the mesh cannot be had, those of the mesh can`,
       hint,
+    }),
+  ];
+}
+
+type Calls = Pick<LocalService, "namespace" | "service" | "vips" | "interception">;
+
+/** Whoever asks is answered from one workload's names, and its listeners take whoever calls them. */
+export function sharedNamesFindings(services: readonly Calls[]): readonly HostFinding[] {
+  const caller = services.find(({ vips }) => vips);
+  const captured = services.filter(({ vips, interception }) => !vips && interception !== "none");
+  if (caller === undefined || captured.length === 0) return [];
+  const whose = `${caller.namespace}/${caller.service}`;
+  const names = captured.map(({ namespace, service }) => `${namespace}/${service}`).join(", ");
+  return [
+    finding("host.dns-shared", "warning", {
+      message: `names are told on this host as ${whose} may see them, also to ${names}, whose calls are captured: what they call at 127.240.x.y goes out as ${whose}`,
+      hint: `take vips away from ${whose} and have its calls captured too, or give them hosts of their own; with vips: routed in agent.yaml captured calls go out as themselves`,
     }),
   ];
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
-import { dnsFindings } from "./dns-findings.ts";
+import { dnsFindings, sharedNamesFindings } from "./dns-findings.ts";
 import {
   diskFindings,
   foreignListenerFindings,
@@ -133,6 +133,21 @@ const cases: readonly {
     given: dns([], [{ loops: true }]),
     want: [/^error host\.dns-loop .* names outside the mesh cannot be had/],
   },
+  {
+    name: "a captured service beside one whose proxy listens for services",
+    given: sharedNamesFindings([calls("web", true), calls("api", false, "redirect"), calls("db", false)]),
+    want: [
+      /^warning host\.dns-shared names are told on this host as default\/web may see them, also to default\/api,/,
+    ],
+  },
+  {
+    name: "captured services alone, and one that listens alone",
+    given: [
+      ...sharedNamesFindings([calls("api", false, "redirect"), calls("db", false, "redirect")]),
+      ...sharedNamesFindings([calls("web", true, "redirect"), calls("db", false)]),
+    ],
+    want: [],
+  },
   { name: "one resolver of two that is away", given: dns([], [{ failure: "x" }, {}]), want: [] },
   {
     name: "resolvers that are all away",
@@ -153,6 +168,14 @@ for (const { name, given, want } of cases) {
     for (const [index, pattern] of want.entries()) assert.match(lines[index] ?? "", pattern);
     for (const { hint } of given) assert.notEqual(hint, "");
   });
+}
+
+function calls(
+  service: string,
+  vips: boolean,
+  interception: "none" | "redirect" = "none",
+): Parameters<typeof sharedNamesFindings>[0][number] {
+  return { namespace: "default", service, vips, interception };
 }
 
 function dns(

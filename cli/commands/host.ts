@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { DnsStatus } from "../../mesh/admin-api/agent-status.ts";
@@ -9,6 +10,7 @@ import { applyHook, undoHook } from "../host/dns/apply-hook.ts";
 import { chooseHook, HOOK_KINDS, type HookKind, type HookPlan, planHook } from "../host/dns/hook.ts";
 import { hookFacts } from "../host/dns/hook-facts.ts";
 import { hookFindings, hookState } from "../host/dns/hook-state.ts";
+import { whileLocked } from "../host/host-lock.ts";
 import { joinedConfig } from "../host/service-places.ts";
 import { addVipRoute, removeVipRoute } from "../host/vip-route.ts";
 import { tellFindings } from "../output/findings.ts";
@@ -44,7 +46,7 @@ export function hostCommand(context: CliContext, exit: Exit): Command {
     )
     .option("--dry-run", "say what would be done, and change nothing", false)
     .option("--undo", "take the route away", false)
-    .action((options: HostVipsOptions) => exit(hostVips(context, options)));
+    .action(async (options: HostVipsOptions) => exit(await hostVips(context, options)));
   return new Command("host")
     .description("what this host itself has of the mesh: DNS, a route to services")
     .addCommand(dns.option("--dir <path>", "where agent.yaml is", CONFIG_DIR))
@@ -54,16 +56,33 @@ export function hostCommand(context: CliContext, exit: Exit): Command {
 async function hostDns(context: CliContext, options: HostDnsOptions): Promise<number> {
   const configDir = resolve(options.dir);
   if (options.status) return await showHook(context, configDir);
+  const change = options.undo ? undoDns : hookDns;
+  tell(context, await alone(context, options, async () => await change(context, options)));
+  return EXIT.ok;
+}
+
+/** From the first look to the last write nobody else may change the host: what was there before is kept once. */
+async function alone(
+  context: CliContext,
+  { dir, dryRun }: { readonly dir: string; readonly dryRun: boolean },
+  work: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  const configDir = resolve(dir);
+  // A look writes nothing, not even a lock; and where the directory is not there, nothing was done nor can be.
+  if (dryRun || !existsSync(configDir)) return await work();
+  return await whileLocked(configDir, context, work);
+}
+
+async function hookDns(context: CliContext, options: HostDnsOptions): Promise<readonly string[]> {
+  const configDir = resolve(options.dir);
   const state = hookState(configDir);
-  if (options.undo) return undo(context, configDir, options.dryRun);
   if (state.kind === "hooked" && !options.dryRun)
     throw new MeshError("config.exists", `this host's questions go to its agent already, by ${state.path}`, {
       hint: "lateen host dns --undo comes first",
     });
   const plan = await planned(context, options);
   const lines = options.dryRun ? describePlan(plan) : applyHook(plan, { configDir });
-  tell(context, [...lines, ...plan.notes]);
-  return EXIT.ok;
+  return [...lines, ...plan.notes];
 }
 
 async function planned(context: CliContext, options: HostDnsOptions): Promise<HookPlan> {
@@ -82,12 +101,11 @@ async function agentDns(context: CliContext, dir: string): Promise<DnsStatus> {
   });
 }
 
-function undo(context: CliContext, configDir: string, dryRun: boolean): number {
+async function undoDns(_context: CliContext, { dir, dryRun }: HostDnsOptions): Promise<readonly string[]> {
+  const configDir = resolve(dir);
   const state = hookState(configDir);
-  if (state.kind === "none") tell(context, ["nothing is hooked up: there is nothing to undo"]);
-  else if (dryRun) tell(context, [`would put ${state.path} back as it was before`]);
-  else tell(context, undoHook({ configDir }));
-  return EXIT.ok;
+  if (state.kind === "none") return ["nothing is hooked up: there is nothing to undo"];
+  return dryRun ? [`would put ${state.path} back as it was before`] : undoHook({ configDir });
 }
 
 async function showHook(context: CliContext, configDir: string): Promise<number> {
@@ -129,9 +147,11 @@ function describePlan({ path, text, reload }: HookPlan): readonly string[] {
   ];
 }
 
-function hostVips(context: CliContext, { dir, dryRun, undo }: HostVipsOptions): number {
-  const places = { configDir: resolve(dir), dryRun };
-  tell(context, undo ? removeVipRoute(places) : addVipRoute(places));
+async function hostVips(context: CliContext, options: HostVipsOptions): Promise<number> {
+  const { dryRun, undo } = options;
+  const places = { configDir: resolve(options.dir), dryRun };
+  const change = undo ? removeVipRoute : addVipRoute;
+  tell(context, await alone(context, options, async () => change(places)));
   return EXIT.ok;
 }
 

@@ -14,7 +14,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { systemClock } from "../../mesh/lifecycle/clock.ts";
 import { type CliResult, runCli } from "../../test/harness/run-cli.ts";
+import { lockHost } from "./host-lock.ts";
 
 const NOBODY = 65_534;
 const skip = process.getuid?.() === 0 ? false : "only root can be another user";
@@ -71,6 +73,20 @@ for (const command of [
     assert.match(stderr, /^error: look for .*agent\.yaml: EACCES: permission denied/);
     assert.match(stderr, /^try: run it as root/m);
     assert.doesNotMatch(stdout + stderr, /not joined|no mesh/);
+  });
+
+for (const command of [["dns"], ["dns", "--undo"], ["vips", "--undo"]] as const)
+  test(`lateen host ${command.join(" ")} changes nothing while another command is at work`, async (t) => {
+    const dir = folderOf(t);
+    using other = await lockHost(dir, { clock: systemClock, signal: new AbortController().signal });
+    const { code, stdout, stderr } = await runCli(["host", ...command, "--dir", dir]);
+    assert.deepEqual(other.made, []);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /^error: another lateen command is at work in /);
+    assert.deepEqual(
+      readdirSync(dir).filter((name) => !name.startsWith(".lock")),
+      [],
+    );
   });
 
 test("an agent that this user may not ask is not taken for one that does not run", { skip }, async (t) => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { workloadId } from "../../mesh/model/workload.ts";
 import { added, instance, objects, port, sampleState, workload } from "../../test/fakes/sample-mesh.ts";
 import type { MeshState } from "./mesh-state.ts";
+import { VipAllocator } from "./vip-allocator.ts";
 
 const HOST = "reviews.default.svc.cluster.local";
 const KEY = `default/${HOST}`;
@@ -224,4 +225,34 @@ test("the order in which changes come does not matter", () => {
     instances: parts.instances.toReversed(),
   }).next().snapshot;
   assert.deepEqual(forward, backward);
+});
+
+/** Two services whose names want the same address, in the order of the alphabet. */
+function colliding(): readonly [string, string] {
+  const wanting = new Map<string, string>();
+  for (let index = 10_000; ; index += 1) {
+    const service = `s${index}`;
+    const address = new VipAllocator().addressOf(`${service}.default.svc.cluster.local`);
+    const other = wanting.get(address);
+    if (other !== undefined) return [other, service];
+    wanting.set(address, service);
+  }
+}
+
+test("a service whose address another one's name has moved is told anew, as if both had been there from the start", () => {
+  const [first, second] = colliding();
+  const addressesIn = (state: MeshState): readonly unknown[] => {
+    const { snapshot } = state.next();
+    return [first, second].map(
+      (name) => snapshot.services.get(`${name}.default.svc.cluster.local`)?.[0]?.addresses,
+    );
+  };
+  const state = sampleState({ instances: [instance(second)] });
+  const [, alone] = addressesIn(state);
+  state.setCatalog("consul", "default", first, [instance(first)]);
+  const both = addressesIn(state);
+  assert.deepEqual(both[0], alone, "it comes first in the alphabet");
+  assert.deepEqual(both, addressesIn(sampleState({ instances: [instance(first), instance(second)] })));
+  state.setCatalog("consul", "default", first, []);
+  assert.deepEqual(addressesIn(state), [undefined, alone]);
 });

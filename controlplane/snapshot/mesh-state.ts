@@ -75,7 +75,7 @@ export class MeshState {
   readonly #workloadEntries = new ConfigIndex("WorkloadEntry", (one) =>
     labelNames(one.metadata.namespace, { ...one.metadata.labels, ...one.spec.labels }),
   );
-  readonly #vips = new VipAllocator();
+  readonly #vips = new VipAllocator((hostname) => this.#dirty.hosts.add(hostname));
   #lastBans: LastBans = { atMs: 0, ofIdentities: new Map() };
   readonly #serverBans = new ServerBans();
   readonly #sizes: MeshSizes;
@@ -236,7 +236,11 @@ export class MeshState {
   }
 
   #rejoin(changed: Set<SnapshotKey>): ServiceParts {
-    const joined = drain(this.#dirty.hosts).map((host) => [host, this.#join(host)] as const);
+    const byHost = new Map<string, readonly JoinedService[]>();
+    // A name may move the address of another, which is then joined once more, and moves none itself.
+    while (this.#dirty.hosts.size > 0)
+      for (const host of drain(this.#dirty.hosts)) byHost.set(host, this.#join(host));
+    const joined = [...byHost];
     for (const [host, services] of joined) this.#noteServers(host, services);
     return withServices(this.#snapshot, joined, changed);
   }
@@ -260,15 +264,14 @@ export class MeshState {
       entries.filter(({ metadata }) => metadata.namespace !== registered?.service.namespace),
     );
     const joined = registered === undefined ? described : [registered, ...described];
-    if (joined.length === 0) this.#vips.release(hostname);
+    if (!joined.some(({ service }) => wantsAddress(service))) this.#vips.release(hostname);
     return joined.map((one) => ({ ...one, service: this.#withAddress(one.service) }));
   }
 
   /** A client has one service of a host, so they can have one address. */
   #withAddress(service: Service): Service {
-    const { hostname, addresses, resolution } = service;
-    if (addresses.length > 0 || resolution === "none" || hostname.startsWith("*")) return service;
-    return { ...service, addresses: [this.#vips.addressOf(hostname)] };
+    if (!wantsAddress(service)) return service;
+    return { ...service, addresses: [this.#vips.addressOf(service.hostname)] };
   }
 
   #joinCatalog(hostname: string): JoinedService | undefined {
@@ -372,6 +375,10 @@ export class MeshState {
     this.#sizes.workload(hostname, workload, -1);
     this.#dirty.hosts.add(hostname);
   }
+}
+
+function wantsAddress({ hostname, addresses, resolution }: Service): boolean {
+  return addresses.length === 0 && resolution !== "none" && !hostname.startsWith("*");
 }
 
 function lowerCase(hosts: readonly string[]): readonly string[] {

@@ -15,6 +15,7 @@ export type HostFindingCode =
   | "host.dns-hook"
   | "host.dns-loop"
   | "host.dns-port"
+  | "host.dns-shared"
   | "host.dns-upstream"
   | "host.foreign-listener"
   | "host.foreign-rules"

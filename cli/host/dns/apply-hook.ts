@@ -2,8 +2,14 @@ import { execFileSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError, messageOf } from "../../../mesh/errors.ts";
-import { type HookPlan, RESOLV_CONF } from "./hook.ts";
-import { type HookRecord, readHookRecord, removeHookRecord, writeHookRecord } from "./hook-record.ts";
+import type { HookPlan } from "./hook.ts";
+import {
+  changedHint,
+  type HookRecord,
+  readHookRecord,
+  removeHookRecord,
+  writeHookRecord,
+} from "./hook-record.ts";
 import { writeWhole } from "./write-whole.ts";
 
 export interface HookPlaces {
@@ -21,10 +27,11 @@ export function applyHook(plan: HookPlan, places: HookPlaces): readonly string[]
   const path = root + plan.path;
   const before = formerFile(path);
   const bytes = Buffer.from(plan.text);
-  if (before !== null && plan.path !== RESOLV_CONF)
-    throw new MeshError("config.exists", `${path} is there already, and was not written by lateen host dns`, {
-      hint: "look what it is; lateen host dns does not write over it",
+  if (readHookRecord(configDir) !== undefined)
+    throw new MeshError("config.exists", "this host's questions go to its agent already", {
+      hint: "lateen host dns --undo comes first",
     });
+  refuseOthers(plan, path, before);
   const directories = missingDirectories(path);
   const record: HookRecord = {
     kind: plan.kind,
@@ -47,22 +54,40 @@ export function applyHook(plan: HookPlan, places: HookPlaces): readonly string[]
   }
 }
 
-/** Puts back what was there, to the byte. Returns what was done; empty when there was nothing to undo. */
+/** A file that is not as it was planned from is somebody else's work, which nothing is written over. */
+function refuseOthers({ from }: HookPlan, path: string, before: HookRecord["before"]): void {
+  const now = before === null ? undefined : textOf(before);
+  if (now === from) return;
+  if (from === undefined)
+    throw new MeshError("config.exists", `${path} is there already, and was not written by lateen host dns`, {
+      hint: "look what it is; lateen host dns does not write over it",
+    });
+  throw new MeshError("cli.host", `write ${path}: it has been changed while lateen host dns looked at it`, {
+    hint: "look who writes it, then run this again",
+  });
+}
+
+/**
+ * Puts back what was there, to the byte. Returns what was done; empty when there was nothing to undo. Throws when the file is
+ * somebody else's by now, or when the resolver cannot be told: then it is still on record.
+ */
 export function undoHook(places: HookPlaces): readonly string[] {
   const record = readHookRecord(places.configDir);
   if (record === undefined) return [];
   const { path, text, before } = record;
   const now = existsSync(path) ? readFileSync(path, "utf8") : undefined;
   const written = now === text;
-  const former = before === null ? undefined : Buffer.from(before.base64, "base64").toString("utf8");
+  const former = before === null ? undefined : textOf(before);
   if (!written && now !== undefined && now !== former)
     throw new MeshError("cli.host", `undo what was written to ${path}: it has been changed since`, {
-      hint: `take lateen's lines out of it yourself, then remove ${places.configDir}/host-dns.json`,
+      hint: changedHint(places.configDir),
     });
   restore(record);
-  removeHookRecord(places.configDir);
   const done = before === null ? `removed ${path}` : `put ${path} back as it was`;
-  return [done, ...reload(record.reload, places)];
+  const told = reload(record.reload, places);
+  // Until then the resolver may still ask the agent: this can be tried again.
+  removeHookRecord(places.configDir);
+  return [done, ...told];
 }
 
 function restore({ path, before, directories }: HookRecord): void {
@@ -82,6 +107,10 @@ function formerFile(path: string): HookRecord["before"] {
   if (found === undefined) return null;
   const { mode, uid, gid } = found;
   return { base64: readFileSync(path).toString("base64"), mode: mode & 0o7777, uid, gid };
+}
+
+function textOf({ base64 }: NonNullable<HookRecord["before"]>): string {
+  return Buffer.from(base64, "base64").toString("utf8");
 }
 
 function missingDirectories(path: string): string[] {

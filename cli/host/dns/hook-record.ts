@@ -43,3 +43,8 @@ export function writeHookRecord(configDir: string, record: HookRecord): void {
 export function removeHookRecord(configDir: string): void {
   rmSync(join(configDir, RECORD), { force: true });
 }
+
+/** What is left to try with a file that was changed since: undo would take somebody else's lines away. */
+export function changedHint(configDir: string): string {
+  return `take lateen's lines out of it yourself, then remove ${join(configDir, RECORD)}`;
+}

@@ -74,9 +74,17 @@ test("each way says where the mesh's names are", () => {
   );
   assert.match(
     planned("dnsmasq", facts),
-    /^server=\/mesh\/127\.0\.0\.1#15053\nserver=\/svc\.cluster\.local\/127\.0\.0\.1#15053\nserver=\/\/127\.0\.0\.1#15053$/m,
+    /^server=\/mesh\/127\.0\.0\.1#15053\nserver=\/svc\.cluster\.local\/127\.0\.0\.1#15053\n$/m,
+  );
+  assert.doesNotMatch(
+    planned("dnsmasq", facts),
+    /server=\/\//,
+    "bare names would go round: dnsmasq, agent, dnsmasq",
   );
   assert.deepEqual(JSON.parse(planned("consul", facts)), { recursors: ["127.0.0.1:15053"] });
+  const consul = planHook("consul", facts, dns);
+  assert.ok(!("reason" in consul));
+  assert.ok(consul.path < "/etc/consul.d/1.json", "recursors of files that come later are asked later");
   assert.deepEqual(planned("resolv-conf", facts).split("\n").slice(1), [
     "nameserver 127.0.0.1",
     "search shop.mesh mesh corp.example",
@@ -124,7 +132,8 @@ for (const kind of ["resolved", "dnsmasq", "consul", "resolv-conf"] as const) {
     const places = { configDir, root: at, run: (program: string) => void ran.push(program) };
     applyHook(plan, places);
     assert.equal(readFileSync(at + plan.path, "utf8"), plan.text);
-    assert.deepEqual(hookState(configDir), { kind: "hooked", by: kind, path: at + plan.path, inPlace: true });
+    const { hint: _, ...state } = { hint: "", ...hookState(configDir) };
+    assert.deepEqual(state, { kind: "hooked", by: kind, path: at + plan.path, inPlace: true });
     undoHook(places);
     assert.deepEqual(look(), before);
     assert.deepEqual(ran, plan.reload === undefined ? [] : [plan.reload[0], plan.reload[0]]);
@@ -146,6 +155,21 @@ test("when the resolver cannot be told, nothing has changed", () => {
   assert.deepEqual(readdirSync(join(at, "etc"), { recursive: true }), ["lateen.d", "resolv.conf"]);
 });
 
+test("what was undone and not told to the resolver is undone once more", () => {
+  const { root: at, configDir } = host({ "/etc/resolv.conf": "" });
+  const plan = planHook("dnsmasq", hookFacts(at), dns);
+  assert.ok(!("reason" in plan));
+  applyHook(plan, { configDir, root: at, run: () => undefined });
+  const fails = (): never => {
+    throw new Error("Job for dnsmasq.service failed");
+  };
+  assert.throws(() => undoHook({ configDir, root: at, run: fails }), /Job for dnsmasq\.service failed/);
+  const ran: string[] = [];
+  undoHook({ configDir, root: at, run: (program) => void ran.push(program) });
+  assert.deepEqual(ran, ["systemctl"]);
+  assert.deepEqual(readdirSync(join(at, "etc"), { recursive: true }), ["lateen.d", "resolv.conf"]);
+});
+
 test("a file that was changed since is not touched, and is told", () => {
   const { root: at, configDir } = host({ "/etc/resolv.conf": "nameserver 10.0.0.2\n" });
   const plan = planHook("resolv-conf", hookFacts(at), dns);
@@ -160,6 +184,37 @@ test("a file that was changed since is not touched, and is told", () => {
     `${changed?.code} ${changed?.message}`,
     /^host\.dns-hook .* is not as lateen host dns has written it/,
   );
+  // Undo refuses such a file: what is tried instead has to work.
+  assert.match(changed?.hint ?? "", /remove .*host-dns\.json/);
+  rmSync(path);
+  undoHook({ configDir, root: at });
+  assert.equal(readFileSync(path, "utf8"), "nameserver 10.0.0.2\n");
+});
+
+test("of two that hook up at once the second changes nothing: what was there first is what comes back", () => {
+  const before = "nameserver 10.0.0.2\n";
+  const { root: at, configDir } = host({ "/etc/resolv.conf": before });
+  const path = join(at, "etc/resolv.conf");
+  const plan = planHook("resolv-conf", hookFacts(at), dns);
+  assert.ok(!("reason" in plan));
+  applyHook(plan, { configDir, root: at });
+  const late = planHook("resolv-conf", hookFacts(at), dns);
+  assert.ok(!("reason" in late));
+  for (const second of [plan, late])
+    assert.throws(() => applyHook(second, { configDir, root: at }), /go to its agent already/);
+  undoHook({ configDir, root: at });
+  assert.equal(readFileSync(path, "utf8"), before);
+});
+
+test("a resolv.conf that was changed after the look is not written over", () => {
+  const { root: at, configDir } = host({ "/etc/resolv.conf": "nameserver 10.0.0.2\n" });
+  const path = join(at, "etc/resolv.conf");
+  const plan = planHook("resolv-conf", hookFacts(at), dns);
+  assert.ok(!("reason" in plan));
+  writeFileSync(path, "nameserver 10.0.0.3\n");
+  assert.throws(() => applyHook(plan, { configDir, root: at }), /has been changed while/);
+  assert.equal(readFileSync(path, "utf8"), "nameserver 10.0.0.3\n");
+  assert.equal(hookState(configDir).kind, "none");
 });
 
 test("a drop-in that is there already is not written over", () => {

@@ -33,6 +33,8 @@ interface ResolvConfFacts {
 export interface HookPlan {
   readonly kind: HookKind;
   readonly path: string;
+  /** What the file says while this is planned; undefined: it is not there. */
+  readonly from: string | undefined;
   readonly text: string;
   /** What has to be told that the file is there, and when it is gone. */
   readonly reload: readonly string[] | undefined;
@@ -51,7 +53,7 @@ const WRITTEN = "Written by lateen host dns; lateen host dns --undo takes it awa
 const DROP_INS = {
   resolved: "/etc/systemd/resolved.conf.d/lateen.conf",
   dnsmasq: "/etc/dnsmasq.d/lateen.conf",
-  consul: "/etc/consul.d/lateen-dns.json",
+  consul: "/etc/consul.d/00-lateen-dns.json",
 } as const;
 
 export const RESOLV_CONF = "/etc/resolv.conf";
@@ -97,23 +99,24 @@ function resolvedPlan(place: string, { search, zones }: DnsStatus): HookPlan {
   return {
     kind: "resolved",
     path: DROP_INS.resolved,
+    from: undefined,
     text: `# ${WRITTEN}\n[Resolve]\nDNS=${place}\nDomains=${[...search, ...routed].join(" ")}\n`,
     reload: ["systemctl", "try-reload-or-restart", "systemd-resolved.service"],
     notes: [],
   };
 }
 
-/** dnsmasq(8): `server=//…` is for names without a dot. */
-function dnsmasqPlan(place: string, { zones }: DnsStatus): HookPlan {
-  const at = withHash(place);
-  const lines = [...zones.map((zone) => `server=/${zone}/${at}`), `server=//${at}`];
+/** Only zones that are the mesh's alone: the agent asks dnsmasq for all others, which would ask the agent again. */
+function dnsmasqPlan(place: string, { zones, search }: DnsStatus): HookPlan {
+  const lines = zones.map((zone) => `server=/${zone}/${withHash(place)}`);
   return {
     kind: "dnsmasq",
     path: DROP_INS.dnsmasq,
+    from: undefined,
     text: `# ${WRITTEN}\n${lines.join("\n")}\n`,
     reload: ["systemctl", "try-restart", "dnsmasq.service"],
     notes: [
-      "a resolver that searches domains makes no bare names of services: dnsmasq's clients ask for them as they are",
+      `names without a dot are services where the host searches their domain: "search ${search.join(" ")}" in ${RESOLV_CONF}, or from DHCP`,
     ],
   };
 }
@@ -123,11 +126,15 @@ function withHash(place: string): string {
   return `${place.slice(0, colon).replace(/^\[|\]$/g, "")}#${place.slice(colon + 1)}`;
 }
 
-/** Consul forwards what is not its own to its recursors, the first of which is asked first. */
+/**
+ * Consul forwards what is not its own to its recursors, the first of which is asked first. It reads its files in the order
+ * of their names and puts their recursors one after the other: ours is to come first.
+ */
 function consulPlan(place: string): HookPlan {
   return {
     kind: "consul",
     path: DROP_INS.consul,
+    from: undefined,
     text: `${JSON.stringify({ recursors: [place] }, undefined, 2)}\n`,
     reload: ["consul", "reload"],
     notes: [
@@ -177,6 +184,7 @@ function resolvConfPlan(
   return {
     kind: "resolv-conf",
     path: RESOLV_CONF,
+    from: text,
     text: `${lines.join("\n")}\n`,
     reload: undefined,
     notes: [],
