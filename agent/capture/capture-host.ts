@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { AskedCapture } from "../../mesh/admin-api/asked-capture.ts";
 import { isGroupPath, parseCaptureOwner } from "../../mesh/model/capture-owner.ts";
-import { findHolder, readListeningSockets } from "../registration/listening-sockets.ts";
+import { findHolder, type ListeningSocket, readListeningSockets } from "../registration/listening-sockets.ts";
 import type { Nft } from "./nft.ts";
 import type { CaptureHost } from "./plan-capture.ts";
 
@@ -13,6 +13,8 @@ const ANSWERS_WITHIN_MS = 5_000;
 /** nft looks for control groups here and nowhere else. */
 const GROUPS = "/sys/fs/cgroup";
 const SSH = 22;
+/** More than a host has; what is kept of a plan is bounded. */
+const MOST_SSH_PORTS = 32;
 /** Of the server (agents, metrics, admin) and of the agent (status, health): nobody's calls to these are to be lost. */
 const MESH_PORTS = [15_012, 15_014, 15_015, 15_020, 15_021];
 
@@ -30,12 +32,11 @@ export async function readCaptureHost(
   }
   const wantsGroups = owners.some(({ kind }) => kind !== "user");
   const sockets = await readListeningSockets();
-  const sshPorts = sockets.filter(({ inode }) => findHolder(inode)?.name === "sshd").map(({ port }) => port);
   return {
     meshUid: statSync(join(runDir, "agent.sock")).uid,
     meshGroup: groupOfProcess(agentPid),
     sockets,
-    keptPorts: [SSH, ...sshPorts, ...MESH_PORTS],
+    keptPorts: [SSH, ...sshPorts(sockets, (inode) => findHolder(inode)?.name), ...MESH_PORTS],
     uidOf: (user) => users.get(user),
     groupOf: (unit) => units.get(unit),
     noGroups: wantsGroups ? await whyNoGroups(nft, signal) : undefined,
@@ -48,6 +49,20 @@ interface HostQuestions {
   readonly runDir: string;
   readonly agentPid: number;
   readonly signal: AbortSignal;
+}
+
+/**
+ * Where sshd listens. Anybody may name a program so, and would then keep its ports out of capture: only root's are
+ * believed.
+ */
+export function sshPorts(
+  sockets: readonly ListeningSocket[],
+  holderOf: (inode: string) => string | undefined,
+): readonly number[] {
+  const ports = sockets
+    .filter(({ uid, inode }) => uid === 0 && holderOf(inode) === "sshd")
+    .map(({ port }) => port);
+  return [...new Set(ports)].slice(0, MOST_SSH_PORTS);
 }
 
 /** Whether a control group is there now. */
