@@ -6,6 +6,7 @@ import { runTasks } from "../mesh/lifecycle/run-tasks.ts";
 import { type Workload, type WorkloadId, workloadId } from "../mesh/model/workload.ts";
 import type { Logger } from "../mesh/telemetry/logger.ts";
 import { workloadNodeId } from "./bootstrap/data-plane-node.ts";
+import { KeptCapture } from "./capture/kept-capture.ts";
 import type { GatewayRole } from "./config.ts";
 import { readRecords, stopStaleProcesses } from "./dataplane/stale-processes.ts";
 import type { Discovery, LocalService } from "./discovery/discovery.ts";
@@ -199,6 +200,7 @@ export class Reconciler {
       isHere: hostAddressTest(),
       vips: await this.#options.vips(),
       ipv6: hasIpv6(),
+      ruled: new KeptCapture().inForce?.plan.services ?? [],
     };
     const plan = planWorkloads(this.#services, this.#workloads, ports, settings);
     const workloads = [...plan.workloads, ...planGateways(gateways, ownAddress, settings)];

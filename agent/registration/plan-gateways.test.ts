@@ -11,6 +11,7 @@ const settings = {
   locality: "eu/north",
   network: "dmz",
   vips: "loopback",
+  ruled: [],
   ipv6: true,
 } as const;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Workload, WorkloadId } from "../../mesh/model/workload.ts";
 import type { LocalService } from "../discovery/discovery.ts";
-import { type Plan, planWorkloads } from "./plan-workloads.ts";
+import { type Plan, planWorkloads, type RuledPorts } from "./plan-workloads.ts";
 import { type ForeignSocket, HostPorts } from "./ports.ts";
 
 function service(over: Partial<LocalService> = {}): LocalService {
@@ -43,6 +43,7 @@ function plan(
   foreign: readonly ForeignSocket[] = [],
   previous: readonly Workload[] = [],
   occupied: readonly ForeignSocket[] = foreign,
+  ruled: readonly RuledPorts[] = [],
 ): Plan {
   const before = new Map<WorkloadId, Workload>(previous.map((one) => [`${one.namespace}/${one.name}`, one]));
   return planWorkloads(services, before, new HostPorts(foreign, occupied), {
@@ -54,6 +55,7 @@ function plan(
     isHere: (address) => !address.startsWith("10.99."),
     vips: "loopback",
     ipv6: true,
+    ruled,
   });
 }
 
@@ -158,6 +160,23 @@ test("captured workloads get all of the mesh, each with ports of its own that it
   );
   assert.deepEqual(portsOf(third), ["a 15300 15301", "b 15001 15006", "c 15304 15305"]);
   assert.deepEqual(third.problems, []);
+});
+
+test("ports that rules name for a workload are nobody else's, and its own again when it is back", () => {
+  const captured = (id: string): LocalService => service({ id, interception: "redirect" });
+  const ruled = [
+    { workload: "default/gone", outbound: 15_001, inbound: 15_006 },
+    { workload: "default/back", outbound: 15_302, inbound: 15_303 },
+  ];
+  const portsOf = (id: string, previous: readonly Workload[] = []): number | undefined =>
+    plan([captured(id)], [], previous, [], ruled).workloads[0]?.capturedAt?.outbound;
+  assert.equal(portsOf("new"), 15_300);
+  assert.equal(portsOf("back"), 15_302);
+  assert.equal(
+    portsOf("new", plan([captured("new")]).workloads),
+    15_300,
+    "it had those of the one that is gone",
+  );
 });
 
 test("a workload without capture has no ports for it", () => {

@@ -30,6 +30,15 @@ export interface PlanSettings {
   readonly vips: Exclude<Vips, "none">;
   /** The kernel has IPv6: proxies of captured workloads listen for both families. */
   readonly ipv6: boolean;
+  /** What rules of this host send to which ports now. */
+  readonly ruled: readonly RuledPorts[];
+}
+
+/** Ports to which connections of a workload are sent, whatever has become of it. */
+export interface RuledPorts {
+  readonly workload: string;
+  readonly outbound: number;
+  readonly inbound?: number | undefined;
 }
 
 export interface Plan {
@@ -189,7 +198,8 @@ function mappedPlace(
 
 /**
  * Captured calls were going to the service's address, where the application stays; what its proxy binds is two ports that
- * the host sends connections to. It keeps those that it had: rules of the host name them.
+ * the host sends connections to. It keeps those that it had: rules of the host name them. Those that rules name for
+ * another are that one's even when it is gone: its calls would come out of this proxy, with this identity.
  */
 function capturedPlace(
   service: LocalService,
@@ -202,13 +212,26 @@ function capturedPlace(
   const app = overLoopback(service.app ?? ports.foreign(address) ?? address, settings);
   const had = previous.get(id)?.capturedAt;
   const others = new Set([...previous.values()].flatMap(({ capturedAt: at }) => at?.outbound ?? []));
-  const free = CAPTURE_PORTS.filter(({ outbound }) => !others.has(outbound));
+  const rulesName = (theirs: boolean): ReadonlySet<number | undefined> =>
+    new Set(
+      settings.ruled
+        .filter(({ workload }) => (workload === id) !== theirs)
+        .flatMap(({ outbound, inbound }) => [outbound, inbound]),
+    );
+  const [own, taken] = [rulesName(false), rulesName(true)];
+  const free = CAPTURE_PORTS.filter(({ outbound }) => !others.has(outbound)).toSorted(
+    (a, b) => Number(own.has(b.outbound)) - Number(own.has(a.outbound)),
+  );
   const pair = [...(had === undefined ? [] : [had]), ...free].find(
-    (one) => ports.claimEverywhere(one.outbound, id) && ports.claimEverywhere(one.inbound, id),
+    ({ outbound, inbound }) =>
+      !taken.has(outbound) &&
+      !taken.has(inbound) &&
+      ports.claimEverywhere(outbound, id) &&
+      ports.claimEverywhere(inbound, id),
   );
   if (pair === undefined) {
     throw new MeshError("agent.port-taken", `find ports for the captured workload ${id}: all are taken`, {
-      hint: "15001 and 15006, or two of 15300 to 15399, must be free: stop what holds them",
+      hint: "15001 and 15006, or two of 15300 to 15399, must be free: stop what holds them; ports that rules name for services which are gone are free after lateen capture apply",
     });
   }
   const { outbound, inbound } = pair;
