@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Workload, WorkloadId } from "../../mesh/model/workload.ts";
 import type { LocalService } from "../discovery/discovery.ts";
-import { type Plan, planWorkloads, type RuledPorts } from "./plan-workloads.ts";
+import type { RuledPorts } from "./capture-ports.ts";
+import { type Plan, planWorkloads } from "./plan-workloads.ts";
 import { type ForeignSocket, HostPorts } from "./ports.ts";
 
 function service(over: Partial<LocalService> = {}): LocalService {
@@ -178,6 +179,45 @@ test("ports that rules name for a workload are nobody else's, and its own again 
     "it had those of the one that is gone",
   );
 });
+
+const uncaptured: readonly {
+  readonly name: string;
+  readonly given: Partial<LocalService>;
+  readonly why: RegExp;
+}[] = [
+  { name: "that takes no calls", given: { inbound: { kind: "none" } }, why: /takes no calls/ },
+  {
+    name: "whose place is mapped",
+    given: {
+      inbound: {
+        kind: "mapped",
+        announced: { address: "10.0.0.9", port: 31_000 },
+        bind: { address: "10.0.0.3", port: 31_001 },
+      },
+    },
+    why: /is mapped/,
+  },
+  {
+    name: "whose application is elsewhere",
+    given: { app: { address: "10.99.0.1", port: 9080 } },
+    why: /10\.99\.0\.1:9080 is not on this host/,
+  },
+];
+
+for (const { name, given, why } of uncaptured) {
+  test(`a service ${name} is not captured, which is said, and is served all the same`, () => {
+    const { workloads, problems } = plan([service({ interception: "redirect", ...given })]);
+    assert.deepEqual(
+      workloads.map(({ interception, capturedAt }) => [interception, capturedAt]),
+      [["none", undefined]],
+    );
+    assert.deepEqual(
+      problems.map(({ error }) => error.code),
+      ["agent.capture"],
+    );
+    assert.match(problems[0]?.error.message ?? "", why);
+  });
+}
 
 test("a workload without capture has no ports for it", () => {
   assert.equal(plan([service()]).workloads[0]?.capturedAt, undefined);

@@ -11,10 +11,11 @@ import {
   workloadId,
 } from "../../mesh/model/workload.ts";
 import type { InboundWish, LocalService, LocalUpstream } from "../discovery/discovery.ts";
-import { CAPTURE_PORTS } from "./capture-ports.ts";
+import { freeCapturePorts, type RuledPorts } from "./capture-ports.ts";
 import { covers, isWildcard } from "./listening-sockets.ts";
 import type { PlanProblem } from "./plan-problem.ts";
 import { type HostPorts, isMeshPort } from "./ports.ts";
+import { uncapturable } from "./uncapturable.ts";
 
 export interface PlanSettings {
   /** Where applications listen and upstreams bind. */
@@ -32,13 +33,6 @@ export interface PlanSettings {
   readonly ipv6: boolean;
   /** What rules of this host send to which ports now. */
   readonly ruled: readonly RuledPorts[];
-}
-
-/** Ports to which connections of a workload are sent, whatever has become of it. */
-export interface RuledPorts {
-  readonly workload: string;
-  readonly outbound: number;
-  readonly inbound?: number | undefined;
 }
 
 export interface Plan {
@@ -64,7 +58,13 @@ export function planWorkloads(
   const problems: PlanProblem[] = [];
   let caller: WorkloadId | undefined;
   let unsettled = false;
-  const sorted = services
+  const captured = services.map((service) => {
+    const error = uncapturable(service, settings.isHere);
+    if (error === undefined) return service;
+    problems.push({ workload: idOf(service), error });
+    return { ...service, interception: "none" as const };
+  });
+  const sorted = captured
     .map((service) => stayPut(service, previous.get(idOf(service)), settings))
     .toSorted((a, b) => order(idOf(a), idOf(b)));
   const [settled = [], moved = []] = [true, false].map((wanted) =>
@@ -198,8 +198,7 @@ function mappedPlace(
 
 /**
  * Captured calls were going to the service's address, where the application stays; what its proxy binds is two ports that
- * the host sends connections to. It keeps those that it had: rules of the host name them. Those that rules name for
- * another are that one's even when it is gone: its calls would come out of this proxy, with this identity.
+ * the host sends connections to. It keeps those that it had: rules of the host name them.
  */
 function capturedPlace(
   service: LocalService,
@@ -212,22 +211,9 @@ function capturedPlace(
   const app = overLoopback(service.app ?? ports.foreign(address) ?? address, settings);
   const had = previous.get(id)?.capturedAt;
   const others = new Set([...previous.values()].flatMap(({ capturedAt: at }) => at?.outbound ?? []));
-  const rulesName = (theirs: boolean): ReadonlySet<number | undefined> =>
-    new Set(
-      settings.ruled
-        .filter(({ workload }) => (workload === id) !== theirs)
-        .flatMap(({ outbound, inbound }) => [outbound, inbound]),
-    );
-  const [own, taken] = [rulesName(false), rulesName(true)];
-  const free = CAPTURE_PORTS.filter(({ outbound }) => !others.has(outbound)).toSorted(
-    (a, b) => Number(own.has(b.outbound)) - Number(own.has(a.outbound)),
-  );
-  const pair = [...(had === undefined ? [] : [had]), ...free].find(
-    ({ outbound, inbound }) =>
-      !taken.has(outbound) &&
-      !taken.has(inbound) &&
-      ports.claimEverywhere(outbound, id) &&
-      ports.claimEverywhere(inbound, id),
+  const free = freeCapturePorts(id, others, settings.ruled, had);
+  const pair = free.find(
+    ({ outbound, inbound }) => ports.claimEverywhere(outbound, id) && ports.claimEverywhere(inbound, id),
   );
   if (pair === undefined) {
     throw new MeshError("agent.port-taken", `find ports for the captured workload ${id}: all are taken`, {
