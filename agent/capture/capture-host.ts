@@ -33,6 +33,7 @@ export async function readCaptureHost(
   const wantsGroups = owners.some(({ kind }) => kind !== "user");
   const sockets = await readListeningSockets();
   return {
+    runDir,
     meshUid: statSync(join(runDir, "agent.sock")).uid,
     meshGroup: groupOfProcess(agentPid),
     sockets,

@@ -6,8 +6,12 @@ const workload = z.string().regex(/^[a-z0-9-]{1,63}\/[A-Za-z0-9_.-]{1,200}$/);
 /** A user id of Linux; the last two numbers mean nobody at all. */
 const uid = z.int().min(0).max(0xfffffffd);
 
+/** Not of two lines, nor without end: it is printed. */
+const path = z.string().regex(/^\/[^\0\r\n]{0,4000}$/);
+
 const ownerSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("uid"), uid }),
+  /** `user`: the name that was said for it. */
+  z.object({ kind: z.literal("uid"), uid, user: z.string().max(64).optional() }),
   /** Below the root of the unified hierarchy. */
   z.object({ kind: z.literal("cgroup"), path: z.string().refine(isGroupPath, "is no control group") }),
 ]);
@@ -23,10 +27,14 @@ const schema = z.object({
         /** Where connections go that come to `place`; undefined: they are left alone. */
         inbound: port.optional(),
         place: z.object({ address: z.union([z.ipv4(), z.ipv6()]), port }),
+        /** Its application listens at all addresses of the host. */
+        everywhere: z.boolean(),
         ipv6: z.boolean(),
       }),
     )
     .max(200),
+  /** Of the agent whose services these are. */
+  runDir: path,
   /** Whose connections are the proxies' own. */
   meshUid: uid,
   /** Connections to these ports are nobody's to capture, whichever way they go. */

@@ -10,6 +10,7 @@ const plan: Pick<CapturePlan, "services"> = {
       outbound: 15_001,
       inbound: 15_006,
       place: { address: "10.0.0.3", port: 80 },
+      everywhere: true,
       ipv6: true,
     },
   ],

@@ -21,6 +21,7 @@ function host(sockets: readonly OwnedSocket[] = [], over: Partial<CaptureHost> =
     "all.slice": "all.slice",
   };
   return {
+    runDir: "/run/lateen",
     meshUid: AGENT,
     meshGroup: "all.slice/lateen-agent.service",
     sockets,
@@ -141,3 +142,23 @@ test("SSH's port is never captured, even where a service says that it is its own
   assert.deepEqual(plan.keptPorts, [22]);
   assert.equal(findings[0]?.code, "host.left-open");
 });
+
+const listeners: readonly {
+  readonly name: string;
+  readonly at: readonly string[];
+  readonly want: boolean;
+}[] = [
+  { name: "nobody", at: [], want: false },
+  { name: "its own address", at: ["10.0.0.3"], want: false },
+  { name: "another address", at: ["10.0.0.4"], want: false },
+  { name: "all addresses", at: ["::"], want: true },
+  { name: "its own address, and somebody at all others", at: ["10.0.0.3", "0.0.0.0"], want: false },
+];
+
+for (const { name, at: addresses, want } of listeners) {
+  test(`a service that listens at ${name} is captured at ${want ? "all addresses" : "its place alone"}`, () => {
+    const sockets = addresses.map((address) => ({ address, port: 80, uid: 1001 }));
+    const { plan } = planCapture([asked("default/web", 80, "user:web")], host(sockets), undefined);
+    assert.equal(plan.services[0]?.everywhere, want);
+  });
+}

@@ -1,6 +1,7 @@
 import type { AskedCapture } from "../../mesh/admin-api/asked-capture.ts";
 import type { HostFinding } from "../../mesh/admin-api/host-finding.ts";
 import { type CaptureOwner, parseCaptureOwner } from "../../mesh/model/capture-owner.ts";
+import { isWildcard } from "../registration/listening-sockets.ts";
 import type { CapturedService, CapturePlan, PlannedOwner } from "./capture-plan.ts";
 
 /** A socket that listens, with the user that made it. */
@@ -12,6 +13,8 @@ export interface OwnedSocket {
 
 /** What a plan needs to know of the host. */
 export interface CaptureHost {
+  /** Of the agent. */
+  readonly runDir: string;
   /** The user of the agent and its proxies. */
   readonly meshUid: number;
   /** The control group of the agent; undefined: nobody can tell. */
@@ -79,16 +82,27 @@ export function planCapture(
         outbound: one.at.outbound,
         ...(!isKept && { inbound: one.at.inbound }),
         place: one.place,
+        everywhere: isEverywhere(one.place, host),
         ipv6: one.at.ipv6,
       };
     });
   const plan = {
     services,
+    runDir: host.runDir,
     meshUid: host.meshUid,
     keptPorts: [...host.keptPorts],
     ...(dnsPort !== undefined && { dnsPort }),
   };
   return { plan, findings };
+}
+
+/** Whether who listens at a service's port does so at all addresses. */
+function isEverywhere({ address, port }: AskedCapture["place"], { sockets }: CaptureHost): boolean {
+  const here = sockets.filter((socket) => socket.port === port);
+  return (
+    isWildcard(address) ||
+    (here.some((socket) => isWildcard(socket.address)) && here.every((socket) => socket.address !== address))
+  );
 }
 
 const OWNER_HINT =

@@ -19,13 +19,14 @@ function service(over: Partial<CapturedService> = {}): CapturedService {
     outbound: 15_001,
     inbound: 15_006,
     place: { address: "10.0.0.3", port: 8080 },
+    everywhere: true,
     ipv6: true,
     ...over,
   };
 }
 
 function planOf(services: readonly CapturedService[], over: Partial<CapturePlan> = {}): CapturePlan {
-  return { services: [...services], meshUid: 990, keptPorts: [22, 15_012], ...over };
+  return { services: [...services], runDir: "/run/lateen", meshUid: 990, keptPorts: [22, 15_012], ...over };
 }
 
 const blog = service({
@@ -53,6 +54,20 @@ const cases: readonly { readonly name: string; readonly given: CapturePlan; read
   {
     name: "ipv4-alone-and-no-owner",
     given: planOf([service({ owner: undefined, ipv6: false }), { ...blog, ipv6: false }]),
+  },
+  {
+    name: "at-one-address",
+    given: planOf([
+      service({ everywhere: false }),
+      { ...blog, everywhere: false, place: { address: "fd00::3", port: 8081 } },
+    ]),
+  },
+  {
+    name: "group-within-a-group",
+    given: planOf([
+      service({ owner: { kind: "cgroup", path: "shop.slice" } }),
+      { ...blog, owner: { kind: "cgroup", path: "shop.slice/blog.service" } },
+    ]),
   },
   { name: "name-servers-too", given: planOf([service(), unit], { dnsPort: 15_053 }), ends: 5 },
   {
@@ -96,6 +111,7 @@ const hostile: readonly { readonly name: string; readonly change: Record<string,
   { name: "a user that is no number", change: { owner: { kind: "uid", uid: "0 accept" } } },
   { name: "the user that nobody is", change: { owner: { kind: "uid", uid: 4_294_967_295 } } },
   { name: "a port that is no number", change: { outbound: "1; flush ruleset" } },
+  { name: "a user's name without end", change: { owner: { kind: "uid", uid: 7, user: "a".repeat(65) } } },
   { name: "port 0", change: { inbound: 0 } },
   { name: "an address that is none", change: { place: { address: "10.0.0.3 accept", port: 80 } } },
 ];

@@ -121,20 +121,25 @@ function groupSet(service: CapturedService, hasGroup: RulesOptions["hasGroup"]):
   return [`set ${groupSetName(service)} { type cgroupsv2;${elements} }`];
 }
 
-/** What comes to a service's port goes to its proxy; by address only where another service has that port too. */
+/**
+ * What comes to a service's place goes to its proxy; at all addresses only where its application listens at all, and no
+ * other service has that port: what somebody else has at another address is not the service's.
+ */
 function arriving(service: CapturedService, all: readonly CapturedService[]): readonly string[] {
-  const { place, inbound, ipv6 } = service;
+  const { place, everywhere, inbound, ipv6 } = service;
   if (inbound === undefined) return [];
   const shares = all.some((other) => other !== service && other.place.port === place.port);
   const family = isIPv6(place.address) ? "ip6" : "ip";
-  const of = shares ? `${family} daddr ${place.address} ` : ipv6 ? "" : "meta nfproto ipv4 ";
+  const of = shares || !everywhere ? `${family} daddr ${place.address} ` : ipv6 ? "" : "meta nfproto ipv4 ";
   return [`${of}tcp dport ${place.port} redirect to :${inbound} ${comment(service)}`];
 }
 
 function outbound(plan: CapturePlan): readonly string[] {
   const { services, meshUid, dnsPort } = plan;
-  // A group says more than a user: its services go first.
-  const groups = services.filter(({ owner }) => owner?.kind === "cgroup");
+  // A group says more than a user, and one within another more than that one: the first rule that matches wins.
+  const groups = services
+    .filter(({ owner }) => owner?.kind === "cgroup")
+    .toSorted((a, b) => depthOf(b) - depthOf(a));
   const users = services.filter(({ owner }) => owner?.kind === "uid");
   const captured = (service: CapturedService): string =>
     `${ownerMatch(service)} ${service.ipv6 ? "" : "meta nfproto ipv4 "}meta l4proto tcp redirect to :${service.outbound} ${comment(service)}`;
@@ -171,7 +176,11 @@ function ownerMatch(service: CapturedService): string {
   if (owner === undefined) return "";
   return owner.kind === "uid"
     ? `meta skuid ${owner.uid}`
-    : `socket cgroupv2 level ${owner.path.split("/").length} @${groupSetName(service)}`;
+    : `socket cgroupv2 level ${depthOf(service)} @${groupSetName(service)}`;
+}
+
+function depthOf({ owner }: CapturedService): number {
+  return owner?.kind === "cgroup" ? owner.path.split("/").length : 0;
 }
 
 /** nft takes 128 characters. */

@@ -14,7 +14,17 @@ const asked: AskedCapture = {
   at: { outbound: 15_001, inbound: 15_006, ipv6: true },
 };
 const plan: CapturePlan = {
-  services: [{ workload: "default/web", outbound: 15_001, inbound: 15_006, place: asked.place, ipv6: true }],
+  services: [
+    {
+      workload: "default/web",
+      outbound: 15_001,
+      inbound: 15_006,
+      place: asked.place,
+      everywhere: true,
+      ipv6: true,
+    },
+  ],
+  runDir: "/run/lateen",
   meshUid: 990,
   keptPorts: [22],
 };

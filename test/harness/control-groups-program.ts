@@ -48,13 +48,14 @@ try {
 process.stdout.write(JSON.stringify(said));
 
 function plan(): CapturePlan {
-  const service = { place: { address: "10.0.0.1", port: 80 }, ipv6: false };
+  const service = { place: { address: "10.0.0.1", port: 80 }, everywhere: true, ipv6: false };
   const owner = (path: string): { kind: "cgroup"; path: string } => ({ kind: "cgroup", path });
   return {
     services: [
       { ...service, workload: "default/one", owner: owner(ONE), outbound: 15_001, inbound: 15_006 },
       { ...service, workload: "default/two", owner: owner(TWO), outbound: 15_300, inbound: 15_301 },
     ],
+    runDir: "/run/lateen",
     meshUid: 4_000_000,
     keptPorts: [22],
   };

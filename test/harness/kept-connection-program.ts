@@ -25,9 +25,11 @@ const plan: CapturePlan = {
       outbound: 15_001,
       inbound: 15_006,
       place: { address: "10.0.0.1", port: 80 },
+      everywhere: true,
       ipv6: true,
     },
   ],
+  runDir: "/run/lateen",
   meshUid: 0,
   keptPorts: [22],
 };
