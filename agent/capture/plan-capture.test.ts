@@ -15,7 +15,7 @@ function asked(workload: string, port: number, owner?: string): AskedCapture {
 }
 
 function host(sockets: readonly OwnedSocket[] = [], over: Partial<CaptureHost> = {}): CaptureHost {
-  const users: Readonly<Record<string, number>> = { web: 1001, lateen: AGENT, root: 0 };
+  const users: Readonly<Record<string, number>> = { web: 1001, dynamic: 61_184, lateen: AGENT, root: 0 };
   const units: Readonly<Record<string, string>> = {
     "web.service": "system.slice/web.service",
     "all.slice": "all.slice",
@@ -41,7 +41,11 @@ const owners: readonly {
   readonly on?: CaptureHost;
   readonly want: unknown;
 }[] = [
-  { name: "a user", given: asked("default/web", 80, "user:web"), want: { kind: "uid", uid: 1001 } },
+  {
+    name: "a user",
+    given: asked("default/web", 80, "user:web"),
+    want: { kind: "uid", uid: 1001, user: "web" },
+  },
   {
     name: "a unit",
     given: asked("default/web", 80, "unit:web.service"),
@@ -76,6 +80,17 @@ const owners: readonly {
     name: "root",
     given: asked("default/web", 80, "user:root"),
     want: /not all that root calls/,
+  },
+  {
+    name: "a user for as long as its unit runs",
+    given: asked("default/web", 80, "user:dynamic"),
+    want: /61184.*name its unit/,
+  },
+  {
+    name: "such a user that listens",
+    given: asked("default/web", 80),
+    on: host([at(80, 65_519)]),
+    want: /name its unit/,
   },
   { name: "a user that does not exist", given: asked("default/web", 80, "user:gone"), want: /no user gone/ },
   {
@@ -134,6 +149,15 @@ test("two services of one owner: the first has it, the second is told", () => {
     ],
   );
   assert.match(findings[0]?.message ?? "", /default\/b and default\/a have one owner/);
+});
+
+test("a user by its name and the same one by its socket are one owner", () => {
+  const { findings } = planCapture(
+    [asked("default/a", 80, "user:web"), asked("default/b", 81)],
+    host([at(81, 1001)]),
+    undefined,
+  );
+  assert.match(findings[0]?.message ?? "", /have one owner \(user 1001\)/);
 });
 
 test("SSH's port is never captured, even where a service says that it is its own", () => {

@@ -59,7 +59,7 @@ export function planCapture(
       };
       const found = ownerOf(one, host);
       const owner = typeof found === "string" ? report(`${one.workload}: ${found}`, OWNER_HINT) : found;
-      const key = JSON.stringify(owner);
+      const key = ownerText(owner);
       const holder = owner && owners.get(key);
       if (owner !== undefined && holder === undefined) owners.set(key, one.workload);
       if (holder !== undefined)
@@ -122,7 +122,14 @@ function listenerOf(port: number, { sockets, meshUid }: CaptureHost): PlannedOwn
   if (uids.size > 1) return `several users listen at port ${port}`;
   if (uid === 0) return `root listens at port ${port}: not all that root calls is this service's`;
   if (uid === meshUid) return "its processes run as the mesh's own user";
-  return { kind: "uid", uid };
+  return dynamic(uid, "it") ?? { kind: "uid", uid };
+}
+
+/** systemd gives these numbers to units for as long as they run (DynamicUser=), then to others. */
+function dynamic(uid: number, who: string): string | undefined {
+  return uid >= 61_184 && uid <= 65_519
+    ? `${who} has the number ${uid}, which systemd gives to another unit some day: name its unit`
+    : undefined;
 }
 
 function lookUp(owner: CaptureOwner, host: CaptureHost): PlannedOwner | string {
@@ -133,7 +140,7 @@ function lookUp(owner: CaptureOwner, host: CaptureHost): PlannedOwner | string {
       if (uid === 0) return "not all that root calls is this service's: name its unit, or give it a user";
       if (uid === host.meshUid)
         return `${owner.user} is the user of the mesh's proxies: what they call would come back to them`;
-      return { kind: "uid", uid };
+      return dynamic(uid, owner.user) ?? { kind: "uid", uid, user: owner.user };
     }
     case "unit": {
       const path = host.groupOf(owner.unit);
@@ -150,9 +157,14 @@ function lookUp(owner: CaptureOwner, host: CaptureHost): PlannedOwner | string {
 
 function groupOwner(path: string, { meshGroup, noGroups }: CaptureHost): PlannedOwner | string {
   if (noGroups !== undefined) return `control groups cannot be told apart: ${noGroups}`;
-  if (meshGroup === path || meshGroup?.startsWith(`${path}/`))
+  if (holdsMesh(path, meshGroup))
     return `the mesh's proxies are in ${path} too: what they call would come back to them`;
   return { kind: "cgroup", path };
+}
+
+/** Whether the mesh's own processes are in a control group. */
+export function holdsMesh(path: string, meshGroup: string | undefined): boolean {
+  return meshGroup === path || (meshGroup?.startsWith(`${path}/`) ?? false);
 }
 
 function ownerText(owner: PlannedOwner | undefined): string {
