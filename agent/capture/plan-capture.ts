@@ -163,7 +163,7 @@ function groupOwner(path: string, { meshGroup, noGroups }: CaptureHost): Planned
 }
 
 /** Whether the mesh's own processes are in a control group. */
-export function holdsMesh(path: string, meshGroup: string | undefined): boolean {
+function holdsMesh(path: string, meshGroup: string | undefined): boolean {
   return meshGroup === path || (meshGroup?.startsWith(`${path}/`) ?? false);
 }
 
