@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Browser, type Reply } from "../../cli/demo/traffic.ts";
@@ -28,11 +28,6 @@ function variablesFor(file: string, values: Readonly<Record<string, string>>): r
     declared.includes(`variable "${name}"`) ? ["-var", `${name}=${value}`] : [],
   );
 }
-
-/** What the jobs start is a part of the agent that this build may not have. */
-const WITHOUT_SIDECAR = existsSync(join(ROOT, "cli/commands/agent-sidecar.ts"))
-  ? false
-  : "there is no lateen agent sidecar in this build";
 
 describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"), timeout: 420_000 }, () => {
   let nomad: NomadAgent;
@@ -99,7 +94,7 @@ describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"
     });
   }
 
-  test("the server runs, and says by which key it is known", { skip: WITHOUT_SIDECAR }, async () => {
+  test("the server runs, and says by which key it is known", async () => {
     await run("server.nomad.hcl");
     const id = await running("lateen-server", "server");
     const pin = await eventually(
@@ -117,9 +112,7 @@ describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"
     );
   });
 
-  test("the sidecar of sidecar.nomad.hcl is one of the mesh, and the application begins after it", {
-    skip: WITHOUT_SIDECAR,
-  }, async () => {
+  test("the sidecar of sidecar.nomad.hcl is one of the mesh, and the application begins after it", async () => {
     await run("sidecar.nomad.hcl");
     await running("hello", "hello");
     const workloads = await lateen("proxy-status");
@@ -127,9 +120,7 @@ describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"
     await nomad.run(["job", "stop", "-detach", "hello"]);
   });
 
-  test("bookinfo runs behind the gateway, with a call of every service under mutual TLS", {
-    skip: WITHOUT_SIDECAR,
-  }, async () => {
+  test("bookinfo runs behind the gateway, with a call of every service under mutual TLS", async () => {
     for (const file of FILES.filter((name) => name.startsWith("bookinfo/"))) await runInjected(file);
     await run("ingress.nomad.hcl");
     await lateen("apply", "-f", join(JOBS, "ingress-routes.yaml"));
@@ -149,9 +140,7 @@ describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"
     assert.match(body, /paperback/);
   });
 
-  test("the canary gets the share of the calls that its route says, and who tries it gets it alone", {
-    skip: WITHOUT_SIDECAR,
-  }, async () => {
+  test("the canary gets the share of the calls that its route says, and who tries it gets it alone", async () => {
     await runInjected("canary.nomad.hcl", { stable_count: "1", canary_count: "1" });
     const routes = readFileSync(join(JOBS, "canary-routes.yaml"), "utf8");
     const file = join(nomad.directory, basename("canary-routes.yaml"));
@@ -203,9 +192,7 @@ describe("the files of nomad-jobs, on a real Nomad", { skip: skipWithout("nomad"
     await eventually("v2 alone answers", async () => (await shareOfCanary()) === 1, 30_000);
   });
 
-  test("the agent of a node serves a job that has nothing but the tag", {
-    skip: WITHOUT_SIDECAR,
-  }, async () => {
+  test("the agent of a node serves a job that has nothing but the tag", async () => {
     const [dir, state, runDir] = ["dir", "state", "run"].map((name) => join(nomad.directory, name)) as [
       string,
       string,
